@@ -1,0 +1,59 @@
+//! The one place at which calls can be intercepted.
+
+use std::fmt;
+
+use super::errno::Errno;
+use super::syscalls::{Call, Kernel, Value};
+
+/// Sees every call before and after it is made: to trace, record or count calls, to make one fail, to do something else
+/// in between.
+pub trait Interceptor {
+    /// Before the call is made.
+    ///
+    /// # Errors
+    ///
+    /// With an error the call is not made, and fails with it.
+    fn before(&self, call: &Call) -> Result<(), Errno> {
+        let _ = call;
+        Ok(())
+    }
+
+    /// After the call, whether it was made or was refused by [`before`](Self::before). Not reached by a call that does
+    /// not return, such as a successful execve(2).
+    fn after(&self, call: &Call, result: &Result<Value, Errno>) {
+        let _ = (call, result);
+    }
+}
+
+/// A kernel all of whose calls, and those of the child processes made through it, pass an [`Interceptor`].
+pub struct Intercepted<'a, K: ?Sized, I: ?Sized> {
+    kernel: &'a K,
+    interceptor: &'a I,
+}
+
+impl<'a, K: Kernel + ?Sized, I: Interceptor + ?Sized> Intercepted<'a, K, I> {
+    /// Puts the interceptor before the kernel.
+    pub fn new(kernel: &'a K, interceptor: &'a I) -> Self {
+        Self { kernel, interceptor }
+    }
+
+    pub(super) fn interceptor(&self) -> &'a I {
+        self.interceptor
+    }
+
+    pub(super) fn around<T: Clone + Into<Value>>(
+        &self,
+        call: &Call,
+        make: impl FnOnce(&K) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let result = self.interceptor.before(call).and_then(|()| make(self.kernel));
+        self.interceptor.after(call, &result.clone().map(Into::into));
+        result
+    }
+}
+
+impl<K: ?Sized, I: ?Sized> fmt::Debug for Intercepted<'_, K, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intercepted").finish_non_exhaustive()
+    }
+}

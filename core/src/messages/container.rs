@@ -1,0 +1,215 @@
+//! Which container, and how it is configured.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::CommandInfo;
+use super::resource::Resource;
+use super::OtherFields;
+use crate::kernel::Bytes;
+use crate::layout::{InvalidComponent, check_component};
+
+/// The id of a container; a nested container has a parent. It is displayed as `parent.child`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedContainerId")]
+pub struct ContainerId {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<Box<ContainerId>>,
+    value: String,
+}
+
+/// A container id that could not be a path component.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid container id: {0}")]
+pub struct InvalidContainerId(#[from] InvalidComponent);
+
+#[derive(Deserialize)]
+struct UncheckedContainerId {
+    value: String,
+    parent: Option<Box<ContainerId>>,
+}
+
+impl ContainerId {
+    /// The id of a top-level container.
+    ///
+    /// # Errors
+    ///
+    /// If the value can't be one path component: empty, `.`, `..`, with a `/` or a control character, or too long.
+    pub fn new(value: impl Into<String>) -> Result<Self, InvalidContainerId> {
+        let value = value.into();
+        check_component(value.as_bytes())?;
+        Ok(Self { parent: None, value })
+    }
+
+    /// The id of a container nested in this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn child(&self, value: impl Into<String>) -> Result<Self, InvalidContainerId> {
+        Ok(Self { parent: Some(Box::new(self.clone())), ..Self::new(value)? })
+    }
+
+    /// The container's own part of the id.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The container that this one is nested in.
+    pub fn parent(&self) -> Option<&Self> {
+        self.parent.as_deref()
+    }
+}
+
+impl TryFrom<UncheckedContainerId> for ContainerId {
+    type Error = InvalidContainerId;
+
+    fn try_from(unchecked: UncheckedContainerId) -> Result<Self, Self::Error> {
+        Ok(Self { parent: unchecked.parent, ..Self::new(unchecked.value)? })
+    }
+}
+
+impl FromStr for ContainerId {
+    type Err = InvalidContainerId;
+
+    /// A top-level id.
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Self::new(value)
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = &self.parent {
+            write!(f, "{parent}.")?;
+        }
+        f.write_str(&self.value)
+    }
+}
+
+/// The class of a container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ContainerClass {
+    /// A container of its own.
+    #[default]
+    Default,
+    /// A session inside its parent's container.
+    Debug,
+}
+
+/// What `prepare` is told of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerConfig {
+    /// The sandbox, in the host's filesystem.
+    pub directory: Bytes,
+    /// The root filesystem, in the host's filesystem; without it the container sees the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rootfs: Option<Bytes>,
+    /// The user that the program runs as: a name or a uid, and a group after a colon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The program.
+    #[serde(default)]
+    pub command_info: CommandInfo,
+    /// What kind of container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_info: Option<ContainerInfo>,
+    /// The class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_class: Option<ContainerClass>,
+    /// The task, if the container runs a command task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_info: Option<serde_json::Value>,
+    /// The resources, persistent volumes among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Resource>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
+impl ContainerConfig {
+    /// Whether the container shares the pid namespace of its parent, or of the host.
+    pub fn shares_pid_namespace(&self) -> bool {
+        self.container_info
+            .as_ref()
+            .and_then(|info| info.linux_info.as_ref())
+            .is_some_and(|info| info.share_pid_namespace)
+    }
+}
+
+/// The kind of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerInfo {
+    /// What only Linux has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linux_info: Option<LinuxInfo>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
+/// The part of [`ContainerInfo`] that only Linux has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinuxInfo {
+    /// Whether the container gets no pid namespace of its own.
+    #[serde(default)]
+    pub share_pid_namespace: bool,
+    /// The capabilities that the program starts with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_capabilities: Option<super::CapabilityInfo>,
+    /// The capabilities that it can ever get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounding_capabilities: Option<super::CapabilityInfo>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("")]
+    #[case(".")]
+    #[case("..")]
+    #[case("a/b")]
+    #[case("a\nb")]
+    #[case("a\0b")]
+    fn ids_that_are_no_path_component_are_refused(#[case] value: &str) {
+        assert!(ContainerId::new(value).is_err());
+        let json = serde_json::json!({ "value": value }).to_string();
+        assert!(serde_json::from_str::<ContainerId>(&json).is_err());
+    }
+
+    #[test]
+    fn ids_have_mesos_json() {
+        let id = ContainerId::new("a").unwrap().child("b").unwrap();
+        let json = serde_json::to_value(&id).unwrap();
+        assert_eq!(json, serde_json::json!({ "value": "b", "parent": { "value": "a" } }));
+        assert_eq!(serde_json::from_value::<ContainerId>(json).unwrap(), id);
+        assert_eq!(id.to_string(), "a.b");
+    }
+
+    #[test]
+    fn fields_that_we_do_not_use_survive() {
+        let json = serde_json::json!({
+            "directory": "/sandbox",
+            "command_info": { "value": "sleep 1", "uris": [{ "value": "http://example.com" }] },
+            "executor_info": { "executor_id": { "value": "e" } },
+            "container_info": { "type": "MESOS", "linux_info": { "share_pid_namespace": true, "seccomp": {} } },
+        });
+        let config: ContainerConfig = serde_json::from_value(json.clone()).unwrap();
+        assert!(config.shares_pid_namespace());
+        let again = serde_json::to_value(&config).unwrap();
+        assert_eq!(again["executor_info"], json["executor_info"]);
+        assert_eq!(again["command_info"]["uris"], json["command_info"]["uris"]);
+        assert_eq!(again["container_info"], json["container_info"]);
+    }
+}

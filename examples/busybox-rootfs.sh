@@ -1,0 +1,164 @@
+#!/bin/sh
+# Makes a root filesystem of one static busybox and prints its absolute path:
+#
+#   examples/busybox-rootfs.sh [DIR]
+#
+# DIR defaults to target/rootfs/busybox below the workspace root. Only the path goes to standard output, so that
+# `--rootfs "$(examples/busybox-rootfs.sh)"` works. A root filesystem that is there already is left as it is.
+#
+# busybox is the installed one if that is static; otherwise the package busybox-static is downloaded with the apt of
+# this machine and unpacked. Nothing is installed, and root is not needed.
+set -eu
+umask 022
+exec 3>&1 >&2
+
+kind=busybox
+package=busybox-static
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$*"
+    exit 1
+}
+
+have() {
+    command -v "$1" >/dev/null
+}
+
+absolute() {
+    (CDPATH='' cd -- "$1" && pwd -P)
+}
+
+complete() {
+    [ -f "$1/etc/cofferdam-rootfs" ] && [ "$(cat -- "$1/etc/cofferdam-rootfs")" = "$kind" ]
+}
+
+finish() {
+    printf '%s\n' "$1" >&3
+    exit 0
+}
+
+cleanup() {
+    [ -z "${work:-}" ] || rm -rf -- "$work"
+}
+
+apt() {
+    command=$1
+    shift
+    "$command" -q -o APT::Sandbox::User=root -o "Dir::Cache=$work/cache" -o "Dir::State::Lists=$lists" "$@"
+}
+
+update_package_lists() {
+    lists=$work/lists
+    mkdir -p "$lists/partial" && apt apt-get -o Acquire::Languages=none update
+}
+
+download_package() {
+    (cd "$work/download" && apt apt-get download "$package")
+}
+
+is_static() {
+    LC_ALL=C ldd "$1" 2>&1 | grep -Eq 'not a dynamic executable|statically linked|Not a valid dynamic program'
+}
+
+installed_busybox() {
+    for name in busybox busybox.static; do
+        candidate=$(command -v "$name") || continue
+        if is_static "$candidate" && "$candidate" sh -c true; then
+            printf '%s\n' "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+downloaded_busybox() {
+    have apt-get && have dpkg-deb ||
+        fail "no static busybox is installed, and this is no Debian or Ubuntu: install one by hand" \
+            "(the package is called busybox-static, or busybox)"
+    mkdir -p "$work/download" "$work/cache/archives/partial" "$work/unpacked"
+    lists=$(apt-config shell directory Dir::State::Lists/d)
+    eval "$lists"
+    # shellcheck disable=SC2154 # assigned by the line that apt-config printed
+    lists=$directory
+    download_package || { update_package_lists && download_package; } ||
+        fail "cannot download $package: install it by hand (apt-get install $package) and run this again"
+    dpkg-deb -x "$work/download/"*.deb "$work/unpacked"
+    for busybox in "$work/unpacked/bin/busybox" "$work/unpacked/usr/bin/busybox"; do
+        [ ! -x "$busybox" ] || return 0
+    done
+    fail "$package has no bin/busybox"
+}
+
+link_applets() {
+    list=$("$1/bin/busybox" --list)
+    while IFS= read -r applet; do
+        [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
+    done <<EOF
+$list
+EOF
+    list=$("$1/bin/busybox" --list-full) || return 0
+    while IFS= read -r path; do
+        case $path in
+        bin/*) ;;
+        usr/*/*) ln -s ../../bin/busybox "$1/$path" ;;
+        sbin/*) ln -s ../bin/busybox "$1/$path" ;;
+        esac
+    done <<EOF
+$list
+EOF
+}
+
+populate() {
+    mkdir -p "$1/bin" "$1/sbin" "$1/usr/bin" "$1/usr/sbin" "$1/etc" "$1/dev" "$1/proc" "$1/sys" "$1/mnt" \
+        "$1/home" "$1/root" "$1/run" "$1/tmp" "$1/var"
+    chmod 0755 "$1"
+    chmod 0700 "$1/root"
+    chmod 1777 "$1/tmp"
+    cat "$2" >"$1/bin/busybox"
+    chmod 0755 "$1/bin/busybox"
+    link_applets "$1"
+    cat >"$1/etc/passwd" <<'EOF'
+root:x:0:0:root:/root:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/bin/false
+EOF
+    cat >"$1/etc/group" <<'EOF'
+root:x:0:
+tty:x:5:
+nogroup:x:65534:
+EOF
+    "$1/bin/busybox" true
+    [ "$(id -u)" -ne 0 ] || chroot "$1" /bin/sh -c true
+    printf '%s\n' "$kind" >"$1/etc/cofferdam-rootfs"
+}
+
+[ $# -le 1 ] || fail "usage: ${0##*/} [DIR]"
+dir=${1:-$(absolute "$(dirname -- "$0")/..")/target/rootfs/$kind}
+[ ! -d "$dir" ] || dir=$(absolute "$dir")
+! complete "$dir" || finish "$dir"
+
+parent=$(dirname -- "$dir")
+mkdir -p -- "$parent"
+parent=$(absolute "$parent")
+dir=${parent%/}/$(basename -- "$dir")
+if have flock && [ -r "$parent" ]; then
+    exec 9<"$parent"
+    flock 9 || :
+    ! complete "$dir" || finish "$dir"
+fi
+if [ -d "$dir" ]; then
+    rmdir -- "$dir" 2>/dev/null || fail "$dir is in the way: it is neither empty nor a finished $kind root filesystem"
+elif [ -e "$dir" ] || [ -L "$dir" ]; then
+    fail "$dir is in the way: it is no directory"
+fi
+
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+work=$(mktemp -d "${parent%/}/.$kind-rootfs.XXXXXX")
+busybox=$(installed_busybox) || downloaded_busybox
+populate "$work/rootfs" "$busybox"
+if mv -T -- "$work/rootfs" "$dir"; then
+    :
+elif ! complete "$dir"; then
+    fail "cannot move the finished root filesystem to $dir"
+fi
+finish "$dir"
