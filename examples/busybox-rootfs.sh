@@ -11,9 +11,10 @@
 set -eu
 umask 022
 exec 3>&1 >&2
+PATH=$PATH:/usr/sbin:/sbin
 
 kind=busybox
-package=busybox-static
+package="busybox-static"
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*"
@@ -28,7 +29,7 @@ absolute() {
     (CDPATH='' cd -- "$1" && pwd -P)
 }
 
-complete() {
+finished() {
     [ -f "$1/etc/cofferdam-rootfs" ] && [ "$(cat -- "$1/etc/cofferdam-rootfs")" = "$kind" ]
 }
 
@@ -37,23 +38,17 @@ finish() {
     exit 0
 }
 
-cleanup() {
-    [ -z "${work:-}" ] || rm -rf -- "$work"
-}
-
 apt() {
-    command=$1
-    shift
-    "$command" -q -o APT::Sandbox::User=root -o "Dir::Cache=$work/cache" -o "Dir::State::Lists=$lists" "$@"
+    apt-get -q -o APT::Sandbox::User=root -o "Dir::Cache=$work/cache" ${lists:+-o "Dir::State::Lists=$lists"} "$@"
 }
 
 update_package_lists() {
     lists=$work/lists
-    mkdir -p "$lists/partial" && apt apt-get -o Acquire::Languages=none update
+    mkdir -p "$lists/partial" && apt -o Acquire::Languages=none update
 }
 
 download_package() {
-    (cd "$work/download" && apt apt-get download "$package")
+    (cd "$work/download" && apt download "$package")
 }
 
 is_static() {
@@ -61,25 +56,25 @@ is_static() {
 }
 
 installed_busybox() {
-    for name in busybox busybox.static; do
-        candidate=$(command -v "$name") || continue
-        if is_static "$candidate" && "$candidate" sh -c true; then
-            printf '%s\n' "$candidate"
-            return 0
-        fi
+    IFS=:
+    for directory in $PATH; do
+        for candidate in "$directory/busybox" "$directory/busybox.static"; do
+            if [ -x "$candidate" ] && is_static "$candidate" && "$candidate" sh -c true; then
+                printf '%s\n' "$candidate"
+                return 0
+            fi
+        done
     done
     return 1
 }
 
 downloaded_busybox() {
-    have apt-get && have dpkg-deb ||
+    if ! have apt-get || ! have dpkg-deb; then
         fail "no static busybox is installed, and this is no Debian or Ubuntu: install one by hand" \
             "(the package is called busybox-static, or busybox)"
+    fi
     mkdir -p "$work/download" "$work/cache/archives/partial" "$work/unpacked"
-    lists=$(apt-config shell directory Dir::State::Lists/d)
-    eval "$lists"
-    # shellcheck disable=SC2154 # assigned by the line that apt-config printed
-    lists=$directory
+    lists=
     download_package || { update_package_lists && download_package; } ||
         fail "cannot download $package: install it by hand (apt-get install $package) and run this again"
     dpkg-deb -x "$work/download/"*.deb "$work/unpacked"
@@ -134,7 +129,7 @@ EOF
 [ $# -le 1 ] || fail "usage: ${0##*/} [DIR]"
 dir=${1:-$(absolute "$(dirname -- "$0")/..")/target/rootfs/$kind}
 [ ! -d "$dir" ] || dir=$(absolute "$dir")
-! complete "$dir" || finish "$dir"
+! finished "$dir" || finish "$dir"
 
 parent=$(dirname -- "$dir")
 mkdir -p -- "$parent"
@@ -143,7 +138,7 @@ dir=${parent%/}/$(basename -- "$dir")
 if have flock && [ -r "$parent" ]; then
     exec 9<"$parent"
     flock 9 || :
-    ! complete "$dir" || finish "$dir"
+    ! finished "$dir" || finish "$dir"
 fi
 if [ -d "$dir" ]; then
     rmdir -- "$dir" 2>/dev/null || fail "$dir is in the way: it is neither empty nor a finished $kind root filesystem"
@@ -151,14 +146,12 @@ elif [ -e "$dir" ] || [ -L "$dir" ]; then
     fail "$dir is in the way: it is no directory"
 fi
 
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
 work=$(mktemp -d "${parent%/}/.$kind-rootfs.XXXXXX")
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 1' HUP INT TERM
 busybox=$(installed_busybox) || downloaded_busybox
 populate "$work/rootfs" "$busybox"
-if mv -T -- "$work/rootfs" "$dir"; then
-    :
-elif ! complete "$dir"; then
+if ! mv -T -- "$work/rootfs" "$dir" && ! finished "$dir"; then
     fail "cannot move the finished root filesystem to $dir"
 fi
 finish "$dir"

@@ -1,1 +1,42 @@
-fn main() {}
+//! cofferdam on the command line.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod host;
+mod launch;
+mod run;
+mod trace;
+
+use std::process::ExitCode;
+
+use arguments::Command;
+
+/// The exit status when cofferdam itself failed, as with env(1) and container runtimes.
+const FAILED: u8 = 125;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COFFERDAM_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .without_time()
+        .init();
+    let result = match arguments::parse() {
+        Ok(Command::Run(arguments)) => run::run(&arguments),
+        Ok(Command::Launch(arguments)) => launch::launch(&arguments),
+        Err(usage) => {
+            // Standard error may be closed; the exit status still tells.
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { FAILED } else { 0 });
+        }
+    };
+    match result {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(FAILED)),
+        Err(error) => {
+            eprintln!("cofferdam: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}

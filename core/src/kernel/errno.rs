@@ -45,10 +45,7 @@ impl Errno {
     }
 
     fn row(self) -> Option<&'static (Errno, &'static str, &'static str)> {
-        TABLE
-            .binary_search_by_key(&self, |row| row.0)
-            .ok()
-            .map(|index| &TABLE[index])
+        TABLE.binary_search_by_key(&self, |row| row.0).ok().map(|index| &TABLE[index])
     }
 }
 
@@ -97,15 +94,11 @@ impl<'de> Deserialize<'de> for Errno {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Errno, E> {
-                i32::try_from(number)
-                    .map(Errno)
-                    .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+                i32::try_from(number).map(Errno).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Errno, E> {
-                i32::try_from(number)
-                    .map(Errno)
-                    .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+                i32::try_from(number).map(Errno).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
             }
         }
         deserializer.deserialize_any(Visitor)

@@ -31,7 +31,7 @@ pub use flags::{
 pub use intercept::{Intercepted, Interceptor};
 pub use syscalls::{Call, ChildProgram, Kernel, Value};
 pub use types::{
-    CapabilitySets, DeviceNumber, DirectoryEntry, Fd, FileType, FsConfig, Mode, MountAttr, NodeMode, OpenHow, Pid, Prctl,
-    Rlimit, RlimitResource, Signal, SignalAction, SignalInfo, SignalMaskHow, SignalSet, Stat, StatFs, StatMount,
+    CapabilitySets, DeviceNumber, DirectoryEntry, Fd, FileType, FsConfig, Mode, MountAttr, NodeMode, OpenHow, Pid,
+    Prctl, Rlimit, RlimitResource, Signal, SignalAction, SignalInfo, SignalMaskHow, SignalSet, Stat, StatFs, StatMount,
     UniqueMountId, Utsname, WaitStatus, Whence,
 };

@@ -135,9 +135,29 @@ macro_rules! strace_is_debug {
 }
 
 strace_is_display!(
-    u32, u64, i32, i64, usize, Mode, NodeMode, Signal, MountFlags, UmountFlags, AtFlags, OpenTreeFlags, MoveMountFlags,
-    FsopenFlags, FsmountFlags, FspickFlags, MountAttrFlags, CloneFlags, RenameFlags, CloseRangeFlags, StatMountMask,
-    FlockOperation, WaitOptions
+    u32,
+    u64,
+    i32,
+    i64,
+    usize,
+    Mode,
+    NodeMode,
+    Signal,
+    MountFlags,
+    UmountFlags,
+    AtFlags,
+    OpenTreeFlags,
+    MoveMountFlags,
+    FsopenFlags,
+    FsmountFlags,
+    FspickFlags,
+    MountAttrFlags,
+    CloneFlags,
+    RenameFlags,
+    CloseRangeFlags,
+    StatMountMask,
+    FlockOperation,
+    WaitOptions
 );
 strace_is_debug!(RlimitResource);
 
@@ -318,11 +338,7 @@ impl Strace for Utsname {
 
 impl Strace for CapabilitySets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{{effective={}, permitted={}, inheritable={}}}",
-            self.effective, self.permitted, self.inheritable
-        )
+        write!(f, "{{effective={}, permitted={}, inheritable={}}}", self.effective, self.permitted, self.inheritable)
     }
 }
 

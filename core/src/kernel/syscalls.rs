@@ -27,13 +27,21 @@ use super::types::{
 pub type ChildProgram<'a> = dyn FnMut(&dyn Kernel) -> i32 + 'a;
 
 macro_rules! recorded {
-    ($borrowed:ty) => { $borrowed };
-    ($borrowed:ty, $recorded:ty) => { $recorded };
+    ($borrowed:ty) => {
+        $borrowed
+    };
+    ($borrowed:ty, $recorded:ty) => {
+        $recorded
+    };
 }
 
 macro_rules! output_position {
-    () => { None };
-    ($position:literal) => { Some($position) };
+    () => {
+        None
+    };
+    ($position:literal) => {
+        Some($position)
+    };
 }
 
 macro_rules! syscalls {
@@ -63,6 +71,19 @@ macro_rules! syscalls {
             /// The child uses the kernel that it is handed, not ours. The calling process must be single-threaded,
             /// as only the calling thread exists in the child.
             fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno>;
+        }
+
+        /// A borrowed kernel is as good as an owned one.
+        impl<K: Kernel + ?Sized> Kernel for &K {
+            $(
+                fn $method(&self, $($argument: $borrowed),*) -> Result<$result, Errno> {
+                    (**self).$method($($argument),*)
+                }
+            )*
+
+            fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
+                (**self).clone3(flags, child)
+            }
         }
 
         /// A system call as data: it can be displayed, recorded, generated, and applied to any kernel.
@@ -288,6 +309,12 @@ syscalls! {
     /// execve(2). On success the kernel does not return to the caller; a simulated one returns `Ok`, upon which the
     /// caller has nothing left to do.
     Execve = execve(path: &UnixPath as Bytes, argv: &[Bytes] as Vec<Bytes>, envp: &[Bytes] as Vec<Bytes>) -> ();
+}
+
+impl std::fmt::Debug for dyn Kernel + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kernel")
+    }
 }
 
 macro_rules! values {

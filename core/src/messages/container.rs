@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::OtherFields;
 use super::process::CommandInfo;
 use super::resource::Resource;
-use super::OtherFields;
 use crate::kernel::Bytes;
 use crate::layout::{InvalidComponent, check_component};
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{CapabilityInfo, CommandInfo, Environment, RlimitInfo};
 use super::OtherFields;
+use super::process::{CapabilityInfo, CommandInfo, Environment, RlimitInfo};
 use crate::kernel::{Bytes, CloneFlags, MountFlags};
 
 /// A decision of the isolator that the launcher carries out, in the order of
@@ -146,7 +146,12 @@ impl ContainerMountInfo {
     }
 
     /// A new filesystem whose source, as mountinfo shows it, is its type.
-    pub fn filesystem(filesystem_type: &str, target: impl Into<Bytes>, flags: MountFlags, options: Option<&str>) -> Self {
+    pub fn filesystem(
+        filesystem_type: &str,
+        target: impl Into<Bytes>,
+        flags: MountFlags,
+        options: Option<&str>,
+    ) -> Self {
         Self {
             target: target.into(),
             source: Some(filesystem_type.into()),

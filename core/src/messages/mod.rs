@@ -10,13 +10,15 @@ mod resource;
 
 pub use container::{ContainerClass, ContainerConfig, ContainerId, ContainerInfo, InvalidContainerId, LinuxInfo};
 pub use launch_info::{
-    ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo, FileOperationKind, Mkdir, Namespace, Rename, Symlink,
+    ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo, FileOperationKind, Mkdir, Namespace, Rename,
+    Symlink,
 };
 pub use process::{
     CapabilityInfo, CapabilityName, CommandInfo, Environment, EnvironmentVariable, Rlimit, RlimitInfo, RlimitType,
 };
 pub use resource::{
-    DiskInfo, DiskSource, DiskSourceRoot, DiskSourceType, Persistence, Resource, ResourceReservation, Volume, VolumeMode,
+    DiskInfo, DiskSource, DiskSourceRoot, DiskSourceType, Persistence, Resource, ResourceReservation, Volume,
+    VolumeMode,
 };
 
 /// Fields that cofferdam does not use.

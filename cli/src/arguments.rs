@@ -1,0 +1,190 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand};
+use cofferdam::kernel::Bytes;
+use cofferdam::messages::{ContainerId, EnvironmentVariable};
+
+/// Where the agent's durable state is unless said otherwise.
+pub(crate) const DEFAULT_WORK_DIR: &str = "/var/lib/cofferdam";
+/// Where the agent's other state is unless said otherwise.
+pub(crate) const DEFAULT_RUNTIME_DIR: &str = "/run/cofferdam";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  cofferdam run -- sh -c 'cat /proc/self/mountinfo'
+  cofferdam run --rootfs /srv/busybox -- /bin/sh
+  cofferdam run --rootfs /srv/busybox --persistent-volume web/db:data -- /bin/sh -c 'echo kept > data/file'
+  cofferdam run --rootfs /srv/busybox --trace -- /bin/true
+
+Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it
+is not found.";
+
+/// Isolates the filesystem of a container on Linux, and leaves the host as it was.
+#[derive(Debug, Parser)]
+#[command(name = "cofferdam", version, max_term_width = 120)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program in a container of its own, and clean up after it
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArguments>),
+    /// Carry out a launch info and become its program (what `run` starts; the process must be of no other use)
+    Launch(LaunchArguments),
+}
+
+/// Arguments of `cofferdam run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Directory for sandboxes and persistent volumes; must exist, but for the default one [default: /var/lib/cofferdam]
+    #[arg(long, value_name = "DIR", value_parser = bytes())]
+    pub(crate) work_dir: Option<Bytes>,
+    /// Directory for state that a reboot forgets [default: /run/cofferdam]
+    #[arg(long, value_name = "DIR", value_parser = bytes())]
+    pub(crate) runtime_dir: Option<Bytes>,
+    /// Id of the container [default: one that is not in use]
+    #[arg(long, value_name = "ID", value_parser = |id: &str| id.parse::<ContainerId>())]
+    pub(crate) id: Option<ContainerId>,
+    /// Root filesystem of the container; without it the container sees the host's
+    #[arg(long, value_name = "DIR", value_parser = bytes())]
+    pub(crate) rootfs: Option<Bytes>,
+    /// User, and group, that the program runs as: names of the host or numbers
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+    /// Variable for the program's environment, which has little else
+    #[arg(long, value_name = "K=V", value_parser = os_string_parser(environment_variable))]
+    pub(crate) env: Vec<EnvironmentVariable>,
+    /// Leave the program all capabilities, those included that lead out of a container
+    #[arg(long)]
+    pub(crate) privileged: bool,
+    /// Share the host's pid namespace: the program sees all processes, and nothing in /proc is masked
+    #[arg(long)]
+    pub(crate) share_pid: bool,
+    /// Persistent volume to mount at NAME in the sandbox; created if it does not exist
+    #[arg(long, value_name = "ROLE/ID:NAME[:ro|rw]", value_parser = persistent_volume)]
+    pub(crate) persistent_volume: Vec<PersistentVolumeArgument>,
+    /// Print every system call of the isolator and the launcher to standard error, as strace does
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD", value_parser = bytes())]
+    pub(crate) command: Vec<Bytes>,
+}
+
+/// Arguments of `cofferdam launch`.
+#[derive(Debug, Args)]
+pub(crate) struct LaunchArguments {
+    /// The launch info: what `prepare` decided, as JSON
+    #[arg(long, value_name = "FILE", value_parser = bytes())]
+    pub(crate) launch_info: Bytes,
+    /// Kill the container when the process dies that started this one
+    #[arg(long)]
+    pub(crate) die_with_parent: bool,
+    /// Print every system call to standard error, as strace does
+    #[arg(long)]
+    pub(crate) trace: bool,
+}
+
+/// A persistent volume: `ROLE/ID:NAME[:ro|rw]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PersistentVolumeArgument {
+    pub(crate) role: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) read_only: bool,
+}
+
+/// Parses the command line. The error is one to print: a mistake, or the help that was asked for.
+pub(crate) fn parse() -> Result<Command, clap::Error> {
+    CommandLine::try_parse().map(|line| line.command)
+}
+
+/// Paths and arguments are bytes, in any encoding or none.
+fn bytes() -> impl clap::builder::TypedValueParser<Value = Bytes> {
+    os_string_parser(|text| Ok::<_, String>(Bytes(text.into_encoded_bytes())))
+}
+
+fn os_string_parser<T, F>(parse: F) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(OsString) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    use clap::builder::{OsStringValueParser, TypedValueParser};
+    OsStringValueParser::new().try_map(parse)
+}
+
+fn environment_variable(text: OsString) -> Result<EnvironmentVariable, String> {
+    let text = text.into_encoded_bytes();
+    match text.iter().position(|byte| *byte == b'=') {
+        None | Some(0) => Err("it must be NAME=VALUE".into()),
+        Some(equals) => Ok(EnvironmentVariable::new(&text[..equals], &text[equals + 1..])),
+    }
+}
+
+fn persistent_volume(text: &str) -> Result<PersistentVolumeArgument, String> {
+    let usage = || "it must be ROLE/ID:NAME, with :ro or :rw after it if you like".to_string();
+    let (volume, place) = text.split_once(':').ok_or_else(usage)?;
+    let (role, id) = volume.rsplit_once('/').ok_or_else(usage)?;
+    let (name, read_only) = match place.rsplit_once(':') {
+        Some((name, "ro")) => (name, true),
+        Some((name, "rw")) => (name, false),
+        Some(_) => return Err(usage()),
+        None => (place, false),
+    };
+    if role.is_empty() || id.is_empty() || name.is_empty() {
+        return Err(usage());
+    }
+    if name.contains('/') {
+        return Err(format!("the name {name:?} must be one in the sandbox, without a slash"));
+    }
+    Ok(PersistentVolumeArgument { role: role.into(), id: id.into(), name: name.into(), read_only })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case("web/db:data", "web", "db", "data", false)]
+    #[case("eng/web/db:data:ro", "eng/web", "db", "data", true)]
+    #[case("web/db:data:rw", "web", "db", "data", false)]
+    fn volumes(#[case] text: &str, #[case] role: &str, #[case] id: &str, #[case] name: &str, #[case] read_only: bool) {
+        let expected = PersistentVolumeArgument { role: role.into(), id: id.into(), name: name.into(), read_only };
+        assert_eq!(persistent_volume(text), Ok(expected));
+    }
+
+    #[rstest]
+    #[case("web:data")]
+    #[case("web/db")]
+    #[case("web/db:")]
+    #[case("/db:data")]
+    #[case("web/:data")]
+    #[case("web/db:data:rx")]
+    #[case("web/db:a/b")]
+    #[case("web/db:/a")]
+    fn mistaken_volumes(#[case] text: &str) {
+        assert!(persistent_volume(text).is_err());
+    }
+
+    #[test]
+    fn options_after_the_command_are_its_own() {
+        let line = CommandLine::try_parse_from(["cofferdam", "run", "--trace", "ls", "--id", "x"]).unwrap();
+        let Command::Run(arguments) = line.command else { panic!("not run") };
+        assert!(arguments.trace && arguments.id.is_none());
+        assert_eq!(arguments.command, ["ls", "--id", "x"].map(Bytes::from));
+    }
+}

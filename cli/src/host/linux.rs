@@ -1,0 +1,118 @@
+//! The real kernel.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use cofferdam::kernel::{Bytes, Pid};
+use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
+use cofferdam_linux::{LinuxKernel, UnsupportedKernel, require_supported};
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+
+/// The kernel, if it is new enough.
+pub(crate) fn kernel() -> Result<LinuxKernel, UnsupportedKernel> {
+    require_supported()?;
+    Ok(LinuxKernel)
+}
+
+/// Starts this program again, with other arguments and without environment.
+///
+/// # Errors
+///
+/// Those of fork(2) and execve(2).
+pub(crate) fn start(arguments: &[Bytes]) -> std::io::Result<Pid> {
+    let arguments: Vec<&OsStr> = arguments.iter().map(|argument| OsStr::from_bytes(&argument.0)).collect();
+    let child = Command::new("/proc/self/exe").arg0("cofferdam").args(arguments).env_clear().spawn()?;
+    i32::try_from(child.id()).map(Pid).map_err(|_| std::io::Error::other("a process id that is too large"))
+}
+
+/// The users of the host, by name service: passwd(5), or what nsswitch.conf(5) says.
+#[derive(Debug)]
+pub(crate) struct HostUsers;
+
+impl UserDatabase for HostUsers {
+    fn look_up(&self, text: &str) -> Result<Credentials, UnknownUser> {
+        let (user, group) = match text.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (text, None),
+        };
+        let known = find_user(user)?;
+        let uid = match (&known, number(user)) {
+            (Some(known), _) => known.uid.as_raw(),
+            (None, Some(uid)) => uid,
+            (None, None) => return Err(UnknownUser(format!("there is no user {user:?} on this host"))),
+        };
+        let gid = match (group, &known) {
+            (Some(group), _) => find_group(group)?,
+            (None, Some(known)) => known.gid.as_raw(),
+            // A uid that nobody has: a group that nobody has either, rather than root's.
+            (None, None) => uid,
+        };
+        let groups = match (group, &known) {
+            (None, Some(known)) => supplementary_groups(known)?,
+            _ => Vec::new(),
+        };
+        Ok(Credentials { uid, gid, groups })
+    }
+}
+
+/// A uid or gid; -1 is none (setresuid(2)).
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number != u32::MAX)
+}
+
+fn find_user(text: &str) -> Result<Option<User>, UnknownUser> {
+    let found = match number(text) {
+        Some(uid) => User::from_uid(Uid::from_raw(uid)),
+        None => User::from_name(text),
+    };
+    found.map_err(|errno| UnknownUser(format!("cannot look up user {text:?}: {errno}")))
+}
+
+fn find_group(text: &str) -> Result<u32, UnknownUser> {
+    if let Some(gid) = number(text) {
+        return Ok(gid);
+    }
+    match Group::from_name(text) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(None) => Err(UnknownUser(format!("there is no group {text:?} on this host"))),
+        Err(errno) => Err(UnknownUser(format!("cannot look up group {text:?}: {errno}"))),
+    }
+}
+
+fn supplementary_groups(user: &User) -> Result<Vec<u32>, UnknownUser> {
+    let failed = |reason: String| UnknownUser(format!("cannot look up the groups of user {:?}: {reason}", user.name));
+    let name = CString::new(OsString::from(&user.name).as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let groups = getgrouplist(&name, user.gid).map_err(|errno| failed(errno.to_string()))?;
+    Ok(groups.into_iter().map(Gid::as_raw).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("root", 0, 0)]
+    #[case("0", 0, 0)]
+    #[case("root:7", 0, 7)]
+    #[case("4000000000", 4_000_000_000, 4_000_000_000)]
+    #[case("4000000000:root", 4_000_000_000, 0)]
+    fn users_by_name_and_by_number(#[case] text: &str, #[case] uid: u32, #[case] gid: u32) {
+        let found = HostUsers.look_up(text).unwrap();
+        assert_eq!((found.uid, found.gid), (uid, gid));
+    }
+
+    #[rstest]
+    #[case("no-such-user")]
+    #[case("")]
+    #[case("root:no-such-group")]
+    #[case("root:")]
+    #[case("-1")]
+    #[case("4294967295")]
+    fn unknown_users(#[case] text: &str) {
+        assert!(HostUsers.look_up(text).is_err());
+    }
+}

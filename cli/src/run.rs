@@ -1,0 +1,265 @@
+//! `cofferdam run`: the whole life of a container in one command.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cofferdam::agent::{AgentConfig, CONTAINER_CAPABILITIES};
+use cofferdam::error::CallError;
+use cofferdam::isolator::{Isolator, UpdateError, check_privileges};
+use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel, Mode};
+use cofferdam::launch::{block_signals, exit_status, supervise};
+use cofferdam::layout::{InvalidComponent, Layout};
+use cofferdam::messages::{
+    CommandInfo, ContainerConfig, ContainerId, ContainerInfo, ContainerLaunchInfo, Environment, EnvironmentVariable,
+    LinuxInfo,
+};
+use cofferdam::root::{create_directories, remove_empty_directories};
+use cofferdam::user::UserDatabase as _;
+use cofferdam::volumes::PersistentVolume;
+use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
+
+use crate::arguments::{DEFAULT_RUNTIME_DIR, DEFAULT_WORK_DIR, PersistentVolumeArgument, RunArguments};
+use crate::host;
+use crate::trace::traced;
+
+/// The ids below which Mesos' layout puts a sandbox: ours are those of an agent that runs one command.
+const AGENT_ID: &str = "local";
+const FRAMEWORK_ID: &str = "run";
+
+/// What the program finds in its environment besides what `--env` says.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+type Failure = Box<dyn std::error::Error>;
+
+/// A failure of `run` itself.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(
+        "container {id} exists already: its sandbox {sandbox} is there; if no process runs it, remove that directory"
+    )]
+    SandboxExists { id: ContainerId, sandbox: Bytes },
+    #[error("two persistent volumes have the name {0} in the sandbox")]
+    SameName(Bytes),
+    #[error("invalid id {0}")]
+    Layout(#[from] InvalidComponent),
+    #[error("cannot start the launcher: {0}")]
+    Launcher(std::io::Error),
+    #[error("{first}; then the clean-up failed: {second}")]
+    Twice { first: Failure, second: Failure },
+}
+
+/// Runs a program in a container of its own. Gives the exit status.
+pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+    let kernel = host::kernel()?;
+    traced(&kernel, arguments.trace, |kernel| {
+        // Whatever signal comes from here on waits until there is a program to pass it on to, or until all is cleaned up.
+        block_signals(kernel)?;
+        check_privileges(kernel)?;
+        let directories = agent_directories(kernel, arguments)?;
+        let result = Isolator::create(kernel, AgentConfig::new(directories.layout), Box::new(host::HostUsers))
+            .map_err(Failure::from)
+            .and_then(|mut isolator| run_container(&mut isolator, arguments));
+        if result.is_err() {
+            remove_empty_directories(kernel, &directories.made);
+        }
+        result
+    })
+}
+
+struct AgentDirectories {
+    layout: Layout,
+    made: Vec<UnixPathBuf>,
+}
+
+/// Only the default directories are made: another one that is missing is more likely a mistake.
+fn agent_directories(kernel: &dyn Kernel, arguments: &RunArguments) -> Result<AgentDirectories, Failure> {
+    let directory = |argument: &Option<Bytes>, default: &str| {
+        argument.as_ref().map_or_else(|| UnixPathBuf::from(default), |path| path.as_path().to_path_buf())
+    };
+    let layout = Layout {
+        work_dir: directory(&arguments.work_dir, DEFAULT_WORK_DIR),
+        runtime_dir: directory(&arguments.runtime_dir, DEFAULT_RUNTIME_DIR),
+    };
+    let mut made = Vec::new();
+    if arguments.work_dir.is_none() {
+        made.extend(create_directories(kernel, &layout.work_dir, Mode(0o755))?);
+    }
+    Ok(AgentDirectories { layout, made })
+}
+
+/// Makes the container's sandbox and volumes, and removes the sandbox whatever happens in between.
+fn run_container<K: Kernel>(isolator: &mut Isolator<K>, arguments: &RunArguments) -> Result<i32, Failure> {
+    let id = match &arguments.id {
+        Some(id) => id.clone(),
+        None => ContainerId::new(unused_id())?,
+    };
+    let layout = &isolator.config().layout;
+    let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), &id).map_err(RunError::from)?;
+    let volumes = volumes(&arguments.persistent_volume, layout)?;
+    let owner = match &arguments.user {
+        Some(user) => Some(host::HostUsers.look_up(user)?),
+        None => None,
+    };
+    let above = create_sandbox(isolator.kernel(), &id, &sandbox, owner.map(|owner| (owner.uid, owner.gid)))?;
+    let result = in_sandbox(isolator, arguments, &id, &sandbox, &volumes);
+    let removed = isolator.remove_sandbox(&id, &sandbox);
+    remove_empty_directories(isolator.kernel(), &above);
+    both(result, removed.map_err(Failure::from))
+}
+
+/// An id that no container has: the process id tells those apart that run now, the time those that left something.
+fn unused_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("run-{}-{:x}", std::process::id(), now.as_nanos())
+}
+
+fn volumes(arguments: &[PersistentVolumeArgument], layout: &Layout) -> Result<Vec<PersistentVolume>, Failure> {
+    let mut volumes: Vec<PersistentVolume> = Vec::new();
+    for argument in arguments {
+        let volume = volume(argument, layout)?;
+        if volumes.iter().any(|other| other.name == volume.name) {
+            return Err(RunError::SameName(volume.name.into()).into());
+        }
+        volumes.push(volume);
+    }
+    Ok(volumes)
+}
+
+fn volume(argument: &PersistentVolumeArgument, layout: &Layout) -> Result<PersistentVolume, Failure> {
+    let resource = serde_json::json!({
+        "name": "disk",
+        "type": "SCALAR",
+        "reservations": [{ "type": "DYNAMIC", "role": argument.role }],
+        "disk": {
+            "persistence": { "id": argument.id },
+            "volume": { "container_path": argument.name, "mode": if argument.read_only { "RO" } else { "RW" } },
+        },
+        // Another `run` may use the volume as well.
+        "shared": {},
+    });
+    let volume = PersistentVolume::from_resource(&serde_json::from_value(resource)?, layout)?;
+    Ok(volume.ok_or_else(|| UpdateError::InvalidVolume {
+        id: argument.id.clone(),
+        reason: "its name must be one in the sandbox, without a slash".into(),
+    })?)
+}
+
+/// Makes the sandbox, which must not exist yet. Gives the directories above it that were made for it.
+fn create_sandbox(
+    kernel: &dyn Kernel,
+    id: &ContainerId,
+    sandbox: &UnixPath,
+    owner: Option<(u32, u32)>,
+) -> Result<Vec<UnixPathBuf>, Failure> {
+    let parent = sandbox.parent().unwrap_or(sandbox);
+    let above = create_directories(kernel, parent, Mode(0o755))?;
+    let made = match kernel.mkdirat(Fd::CWD, sandbox, Mode(0o755)) {
+        Err(Errno::EEXIST) => Err(RunError::SandboxExists { id: id.clone(), sandbox: sandbox.into() }.into()),
+        Err(errno) => Err(CallError::new("create sandbox", sandbox, errno).into()),
+        Ok(()) => match owner {
+            None => Ok(()),
+            Some((uid, gid)) => kernel
+                .fchownat(Fd::CWD, sandbox, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)
+                .map_err(|errno| CallError::new("change the owner of sandbox", sandbox, errno).into()),
+        },
+    };
+    match made {
+        Ok(()) => Ok(above),
+        Err(error) => {
+            remove_empty_directories(kernel, &above);
+            Err(error)
+        }
+    }
+}
+
+/// Makes the volumes, prepares and launches the container, waits for it, and cleans it up.
+fn in_sandbox<K: Kernel>(
+    isolator: &mut Isolator<K>,
+    arguments: &RunArguments,
+    id: &ContainerId,
+    sandbox: &UnixPath,
+    volumes: &[PersistentVolume],
+) -> Result<i32, Failure> {
+    let mut made = Vec::new();
+    let prepared = volumes
+        .iter()
+        .try_for_each(|volume| volume.create(isolator.kernel()).map(|directories| made.extend(directories)))
+        .map_err(Failure::from)
+        .and_then(|()| Ok(isolator.prepare(id, &container_config(arguments, sandbox, volumes))?));
+    let info = match prepared {
+        Ok(info) => info,
+        Err(error) => {
+            PersistentVolume::discard(isolator.kernel(), &made);
+            return Err(error);
+        }
+    };
+    let result = launch(isolator, arguments, id, info);
+    let cleaned = clean_up(isolator, id, sandbox);
+    both(result, cleaned)
+}
+
+fn container_config(arguments: &RunArguments, sandbox: &UnixPath, volumes: &[PersistentVolume]) -> ContainerConfig {
+    let bounding_capabilities = (!arguments.privileged).then(|| CONTAINER_CAPABILITIES.into());
+    ContainerConfig {
+        directory: sandbox.into(),
+        rootfs: arguments.rootfs.clone(),
+        user: arguments.user.clone(),
+        command_info: CommandInfo::program(arguments.command.clone()),
+        container_info: Some(ContainerInfo {
+            linux_info: Some(LinuxInfo {
+                share_pid_namespace: arguments.share_pid,
+                bounding_capabilities,
+                ..LinuxInfo::default()
+            }),
+            ..ContainerInfo::default()
+        }),
+        resources: volumes.iter().map(|volume| volume.resource.clone()).collect(),
+        ..ContainerConfig::default()
+    }
+}
+
+/// Starts the launcher in a process of its own, and waits for it.
+fn launch<K: Kernel>(
+    isolator: &Isolator<K>,
+    arguments: &RunArguments,
+    id: &ContainerId,
+    mut info: ContainerLaunchInfo,
+) -> Result<i32, Failure> {
+    info.environment = Some(environment(arguments, &info));
+    let path = isolator.config().layout.container_launch_info(id);
+    // It may hold secrets of the environment.
+    checkpoint::write(isolator.kernel(), &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
+    let mut launcher: Vec<Bytes> = vec!["launch".into(), "--die-with-parent".into()];
+    if arguments.trace {
+        launcher.push("--trace".into());
+    }
+    launcher.push("--launch-info".into());
+    launcher.push(path.into());
+    let child = host::start(&launcher).map_err(RunError::Launcher)?;
+    Ok(exit_status(supervise(isolator.kernel(), child)?))
+}
+
+fn environment(arguments: &RunArguments, info: &ContainerLaunchInfo) -> Environment {
+    let mut variables = vec![EnvironmentVariable::new("PATH", PATH)];
+    if let Some(directory) = &info.working_directory {
+        variables.push(EnvironmentVariable::new("MESOS_SANDBOX", directory.clone()));
+    }
+    if let Some(terminal) = std::env::var_os("TERM") {
+        variables.push(EnvironmentVariable::new("TERM", terminal.into_encoded_bytes()));
+    }
+    variables.extend(arguments.env.iter().cloned());
+    Environment { variables }
+}
+
+fn clean_up<K: Kernel>(isolator: &mut Isolator<K>, id: &ContainerId, sandbox: &UnixPath) -> Result<(), Failure> {
+    isolator.cleanup(id)?;
+    Ok(isolator.remove(id, sandbox)?)
+}
+
+/// The result of a step and of what had to follow it; no error is lost.
+fn both(result: Result<i32, Failure>, then: Result<(), Failure>) -> Result<i32, Failure> {
+    match (result, then) {
+        (result, Ok(())) => result,
+        (Ok(_), Err(second)) => Err(second),
+        (Err(first), Err(second)) => Err(RunError::Twice { first, second }.into()),
+    }
+}

@@ -1,0 +1,77 @@
+//! State on disk: whole files, by trusted paths.
+
+use typed_path::{UnixPath, UnixPathBuf};
+
+use crate::error::{CallError, Doing};
+use crate::kernel::{
+    AtFlags, Bytes, Descriptor, Errno, Fd, Kernel, Mode, OpenFlags, OpenHow, RenameFlags, ResolveFlags,
+};
+
+/// How much is asked of one read(2), in bytes.
+const CHUNK: usize = 1 << 16;
+
+/// The whole content of a file.
+///
+/// # Errors
+///
+/// Those of openat2(2) and read(2).
+pub fn read(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<u8>, CallError> {
+    let file = open(kernel, path, OpenFlags::empty(), Mode(0))?;
+    let mut content = Vec::new();
+    loop {
+        let Bytes(chunk) = kernel.read(file.fd(), CHUNK).doing("read", path)?;
+        if chunk.is_empty() {
+            return Ok(content);
+        }
+        content.extend_from_slice(&chunk);
+    }
+}
+
+/// Writes a file so that, whenever the machine stops, either the old content is there or the new one: a new file is
+/// written, synced, and renamed over the old one.
+///
+/// # Errors
+///
+/// Those of openat2(2), write(2), fsync(2) and renameat2(2). The old content is then still there.
+pub fn write(kernel: &dyn Kernel, path: &UnixPath, content: &[u8], mode: Mode) -> Result<(), CallError> {
+    let temporary = UnixPathBuf::from([path.as_bytes(), b".new"].concat());
+    let written = write_new(kernel, &temporary, content, mode).and_then(|()| {
+        kernel.renameat2(Fd::CWD, &temporary, Fd::CWD, path, RenameFlags::empty()).doing("rename the new file to", path)
+    });
+    if written.is_err() {
+        // The error is what went wrong before.
+        let _ = kernel.unlinkat(Fd::CWD, &temporary, AtFlags::empty());
+        return written;
+    }
+    let directory = path.parent().unwrap_or(path);
+    let opened = open(kernel, directory, OpenFlags::O_DIRECTORY, Mode(0))?;
+    kernel.fsync(opened.fd()).doing("write to disk", directory)
+}
+
+fn write_new(kernel: &dyn Kernel, path: &UnixPath, content: &[u8], mode: Mode) -> Result<(), CallError> {
+    // What a crash has left there is worth nothing.
+    match kernel.unlinkat(Fd::CWD, path, AtFlags::empty()) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(CallError::new("remove", path, errno)),
+    }
+    let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_EXCL;
+    let file = open(kernel, path, flags, mode)?;
+    let mut rest = content;
+    while !rest.is_empty() {
+        let written = kernel.write(file.fd(), rest).doing("write", path)?;
+        rest = &rest[written.min(rest.len())..];
+    }
+    kernel.fsync(file.fd()).doing("write to disk", path)?;
+    file.close().doing("write", path)
+}
+
+fn open<'k>(
+    kernel: &'k dyn Kernel,
+    path: &UnixPath,
+    flags: OpenFlags,
+    mode: Mode,
+) -> Result<Descriptor<'k>, CallError> {
+    let how = OpenHow { flags: flags | OpenFlags::O_CLOEXEC, mode, resolve: ResolveFlags::empty() };
+    let opened = kernel.openat2(Fd::CWD, path, how).doing("open", path)?;
+    Ok(Descriptor::new(kernel, opened))
+}

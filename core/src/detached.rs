@@ -1,0 +1,149 @@
+//! Mounts that are attached nowhere yet.
+//!
+//! A mount is made detached, given its attributes, and attached at a descriptor: no path is resolved twice, and nothing is
+//! ever visible before it is as it should be.
+
+use typed_path::UnixPath;
+
+use crate::error::{CallError, Doing};
+use crate::kernel::{
+    AtFlags, Bytes, Descriptor, Errno, Fd, FsConfig, FsmountFlags, FsopenFlags, Kernel, MountAttr, MountAttrFlags,
+    MountFlags, MoveMountFlags, OpenTreeFlags,
+};
+use crate::root::itself;
+
+/// A mount that is attached nowhere. Dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct DetachedMount<'k> {
+    kernel: &'k dyn Kernel,
+    descriptor: Descriptor<'k>,
+}
+
+impl<'k> DetachedMount<'k> {
+    /// A copy of the mount that an open file is in, with that file as its root; with all that is mounted below it if it is
+    /// recursive. `path` is for messages, here and below.
+    pub(crate) fn copy_of(
+        kernel: &'k dyn Kernel,
+        opened: Fd,
+        path: &UnixPath,
+        recursive: bool,
+    ) -> Result<Self, CallError> {
+        let mut flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        if recursive {
+            flags |= OpenTreeFlags::AT_RECURSIVE;
+        }
+        let mount = kernel.open_tree(opened, itself(), flags).doing("bind", path)?;
+        Ok(Self { kernel, descriptor: Descriptor::new(kernel, mount) })
+    }
+
+    /// A mount of a new filesystem, configured as by mount(2) with these flags and options.
+    pub(crate) fn filesystem(
+        kernel: &'k dyn Kernel,
+        filesystem_type: &Bytes,
+        source: &Bytes,
+        flags: MountFlags,
+        options: Option<&Bytes>,
+        path: &UnixPath,
+    ) -> Result<Self, CallError> {
+        let context = kernel
+            .fsopen(&filesystem_type.0, FsopenFlags::FSOPEN_CLOEXEC)
+            .doing("open a filesystem of its type for", path)
+            .map_err(|error| match error.errno {
+                Errno::ENODEV => error.with_hint(format!("this kernel has no filesystem type {filesystem_type}")),
+                _ => error,
+            })?;
+        let context = Descriptor::new(kernel, context);
+        let configure = |config: FsConfig| {
+            kernel.fsconfig(context.fd(), &config).doing("configure the filesystem for", path).map_err(|error| {
+                match config {
+                    FsConfig::SetFlag { key } => error.with_hint(format!("option {key}")),
+                    FsConfig::SetString { key, value } => error.with_hint(format!("option {key} with value {value}")),
+                    _ => error,
+                }
+            })
+        };
+        configure(FsConfig::SetString { key: "source".into(), value: source.clone() })?;
+        for (flag, key) in SUPERBLOCK_FLAGS {
+            if flags.contains(flag) {
+                configure(FsConfig::SetFlag { key: key.into() })?;
+            }
+        }
+        for option in options.iter().flat_map(|options| options.0.split(|byte| *byte == b',')) {
+            match option.iter().position(|byte| *byte == b'=') {
+                _ if option.is_empty() => {}
+                None => configure(FsConfig::SetFlag { key: option.into() })?,
+                Some(equals) => {
+                    configure(FsConfig::SetString { key: option[..equals].into(), value: option[equals + 1..].into() })?
+                }
+            }
+        }
+        configure(FsConfig::Create)?;
+        let mount = kernel
+            .fsmount(context.fd(), FsmountFlags::FSMOUNT_CLOEXEC, attributes(flags).attr_set)
+            .doing("mount the filesystem for", path)?;
+        Ok(Self { kernel, descriptor: Descriptor::new(kernel, mount) })
+    }
+
+    /// Changes attributes or propagation; of all mounts in the copy if it is recursive.
+    pub(crate) fn set_attributes(&self, attr: &MountAttr, path: &UnixPath, recursive: bool) -> Result<(), CallError> {
+        if *attr == MountAttr::default() {
+            return Ok(());
+        }
+        let below = if recursive { AtFlags::AT_RECURSIVE } else { AtFlags::empty() };
+        self.kernel
+            .mount_setattr(self.descriptor.fd(), itself(), AtFlags::AT_EMPTY_PATH | below, attr)
+            .doing("set the mount attributes of", path)
+    }
+
+    /// Attaches it on an open file or directory.
+    pub(crate) fn attach(self, mountpoint: Fd, path: &UnixPath) -> Result<Descriptor<'k>, CallError> {
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        self.kernel
+            .move_mount(self.descriptor.fd(), itself(), mountpoint, itself(), flags)
+            .doing("mount on", path)
+            .map_err(|error| match error.errno {
+                Errno::ENOTDIR => {
+                    error.with_hint("a directory can be mounted on a directory only, a file on a file only")
+                }
+                _ => error,
+            })?;
+        Ok(self.descriptor)
+    }
+}
+
+/// Flags of mount(2) that are parameters of the filesystem rather than attributes of the mount, or both.
+const SUPERBLOCK_FLAGS: [(MountFlags, &str); 4] = [
+    (MountFlags::MS_RDONLY, "ro"),
+    (MountFlags::MS_SYNCHRONOUS, "sync"),
+    (MountFlags::MS_DIRSYNC, "dirsync"),
+    (MountFlags::MS_LAZYTIME, "lazytime"),
+];
+
+/// The flags of mount(2) that are attributes of a mount, in the terms of mount_setattr(2).
+pub(crate) fn attributes(flags: MountFlags) -> MountAttr {
+    const SIMPLE: [(MountFlags, MountAttrFlags); 6] = [
+        (MountFlags::MS_RDONLY, MountAttrFlags::MOUNT_ATTR_RDONLY),
+        (MountFlags::MS_NOSUID, MountAttrFlags::MOUNT_ATTR_NOSUID),
+        (MountFlags::MS_NODEV, MountAttrFlags::MOUNT_ATTR_NODEV),
+        (MountFlags::MS_NOEXEC, MountAttrFlags::MOUNT_ATTR_NOEXEC),
+        (MountFlags::MS_NODIRATIME, MountAttrFlags::MOUNT_ATTR_NODIRATIME),
+        (MountFlags::MS_NOSYMFOLLOW, MountAttrFlags::MOUNT_ATTR_NOSYMFOLLOW),
+    ];
+    let mut attr = MountAttr::default();
+    for (flag, attribute) in SIMPLE {
+        if flags.contains(flag) {
+            attr.attr_set |= attribute;
+        }
+    }
+    if flags.intersects(MountFlags::MS_NOATIME | MountFlags::MS_STRICTATIME | MountFlags::MS_RELATIME) {
+        attr.attr_clr |= MountAttrFlags::MOUNT_ATTR__ATIME;
+    }
+    // The order of precedence in mount(2): fs/namespace.c, path_mount().
+    if flags.contains(MountFlags::MS_STRICTATIME) {
+        attr.attr_set |= MountAttrFlags::MOUNT_ATTR_STRICTATIME;
+    } else if flags.contains(MountFlags::MS_NOATIME) {
+        attr.attr_set |= MountAttrFlags::MOUNT_ATTR_NOATIME;
+    }
+    attr
+}

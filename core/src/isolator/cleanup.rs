@@ -1,0 +1,53 @@
+//! Taking a container's mounts off the host.
+
+use typed_path::UnixPath;
+
+use super::{CleanupError, Isolator};
+use crate::error::{CallError, Doing};
+use crate::kernel::{Kernel, UmountFlags};
+use crate::messages::ContainerId;
+use crate::mountinfo::Table;
+use crate::table;
+
+impl<K: Kernel> Isolator<K> {
+    /// Detaches every mount at or below the container's sandbox on the host, and forgets the container. Nothing is done
+    /// for a container that is not known.
+    ///
+    /// `MNT_DETACH`, because whoever removes the sandbox afterwards must find none of a volume's data in it, whatever
+    /// still has a file open there.
+    ///
+    /// # Errors
+    ///
+    /// See [`CleanupError`]. Every mount is tried.
+    pub fn cleanup(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        let Some(container) = self.containers.get(id) else {
+            tracing::debug!(%id, "cleanup of an unknown container");
+            return Ok(());
+        };
+        if let Some(child) = self.containers.keys().find(|other| other.parent() == Some(id)) {
+            return Err(CleanupError::HasChild { id: id.clone(), child: child.clone() });
+        }
+        let errors = detach_below(&self.kernel, &container.sandbox)?;
+        if !errors.is_empty() {
+            return Err(CleanupError::MountsLeft { id: id.clone(), errors });
+        }
+        self.containers.remove(id);
+        Ok(())
+    }
+}
+
+/// Detaches all mounts at or below a path, by component, the latest first, and so the upper ones of a stack and the
+/// deeper ones before what they are on.
+fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let mut errors = Vec::new();
+    for mount in table.at_or_below(path).rev() {
+        let mountpoint = mount.mountpoint();
+        let flags = UmountFlags::MNT_DETACH | UmountFlags::UMOUNT_NOFOLLOW;
+        if let Err(error) = kernel.umount2(&mountpoint, flags).doing("unmount", &mountpoint) {
+            errors.push(error);
+        }
+    }
+    Ok(errors)
+}

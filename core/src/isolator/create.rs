@@ -1,0 +1,162 @@
+//! Making a host ready for containers.
+
+use std::collections::BTreeMap;
+
+use typed_path::UnixPath;
+
+use super::{CreateError, Isolator};
+use crate::agent::AgentConfig;
+use crate::detached::DetachedMount;
+use crate::error::{CallError, Doing};
+use crate::kernel::{
+    AtFlags, Capabilities, Descriptor, Errno, Fd, FlockOperation, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags,
+    OpenFlags, OpenHow, ResolveFlags,
+};
+use crate::layout::Layout;
+use crate::mountinfo::{Entry, Table};
+use crate::root::{create_directories, open_path, real_path};
+use crate::table;
+use crate::user::UserDatabase;
+
+impl<K: Kernel> Isolator<K> {
+    /// Checks that this process can isolate filesystems, and prepares the agent's directories:
+    ///
+    /// - work_dir becomes a shared mount in a peer group of its own, so that volumes that are mounted and unmounted below
+    ///   it later arrive, and disappear, in containers;
+    /// - `<runtime_dir>/containers` becomes a place where device nodes work.
+    ///
+    /// It can be repeated, also after a crash at any time.
+    ///
+    /// # Errors
+    ///
+    /// See [`CreateError`].
+    pub fn create(kernel: K, config: AgentConfig, users: Box<dyn UserDatabase>) -> Result<Self, CreateError> {
+        let mut config = config;
+        check_privileges(&kernel)?;
+        let layout = &mut config.layout;
+        for (name, path) in [("work_dir", &layout.work_dir), ("runtime_dir", &layout.runtime_dir)] {
+            if !path.is_absolute() {
+                return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() });
+            }
+        }
+        layout.work_dir = real_path(&kernel, &layout.work_dir).map_err(|error| match error.errno {
+            Errno::ENOENT => CreateError::MissingWorkDir(layout.work_dir.as_path().into()),
+            _ => error.into(),
+        })?;
+        create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
+        layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
+        prepare_directories(&kernel, layout)?;
+        Ok(Self { kernel, config, users, containers: BTreeMap::new() })
+    }
+}
+
+/// Two agents, or two commands, that start at once would each bind the directories.
+fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
+    let _locks = [lock(kernel, &layout.work_dir)?, lock(kernel, &layout.runtime_dir)?];
+    share_mount(kernel, &layout.work_dir)?;
+    allow_devices(kernel, &layout.containers_runtime())
+}
+
+/// Checks that this process may isolate filesystems.
+///
+/// # Errors
+///
+/// See [`CreateError`].
+pub fn check_privileges(kernel: &dyn Kernel) -> Result<(), CreateError> {
+    let process = UnixPath::new("/proc/self");
+    let uid = kernel.geteuid().doing("find out the user of", process)?;
+    if uid != 0 {
+        return Err(CreateError::NotRoot(uid));
+    }
+    let capabilities = kernel.capget().doing("read the capabilities of", process)?;
+    if !capabilities.effective.contains(Capabilities::CAP_SYS_ADMIN) {
+        return Err(CreateError::NotCapable);
+    }
+    match kernel.statx(Fd::CWD, UnixPath::new("/proc/self/ns/mnt"), AtFlags::empty()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(CreateError::NoMountNamespaces),
+    }
+}
+
+/// Holds a lock on a directory while it lives.
+fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Descriptor<'k>, CallError> {
+    let how =
+        OpenHow { flags: OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC, mode: Mode(0), resolve: ResolveFlags::empty() };
+    let opened = kernel.openat2(Fd::CWD, directory, how).doing("open directory", directory)?;
+    let opened = Descriptor::new(kernel, opened);
+    loop {
+        match kernel.flock(opened.fd(), FlockOperation::LOCK_EX) {
+            Err(Errno::EINTR) => {}
+            result => return result.doing("lock", directory).map(|()| opened),
+        }
+    }
+}
+
+/// Makes a directory a shared mount in a peer group of its own.
+///
+/// Otherwise a container's namespace would hold copies of the mounts below it that no unmount on the host reaches; or,
+/// if a mount above were in the same group, our mounts would appear there as well.
+fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateError> {
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let mount = containing(kernel, &table, directory)?;
+    let is_shared_alone = mount.peer_group().is_some_and(|group| {
+        table.peers(group).all(|peer| peer.id() == mount.id() || !is_above(&peer.mountpoint(), directory))
+    });
+    if is_shared_alone {
+        return Ok(());
+    }
+    if *mount.mountpoint() != *directory {
+        bind_on_itself(kernel, directory, &MountAttr::default())?;
+    }
+    // A new peer group: a mount that was attached below a shared one is in a group with its copies elsewhere.
+    for propagation in [MountFlags::MS_PRIVATE, MountFlags::MS_SHARED] {
+        let attr = MountAttr { propagation, ..MountAttr::default() };
+        kernel.mount_setattr(Fd::CWD, directory, AtFlags::empty(), &attr).doing("make a shared mount of", directory)?;
+    }
+    Ok(())
+}
+
+/// Whether a mount at `mountpoint` is on the way to `directory`, by component.
+fn is_above(mountpoint: &UnixPath, directory: &UnixPath) -> bool {
+    mountpoint != directory && directory.starts_with(mountpoint)
+}
+
+/// Makes a directory one below which device nodes can be opened. Some distributions mount /run with `nodev`.
+fn allow_devices(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateError> {
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let mount = containing(kernel, &table, directory)?;
+    if !mount.has_mount_option(b"nodev") {
+        return Ok(());
+    }
+    let allow = MountAttr { attr_clr: MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() };
+    if *mount.mountpoint() == *directory {
+        kernel.mount_setattr(Fd::CWD, directory, AtFlags::empty(), &allow).doing("allow devices below", directory)?;
+    } else {
+        bind_on_itself(kernel, directory, &allow)?;
+    }
+    Ok(())
+}
+
+/// Binds a directory on itself, with these attributes on the new mount alone, and with all that is mounted below it:
+/// otherwise that would be hidden.
+fn bind_on_itself(kernel: &dyn Kernel, directory: &UnixPath, attr: &MountAttr) -> Result<(), CallError> {
+    let opened = open_path(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
+    let mount = DetachedMount::copy_of(kernel, opened.fd(), directory, true)?;
+    // As a member of the group of the mount that it is a copy of, it would be walked by every event there.
+    let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..*attr };
+    mount.set_attributes(&private, directory, false)?;
+    mount.attach(opened.fd(), directory)?;
+    Ok(())
+}
+
+/// The mount that a directory is in, by its id.
+fn containing<'t>(
+    kernel: &dyn Kernel,
+    table: &'t Table<'_>,
+    directory: &UnixPath,
+) -> Result<&'t Entry<'t>, CreateError> {
+    let id = kernel.statx(Fd::CWD, directory, AtFlags::empty()).doing("look at", directory)?.mount_id;
+    u32::try_from(id).ok().and_then(|id| table.by_id(id)).ok_or_else(|| CreateError::MountNotFound(directory.into()))
+}

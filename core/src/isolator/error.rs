@@ -1,0 +1,219 @@
+//! Why an operation of the isolator failed.
+
+use crate::error::CallError;
+use crate::kernel::{Bytes, FileType};
+use crate::layout::InvalidComponent;
+use crate::messages::ContainerId;
+use crate::mountinfo::ParseError;
+use crate::user::UnknownUser;
+
+/// What can fail in every operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IsolatorError {
+    /// A system call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The mount table has a line that we do not understand.
+    #[error("cannot understand the mount table (/proc/thread-self/mountinfo): {0}")]
+    MountTable(#[from] ParseError),
+}
+
+/// [`Isolator::create`](super::Isolator::create) failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// We may not mount.
+    #[error("isolating filesystems needs root: effective uid 0, but it is {0}; run it as root, or with sudo")]
+    NotRoot(u32),
+    /// We are root, but may not mount.
+    #[error(
+        "isolating filesystems needs CAP_SYS_ADMIN, which this process of root lacks; it may run in a container itself"
+    )]
+    NotCapable,
+    /// The kernel has no mount namespaces.
+    #[error("this kernel has no mount namespaces (there is no /proc/self/ns/mnt); is /proc mounted?")]
+    NoMountNamespaces,
+    /// A directory of the agent is not given by an absolute path.
+    #[error("{name} must be an absolute path, but is {path}")]
+    RelativeDirectory {
+        /// Which one.
+        name: &'static str,
+        /// Its path.
+        path: Bytes,
+    },
+    /// work_dir does not exist.
+    #[error("work_dir {0} does not exist; create it, on a filesystem that outlives reboots")]
+    MissingWorkDir(Bytes),
+    /// The mount that a directory is in is not in the mount table.
+    #[error("the mount table does not show the mount that {0} is in; was the root changed without mounting anything?")]
+    MountNotFound(Bytes),
+    /// A common failure.
+    #[error(transparent)]
+    Isolator(#[from] IsolatorError),
+}
+
+/// [`Isolator::prepare`](super::Isolator::prepare) failed. It has left nothing behind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The container is known already.
+    #[error("container {0} is prepared already")]
+    AlreadyPrepared(ContainerId),
+    /// The container has a runtime directory.
+    #[error(
+        "container {id} exists already: {directory} is there; if no agent runs it, clean it up and remove that directory"
+    )]
+    Exists {
+        /// Which container.
+        id: ContainerId,
+        /// Its runtime directory.
+        directory: Bytes,
+    },
+    /// Nested containers can't be prepared yet.
+    #[error("container {0} is nested in another one, which is not supported yet")]
+    Nested(ContainerId),
+    /// The sandbox is no directory.
+    #[error("the sandbox {path} is {found}, not a directory")]
+    SandboxNotDirectory {
+        /// Its path.
+        path: Bytes,
+        /// What it is.
+        found: FileType,
+    },
+    /// The root filesystem is no directory.
+    #[error("the root filesystem {path} is {found}, not a directory")]
+    RootfsNotDirectory {
+        /// Its path.
+        path: Bytes,
+        /// What it is.
+        found: FileType,
+    },
+    /// The root filesystem is the host's own.
+    #[error("the root filesystem is the host's root directory; leave it out to share the host's filesystem")]
+    RootfsIsRoot,
+    /// A path of the configuration is relative.
+    #[error("the {name} of the container must be an absolute path, but is {path}")]
+    RelativePath {
+        /// Which one.
+        name: &'static str,
+        /// The path.
+        path: Bytes,
+    },
+    /// A standard device of the host is no device.
+    #[error("the standard device {path} of this host is {found}, not a device")]
+    NoDevice {
+        /// Its path.
+        path: Bytes,
+        /// What it is.
+        found: FileType,
+    },
+    /// The user is unknown.
+    #[error(transparent)]
+    User(#[from] UnknownUser),
+    /// The volumes could not be mounted.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// A common failure.
+    #[error(transparent)]
+    Isolator(#[from] IsolatorError),
+}
+
+/// [`Isolator::update`](super::Isolator::update) failed. What is remembered is what is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateError {
+    /// The container is not known.
+    #[error("container {0} is not known")]
+    UnknownContainer(ContainerId),
+    /// Nested containers have no volumes of their own.
+    #[error("container {0} is nested in another one: its volumes are those of the top-level container")]
+    Nested(ContainerId),
+    /// A resource can't be a persistent volume.
+    #[error("persistent volume {id}: {reason}")]
+    InvalidVolume {
+        /// The persistence id.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Something else is mounted where a volume is to be.
+    #[error("cannot mount volume {volume} on {target}: something else is mounted there; unmount it first")]
+    TargetInUse {
+        /// The volume's path.
+        volume: Bytes,
+        /// Where it should be.
+        target: Bytes,
+    },
+    /// A common failure.
+    #[error(transparent)]
+    Isolator(#[from] IsolatorError),
+}
+
+impl From<InvalidComponent> for UpdateError {
+    fn from(error: InvalidComponent) -> Self {
+        Self::InvalidVolume { id: String::new(), reason: error.to_string() }
+    }
+}
+
+/// [`Isolator::cleanup`](super::Isolator::cleanup) failed. The container is still known, and can be cleaned up again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CleanupError {
+    /// Nested containers go first.
+    #[error("container {id} still has the nested container {child}; clean that up first")]
+    HasChild {
+        /// The container.
+        id: ContainerId,
+        /// One of its children.
+        child: ContainerId,
+    },
+    /// Some mounts could not be detached.
+    #[error("{} mounts of container {id} are left: {}", .errors.len(), list(.errors))]
+    MountsLeft {
+        /// The container.
+        id: ContainerId,
+        /// Why, for each.
+        errors: Vec<CallError>,
+    },
+    /// A common failure.
+    #[error(transparent)]
+    Isolator(#[from] IsolatorError),
+}
+
+/// [`Isolator::remove`](super::Isolator::remove) failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoveError {
+    /// The container is still known.
+    #[error("container {0} is not cleaned up yet; its sandbox may hold the data of volumes")]
+    NotCleanedUp(ContainerId),
+    /// A mount is left below.
+    #[error("cannot remove {directory}: {mountpoint} is mounted below it, whose data would be lost; unmount it first")]
+    MountLeft {
+        /// What was to be removed.
+        directory: Bytes,
+        /// The mount.
+        mountpoint: Bytes,
+    },
+    /// A common failure.
+    #[error(transparent)]
+    Isolator(#[from] IsolatorError),
+}
+
+fn list(errors: &[CallError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The errors that are common to all operations are also reached from a failed call.
+macro_rules! from_call_error {
+    ($($error:ty),*) => {$(
+        impl From<CallError> for $error {
+            fn from(error: CallError) -> Self {
+                Self::Isolator(error.into())
+            }
+        }
+
+        impl From<ParseError> for $error {
+            fn from(error: ParseError) -> Self {
+                Self::Isolator(error.into())
+            }
+        }
+    )*};
+}
+
+from_call_error!(CreateError, PrepareError, UpdateError, CleanupError, RemoveError);

@@ -1,0 +1,161 @@
+//! Volumes that come and go.
+
+use typed_path::{UnixPath, UnixPathBuf};
+
+use super::{Isolator, UpdateError};
+use crate::detached::DetachedMount;
+use crate::error::Doing;
+use crate::kernel::{
+    AtFlags, Descriptor, Errno, Kernel, MountAttr, MountAttrFlags, MountFlags, OpenFlags, Stat, UmountFlags,
+};
+use crate::messages::{ContainerId, Resource};
+use crate::root::{Root, itself, open_path, stat};
+use crate::volumes::PersistentVolume;
+
+impl<K: Kernel> Isolator<K> {
+    /// Mounts and unmounts the container's persistent volumes on the host, below its sandbox, so that they are those
+    /// among `resources`. A running container sees the change at once.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`]. The first error ends the update; what is remembered is what is mounted.
+    pub fn update(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<(), UpdateError> {
+        if id.parent().is_some() {
+            return Err(UpdateError::Nested(id.clone()));
+        }
+        let Some(container) = self.containers.get(id) else {
+            return Err(UpdateError::UnknownContainer(id.clone()));
+        };
+        let sandbox = container.sandbox.clone();
+        let current = container.volumes.clone();
+        let mut wanted = Vec::new();
+        for resource in resources {
+            wanted.extend(PersistentVolume::from_resource(resource, &self.config.layout)?);
+        }
+        for volume in current.iter().filter(|volume| !wanted.contains(volume)) {
+            self.remove_volume(id, &sandbox, volume)?;
+        }
+        for volume in wanted.into_iter().filter(|volume| !current.contains(volume)) {
+            self.add_volume(id, &sandbox, volume)?;
+        }
+        Ok(())
+    }
+
+    /// Unmounts a volume and removes its mount point, which is empty or not ours to remove.
+    fn remove_volume(
+        &mut self,
+        id: &ContainerId,
+        sandbox: &UnixPath,
+        volume: &PersistentVolume,
+    ) -> Result<(), UpdateError> {
+        let target = sandbox.join(&volume.name);
+        self.kernel.umount2(&target, UmountFlags::UMOUNT_NOFOLLOW).doing("unmount", &target).map_err(|error| {
+            match error.errno {
+                Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
+                _ => error,
+            }
+        })?;
+        self.forget_volume(id, volume);
+        let root = Root::open(&self.kernel, sandbox)?;
+        self.kernel
+            .unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR)
+            .doing("remove the mount point", &target)?;
+        Ok(())
+    }
+
+    fn add_volume(
+        &mut self,
+        id: &ContainerId,
+        sandbox: &UnixPath,
+        volume: PersistentVolume,
+    ) -> Result<(), UpdateError> {
+        let kernel = &self.kernel;
+        let source = open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY).doing("open volume", &volume.source)?;
+        let root = Root::open(kernel, sandbox)?;
+        self.give_to_owner_of_sandbox(id, &root, &source, &volume)?;
+        let target = sandbox.join(&volume.name);
+        let mountpoint = root.create_directory(&volume.name)?;
+        match what_is_mounted(kernel, &root, &source, &mountpoint, &target)? {
+            Mounted::Volume => {}
+            Mounted::SomethingElse => {
+                return Err(UpdateError::TargetInUse { volume: volume.source.into(), target: target.into() });
+            }
+            Mounted::Nothing => {
+                let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false)?;
+                mount.set_attributes(&volume_attributes(&volume), &volume.source, false)?;
+                mount.attach(mountpoint.fd(), &target)?;
+            }
+        }
+        if let Some(container) = self.containers.get_mut(id) {
+            container.volumes.push(volume);
+        }
+        Ok(())
+    }
+
+    /// A sandbox that is not root's belongs to the user that the program runs as, who shall be able to write.
+    fn give_to_owner_of_sandbox(
+        &self,
+        id: &ContainerId,
+        sandbox: &Root<'_>,
+        source: &Descriptor<'_>,
+        volume: &PersistentVolume,
+    ) -> Result<(), UpdateError> {
+        let Stat { uid, gid, .. } = stat(&self.kernel, sandbox.fd()).doing("look at", sandbox.path())?;
+        if uid == 0 || self.is_used_by_another(id, volume) {
+            return Ok(());
+        }
+        self.kernel
+            .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
+            .doing("change the owner of volume", &volume.source)?;
+        Ok(())
+    }
+
+    /// Only a shared volume can be.
+    fn is_used_by_another(&self, id: &ContainerId, volume: &PersistentVolume) -> bool {
+        volume.resource.shared.is_some()
+            && self
+                .containers
+                .iter()
+                .filter(|(other, _)| *other != id)
+                .any(|(_, container)| container.volumes.iter().any(|used| used.source == volume.source))
+    }
+
+    fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
+        if let Some(container) = self.containers.get_mut(id) {
+            container.volumes.retain(|remembered| remembered != volume);
+        }
+    }
+}
+
+/// What a mount point holds.
+enum Mounted {
+    Nothing,
+    Volume,
+    SomethingElse,
+}
+
+/// A volume is there already if an agent that crashed has mounted it; a mount point without a mount is left if it crashed
+/// before it removed that.
+fn what_is_mounted(
+    kernel: &dyn Kernel,
+    sandbox: &Root<'_>,
+    source: &Descriptor<'_>,
+    mountpoint: &Descriptor<'_>,
+    target: &UnixPathBuf,
+) -> Result<Mounted, UpdateError> {
+    let around = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
+    let there = stat(kernel, mountpoint.fd()).doing("look at", target)?;
+    if there.mount_id == around.mount_id {
+        return Ok(Mounted::Nothing);
+    }
+    let volume = stat(kernel, source.fd()).doing("look at", target)?;
+    let is_volume = (there.device, there.inode) == (volume.device, volume.inode);
+    Ok(if is_volume { Mounted::Volume } else { Mounted::SomethingElse })
+}
+
+/// A volume is a mount of its own: as a member of the peer group of the mount that it is in, it would be walked by every
+/// event there.
+fn volume_attributes(volume: &PersistentVolume) -> MountAttr {
+    let attr_set = if volume.read_only { MountAttrFlags::MOUNT_ATTR_RDONLY } else { MountAttrFlags::empty() };
+    MountAttr { attr_set, propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() }
+}

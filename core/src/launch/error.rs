@@ -1,0 +1,72 @@
+//! Why a launch failed.
+
+use crate::error::CallError;
+use crate::kernel::{Bytes, Errno, FileType};
+
+/// A launch failed. Nothing outside the container's namespaces has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchError {
+    /// A system call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The request asks for what we don't do.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// A mount of the request makes no sense.
+    #[error("cannot mount on {target}: {reason}")]
+    InvalidMount {
+        /// Its target.
+        target: Bytes,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A path of the request does not lie below the rootfs.
+    #[error("cannot {action} {path}: the path is not below the root filesystem {rootfs}")]
+    OutsideRootfs {
+        /// What for.
+        action: &'static str,
+        /// The path.
+        path: Bytes,
+        /// The root filesystem.
+        rootfs: Bytes,
+    },
+    /// A file operation has not the parameters that it names.
+    #[error("a file operation {0} has no parameters of that kind")]
+    IncompleteOperation(&'static str),
+    /// What should be the null device is something else, and what is masked with it would not be hidden.
+    #[error("cannot mask {masked}: /dev/null is {found}, not the null device (character device 1:3)")]
+    NullDevice {
+        /// The path to be masked.
+        masked: Bytes,
+        /// What `/dev/null` is.
+        found: FileType,
+    },
+    /// The working directory lies outside the container.
+    #[error("the working directory {0} is outside the container's root")]
+    WorkingDirectoryOutside(Bytes),
+    /// The request names no program.
+    #[error("no command to execute")]
+    NoCommand,
+    /// There is no such program.
+    #[error("{0}: command not found")]
+    CommandNotFound(Bytes),
+    /// The program can't be executed.
+    #[error("{command}: cannot execute: {errno}")]
+    NotExecutable {
+        /// The program.
+        command: Bytes,
+        /// Why.
+        errno: Errno,
+    },
+}
+
+impl LaunchError {
+    /// The exit status that tells of it, as that of env(1).
+    pub fn exit_status(&self) -> i32 {
+        match self {
+            Self::CommandNotFound(_) => 127,
+            Self::NotExecutable { .. } => 126,
+            _ => 125,
+        }
+    }
+}

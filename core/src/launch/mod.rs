@@ -1,0 +1,130 @@
+//! The launcher: carries a [`ContainerLaunchInfo`] out in a process of its own, and becomes the program.
+//!
+//! [`launch`] reads from top to bottom as what happens, in this order:
+//!
+//! 1. `namespaces`: make the namespaces; with a pid namespace, our child is its init process and does the rest.
+//! 2. `filesystem`: make the container's mounts slaves of the host's, mount, mask, perform the file operations, switch
+//!    the root.
+//! 3. `privileges` and `program`: limits, groups, user, capabilities; no descriptor but stdio; execve(2).
+//!
+//! `supervise` is what a process of ours does while the program runs: it passes signals on and reaps.
+
+mod error;
+mod filesystem;
+mod masks;
+mod mounts;
+mod operations;
+mod privileges;
+mod program;
+mod supervise;
+
+use typed_path::UnixPath;
+
+pub use error::LaunchError;
+pub use supervise::{block_signals, supervise, unblock_signals};
+
+use crate::error::Doing;
+use crate::kernel::{CloneFlags, Fd, Kernel, Pid, Prctl, Signal, WaitOptions, WaitStatus};
+use crate::messages::ContainerLaunchInfo;
+use crate::user::Credentials;
+
+/// What the launcher is to do, with what only its caller can know.
+#[derive(Clone, Debug)]
+pub struct LaunchRequest {
+    /// The decision of the isolator.
+    pub info: ContainerLaunchInfo,
+    /// What `info.user` stands for; without it the program keeps our user.
+    pub credentials: Option<Credentials>,
+    /// Whether the container is killed when the process dies that made this one.
+    pub die_with_parent: bool,
+}
+
+/// Carries out the request: becomes the program, or waits for it where it runs in a pid namespace of its own.
+///
+/// The process must be single-threaded, and is of no other use afterwards: its namespaces, root and credentials have
+/// changed. Errors are written to standard error.
+///
+/// Returns the exit status for the process: the program's, 128+n if signal n killed it, 125 if the launcher failed, 126
+/// if the program can't be executed, 127 if there is none.
+pub fn launch(kernel: &dyn Kernel, request: &LaunchRequest) -> i32 {
+    reported(kernel, namespaces(kernel, request))
+}
+
+/// The exit status of the result of a process; an error is written to standard error.
+fn reported(kernel: &dyn Kernel, result: Result<i32, LaunchError>) -> i32 {
+    result.unwrap_or_else(|error| {
+        let message = format!("cofferdam: {error}\n");
+        // There is nowhere left to report that standard error is closed.
+        let _ = kernel.write(Fd::STDERR, message.as_bytes());
+        error.exit_status()
+    })
+}
+
+/// The exit status by which a process tells how its child ended, as shells do.
+pub fn exit_status(status: WaitStatus) -> i32 {
+    match status {
+        WaitStatus::Exited(status) => status,
+        WaitStatus::Signaled(Signal(signal)) | WaitStatus::Stopped(Signal(signal)) => 128 + signal,
+        WaitStatus::Continued => 0,
+    }
+}
+
+/// Makes the namespaces, and does the rest in them.
+fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError> {
+    let info = &request.info;
+    if !info.enter_namespaces.is_empty() {
+        return Err(LaunchError::Refused("joining the namespaces of a parent container is not supported yet"));
+    }
+    let flags = info.clone_flags();
+    if !flags.contains(CloneFlags::CLONE_NEWNS) && needs_mount_namespace(info) {
+        return Err(LaunchError::Refused(
+            "mounts, masks, file operations and a rootfs need a mount namespace of the container's own, but \
+             clone_namespaces has none (131072)",
+        ));
+    }
+    // Our memory, descriptors and root are not for the container to see: it has our uid, and /proc.
+    kernel.prctl(Prctl::SetDumpable(false)).doing("protect process", UnixPath::new("/proc/self"))?;
+    if request.die_with_parent {
+        die_with_parent(kernel)?;
+    }
+    if !flags.contains(CloneFlags::CLONE_NEWPID) {
+        kernel.unshare(flags).doing("make namespaces for", UnixPath::new("/proc/self/ns"))?;
+        filesystem::set_up(kernel, info)?;
+        return program::become_program(kernel, request);
+    }
+    block_signals(kernel)?;
+    // pid 1 of a pid namespace ignores signals that it has no handler for. The program shall not, so it is pid 2.
+    let init = kernel
+        .clone3(flags, &mut |kernel| reported(kernel, init(kernel, request)))
+        .doing("make namespaces for", UnixPath::new("/proc/self/ns"))?;
+    Ok(exit_status(supervise(kernel, init)?))
+}
+
+fn needs_mount_namespace(info: &ContainerLaunchInfo) -> bool {
+    info.rootfs.is_some()
+        || !info.mounts.is_empty()
+        || !info.masked_paths.is_empty()
+        || !info.file_operations.is_empty()
+}
+
+/// The init process of the container's pid namespace. When it exits, the kernel kills all that is left in there.
+fn init(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError> {
+    // The namespace without the launcher would be one that nobody waits for.
+    die_with_parent(kernel)?;
+    filesystem::set_up(kernel, &request.info)?;
+    let program = kernel
+        .clone3(CloneFlags::empty(), &mut |kernel| reported(kernel, program::become_program(kernel, request)))
+        .doing("make process for", UnixPath::new("the program"))?;
+    program::close_descriptors(kernel)?;
+    let status = supervise(kernel, program)?;
+    // What the program left behind is killed by the kernel; what has ended already is reaped.
+    while let Ok(Some(_)) = kernel.wait4(Pid(-1), WaitOptions::WNOHANG) {}
+    Ok(exit_status(status))
+}
+
+fn die_with_parent(kernel: &dyn Kernel) -> Result<(), LaunchError> {
+    kernel
+        .prctl(Prctl::SetParentDeathSignal(Some(Signal::KILL)))
+        .doing("tie to its parent the process", UnixPath::new("/proc/self"))?;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Where sandboxes, volumes and runtime state live: the layout of an existing Mesos agent.
+
+use typed_path::{UnixPath, UnixPathBuf};
+
+use crate::kernel::{Bytes, quoted};
+use crate::messages::ContainerId;
+
+/// The longest name in a directory, in bytes (`NAME_MAX`).
+const NAME_MAX: usize = 255;
+
+/// A name that can't be one component of a path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidComponent {
+    /// It is empty.
+    #[error("it is empty")]
+    Empty,
+    /// It is `.` or `..`.
+    #[error("{0} means another directory")]
+    Dots(Bytes),
+    /// It contains a `/`.
+    #[error("{0} contains a slash")]
+    Slash(Bytes),
+    /// It contains a control character.
+    #[error("{0} contains a control character")]
+    Control(Bytes),
+    /// It is longer than a name may be.
+    #[error("{} is longer than {NAME_MAX} bytes", quoted(&.0.0))]
+    TooLong(Bytes),
+}
+
+/// Checks that a name can be one component of a path.
+pub(crate) fn check_component(name: &[u8]) -> Result<(), InvalidComponent> {
+    let error = match name {
+        b"" => return Err(InvalidComponent::Empty),
+        b"." | b".." => InvalidComponent::Dots,
+        _ if name.contains(&b'/') => InvalidComponent::Slash,
+        _ if name.iter().any(u8::is_ascii_control) => InvalidComponent::Control,
+        _ if name.len() > NAME_MAX => InvalidComponent::TooLong,
+        _ => return Ok(()),
+    };
+    Err(error(name.into()))
+}
+
+/// The directories of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Sandboxes, persistent volumes, durable state.
+    pub work_dir: UnixPathBuf,
+    /// State that a reboot forgets.
+    pub runtime_dir: UnixPathBuf,
+}
+
+impl Layout {
+    /// The sandbox of a top-level container.
+    ///
+    /// # Errors
+    ///
+    /// If one of the ids can't be a path component.
+    pub fn executor_sandbox(
+        &self,
+        agent: &str,
+        framework: &str,
+        executor: &str,
+        container: &ContainerId,
+    ) -> Result<UnixPathBuf, InvalidComponent> {
+        for id in [agent, framework, executor] {
+            check_component(id.as_bytes())?;
+        }
+        Ok(self
+            .work_dir
+            .join("slaves")
+            .join(agent)
+            .join("frameworks")
+            .join(framework)
+            .join("executors")
+            .join(executor)
+            .join("runs")
+            .join(container.value()))
+    }
+
+    /// A persistent volume below `root`, which is work_dir or the root of a PATH disk. A `/` in the role is written as
+    /// a space.
+    ///
+    /// # Errors
+    ///
+    /// If the id, or a part of the role, can't be a path component.
+    pub fn persistent_volume(root: &UnixPath, role: &str, id: &str) -> Result<UnixPathBuf, InvalidComponent> {
+        for part in role.split('/') {
+            check_component(part.as_bytes())?;
+        }
+        check_component(id.as_bytes())?;
+        let role = role.replace('/', " ");
+        check_component(role.as_bytes())?;
+        Ok(root.join("volumes").join("roles").join(role).join(id))
+    }
+
+    /// The directory in which the runtime directories of top-level containers lie.
+    pub fn containers_runtime(&self) -> UnixPathBuf {
+        self.runtime_dir.join("containers")
+    }
+
+    /// The runtime directory of a container.
+    pub fn container_runtime(&self, id: &ContainerId) -> UnixPathBuf {
+        let above = match id.parent() {
+            Some(parent) => self.container_runtime(parent).join("containers"),
+            None => self.containers_runtime(),
+        };
+        above.join(id.value())
+    }
+
+    /// The device nodes of a container.
+    pub fn container_devices(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("devices")
+    }
+
+    /// What the launcher of a container is told.
+    pub fn container_launch_info(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("launch_info")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout { work_dir: "/w".into(), runtime_dir: "/r".into() }
+    }
+
+    #[test]
+    fn it_is_the_layout_of_mesos() {
+        let id = ContainerId::new("c").unwrap();
+        let sandbox = layout().executor_sandbox("a", "f", "e", &id).unwrap();
+        assert_eq!(sandbox, UnixPathBuf::from("/w/slaves/a/frameworks/f/executors/e/runs/c"));
+        let child = id.child("d").unwrap();
+        assert_eq!(layout().container_devices(&child), UnixPathBuf::from("/r/containers/c/containers/d/devices"));
+        let volume = Layout::persistent_volume(UnixPath::new("/w"), "eng/web", "db").unwrap();
+        assert_eq!(volume, UnixPathBuf::from("/w/volumes/roles/eng web/db"));
+    }
+
+    #[rstest]
+    #[case("role", "..")]
+    #[case("role", "a/b")]
+    #[case("..", "id")]
+    #[case("a/../b", "id")]
+    #[case("/a", "id")]
+    #[case("", "id")]
+    #[case("role", "")]
+    #[case("ro\nle", "id")]
+    fn names_that_would_lead_elsewhere_are_refused(#[case] role: &str, #[case] id: &str) {
+        assert!(Layout::persistent_volume(UnixPath::new("/w"), role, id).is_err());
+    }
+}

@@ -1,0 +1,5 @@
+//! Volumes of containers.
+
+mod persistent;
+
+pub use persistent::PersistentVolume;

@@ -1,0 +1,145 @@
+//! Persistent volumes: directories whose data outlives containers.
+
+use typed_path::UnixPathBuf;
+
+use crate::error::CallError;
+use crate::isolator::UpdateError;
+use crate::kernel::{Kernel, Mode};
+use crate::layout::{Layout, check_component};
+use crate::messages::{DiskSource, DiskSourceType, Resource, VolumeMode};
+use crate::root::{create_directories, remove_empty_directories};
+
+/// A resource that is a persistent volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersistentVolume {
+    /// The resource.
+    pub resource: Resource,
+    /// The directory with the data, on the host.
+    pub source: UnixPathBuf,
+    /// Its name in the sandbox.
+    pub name: UnixPathBuf,
+    /// Whether the container may only read it.
+    pub read_only: bool,
+}
+
+impl PersistentVolume {
+    /// The persistent volume that a resource is; `None` if it is none, or one whose `container_path` is no single name.
+    ///
+    /// # Errors
+    ///
+    /// If its role or id can't be a path component, or its source is of a kind that has no directory.
+    pub fn from_resource(resource: &Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
+        let Some(disk) = &resource.disk else { return Ok(None) };
+        let (Some(persistence), Some(volume)) = (&disk.persistence, &disk.volume) else { return Ok(None) };
+        let invalid = |reason: String| UpdateError::InvalidVolume { id: persistence.id.clone(), reason };
+        if volume.container_path.0.contains(&b'/') {
+            tracing::warn!(
+                volume = persistence.id,
+                container_path = %volume.container_path,
+                "skipped: the container path of a persistent volume must be one name, without a slash"
+            );
+            return Ok(None);
+        }
+        check_component(&volume.container_path.0).map_err(|error| invalid(format!("container path: {error}")))?;
+        let layout_below = |root: UnixPathBuf| {
+            let role = resource.reservation_role().ok_or_else(|| invalid("it is reserved for no role".into()))?;
+            Layout::persistent_volume(&root, role, &persistence.id).map_err(|error| invalid(error.to_string()))
+        };
+        let source = match &disk.source {
+            None => layout_below(layout.work_dir.clone())?,
+            Some(DiskSource { kind: DiskSourceType::Path, path: Some(path), .. }) if path.root.is_some() => {
+                layout_below(absolute(layout, path.root.as_ref()))?
+            }
+            Some(DiskSource { kind: DiskSourceType::Mount, mount: Some(mount), .. }) if mount.root.is_some() => {
+                absolute(layout, mount.root.as_ref())
+            }
+            Some(DiskSource { kind, .. }) => {
+                return Err(invalid(format!("a disk source of type {kind:?} without a root is not supported")));
+            }
+        };
+        Ok(Some(Self {
+            resource: resource.clone(),
+            source,
+            name: volume.container_path.as_path().to_path_buf(),
+            read_only: volume.mode == VolumeMode::ReadOnly,
+        }))
+    }
+
+    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created. Gives the
+    /// directories that it made, for [`discard`](Self::discard).
+    ///
+    /// # Errors
+    ///
+    /// Those of mkdirat(2).
+    pub fn create(&self, kernel: &dyn Kernel) -> Result<Vec<UnixPathBuf>, CallError> {
+        create_directories(kernel, &self.source, Mode(0o755))
+    }
+
+    /// Removes directories that [`create`](Self::create) made, if they are still empty.
+    pub fn discard(kernel: &dyn Kernel, made: &[UnixPathBuf]) {
+        remove_empty_directories(kernel, made);
+    }
+}
+
+/// A root is relative to work_dir if it is relative.
+fn absolute(layout: &Layout, root: Option<&crate::kernel::Bytes>) -> UnixPathBuf {
+    root.map_or_else(|| layout.work_dir.clone(), |root| layout.work_dir.join(root.as_path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn volume(disk: Value) -> Result<Option<PersistentVolume>, UpdateError> {
+        let resource = json!({ "name": "disk", "reservations": [{ "role": "eng/web" }], "disk": disk });
+        let layout = Layout { work_dir: "/w".into(), runtime_dir: "/r".into() };
+        PersistentVolume::from_resource(&serde_json::from_value(resource).unwrap(), &layout)
+    }
+
+    fn disk(container_path: &str, source: Value) -> Value {
+        let mut disk = json!({
+            "persistence": { "id": "db" },
+            "volume": { "container_path": container_path, "mode": "RO" },
+        });
+        if !source.is_null() {
+            disk["source"] = source;
+        }
+        disk
+    }
+
+    #[rstest]
+    #[case(Value::Null, "/w/volumes/roles/eng web/db")]
+    #[case(json!({ "type": "PATH", "path": { "root": "/disk" } }), "/disk/volumes/roles/eng web/db")]
+    #[case(json!({ "type": "PATH", "path": { "root": "disk" } }), "/w/disk/volumes/roles/eng web/db")]
+    #[case(json!({ "type": "MOUNT", "mount": { "root": "/disk" } }), "/disk")]
+    #[case(json!({ "type": "MOUNT", "mount": { "root": "disk" } }), "/w/disk")]
+    fn the_source_tells_where_the_data_is(#[case] source: Value, #[case] expected: &str) {
+        let volume = volume(disk("data", source)).unwrap().unwrap();
+        assert_eq!(volume.source, UnixPathBuf::from(expected));
+        assert_eq!(volume.name, UnixPathBuf::from("data"));
+        assert!(volume.read_only);
+    }
+
+    #[test]
+    fn a_container_path_with_a_slash_is_skipped() {
+        assert_eq!(volume(disk("a/b", Value::Null)).unwrap(), None);
+        assert_eq!(volume(disk("/a", Value::Null)).unwrap(), None);
+    }
+
+    #[rstest]
+    #[case("..", Value::Null)]
+    #[case("", Value::Null)]
+    #[case("data", json!({ "type": "BLOCK" }))]
+    #[case("data", json!({ "type": "PATH" }))]
+    fn what_can_not_be_mounted_is_an_error(#[case] container_path: &str, #[case] source: Value) {
+        assert!(volume(disk(container_path, source)).is_err());
+    }
+
+    #[test]
+    fn other_disks_are_no_persistent_volumes() {
+        assert_eq!(volume(json!({})).unwrap(), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! What several test programs need.
+
+use std::io::Write as _;
+
+use cofferdam::kernel::{Capabilities, Kernel};
+use cofferdam_linux::LinuxKernel;
+
+/// Whether mounts may be changed here. If not, the test that asks says that it is skipped, which CI does not tolerate.
+pub fn is_root(test: &str) -> bool {
+    let root = LinuxKernel.capget().unwrap().effective.contains(Capabilities::CAP_SYS_ADMIN);
+    if !root {
+        // Not `eprintln!`, which libtest would capture.
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped: needs root: {test}").unwrap();
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "in CI, nothing is skipped");
+    }
+    root
+}
