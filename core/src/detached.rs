@@ -70,13 +70,15 @@ impl<'k> DetachedMount<'k> {
             }
         }
         for option in options.iter().flat_map(|options| options.0.split(|byte| *byte == b',')) {
-            match option.iter().position(|byte| *byte == b'=') {
-                _ if option.is_empty() => {}
-                None => configure(FsConfig::SetFlag { key: option.into() })?,
-                Some(equals) => {
-                    configure(FsConfig::SetString { key: option[..equals].into(), value: option[equals + 1..].into() })?
-                }
+            if option.is_empty() {
+                continue;
             }
+            configure(match option.iter().position(|byte| *byte == b'=') {
+                None => FsConfig::SetFlag { key: option.into() },
+                Some(equals) => {
+                    FsConfig::SetString { key: option[..equals].into(), value: option[equals + 1..].into() }
+                }
+            })?;
         }
         configure(FsConfig::Create)?;
         let mount = kernel

@@ -203,17 +203,21 @@ pub(crate) fn stat(kernel: &dyn Kernel, fd: Fd) -> Result<Stat, Errno> {
     kernel.statx(fd, itself(), AtFlags::AT_EMPTY_PATH)
 }
 
-/// Makes a directory and missing ones above it by a trusted path, as `mkdir -p`. Gives those that it made, the uppermost
+/// Makes a directory and missing ones above it by a trusted path, as `mkdir -p` with these permissions. Gives those that it made, the uppermost
 /// first.
 ///
 /// # Errors
 ///
 /// Those of mkdirat(2). What it has made by then is removed again.
-pub fn create_directories(kernel: &dyn Kernel, path: &UnixPath, mode: Mode) -> Result<Vec<UnixPathBuf>, CallError> {
+pub fn create_directories(
+    kernel: &dyn Kernel,
+    path: &UnixPath,
+    permissions: Mode,
+) -> Result<Vec<UnixPathBuf>, CallError> {
     let mut made = Vec::new();
     let mut result = Err(Errno::ENOENT);
     for _ in 0..ATTEMPTS {
-        result = create_missing(kernel, path, mode, &mut made);
+        result = create_missing(kernel, path, permissions, &mut made);
         // Another container's clean-up may have removed an empty directory between two of our calls.
         if result != Err(Errno::ENOENT) {
             break;
@@ -226,7 +230,12 @@ pub fn create_directories(kernel: &dyn Kernel, path: &UnixPath, mode: Mode) -> R
     Ok(made)
 }
 
-fn create_missing(kernel: &dyn Kernel, path: &UnixPath, mode: Mode, made: &mut Vec<UnixPathBuf>) -> Result<(), Errno> {
+fn create_missing(
+    kernel: &dyn Kernel,
+    path: &UnixPath,
+    permissions: Mode,
+    made: &mut Vec<UnixPathBuf>,
+) -> Result<(), Errno> {
     let mut missing = Vec::new();
     for directory in path.ancestors() {
         match kernel.statx(Fd::CWD, directory, AtFlags::empty()) {
@@ -237,7 +246,7 @@ fn create_missing(kernel: &dyn Kernel, path: &UnixPath, mode: Mode, made: &mut V
         }
     }
     for directory in missing.into_iter().rev() {
-        match kernel.mkdirat(Fd::CWD, directory, mode) {
+        match kernel.mkdirat(Fd::CWD, directory, permissions) {
             Ok(()) => made.push(directory.to_path_buf()),
             // Somebody else was faster.
             Err(Errno::EEXIST) => {}

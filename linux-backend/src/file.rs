@@ -130,8 +130,7 @@ pub fn statx(dirfd: Fd, path: &UnixPath, flags: AtFlags) -> Result<Stat, Errno> 
     let stat = rustix::fs::statx(borrowed(dirfd), c_path(path)?, flags, mask).map_err(from_rustix)?;
     let mode = u32::from(stat.stx_mode);
     Ok(Stat {
-        // Descriptors of the kernel's own making (a filesystem context, a pidfd) are of no type, which `Stat` cannot say.
-        file_type: FileType::from_mode(mode).ok_or(Errno::EOPNOTSUPP)?,
+        file_type: FileType::from_mode(mode),
         mode: Mode(mode & 0o7777),
         links: stat.stx_nlink,
         uid: stat.stx_uid,

@@ -64,7 +64,8 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ = KERNEL.umount2(path(&self.path("")), UmountFlags::MNT_DETACH);
+        // As often as something is mounted there.
+        while KERNEL.umount2(path(&self.path("")), UmountFlags::MNT_DETACH).is_ok() {}
     }
 }
 

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
@@ -60,15 +59,13 @@ fn main() {
         }
         return;
     }
+    // Whole lines only, as children must not have the beginning of one to print again.
     println!("\nrunning {} tests", selected.len());
     let mut failed = 0;
     for (name, test) in &selected {
-        // Children must not print it again.
-        print!("test {name} ... ");
-        std::io::stdout().flush().unwrap();
         let passed = std::panic::catch_unwind(test).is_ok();
         failed += usize::from(!passed);
-        println!("{}", if passed { "ok" } else { "FAILED" });
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
     }
     println!(
         "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",

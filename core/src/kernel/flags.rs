@@ -122,7 +122,7 @@ flags! {
         RESOLVE_CACHED = 0x20;
     }
 
-    /// The `AT_*` flags that the `*at` calls share. `AT_REMOVEDIR` (unlinkat(2)) has the value of `AT_EACCESS`.
+    /// The `AT_*` flags that the `*at` calls share.
     AtFlags: u32 {
         AT_SYMLINK_NOFOLLOW = 0x100;
         AT_REMOVEDIR = 0x200;

@@ -60,12 +60,14 @@ pub enum FileType {
     Fifo,
     /// `S_IFSOCK`
     Socket,
+    /// No type at all: an inode of the kernel's own, such as the one behind a context of fsopen(2).
+    Anonymous,
 }
 
 impl FileType {
-    /// The type in the `S_IFMT` bits of a mode; `None` if they hold none.
-    pub fn from_mode(mode: u32) -> Option<Self> {
-        Some(match mode & 0o170_000 {
+    /// The type in the `S_IFMT` bits of a mode.
+    pub fn from_mode(mode: u32) -> Self {
+        match mode & 0o170_000 {
             0o100_000 => Self::Regular,
             0o040_000 => Self::Directory,
             0o120_000 => Self::Symlink,
@@ -73,8 +75,8 @@ impl FileType {
             0o060_000 => Self::BlockDevice,
             0o010_000 => Self::Fifo,
             0o140_000 => Self::Socket,
-            _ => return None,
-        })
+            _ => Self::Anonymous,
+        }
     }
 
     /// The `S_IFMT` bits.
@@ -87,6 +89,7 @@ impl FileType {
             Self::BlockDevice => 0o060_000,
             Self::Fifo => 0o010_000,
             Self::Socket => 0o140_000,
+            Self::Anonymous => 0,
         }
     }
 
@@ -99,6 +102,7 @@ impl FileType {
             Self::BlockDevice => "S_IFBLK",
             Self::Fifo => "S_IFIFO",
             Self::Socket => "S_IFSOCK",
+            Self::Anonymous => "0",
         }
     }
 }
@@ -114,6 +118,7 @@ impl fmt::Display for FileType {
             Self::BlockDevice => "a block device",
             Self::Fifo => "a fifo",
             Self::Socket => "a socket",
+            Self::Anonymous => "a file without a type",
         })
     }
 }
@@ -170,7 +175,7 @@ pub struct StatFs {
     pub block_size: u64,
     /// The longest name.
     pub name_length: u64,
-    /// The flags of mount and filesystem (`ST_*`).
+    /// The flags of mount and filesystem (`f_flags`: `ST_*`, with the kernel's own `ST_VALID`, 0x20).
     pub flags: u64,
 }
 

@@ -21,19 +21,13 @@ pub(super) fn drop_privileges(kernel: &dyn Kernel, request: &LaunchRequest) -> R
     if let Some(bounding) = bounding {
         limit_bounding_set(kernel, bounding)?;
     }
-    let groups = || info.supplementary_groups.iter().chain(&info.task_supplementary_groups).copied();
-    match &request.credentials {
-        Some(credentials) => {
-            let mut all = credentials.groups.clone();
-            all.extend(groups());
-            become_user(kernel, credentials, &all, effective.is_some())?;
-        }
-        None => {
-            let groups: Vec<u32> = groups().collect();
-            if !groups.is_empty() {
-                kernel.setgroups(&groups).doing("set the groups of", program)?;
-            }
-        }
+    let mut groups = request.credentials.as_ref().map_or_else(Vec::new, |credentials| credentials.groups.clone());
+    groups.extend(info.supplementary_groups.iter().chain(&info.task_supplementary_groups));
+    if request.credentials.is_some() || !groups.is_empty() {
+        kernel.setgroups(&groups).doing("set the groups of", program)?;
+    }
+    if let Some(credentials) = &request.credentials {
+        become_user(kernel, credentials, effective.is_some())?;
     }
     limit_capabilities(kernel, effective, bounding)?;
     if info.no_new_privileges == Some(true) {
@@ -60,15 +54,9 @@ fn limit_bounding_set(kernel: &dyn Kernel, bounding: Capabilities) -> Result<(),
     Ok(())
 }
 
-fn become_user(
-    kernel: &dyn Kernel,
-    credentials: &Credentials,
-    groups: &[u32],
-    keep_capabilities: bool,
-) -> Result<(), LaunchError> {
+fn become_user(kernel: &dyn Kernel, credentials: &Credentials, keep_capabilities: bool) -> Result<(), LaunchError> {
     let program = UnixPath::new("the program");
     let Credentials { uid, gid, .. } = *credentials;
-    kernel.setgroups(groups).doing("set the groups of", program)?;
     kernel.setresgid(gid, gid, gid).doing("set the group of", program)?;
     if keep_capabilities {
         kernel.prctl(Prctl::SetKeepCapabilities(true)).doing("keep the capabilities of", program)?;

@@ -167,6 +167,7 @@ mod flag_bits {
 
     use crate::kernel::MountFlags;
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(super) fn serialize<S: Serializer>(flags: &MountFlags, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u32(flags.bits())
     }
