@@ -1,0 +1,135 @@
+//! Making a host ready.
+
+use cofferdam::isolator::CreateError;
+use cofferdam::kernel::{AtFlags, DeviceNumber, Errno, Fd, FileType, Mode, MountAttr, MountFlags, NodeMode, OpenFlags};
+use cofferdam::layout::Layout;
+use cofferdam::{UnixPath, UnixPathBuf};
+
+use crate::world::World;
+
+scenarios!(
+    a_private_work_dir_becomes_a_shared_mount,
+    a_work_dir_that_is_shared_alone_is_left_as_it_is,
+    a_work_dir_whose_peer_group_lies_above_it_gets_its_own,
+    a_work_dir_on_a_slave_mount_becomes_shared,
+    create_again_changes_nothing,
+    create_after_a_crash_before_the_mount_was_shared_shares_it,
+    what_is_mounted_below_work_dir_stays_visible,
+    devices_work_below_a_nodev_runtime_dir,
+    a_runtime_dir_that_allows_devices_gets_no_mount,
+    work_dir_may_be_a_symbolic_link,
+    a_relative_or_missing_work_dir_is_refused,
+);
+
+fn a_private_work_dir_becomes_a_shared_mount(world: &World<'_>) {
+    world.agent();
+    let [mount] = &world.mounts_at(&world.path("work"))[..] else { panic!("no mount") };
+    assert!(mount.peer_group.is_some());
+    assert_eq!(world.mounts().iter().filter(|other| other.peer_group == mount.peer_group).count(), 1);
+}
+
+fn a_work_dir_that_is_shared_alone_is_left_as_it_is(world: &World<'_>) {
+    let work = world.make_directory("work");
+    world.mount_tmpfs(&work, MountFlags::empty());
+    world.propagation(&work, MountFlags::MS_SHARED);
+    let before = world.mounts();
+    world.agent();
+    assert_eq!(world.mounts(), before);
+}
+
+fn a_work_dir_whose_peer_group_lies_above_it_gets_its_own(world: &World<'_>) {
+    world.propagation(&world.directory, MountFlags::MS_SHARED);
+    let work = world.make_directory("work");
+    // A plain bind joins the peer group of what it copies.
+    world.bind(&work, &work);
+    let above = world.mounts_at(&world.directory)[0].peer_group;
+    assert_eq!(world.mounts_at(&work)[0].peer_group, above);
+    world.agent();
+    let [mount] = &world.mounts_at(&work)[..] else { panic!("another mount") };
+    assert!(mount.peer_group.is_some() && mount.peer_group != above);
+}
+
+fn a_work_dir_on_a_slave_mount_becomes_shared(world: &World<'_>) {
+    let master = world.make_directory("master");
+    world.mount_tmpfs(&master, MountFlags::empty());
+    world.propagation(&master, MountFlags::MS_SHARED);
+    let work = world.make_directory("work");
+    world.bind(&master, &work);
+    world.propagation(&work, MountFlags::MS_SLAVE);
+    world.agent();
+    let [mount] = &world.mounts_at(&work)[..] else { panic!("another mount") };
+    assert!(mount.peer_group.is_some());
+    assert_eq!(world.mounts_at(&master)[0].master, None);
+}
+
+fn create_again_changes_nothing(world: &World<'_>) {
+    world.mount_tmpfs(&world.make_directory("run"), MountFlags::MS_NODEV);
+    world.agent();
+    let before = world.mounts();
+    world.agent();
+    assert_eq!(world.mounts(), before);
+}
+
+fn create_after_a_crash_before_the_mount_was_shared_shares_it(world: &World<'_>) {
+    let work = world.make_directory("work");
+    world.bind(&work, &work);
+    world.agent();
+    let [mount] = &world.mounts_at(&work)[..] else { panic!("another mount") };
+    assert!(mount.peer_group.is_some());
+}
+
+fn what_is_mounted_below_work_dir_stays_visible(world: &World<'_>) {
+    let disk = world.make_directory("work/disk");
+    world.mount_tmpfs(&disk, MountFlags::empty());
+    world.write(&disk.join("file"), "data");
+    world.agent();
+    assert_eq!(world.read(&disk.join("file")), "data");
+}
+
+fn devices_work_below_a_nodev_runtime_dir(world: &World<'_>) {
+    let run = world.make_directory("run");
+    world.mount_tmpfs(&run, MountFlags::MS_NODEV | MountFlags::MS_NOSUID);
+    let null = |path: &UnixPath| {
+        let mode = NodeMode { file_type: FileType::CharacterDevice, mode: Mode(0o666) };
+        world.kernel.mknodat(Fd::CWD, path, mode, DeviceNumber::NULL).unwrap();
+        world.open(path, OpenFlags::O_WRONLY).map(|fd| world.kernel.close(fd).unwrap())
+    };
+    world.agent();
+    assert_eq!(null(&run.join("containers/null")), Ok(()));
+    assert_eq!(null(&run.join("null")), Err(Errno::EACCES), "the flag is cleared where it must be, not elsewhere");
+    let [mount] = &world.mounts_at(&run.join("containers"))[..] else { panic!("no mount") };
+    assert!(!mount.mount_options.ends_with(b"nodev"), "{mount}");
+
+    // The step that a crash may have left out, on a mount that is there.
+    let nodev = MountAttr { attr_set: cofferdam::kernel::MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() };
+    world.kernel.mount_setattr(Fd::CWD, &run.join("containers"), AtFlags::empty(), &nodev).unwrap();
+    world.agent();
+    assert_eq!(null(&run.join("containers/again")), Ok(()));
+    assert_eq!(world.mounts_at(&run.join("containers")).len(), 1);
+}
+
+fn a_runtime_dir_that_allows_devices_gets_no_mount(world: &World<'_>) {
+    world.agent();
+    assert!(world.exists(&world.path("run/containers")));
+    assert!(world.mounts_at(&world.path("run/containers")).is_empty());
+}
+
+fn work_dir_may_be_a_symbolic_link(world: &World<'_>) {
+    let real = world.make_directory("real");
+    world.kernel.symlinkat(&real, Fd::CWD, &world.path("work")).unwrap();
+    let agent = world.create(world.config()).unwrap();
+    assert_eq!(agent.config().layout.work_dir, real);
+    assert_eq!(world.mounts_at(&real).len(), 1);
+}
+
+fn a_relative_or_missing_work_dir_is_refused(world: &World<'_>) {
+    let before = world.mounts();
+    let mut config = world.config();
+    let missing = world.create(config.clone()).unwrap_err();
+    assert_eq!(missing, CreateError::MissingWorkDir(world.path("work").into()));
+    config.layout = Layout { work_dir: UnixPathBuf::from("work"), ..config.layout };
+    let relative = world.create(config).unwrap_err();
+    assert!(matches!(relative, CreateError::RelativeDirectory { name: "work_dir", .. }), "{relative}");
+    assert_eq!(world.mounts(), before);
+    assert!(!world.exists(&world.path("run")), "a refusal changes nothing");
+}
