@@ -12,8 +12,8 @@ use cofferdam::messages::{
     CommandInfo, ContainerConfig, ContainerId, ContainerInfo, ContainerLaunchInfo, Environment, EnvironmentVariable,
     LinuxInfo,
 };
-use cofferdam::root::{create_directories, remove_empty_directories};
-use cofferdam::user::UserDatabase as _;
+use cofferdam::root::{create_directories, real_path, remove_empty_directories};
+use cofferdam::user::{Credentials, UserDatabase as _};
 use cofferdam::volumes::PersistentVolume;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
@@ -26,7 +26,7 @@ const AGENT_ID: &str = "local";
 const FRAMEWORK_ID: &str = "run";
 
 /// What the program finds in its environment besides what `--env` says.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -37,6 +37,8 @@ enum RunError {
         "container {id} exists already: its sandbox {sandbox} is there; if no process runs it, remove that directory"
     )]
     SandboxExists { id: ContainerId, sandbox: Bytes },
+    #[error("the root filesystem must be an existing directory: {0}")]
+    Rootfs(CallError),
     #[error("two persistent volumes have the name {0} in the sandbox")]
     SameName(Bytes),
     #[error("invalid id {0}")]
@@ -54,15 +56,41 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
         // Whatever signal comes from here on waits until there is a program to pass it on to, or until all is cleaned up.
         block_signals(kernel)?;
         check_privileges(kernel)?;
+        let wanted = Wanted::check(kernel, arguments)?;
         let directories = agent_directories(kernel, arguments)?;
         let result = Isolator::create(kernel, AgentConfig::new(directories.layout), Box::new(host::HostUsers))
             .map_err(Failure::from)
-            .and_then(|mut isolator| run_container(&mut isolator, arguments));
+            .and_then(|mut isolator| run_container(&mut isolator, arguments, &wanted));
         if result.is_err() {
             remove_empty_directories(kernel, &directories.made);
         }
         result
     })
+}
+
+/// What can be found wrong with the arguments before anything on the host is touched.
+struct Wanted {
+    id: ContainerId,
+    rootfs: Option<Bytes>,
+    owner: Option<Credentials>,
+}
+
+impl Wanted {
+    fn check(kernel: &dyn Kernel, arguments: &RunArguments) -> Result<Self, Failure> {
+        let id = match &arguments.id {
+            Some(id) => id.clone(),
+            None => ContainerId::new(unused_id())?,
+        };
+        let rootfs = match &arguments.rootfs {
+            Some(path) => Some(real_path(kernel, path.as_path()).map_err(RunError::Rootfs)?.into()),
+            None => None,
+        };
+        let owner = match &arguments.user {
+            Some(user) => Some(host::HostUsers.look_up(user)?),
+            None => None,
+        };
+        Ok(Self { id, rootfs, owner })
+    }
 }
 
 struct AgentDirectories {
@@ -87,21 +115,19 @@ fn agent_directories(kernel: &dyn Kernel, arguments: &RunArguments) -> Result<Ag
 }
 
 /// Makes the container's sandbox and volumes, and removes the sandbox whatever happens in between.
-fn run_container<K: Kernel>(isolator: &mut Isolator<K>, arguments: &RunArguments) -> Result<i32, Failure> {
-    let id = match &arguments.id {
-        Some(id) => id.clone(),
-        None => ContainerId::new(unused_id())?,
-    };
+fn run_container<K: Kernel>(
+    isolator: &mut Isolator<K>,
+    arguments: &RunArguments,
+    wanted: &Wanted,
+) -> Result<i32, Failure> {
+    let id = &wanted.id;
     let layout = &isolator.config().layout;
-    let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), &id).map_err(RunError::from)?;
+    let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
     let volumes = volumes(&arguments.persistent_volume, layout)?;
-    let owner = match &arguments.user {
-        Some(user) => Some(host::HostUsers.look_up(user)?),
-        None => None,
-    };
-    let above = create_sandbox(isolator.kernel(), &id, &sandbox, owner.map(|owner| (owner.uid, owner.gid)))?;
-    let result = in_sandbox(isolator, arguments, &id, &sandbox, &volumes);
-    let removed = isolator.remove_sandbox(&id, &sandbox);
+    let config = container_config(arguments, wanted, &sandbox, &volumes);
+    let above = create_sandbox(isolator.kernel(), id, &sandbox, wanted.owner.as_ref())?;
+    let result = in_sandbox(isolator, arguments, id, &config, &volumes);
+    let removed = isolator.remove_sandbox(id, &sandbox);
     remove_empty_directories(isolator.kernel(), &above);
     both(result, removed.map_err(Failure::from))
 }
@@ -148,7 +174,7 @@ fn create_sandbox(
     kernel: &dyn Kernel,
     id: &ContainerId,
     sandbox: &UnixPath,
-    owner: Option<(u32, u32)>,
+    owner: Option<&Credentials>,
 ) -> Result<Vec<UnixPathBuf>, Failure> {
     let parent = sandbox.parent().unwrap_or(sandbox);
     let above = create_directories(kernel, parent, Mode(0o755))?;
@@ -157,8 +183,8 @@ fn create_sandbox(
         Err(errno) => Err(CallError::new("create sandbox", sandbox, errno).into()),
         Ok(()) => match owner {
             None => Ok(()),
-            Some((uid, gid)) => kernel
-                .fchownat(Fd::CWD, sandbox, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)
+            Some(Credentials { uid, gid, .. }) => kernel
+                .fchownat(Fd::CWD, sandbox, Some(*uid), Some(*gid), AtFlags::AT_SYMLINK_NOFOLLOW)
                 .map_err(|errno| CallError::new("change the owner of sandbox", sandbox, errno).into()),
         },
     };
@@ -176,7 +202,7 @@ fn in_sandbox<K: Kernel>(
     isolator: &mut Isolator<K>,
     arguments: &RunArguments,
     id: &ContainerId,
-    sandbox: &UnixPath,
+    config: &ContainerConfig,
     volumes: &[PersistentVolume],
 ) -> Result<i32, Failure> {
     let mut made = Vec::new();
@@ -184,7 +210,7 @@ fn in_sandbox<K: Kernel>(
         .iter()
         .try_for_each(|volume| volume.create(isolator.kernel()).map(|directories| made.extend(directories)))
         .map_err(Failure::from)
-        .and_then(|()| Ok(isolator.prepare(id, &container_config(arguments, sandbox, volumes))?));
+        .and_then(|()| Ok(isolator.prepare(id, config)?));
     let info = match prepared {
         Ok(info) => info,
         Err(error) => {
@@ -193,15 +219,20 @@ fn in_sandbox<K: Kernel>(
         }
     };
     let result = launch(isolator, arguments, id, info);
-    let cleaned = clean_up(isolator, id, sandbox);
+    let cleaned = clean_up(isolator, id);
     both(result, cleaned)
 }
 
-fn container_config(arguments: &RunArguments, sandbox: &UnixPath, volumes: &[PersistentVolume]) -> ContainerConfig {
+fn container_config(
+    arguments: &RunArguments,
+    wanted: &Wanted,
+    sandbox: &UnixPath,
+    volumes: &[PersistentVolume],
+) -> ContainerConfig {
     let bounding_capabilities = (!arguments.privileged).then(|| CONTAINER_CAPABILITIES.into());
     ContainerConfig {
         directory: sandbox.into(),
-        rootfs: arguments.rootfs.clone(),
+        rootfs: wanted.rootfs.clone(),
         user: arguments.user.clone(),
         command_info: CommandInfo::program(arguments.command.clone()),
         container_info: Some(ContainerInfo {
@@ -239,7 +270,7 @@ fn launch<K: Kernel>(
 }
 
 fn environment(arguments: &RunArguments, info: &ContainerLaunchInfo) -> Environment {
-    let mut variables = vec![EnvironmentVariable::new("PATH", PATH)];
+    let mut variables = vec![EnvironmentVariable::new("PATH", DEFAULT_PATH)];
     if let Some(directory) = &info.working_directory {
         variables.push(EnvironmentVariable::new("MESOS_SANDBOX", directory.clone()));
     }
@@ -250,9 +281,9 @@ fn environment(arguments: &RunArguments, info: &ContainerLaunchInfo) -> Environm
     Environment { variables }
 }
 
-fn clean_up<K: Kernel>(isolator: &mut Isolator<K>, id: &ContainerId, sandbox: &UnixPath) -> Result<(), Failure> {
+fn clean_up<K: Kernel>(isolator: &mut Isolator<K>, id: &ContainerId) -> Result<(), Failure> {
     isolator.cleanup(id)?;
-    Ok(isolator.remove(id, sandbox)?)
+    Ok(isolator.remove_runtime(id)?)
 }
 
 /// The result of a step and of what had to follow it; no error is lost.

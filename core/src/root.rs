@@ -186,7 +186,11 @@ pub(crate) fn open_path<'k>(
 }
 
 /// The path of an existing directory without symbolic links, as mount tables show it.
-pub(crate) fn real_path(kernel: &dyn Kernel, path: &UnixPath) -> Result<UnixPathBuf, CallError> {
+///
+/// # Errors
+///
+/// Those of openat2(2); `ENOTDIR` for what is no directory.
+pub fn real_path(kernel: &dyn Kernel, path: &UnixPath) -> Result<UnixPathBuf, CallError> {
     let opened = open_path(kernel, path, OpenFlags::O_DIRECTORY).doing("open directory", path)?;
     let link = UnixPathBuf::from(format!("/proc/self/fd/{}", opened.fd().0));
     let Bytes(real) = kernel.readlinkat(Fd::CWD, &link).doing("find the real path of", path)?;

@@ -160,7 +160,7 @@ impl<K: Kernel> Isolator<K> {
             return Err(PrepareError::RelativePath { name, path: path.clone() });
         }
         let stat =
-            self.kernel.statx(Fd::CWD, path.as_path(), AtFlags::empty()).doing("find directory", path.as_path())?;
+            self.kernel.statx(Fd::CWD, path.as_path(), AtFlags::empty()).doing("find the directory", path.as_path())?;
         if stat.file_type != FileType::Directory {
             return Err(wrong_type(path.clone(), stat.file_type));
         }

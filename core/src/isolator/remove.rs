@@ -23,7 +23,7 @@ impl<K: Kernel> Isolator<K> {
         self.remove_runtime(id)
     }
 
-    /// Removes only the sandbox: of a container that was never prepared.
+    /// Removes only the sandbox.
     ///
     /// # Errors
     ///
@@ -35,8 +35,15 @@ impl<K: Kernel> Isolator<K> {
         self.remove_directory(sandbox)
     }
 
-    /// Removes the runtime directory of a container.
-    pub(super) fn remove_runtime(&self, id: &ContainerId) -> Result<(), RemoveError> {
+    /// Removes only the runtime directory.
+    ///
+    /// # Errors
+    ///
+    /// See [`RemoveError`].
+    pub fn remove_runtime(&self, id: &ContainerId) -> Result<(), RemoveError> {
+        if self.containers.contains_key(id) {
+            return Err(RemoveError::NotCleanedUp(id.clone()));
+        }
         self.remove_directory(&self.config.layout.container_runtime(id))
     }
 
