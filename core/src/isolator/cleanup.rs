@@ -36,18 +36,28 @@ impl<K: Kernel> Isolator<K> {
     }
 }
 
-/// Detaches all mounts at or below a path, by component, the latest first, and so the upper ones of a stack and the
-/// deeper ones before what they are on.
+/// Detaches all mounts at or below a path, by component. Gives the errors if mounts are left.
+///
+/// The latest first, and so, as a rule, the upper ones of a stack and the deeper ones before what they are on. A mount that
+/// was moved stands elsewhere in the table: whether an error matters is told by the table afterwards.
 fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
-    let text = table::read(kernel)?;
-    let table = Table::parse(&text)?;
     let mut errors = Vec::new();
-    for mount in table.at_or_below(path).rev() {
-        let mountpoint = mount.mountpoint();
-        let flags = UmountFlags::MNT_DETACH | UmountFlags::UMOUNT_NOFOLLOW;
-        if let Err(error) = kernel.umount2(&mountpoint, flags).doing("unmount", &mountpoint) {
-            errors.push(error);
+    let mut left = usize::MAX;
+    loop {
+        let text = table::read(kernel)?;
+        let table = Table::parse(&text)?;
+        match table.at_or_below(path).count() {
+            0 => return Ok(Vec::new()),
+            count if count >= left => return Ok(errors),
+            count => left = count,
+        }
+        errors.clear();
+        for mount in table.at_or_below(path).rev() {
+            let mountpoint = mount.mountpoint();
+            let flags = UmountFlags::MNT_DETACH | UmountFlags::UMOUNT_NOFOLLOW;
+            if let Err(error) = kernel.umount2(&mountpoint, flags).doing("unmount", &mountpoint) {
+                errors.push(error);
+            }
         }
     }
-    Ok(errors)
 }

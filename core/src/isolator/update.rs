@@ -4,7 +4,7 @@ use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{Isolator, UpdateError};
 use crate::detached::DetachedMount;
-use crate::error::Doing;
+use crate::error::{CallError, Doing};
 use crate::kernel::{
     AtFlags, Descriptor, Errno, Kernel, MountAttr, MountAttrFlags, MountFlags, OpenFlags, Stat, UmountFlags,
 };
@@ -28,17 +28,24 @@ impl<K: Kernel> Isolator<K> {
         };
         let sandbox = container.sandbox.clone();
         let current = container.volumes.clone();
-        let mut wanted = Vec::new();
-        for resource in resources {
-            wanted.extend(PersistentVolume::from_resource(resource, &self.config.layout)?);
-        }
-        for volume in current.iter().filter(|volume| !wanted.contains(volume)) {
+        let wanted = self.persistent_volumes(resources)?;
+        for volume in current.iter().filter(|volume| !is_among(&wanted, volume)) {
             self.remove_volume(id, &sandbox, volume)?;
         }
-        for volume in wanted.into_iter().filter(|volume| !current.contains(volume)) {
+        for volume in wanted.into_iter().filter(|volume| !is_among(&current, volume)) {
             self.add_volume(id, &sandbox, volume)?;
         }
         Ok(())
+    }
+
+    /// The volumes among the resources, each once.
+    fn persistent_volumes(&self, resources: &[Resource]) -> Result<Vec<PersistentVolume>, UpdateError> {
+        let mut volumes = Vec::new();
+        for resource in resources {
+            let volume = PersistentVolume::from_resource(resource, &self.config.layout)?;
+            volumes.extend(volume.filter(|volume| !is_among(&volumes, volume)));
+        }
+        Ok(volumes)
     }
 
     /// Unmounts a volume and removes its mount point, which is empty or not ours to remove.
@@ -49,18 +56,24 @@ impl<K: Kernel> Isolator<K> {
         volume: &PersistentVolume,
     ) -> Result<(), UpdateError> {
         let target = sandbox.join(&volume.name);
-        self.kernel.umount2(&target, UmountFlags::UMOUNT_NOFOLLOW).doing("unmount", &target).map_err(|error| {
-            match error.errno {
-                Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
-                _ => error,
+        match self.kernel.umount2(&target, UmountFlags::UMOUNT_NOFOLLOW) {
+            // Somebody has unmounted it.
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+            Err(errno) => {
+                let error = CallError::new("unmount", &target, errno);
+                return Err(match errno {
+                    Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
+                    _ => error,
+                }
+                .into());
             }
-        })?;
+        }
         self.forget_volume(id, volume);
         let root = Root::open(&self.kernel, sandbox)?;
-        self.kernel
-            .unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR)
-            .doing("remove the mount point", &target)?;
-        Ok(())
+        match self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(CallError::new("remove the mount point", &target, errno).into()),
+        }
     }
 
     fn add_volume(
@@ -122,9 +135,13 @@ impl<K: Kernel> Isolator<K> {
 
     fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
         if let Some(container) = self.containers.get_mut(id) {
-            container.volumes.retain(|remembered| remembered != volume);
+            container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
         }
     }
+}
+
+fn is_among(volumes: &[PersistentVolume], volume: &PersistentVolume) -> bool {
+    volumes.iter().any(|other| other.is_same_mount(volume))
 }
 
 /// What a mount point holds.

@@ -23,6 +23,11 @@ pub struct PersistentVolume {
 }
 
 impl PersistentVolume {
+    /// Whether both are the same mount: what else the resources say makes no difference.
+    pub fn is_same_mount(&self, other: &Self) -> bool {
+        (&self.source, &self.name, self.read_only) == (&other.source, &other.name, other.read_only)
+    }
+
     /// The persistent volume that a resource is; `None` if it is none, or one whose `container_path` is no single name.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ scenarios!(
     cleanup_detaches_every_mount_of_the_container_and_no_other,
     a_busy_volume_does_not_hold_up_cleanup,
     stacked_and_nested_mounts_are_detached,
+    a_mount_that_was_moved_is_detached_as_well,
     an_unknown_container_needs_no_cleanup,
 );
 
@@ -55,6 +56,22 @@ fn stacked_and_nested_mounts_are_detached(world: &World<'_>) {
     world.mount_tmpfs(&data.join("inner"), MountFlags::empty());
     world.mount_tmpfs(&data.join("inner"), MountFlags::empty());
     world.mount_tmpfs(config.directory.as_path(), MountFlags::empty());
+    agent.cleanup(&id).unwrap();
+    assert_eq!(world.mounts(), before);
+}
+
+fn a_mount_that_was_moved_is_detached_as_well(world: &World<'_>) {
+    let mut agent = world.agent();
+    let (id, config) = world.container("c", vec![]);
+    agent.prepare(&id, &config).unwrap();
+    let before = world.mounts();
+    // The upper mount is older than the one that it is on, and stands before it in the table.
+    let elsewhere = world.make_directory("elsewhere");
+    world.mount_tmpfs(&elsewhere, MountFlags::empty());
+    let sandbox = config.directory.as_path();
+    world.mount_tmpfs(sandbox, MountFlags::empty());
+    let inner = world.make_directory("work/slaves/a/frameworks/f/executors/e/runs/c/inner");
+    world.kernel.mount(Some(&elsewhere), &inner, None, MountFlags::MS_MOVE, None).unwrap();
     agent.cleanup(&id).unwrap();
     assert_eq!(world.mounts(), before);
 }

@@ -19,6 +19,8 @@ scenarios!(
     something_else_on_the_mount_point_is_an_error,
     a_symbolic_link_is_no_mount_point,
     what_is_remembered_is_what_is_mounted,
+    a_volume_that_somebody_has_unmounted_is_forgotten,
+    a_volume_named_twice_is_mounted_once,
     a_container_path_with_a_slash_is_skipped,
     a_volume_is_given_to_the_owner_of_the_sandbox,
     a_shared_volume_in_use_keeps_its_owner,
@@ -173,6 +175,33 @@ fn what_is_remembered_is_what_is_mounted(world: &World<'_>) {
     assert_eq!(world.read(&sandbox(&config).join("1/file")), "one");
     agent.update(&id, &[]).unwrap();
     assert_eq!(world.mounts(), before);
+}
+
+fn a_volume_that_somebody_has_unmounted_is_forgotten(world: &World<'_>) {
+    let mut agent = world.agent();
+    with_data(world, "db");
+    let (id, config) = world.container("c", vec![plain("db", "data")]);
+    agent.prepare(&id, &config).unwrap();
+    let target = sandbox(&config).join("data");
+    world.umount(&target);
+    agent.update(&id, &[]).unwrap();
+    assert!(!world.exists(&target));
+    agent.update(&id, &[plain("db", "data")]).unwrap();
+    assert_eq!(world.read(&target.join("file")), "db");
+}
+
+fn a_volume_named_twice_is_mounted_once(world: &World<'_>) {
+    let mut agent = world.agent();
+    with_data(world, "db");
+    let mut other = plain("db", "data");
+    other.other.insert("scalar".into(), json!({ "value": 7 }));
+    let (id, config) = world.container("c", vec![plain("db", "data"), other.clone()]);
+    agent.prepare(&id, &config).unwrap();
+    let before = world.mounts();
+    agent.update(&id, &[other]).unwrap();
+    assert_eq!(world.mounts(), before, "what else a resource says makes no difference");
+    agent.update(&id, &[]).unwrap();
+    assert!(!world.exists(&sandbox(&config).join("data")));
 }
 
 fn a_container_path_with_a_slash_is_skipped(world: &World<'_>) {
