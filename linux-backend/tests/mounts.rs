@@ -233,8 +233,8 @@ fn statmount_and_listmount_agree_with_mountinfo() {
         assert_eq!(stat.root.as_path(), &*entry.root);
         assert_eq!(stat.mountpoint.as_path(), &*entry.mountpoint);
         assert_eq!(stat.filesystem_type.0, entry.filesystem_type);
-        assert_eq!(stat.peer_group, entry.peer_group.unwrap_or(0).into());
-        assert_eq!(stat.master, entry.master.unwrap_or(0).into());
+        assert_eq!(stat.peer_group, u64::from(entry.peer_group.unwrap_or(0)));
+        assert_eq!(stat.master, u64::from(entry.master.unwrap_or(0)));
         let read_only = entry.mount_options.starts_with(b"ro");
         assert_eq!(stat.attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY), read_only);
         let propagation = if entry.peer_group.is_some() { MountFlags::MS_SHARED } else { MountFlags::MS_PRIVATE };

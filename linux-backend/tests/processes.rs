@@ -4,14 +4,16 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use cofferdam::UnixPath;
+use cofferdam::checkpoint;
 use cofferdam::kernel::{
-    AtFlags, Bytes, Call, Capabilities, CapabilitySets, CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, Mode,
-    OpenFlags, OpenHow, Pid, Prctl, Rlimit, RlimitResource, Signal, SignalAction, SignalInfo, SignalMaskHow, SignalSet,
-    Value, WaitOptions, WaitStatus,
+    AtFlags, Bytes, Call, Capabilities, CapabilitySets, CloneFlags, CloseRangeFlags, Errno, Fd, Intercepted,
+    Interceptor, Kernel, Mode, OpenFlags, OpenHow, Pid, Prctl, Rlimit, RlimitResource, Signal, SignalAction,
+    SignalInfo, SignalMaskHow, SignalSet, Value, WaitOptions, WaitStatus,
 };
 use cofferdam_linux::LinuxKernel;
 
@@ -32,6 +34,8 @@ fn main() {
         a_child_is_seen_to_stop_and_continue
         clone3_refuses_what_would_share_memory
         clone3_as_data_makes_a_child_that_exits
+        the_calls_of_a_child_are_intercepted_too
+        recorded_calls_can_be_made_again
         waiting_without_children_is_echild
         execve_passes_arguments_and_environment
         execve_tells_why_it_failed
@@ -75,6 +79,49 @@ fn main() {
         start.elapsed().as_secs_f64(),
     );
     std::process::exit(i32::from(failed != 0));
+}
+
+/// Its exit status tells: what it sees in memory we don't.
+fn the_calls_of_a_child_are_intercepted_too() {
+    struct NoWorkingDirectory;
+    impl Interceptor for NoWorkingDirectory {
+        fn before(&self, call: &Call) -> Result<(), Errno> {
+            if matches!(call, Call::Getcwd {}) { Err(Errno::EPERM) } else { Ok(()) }
+        }
+    }
+    let kernel = Intercepted::new(&KERNEL, &NoWorkingDirectory);
+    let child = kernel.clone3(NONE, &mut |kernel| i32::from(kernel.getcwd() == Err(Errno::EPERM)) + 6).unwrap();
+    let ended = kernel.wait4(child, WaitOptions::empty()).unwrap();
+    assert_eq!(ended, Some((child, WaitStatus::Exited(7))));
+}
+
+/// Records each call with its result.
+#[derive(Default)]
+struct Recorder(RefCell<Vec<(Call, Result<Value, Errno>)>>);
+
+impl Interceptor for Recorder {
+    fn after(&self, call: &Call, result: &Result<Value, Errno>) {
+        self.0.borrow_mut().push((call.clone(), result.clone()));
+    }
+}
+
+/// Here, as other threads would take the numbers of its descriptors.
+fn recorded_calls_can_be_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    let path = file.as_os_str().as_bytes();
+    let recorder = Recorder::default();
+    let kernel = Intercepted::new(&KERNEL, &recorder);
+    checkpoint::write(&kernel, UnixPath::new(path), b"content", Mode(0o600)).unwrap();
+    let calls = recorder.0.into_inner();
+    assert!(calls.iter().any(|(call, _)| matches!(call, Call::Renameat2 { .. })));
+    std::fs::remove_file(&file).unwrap();
+    for (call, result) in calls {
+        let json = serde_json::to_string(&call).unwrap();
+        let call: Call = serde_json::from_str(&json).unwrap();
+        assert_eq!(call.apply(&KERNEL), result, "{call}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"content");
 }
 
 fn set(signals: &[Signal]) -> SignalSet {

@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn volume(disk: Value) -> Result<Option<PersistentVolume>, UpdateError> {
+    fn volume(disk: &Value) -> Result<Option<PersistentVolume>, UpdateError> {
         let resource = json!({ "name": "disk", "reservations": [{ "role": "eng/web" }], "disk": disk });
         let layout = Layout { work_dir: "/w".into(), runtime_dir: "/r".into() };
         PersistentVolume::from_resource(&serde_json::from_value(resource).unwrap(), &layout)
@@ -122,7 +122,7 @@ mod tests {
     #[case(json!({ "type": "MOUNT", "mount": { "root": "/disk" } }), "/disk")]
     #[case(json!({ "type": "MOUNT", "mount": { "root": "disk" } }), "/w/disk")]
     fn the_source_tells_where_the_data_is(#[case] source: Value, #[case] expected: &str) {
-        let volume = volume(disk("data", source)).unwrap().unwrap();
+        let volume = volume(&disk("data", source)).unwrap().unwrap();
         assert_eq!(volume.source, UnixPathBuf::from(expected));
         assert_eq!(volume.name, UnixPathBuf::from("data"));
         assert!(volume.read_only);
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_container_path_with_a_slash_is_skipped() {
-        assert_eq!(volume(disk("a/b", Value::Null)).unwrap(), None);
-        assert_eq!(volume(disk("/a", Value::Null)).unwrap(), None);
+        assert_eq!(volume(&disk("a/b", Value::Null)).unwrap(), None);
+        assert_eq!(volume(&disk("/a", Value::Null)).unwrap(), None);
     }
 
     #[rstest]
@@ -140,11 +140,11 @@ mod tests {
     #[case("data", json!({ "type": "BLOCK" }))]
     #[case("data", json!({ "type": "PATH" }))]
     fn what_can_not_be_mounted_is_an_error(#[case] container_path: &str, #[case] source: Value) {
-        assert!(volume(disk(container_path, source)).is_err());
+        assert!(volume(&disk(container_path, source)).is_err());
     }
 
     #[test]
     fn other_disks_are_no_persistent_volumes() {
-        assert_eq!(volume(json!({})).unwrap(), None);
+        assert_eq!(volume(&json!({})).unwrap(), None);
     }
 }
