@@ -8,43 +8,12 @@
 #
 # busybox is the installed one if that is static; otherwise the package busybox-static is downloaded with the apt of
 # this machine and unpacked. Nothing is installed, and root is not needed.
-set -eu
-umask 022
-exec 3>&1 >&2
-PATH=$PATH:/usr/sbin:/sbin
-
 kind=busybox
-package="busybox-static"
-
-fail() {
-    printf '%s: %s\n' "${0##*/}" "$*"
-    exit 1
-}
-
-have() {
-    command -v "$1" >/dev/null
-}
-
-absolute() {
-    (CDPATH='' cd -- "$1" && pwd -P)
-}
-
-finished() {
-    [ -f "$1/etc/cofferdam-rootfs" ] && [ "$(cat -- "$1/etc/cofferdam-rootfs")" = "$kind" ]
-}
-
-finish() {
-    printf '%s\n' "$1" >&3
-    exit 0
-}
+package=busybox-static
+. "$(dirname -- "$0")/lib/rootfs.sh"
 
 apt() {
     apt-get -q -o APT::Sandbox::User=root -o "Dir::Cache=$work/cache" ${lists:+-o "Dir::State::Lists=$lists"} "$@"
-}
-
-update_package_lists() {
-    lists=$work/lists
-    mkdir -p "$lists/partial" && apt -o Acquire::Languages=none update
 }
 
 download_package() {
@@ -109,7 +78,8 @@ populate() {
     chmod 0755 "$1"
     chmod 0700 "$1/root"
     chmod 1777 "$1/tmp"
-    cat "$2" >"$1/bin/busybox"
+    busybox=$(installed_busybox) || downloaded_busybox
+    cat "$busybox" >"$1/bin/busybox"
     chmod 0755 "$1/bin/busybox"
     link_applets "$1"
     cat >"$1/etc/passwd" <<'EOF'
@@ -123,35 +93,6 @@ nogroup:x:65534:
 EOF
     "$1/bin/busybox" true
     [ "$(id -u)" -ne 0 ] || chroot "$1" /bin/sh -c true
-    printf '%s\n' "$kind" >"$1/etc/cofferdam-rootfs"
 }
 
-[ $# -le 1 ] || fail "usage: ${0##*/} [DIR]"
-dir=${1:-$(absolute "$(dirname -- "$0")/..")/target/rootfs/$kind}
-[ ! -d "$dir" ] || dir=$(absolute "$dir")
-! finished "$dir" || finish "$dir"
-
-parent=$(dirname -- "$dir")
-mkdir -p -- "$parent"
-parent=$(absolute "$parent")
-dir=${parent%/}/$(basename -- "$dir")
-if have flock && [ -r "$parent" ]; then
-    exec 9<"$parent"
-    flock 9 || :
-    ! finished "$dir" || finish "$dir"
-fi
-if [ -d "$dir" ]; then
-    rmdir -- "$dir" 2>/dev/null || fail "$dir is in the way: it is neither empty nor a finished $kind root filesystem"
-elif [ -e "$dir" ] || [ -L "$dir" ]; then
-    fail "$dir is in the way: it is no directory"
-fi
-
-work=$(mktemp -d "${parent%/}/.$kind-rootfs.XXXXXX")
-trap 'rm -rf -- "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-busybox=$(installed_busybox) || downloaded_busybox
-populate "$work/rootfs" "$busybox"
-if ! mv -T -- "$work/rootfs" "$dir" && ! finished "$dir"; then
-    fail "cannot move the finished root filesystem to $dir"
-fi
-finish "$dir"
+make_rootfs "$@"

@@ -10,43 +10,12 @@
 # with (on Ubuntu, the result is Ubuntu), and unpacked. Their maintainer scripts do not run: the programs work, but the
 # package database inside is empty, and apt inside has no sources. Nothing is installed, and root is not needed.
 # A machine without apt needs debootstrap, and root.
-set -eu
-umask 022
-exec 3>&1 >&2
-PATH=$PATH:/usr/sbin:/sbin
-
 kind=debian
-
-fail() {
-    printf '%s: %s\n' "${0##*/}" "$*"
-    exit 1
-}
-
-have() {
-    command -v "$1" >/dev/null
-}
-
-absolute() {
-    (CDPATH='' cd -- "$1" && pwd -P)
-}
-
-finished() {
-    [ -f "$1/etc/cofferdam-rootfs" ] && [ "$(cat -- "$1/etc/cofferdam-rootfs")" = "$kind" ]
-}
-
-finish() {
-    printf '%s\n' "$1" >&3
-    exit 0
-}
+. "$(dirname -- "$0")/lib/rootfs.sh"
 
 apt() {
     apt-get -q -o APT::Sandbox::User=root -o "Dir::Cache=$work/cache" -o "Dir::State::status=$work/state/status" \
         -o "Dir::State::extended_states=$work/state/extended" ${lists:+-o "Dir::State::Lists=$lists"} "$@"
-}
-
-update_package_lists() {
-    lists=$work/lists
-    mkdir -p "$lists/partial" && apt -o Acquire::Languages=none update
 }
 
 download_packages() {
@@ -123,35 +92,6 @@ populate() {
         # apt creates it where there is none.
         [ ! -f "$1/dev/null" ] || rm -- "$1/dev/null"
     fi
-    printf '%s\n' "$kind" >"$1/etc/cofferdam-rootfs"
 }
 
-[ $# -le 1 ] || fail "usage: ${0##*/} [DIR]"
-dir=${1:-$(absolute "$(dirname -- "$0")/..")/target/rootfs/$kind}
-[ ! -d "$dir" ] || dir=$(absolute "$dir")
-! finished "$dir" || finish "$dir"
-
-parent=$(dirname -- "$dir")
-mkdir -p -- "$parent"
-parent=$(absolute "$parent")
-dir=${parent%/}/$(basename -- "$dir")
-if have flock && [ -r "$parent" ]; then
-    exec 9<"$parent"
-    flock 9 || :
-    ! finished "$dir" || finish "$dir"
-fi
-if [ -d "$dir" ]; then
-    rmdir -- "$dir" 2>/dev/null || fail "$dir is in the way: it is neither empty nor a finished $kind root filesystem"
-elif [ -e "$dir" ] || [ -L "$dir" ]; then
-    fail "$dir is in the way: it is no directory"
-fi
-
-work=$(mktemp -d "${parent%/}/.$kind-rootfs.XXXXXX")
-trap 'rm -rf -- "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-mkdir "$work/rootfs"
-populate "$work/rootfs"
-if ! mv -T -- "$work/rootfs" "$dir" && ! finished "$dir"; then
-    fail "cannot move the finished root filesystem to $dir"
-fi
-finish "$dir"
+make_rootfs "$@"
