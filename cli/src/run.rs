@@ -55,6 +55,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     traced(&kernel, arguments.trace, |kernel| {
         // Whatever signal comes from here on waits until there is a program to pass it on to, or until all is cleaned up.
         block_signals(kernel)?;
+        // The directories that we make have the permissions that we say, whoever starts us.
+        kernel
+            .umask(Mode(0o022))
+            .map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
         check_privileges(kernel)?;
         let wanted = Wanted::check(kernel, arguments)?;
         let directories = agent_directories(kernel, arguments)?;
@@ -125,11 +129,19 @@ fn run_container<K: Kernel>(
     let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
     let volumes = volumes(&arguments.persistent_volume, layout)?;
     let config = container_config(arguments, wanted, &sandbox, &volumes);
-    let above = create_sandbox(isolator.kernel(), id, &sandbox, wanted.owner.as_ref())?;
+    create_sandbox(isolator.kernel(), id, &sandbox, wanted.owner.as_ref())?;
     let result = in_sandbox(isolator, arguments, id, &config, &volumes);
     let removed = isolator.remove_sandbox(id, &sandbox);
-    remove_empty_directories(isolator.kernel(), &above);
+    remove_empty_directories(isolator.kernel(), &above(&sandbox, &isolator.config().layout.work_dir));
     both(result, removed.map_err(Failure::from))
+}
+
+/// The directories between work_dir and a sandbox, the uppermost first: the last container that uses one removes it.
+fn above(sandbox: &UnixPath, work_dir: &UnixPath) -> Vec<UnixPathBuf> {
+    let mut directories: Vec<_> =
+        sandbox.ancestors().skip(1).take_while(|directory| *directory != work_dir).map(UnixPath::to_path_buf).collect();
+    directories.reverse();
+    directories
 }
 
 /// An id that no container has: the process id tells those apart that run now, the time those that left something.
@@ -169,32 +181,32 @@ fn volume(argument: &PersistentVolumeArgument, layout: &Layout) -> Result<Persis
     })?)
 }
 
-/// Makes the sandbox, which must not exist yet. Gives the directories above it that were made for it.
+/// Makes the sandbox, which must not exist yet.
 fn create_sandbox(
     kernel: &dyn Kernel,
     id: &ContainerId,
     sandbox: &UnixPath,
     owner: Option<&Credentials>,
-) -> Result<Vec<UnixPathBuf>, Failure> {
+) -> Result<(), Failure> {
     let parent = sandbox.parent().unwrap_or(sandbox);
     let above = create_directories(kernel, parent, Mode(0o755))?;
-    let made = match kernel.mkdirat(Fd::CWD, sandbox, Mode(0o755)) {
-        Err(Errno::EEXIST) => Err(RunError::SandboxExists { id: id.clone(), sandbox: sandbox.into() }.into()),
-        Err(errno) => Err(CallError::new("create sandbox", sandbox, errno).into()),
-        Ok(()) => match owner {
-            None => Ok(()),
-            Some(Credentials { uid, gid, .. }) => kernel
-                .fchownat(Fd::CWD, sandbox, Some(*uid), Some(*gid), AtFlags::AT_SYMLINK_NOFOLLOW)
-                .map_err(|errno| CallError::new("change the owner of sandbox", sandbox, errno).into()),
-        },
-    };
-    match made {
-        Ok(()) => Ok(above),
-        Err(error) => {
+    match kernel.mkdirat(Fd::CWD, sandbox, Mode(0o755)) {
+        Ok(()) => {}
+        Err(Errno::EEXIST) => {
+            return Err(RunError::SandboxExists { id: id.clone(), sandbox: sandbox.into() }.into());
+        }
+        Err(errno) => {
             remove_empty_directories(kernel, &above);
-            Err(error)
+            return Err(CallError::new("create sandbox", sandbox, errno).into());
         }
     }
+    let Some(Credentials { uid, gid, .. }) = owner else { return Ok(()) };
+    let given = kernel.fchownat(Fd::CWD, sandbox, Some(*uid), Some(*gid), AtFlags::AT_SYMLINK_NOFOLLOW);
+    given.map_err(|errno| {
+        let _ = kernel.unlinkat(Fd::CWD, sandbox, AtFlags::AT_REMOVEDIR);
+        remove_empty_directories(kernel, &above);
+        CallError::new("change the owner of sandbox", sandbox, errno).into()
+    })
 }
 
 /// Makes the volumes, prepares and launches the container, waits for it, and cleans it up.

@@ -33,7 +33,11 @@ impl<'k> DetachedMount<'k> {
         if recursive {
             flags |= OpenTreeFlags::AT_RECURSIVE;
         }
-        let mount = kernel.open_tree(opened, itself(), flags).doing("bind", path)?;
+        let mount =
+            kernel.open_tree(opened, itself(), flags).doing("bind", path).map_err(|error| match error.errno {
+                Errno::EINVAL => error.with_hint("is it on a mount that is unbindable, or of another mount namespace?"),
+                _ => error,
+            })?;
         Ok(Self { kernel, descriptor: Descriptor::new(kernel, mount) })
     }
 

@@ -8,8 +8,11 @@ use crate::error::{CallError, Doing};
 use crate::kernel::{
     AtFlags, Descriptor, Errno, Kernel, MountAttr, MountAttrFlags, MountFlags, OpenFlags, Stat, UmountFlags,
 };
+use crate::layout::Layout;
 use crate::messages::{ContainerId, Resource};
-use crate::root::{Root, itself, open_path, stat};
+use crate::mountinfo::{Entry, Table};
+use crate::root::{Root, itself, open_path, real_path, stat};
+use crate::table;
 use crate::volumes::PersistentVolume;
 
 impl<K: Kernel> Isolator<K> {
@@ -85,7 +88,7 @@ impl<K: Kernel> Isolator<K> {
         let kernel = &self.kernel;
         let source = open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY).doing("open volume", &volume.source)?;
         let root = Root::open(kernel, sandbox)?;
-        self.give_to_owner_of_sandbox(id, &root, &source, &volume)?;
+        give_to_owner_of_sandbox(kernel, &root, &source, &volume, &self.config.layout)?;
         let target = sandbox.join(&volume.name);
         let mountpoint = root.create_directory(&volume.name)?;
         match what_is_mounted(kernel, &root, &source, &mountpoint, &target)? {
@@ -105,34 +108,6 @@ impl<K: Kernel> Isolator<K> {
         Ok(())
     }
 
-    /// A sandbox that is not root's belongs to the user that the program runs as, who shall be able to write.
-    fn give_to_owner_of_sandbox(
-        &self,
-        id: &ContainerId,
-        sandbox: &Root<'_>,
-        source: &Descriptor<'_>,
-        volume: &PersistentVolume,
-    ) -> Result<(), UpdateError> {
-        let Stat { uid, gid, .. } = stat(&self.kernel, sandbox.fd()).doing("look at", sandbox.path())?;
-        if uid == 0 || self.is_used_by_another(id, volume) {
-            return Ok(());
-        }
-        self.kernel
-            .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
-            .doing("change the owner of volume", &volume.source)?;
-        Ok(())
-    }
-
-    /// Only a shared volume can be.
-    fn is_used_by_another(&self, id: &ContainerId, volume: &PersistentVolume) -> bool {
-        volume.resource.shared.is_some()
-            && self
-                .containers
-                .iter()
-                .filter(|(other, _)| *other != id)
-                .any(|(_, container)| container.volumes.iter().any(|used| used.source == volume.source))
-    }
-
     fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
         if let Some(container) = self.containers.get_mut(id) {
             container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
@@ -142,6 +117,53 @@ impl<K: Kernel> Isolator<K> {
 
 fn is_among(volumes: &[PersistentVolume], volume: &PersistentVolume) -> bool {
     volumes.iter().any(|other| other.is_same_mount(volume))
+}
+
+/// A sandbox that is not root's belongs to the user that the program runs as, who shall be able to write.
+fn give_to_owner_of_sandbox(
+    kernel: &dyn Kernel,
+    sandbox: &Root<'_>,
+    source: &Descriptor<'_>,
+    volume: &PersistentVolume,
+    layout: &Layout,
+) -> Result<(), UpdateError> {
+    let Stat { uid, gid, .. } = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
+    if uid == 0 || (volume.resource.shared.is_some() && is_used_by_another(kernel, sandbox.path(), volume, layout)?) {
+        return Ok(());
+    }
+    kernel
+        .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
+        .doing("change the owner of volume", &volume.source)?;
+    Ok(())
+}
+
+/// Whether a shared volume is mounted for another container: of this agent or of one that shares work_dir, which is why
+/// the mount table is asked and not our memory.
+fn is_used_by_another(
+    kernel: &dyn Kernel,
+    sandbox: &UnixPath,
+    volume: &PersistentVolume,
+    layout: &Layout,
+) -> Result<bool, UpdateError> {
+    let source = real_path(kernel, &volume.source)?;
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let Some(around) = table.containing(&source) else { return Ok(false) };
+    let Ok(relative) = source.strip_prefix(&*around.mountpoint()) else { return Ok(false) };
+    let root = around.root().join(relative);
+    let is_volume = |mount: &Entry<'_>| {
+        (mount.major(), mount.minor()) == (around.major(), around.minor()) && same_path(&mount.root(), &root)
+    };
+    Ok(table
+        .at_or_below(&layout.work_dir)
+        // The disk that a MOUNT volume is is no use of it.
+        .filter(|mount| *mount.mountpoint() != source)
+        .any(|mount| is_volume(mount) && !mount.mountpoint().starts_with(sandbox)))
+}
+
+/// By component: `/a/` joined with nothing is `/a`.
+fn same_path(one: &UnixPath, other: &UnixPath) -> bool {
+    one.components().eq(other.components())
 }
 
 /// What a mount point holds.

@@ -24,7 +24,7 @@ pub use error::LaunchError;
 pub use supervise::{block_signals, supervise, unblock_signals};
 
 use crate::error::Doing;
-use crate::kernel::{CloneFlags, Fd, Kernel, Pid, Prctl, Signal, WaitOptions, WaitStatus};
+use crate::kernel::{CloneFlags, Fd, Kernel, Mode, Pid, Prctl, Signal, WaitOptions, WaitStatus};
 use crate::messages::ContainerLaunchInfo;
 use crate::user::Credentials;
 
@@ -82,6 +82,8 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
              clone_namespaces has none (131072)",
         ));
     }
+    // Mount points have the permissions that we say, and the program starts with what is usual.
+    kernel.umask(Mode(0o022)).doing("set the umask of", UnixPath::new("the container"))?;
     // Our memory, descriptors and root are not for the container to see: it has our uid, and /proc.
     kernel.prctl(Prctl::SetDumpable(false)).doing("protect process", UnixPath::new("/proc/self"))?;
     if request.die_with_parent {

@@ -7,7 +7,7 @@ use super::privileges::drop_privileges;
 use super::supervise::unblock_signals;
 use super::{LaunchRequest, die_with_parent};
 use crate::error::Doing;
-use crate::kernel::{Bytes, CloseRangeFlags, Errno, Kernel, Mode, Signal, SignalAction};
+use crate::kernel::{Bytes, CloseRangeFlags, Errno, Kernel, Signal, SignalAction};
 use crate::messages::{CommandInfo, ContainerLaunchInfo};
 
 /// Where a program without a slash is looked for if the environment has no `PATH` (execvp(3)).
@@ -28,7 +28,6 @@ pub(super) fn become_program(kernel: &dyn Kernel, request: &LaunchRequest) -> Re
         die_with_parent(kernel)?;
     }
     let itself = UnixPath::new("the program");
-    kernel.umask(Mode(0o022)).doing("set the umask of", itself)?;
     // Ignored signals stay ignored over execve(2), and runtimes such as Rust's ignore SIGPIPE.
     for signal in [Signal::PIPE, Signal::CHLD] {
         kernel.sigaction(signal, SignalAction::Default).doing("reset the signals of", itself)?;
