@@ -1,0 +1,9 @@
+//! Scenarios of `cofferdam run` as a user would run it, on the real kernel, each in a mount namespace of its own.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod concurrency;
+mod hosts;
+mod isolation;
+mod support;
+mod userland;
