@@ -73,7 +73,7 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) trace: bool,
     /// Program and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD", value_parser = bytes())]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
     pub(crate) command: Vec<Bytes>,
 }
 
@@ -83,9 +83,9 @@ pub(crate) struct LaunchArguments {
     /// The launch info: what `prepare` decided, as JSON
     #[arg(long, value_name = "FILE", value_parser = bytes())]
     pub(crate) launch_info: Bytes,
-    /// Kill the container when the process dies that started this one
-    #[arg(long)]
-    pub(crate) die_with_parent: bool,
+    /// Kill the container when this process, which started this one, dies
+    #[arg(long, value_name = "PID")]
+    pub(crate) die_with_parent: Option<i32>,
     /// Print every system call to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
@@ -178,6 +178,12 @@ mod tests {
     #[case("web/db:/a")]
     fn mistaken_volumes(#[case] text: &str) {
         assert!(persistent_volume(text).is_err());
+    }
+
+    #[test]
+    fn an_unknown_option_is_no_command() {
+        assert!(CommandLine::try_parse_from(["cofferdam", "run", "--no-such-option", "ls"]).is_err());
+        assert!(CommandLine::try_parse_from(["cofferdam", "run", "--", "--no-such-option"]).is_ok());
     }
 
     #[test]

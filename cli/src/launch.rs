@@ -1,7 +1,7 @@
 //! `cofferdam launch`: the process that becomes the container's program.
 
 use cofferdam::checkpoint;
-use cofferdam::kernel::{Bytes, Kernel};
+use cofferdam::kernel::{Bytes, Kernel, Pid};
 use cofferdam::launch::{LaunchRequest, launch as carry_out};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::user::UserDatabase as _;
@@ -34,5 +34,5 @@ fn read_request(kernel: &dyn Kernel, arguments: &LaunchArguments) -> Result<Laun
         Some(user) => Some(host::HostUsers.look_up(user)?),
         None => None,
     };
-    Ok(LaunchRequest { info, credentials, die_with_parent: arguments.die_with_parent })
+    Ok(LaunchRequest { info, credentials, die_with_parent: arguments.die_with_parent.map(Pid) })
 }

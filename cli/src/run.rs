@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use cofferdam::agent::{AgentConfig, CONTAINER_CAPABILITIES};
 use cofferdam::error::CallError;
-use cofferdam::isolator::{Isolator, UpdateError, check_privileges};
+use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges};
 use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel, Mode};
 use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
@@ -60,13 +60,18 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
             .umask(Mode(0o022))
             .map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
         check_privileges(kernel)?;
-        let wanted = Wanted::check(kernel, arguments)?;
-        let directories = agent_directories(kernel, arguments)?;
-        let result = Isolator::create(kernel, AgentConfig::new(directories.layout), Box::new(host::HostUsers))
+        let layout = layout(arguments);
+        let wanted = Wanted::check(kernel, arguments, &layout)?;
+        // Only the default one is made: another one that is missing is more likely a mistake.
+        let made = match arguments.work_dir {
+            None => create_directories(kernel, &layout.work_dir, Mode(0o755))?,
+            Some(_) => Vec::new(),
+        };
+        let result = Isolator::create(kernel, AgentConfig::new(layout), Box::new(host::HostUsers))
             .map_err(Failure::from)
             .and_then(|mut isolator| run_container(&mut isolator, arguments, &wanted));
         if result.is_err() {
-            remove_empty_directories(kernel, &directories.made);
+            remove_empty_directories(kernel, &made);
         }
         result
     })
@@ -80,7 +85,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn check(kernel: &dyn Kernel, arguments: &RunArguments) -> Result<Self, Failure> {
+    fn check(kernel: &dyn Kernel, arguments: &RunArguments, layout: &Layout) -> Result<Self, Failure> {
         let id = match &arguments.id {
             Some(id) => id.clone(),
             None => ContainerId::new(unused_id())?,
@@ -89,6 +94,10 @@ impl Wanted {
             Some(path) => Some(real_path(kernel, path.as_path()).map_err(RunError::Rootfs)?.into()),
             None => None,
         };
+        if rootfs == Some("/".into()) {
+            return Err(PrepareError::RootfsIsRoot.into());
+        }
+        volumes(&arguments.persistent_volume, layout)?;
         let owner = match &arguments.user {
             Some(user) => Some(host::HostUsers.look_up(user)?),
             None => None,
@@ -97,25 +106,14 @@ impl Wanted {
     }
 }
 
-struct AgentDirectories {
-    layout: Layout,
-    made: Vec<UnixPathBuf>,
-}
-
-/// Only the default directories are made: another one that is missing is more likely a mistake.
-fn agent_directories(kernel: &dyn Kernel, arguments: &RunArguments) -> Result<AgentDirectories, Failure> {
+fn layout(arguments: &RunArguments) -> Layout {
     let directory = |argument: &Option<Bytes>, default: &str| {
         argument.as_ref().map_or_else(|| UnixPathBuf::from(default), |path| path.as_path().to_path_buf())
     };
-    let layout = Layout {
+    Layout {
         work_dir: directory(&arguments.work_dir, DEFAULT_WORK_DIR),
         runtime_dir: directory(&arguments.runtime_dir, DEFAULT_RUNTIME_DIR),
-    };
-    let mut made = Vec::new();
-    if arguments.work_dir.is_none() {
-        made.extend(create_directories(kernel, &layout.work_dir, Mode(0o755))?);
     }
-    Ok(AgentDirectories { layout, made })
 }
 
 /// Makes the container's sandbox and volumes, and removes the sandbox whatever happens in between.
@@ -271,7 +269,8 @@ fn launch<K: Kernel>(
     let path = isolator.config().layout.container_launch_info(id);
     // It may hold secrets of the environment.
     checkpoint::write(isolator.kernel(), &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
-    let mut launcher: Vec<Bytes> = vec!["launch".into(), "--die-with-parent".into()];
+    let ourselves = std::process::id().to_string();
+    let mut launcher: Vec<Bytes> = vec!["launch".into(), "--die-with-parent".into(), ourselves.into()];
     if arguments.trace {
         launcher.push("--trace".into());
     }

@@ -109,7 +109,8 @@ impl<'k> DetachedMount<'k> {
             .move_mount(self.descriptor.fd(), itself(), mountpoint, itself(), flags)
             .doing("mount on", path)
             .map_err(|error| match error.errno {
-                Errno::ENOTDIR => {
+                // A file on a directory, as fs/namespace.c, do_move_mount() has it.
+                Errno::ENOTDIR | Errno::EINVAL => {
                     error.with_hint("a directory can be mounted on a directory only, a file on a file only")
                 }
                 _ => error,

@@ -16,6 +16,8 @@ const DEEPEST: usize = 64;
 struct Level<'k> {
     descriptor: Descriptor<'k>,
     name: Bytes,
+    /// What was read of it and not looked at yet.
+    entries: Vec<DirectoryEntry>,
 }
 
 /// Removes a directory with all that is in it; nothing is done if it does not exist.
@@ -44,25 +46,25 @@ fn parent_of(directory: &UnixPath) -> &UnixPath {
 
 /// Empties a directory, depth first, without recursion.
 fn empty(kernel: &dyn Kernel, top: Descriptor<'_>, path: &UnixPath) -> Result<(), CallError> {
-    let mut levels = vec![Level { descriptor: top, name: Bytes::default() }];
+    let mut levels = vec![Level { descriptor: top, name: Bytes::default(), entries: Vec::new() }];
     let mut moved_up = 0_u64;
-    while let Some(level) = levels.last() {
+    loop {
         let path = levels.iter().fold(path.to_path_buf(), |path, level| path.join(&level.name));
-        match remove_files(kernel, level.descriptor.fd(), &path)? {
+        let Some(level) = levels.last_mut() else { break };
+        let directory = level.descriptor.fd();
+        match remove_files(kernel, level, &path)? {
             Some(name) if levels.len() == DEEPEST => {
-                let to = Bytes::from(format!(".cofferdam-removing-{moved_up}"));
-                moved_up += 1;
-                move_up(kernel, level.descriptor.fd(), &name, levels[0].descriptor.fd(), &to)
+                move_up(kernel, directory, &name, levels[0].descriptor.fd(), &mut moved_up)
                     .doing("move up for removal", &path.join(&name))?;
             }
             Some(name) => {
-                let opened = open_directory(kernel, level.descriptor.fd(), name.as_path())
+                let opened = open_directory(kernel, directory, name.as_path())
                     .doing("open directory", &path.join(&name))
                     .map_err(|error| match error.errno {
                         Errno::EXDEV => error.with_hint("something is mounted there; unmount it first"),
                         _ => error,
                     })?;
-                levels.push(Level { descriptor: opened, name });
+                levels.push(Level { descriptor: opened, name, entries: Vec::new() });
             }
             None => {
                 let Some(Level { name, .. }) = levels.pop() else { break };
@@ -77,37 +79,36 @@ fn empty(kernel: &dyn Kernel, top: Descriptor<'_>, path: &UnixPath) -> Result<()
     Ok(())
 }
 
-/// A name that is in use already is one that a hostile tree has brought; it is removed in its turn.
-fn move_up(kernel: &dyn Kernel, from: Fd, name: &Bytes, top: Fd, to: &Bytes) -> Result<(), Errno> {
-    match kernel.renameat2(from, name.as_path(), top, to.as_path(), RenameFlags::RENAME_NOREPLACE) {
-        Err(Errno::EEXIST) => kernel.renameat2(from, name.as_path(), top, to.as_path(), RenameFlags::RENAME_EXCHANGE),
-        result => result,
+/// Moves a directory into the top one, under the next name that is free there: a hostile tree may have brought some.
+fn move_up(kernel: &dyn Kernel, from: Fd, name: &Bytes, top: Fd, moved_up: &mut u64) -> Result<(), Errno> {
+    loop {
+        let to = Bytes::from(format!(".cofferdam-removing-{moved_up}"));
+        *moved_up += 1;
+        match kernel.renameat2(from, name.as_path(), top, to.as_path(), RenameFlags::RENAME_NOREPLACE) {
+            Err(Errno::EEXIST) => {}
+            result => return result,
+        }
     }
 }
 
 /// Removes what is no directory until it comes to one, whose name it gives; `None` once the directory is empty.
-fn remove_files(kernel: &dyn Kernel, directory: Fd, path: &UnixPath) -> Result<Option<Bytes>, CallError> {
+fn remove_files(kernel: &dyn Kernel, level: &mut Level<'_>, path: &UnixPath) -> Result<Option<Bytes>, CallError> {
+    let directory = level.descriptor.fd();
     loop {
-        // From the start each time: what a position means after entries were removed differs between filesystems.
-        kernel.lseek(directory, 0, Whence::Start).doing("read directory", path)?;
-        let entries = kernel.getdents64(directory).doing("read directory", path)?;
-        let mut is_empty = true;
-        for DirectoryEntry { name, file_type, .. } in entries {
-            if name.0 == b"." || name.0 == b".." {
-                continue;
-            }
-            is_empty = false;
-            if file_type == Some(FileType::Directory) {
-                return Ok(Some(name));
-            }
-            match kernel.unlinkat(directory, name.as_path(), AtFlags::empty()) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(Errno::EISDIR) => return Ok(Some(name)),
-                Err(errno) => return Err(CallError::new("remove", &path.join(&name), errno)),
-            }
+        if level.entries.is_empty() {
+            // From the start each time: what a position means after entries were removed differs between filesystems.
+            kernel.lseek(directory, 0, Whence::Start).doing("read directory", path)?;
+            level.entries = kernel.getdents64(directory).doing("read directory", path)?;
+            level.entries.retain(|entry| entry.name.0 != b"." && entry.name.0 != b"..");
         }
-        if is_empty {
-            return Ok(None);
+        let Some(DirectoryEntry { name, file_type, .. }) = level.entries.pop() else { return Ok(None) };
+        if file_type == Some(FileType::Directory) {
+            return Ok(Some(name));
+        }
+        match kernel.unlinkat(directory, name.as_path(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(Errno::EISDIR) => return Ok(Some(name)),
+            Err(errno) => return Err(CallError::new("remove", &path.join(&name), errno)),
         }
     }
 }

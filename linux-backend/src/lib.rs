@@ -284,6 +284,10 @@ impl Kernel for LinuxKernel {
         Ok(process::getpid())
     }
 
+    fn getppid(&self) -> Result<Pid, Errno> {
+        Ok(process::getppid())
+    }
+
     fn geteuid(&self) -> Result<u32, Errno> {
         Ok(process::geteuid())
     }

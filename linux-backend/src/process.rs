@@ -119,6 +119,10 @@ pub fn getpid() -> Pid {
     Pid(nix::unistd::getpid().as_raw())
 }
 
+pub fn getppid() -> Pid {
+    Pid(nix::unistd::getppid().as_raw())
+}
+
 pub fn geteuid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }

@@ -2,8 +2,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod concurrency;
+mod hostile;
 mod hosts;
 mod isolation;
+mod signals;
 mod support;
+mod unprivileged;
 mod userland;

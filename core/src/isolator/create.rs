@@ -10,7 +10,7 @@ use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{
     AtFlags, Capabilities, Descriptor, Errno, Fd, FlockOperation, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags,
-    OpenFlags, OpenHow, ResolveFlags,
+    OpenFlags, OpenHow, OpenTreeFlags, ResolveFlags,
 };
 use crate::layout::Layout;
 use crate::mountinfo::{Entry, Table};
@@ -72,10 +72,19 @@ pub fn check_privileges(kernel: &dyn Kernel) -> Result<(), CreateError> {
     if !capabilities.effective.contains(Capabilities::CAP_SYS_ADMIN) {
         return Err(CreateError::NotCapable);
     }
-    match kernel.statx(Fd::CWD, UnixPath::new("/proc/self/ns/mnt"), AtFlags::empty()) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(CreateError::NoMountNamespaces),
+    if kernel.statx(Fd::CWD, UnixPath::new("/proc/self/ns/mnt"), AtFlags::empty()).is_err() {
+        return Err(CreateError::NoMountNamespaces);
     }
+    // The capability may be one of a user namespace that does not own the mount namespace. The kernel tells when asked for
+    // a copy of a mount (fs/namespace.c, may_mount()).
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    match kernel.open_tree(Fd::CWD, UnixPath::new("/"), flags) {
+        Ok(mount) => drop(Descriptor::new(kernel, mount)),
+        Err(Errno::EPERM) => return Err(CreateError::NotCapable),
+        // Such as EINVAL for one that is unbindable.
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 /// Holds a lock on a directory while it lives.

@@ -26,7 +26,8 @@ pub enum CreateError {
     NotRoot(u32),
     /// We are root, but may not mount.
     #[error(
-        "isolating filesystems needs CAP_SYS_ADMIN, which this process of root lacks; it may run in a container itself"
+        "isolating filesystems needs CAP_SYS_ADMIN over the mount namespace, which this process of root lacks; it may run \
+         in a container, or in a user namespace without a mount namespace (unshare -m)"
     )]
     NotCapable,
     /// The kernel has no mount namespaces.

@@ -280,6 +280,8 @@ syscalls! {
     Uname = uname() -> Utsname => 0;
     /// getpid(2). It never fails.
     Getpid = getpid() -> Pid;
+    /// getppid(2): 0 if the parent is in no pid namespace that we can see. It never fails.
+    Getppid = getppid() -> Pid;
     /// geteuid(2). It never fails.
     Geteuid = geteuid() -> u32;
     /// capget(2) of the calling thread.

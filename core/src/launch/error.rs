@@ -1,7 +1,7 @@
 //! Why a launch failed.
 
 use crate::error::CallError;
-use crate::kernel::{Bytes, Errno, FileType};
+use crate::kernel::{Bytes, DeviceNumber, Errno, FileType};
 
 /// A launch failed. Nothing outside the container's namespaces has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,22 +34,35 @@ pub enum LaunchError {
     #[error("a file operation {0} has no parameters of that kind")]
     IncompleteOperation(&'static str),
     /// What should be the null device is something else, and what is masked with it would not be hidden.
-    #[error("cannot mask {masked}: /dev/null is {found}, not the null device (character device 1:3)")]
+    #[error(
+        "cannot mask {masked}: \"/dev/null\" is {found} with the numbers {}:{}, not the null device, the character device \
+         1:3; restore it (mknod -m 666 /dev/null c 1 3)",
+        .rdev.major,
+        .rdev.minor
+    )]
     NullDevice {
         /// The path to be masked.
         masked: Bytes,
         /// What `/dev/null` is.
         found: FileType,
+        /// Its device number.
+        rdev: DeviceNumber,
     },
     /// The working directory lies outside the container.
     #[error("the working directory {0} is outside the container's root")]
     WorkingDirectoryOutside(Bytes),
+    /// The process that the container was to die with has died before it was launched.
+    #[error("the process that started the launch has died")]
+    ParentDied,
     /// The request names no program.
     #[error("no command to execute")]
     NoCommand,
     /// There is no such program.
     #[error("{0}: command not found")]
     CommandNotFound(Bytes),
+    /// The program is there, but not what is to interpret it.
+    #[error("{0}: the interpreter that it needs (its #! line, or the dynamic linker) is not found in the container")]
+    InterpreterNotFound(Bytes),
     /// The program can't be executed.
     #[error("{command}: cannot execute: {errno}")]
     NotExecutable {
@@ -64,7 +77,7 @@ impl LaunchError {
     /// The exit status that tells of it, as that of env(1).
     pub fn exit_status(&self) -> i32 {
         match self {
-            Self::CommandNotFound(_) => 127,
+            Self::CommandNotFound(_) | Self::InterpreterNotFound(_) => 127,
             Self::NotExecutable { .. } => 126,
             _ => 125,
         }

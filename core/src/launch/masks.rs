@@ -10,7 +10,7 @@ use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountFlags
 use crate::root::{Root, open_path, stat};
 
 /// Masks each path. One that does not exist needs no mask.
-pub(super) fn mask(view: &View<'_>, host: &Root<'_>, paths: &[Bytes]) -> Result<(), LaunchError> {
+pub(super) fn mask(view: &View<'_>, host: Option<&Root<'_>>, paths: &[Bytes]) -> Result<(), LaunchError> {
     for path in paths {
         let (root, relative) = view.below("mask", path.as_path(), host)?;
         let opened = match root.resolve(relative, OpenFlags::empty()) {
@@ -39,7 +39,7 @@ fn null_device<'k>(view: &View<'k>, masked: &Bytes) -> Result<DetachedMount<'k>,
     let opened: Descriptor<'k> = open_path(view.kernel, path, OpenFlags::O_NOFOLLOW).doing("open", path)?;
     let found = stat(view.kernel, opened.fd()).doing("look at", path)?;
     if found.file_type != FileType::CharacterDevice || found.rdev != DeviceNumber::NULL {
-        return Err(LaunchError::NullDevice { masked: masked.clone(), found: found.file_type });
+        return Err(LaunchError::NullDevice { masked: masked.clone(), found: found.file_type, rdev: found.rdev });
     }
     Ok(DetachedMount::copy_of(view.kernel, opened.fd(), path, false)?)
 }

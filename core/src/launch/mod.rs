@@ -23,8 +23,8 @@ use typed_path::UnixPath;
 pub use error::LaunchError;
 pub use supervise::{block_signals, supervise, unblock_signals};
 
-use crate::error::Doing;
-use crate::kernel::{CloneFlags, Fd, Kernel, Mode, Pid, Prctl, Signal, WaitOptions, WaitStatus};
+use crate::error::{CallError, Doing};
+use crate::kernel::{CloneFlags, Errno, Fd, Kernel, Mode, OpenFlags, Pid, Prctl, Signal, WaitOptions, WaitStatus};
 use crate::messages::ContainerLaunchInfo;
 use crate::user::Credentials;
 
@@ -35,8 +35,8 @@ pub struct LaunchRequest {
     pub info: ContainerLaunchInfo,
     /// What `info.user` stands for; without it the program keeps our user.
     pub credentials: Option<Credentials>,
-    /// Whether the container is killed when the process dies that made this one.
-    pub die_with_parent: bool,
+    /// The process that made this one, if the container is to be killed when that dies.
+    pub die_with_parent: Option<Pid>,
 }
 
 /// Carries out the request: becomes the program, or waits for it where it runs in a pid namespace of its own.
@@ -86,20 +86,29 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
     kernel.umask(Mode(0o022)).doing("set the umask of", UnixPath::new("the container"))?;
     // Our memory, descriptors and root are not for the container to see: it has our uid, and /proc.
     kernel.prctl(Prctl::SetDumpable(false)).doing("protect process", UnixPath::new("/proc/self"))?;
-    if request.die_with_parent {
-        die_with_parent(kernel)?;
+    if let Some(parent) = request.die_with_parent {
+        die_with_parent(kernel, parent)?;
     }
     if !flags.contains(CloneFlags::CLONE_NEWPID) {
-        kernel.unshare(flags).doing("make namespaces for", UnixPath::new("/proc/self/ns"))?;
+        kernel.unshare(flags).map_err(no_namespaces)?;
         filesystem::set_up(kernel, info)?;
         return program::become_program(kernel, request);
     }
     block_signals(kernel)?;
+    let alive = Alive::new(kernel)?;
     // pid 1 of a pid namespace ignores signals that it has no handler for. The program shall not, so it is pid 2.
-    let init = kernel
-        .clone3(flags, &mut |kernel| reported(kernel, init(kernel, request)))
-        .doing("make namespaces for", UnixPath::new("/proc/self/ns"))?;
+    let init =
+        kernel.clone3(flags, &mut |kernel| reported(kernel, init(kernel, request, &alive))).map_err(no_namespaces)?;
     Ok(exit_status(supervise(kernel, init)?))
+}
+
+fn no_namespaces(errno: Errno) -> CallError {
+    let error = CallError::new("make the namespaces of", UnixPath::new("the container"), errno);
+    match errno {
+        Errno::EPERM => error.with_hint("this needs root, with CAP_SYS_ADMIN"),
+        Errno::ENOSPC => error.with_hint("the limits in /proc/sys/user/max_*_namespaces are used up"),
+        _ => error,
+    }
 }
 
 fn needs_mount_namespace(info: &ContainerLaunchInfo) -> bool {
@@ -110,9 +119,10 @@ fn needs_mount_namespace(info: &ContainerLaunchInfo) -> bool {
 }
 
 /// The init process of the container's pid namespace. When it exits, the kernel kills all that is left in there.
-fn init(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError> {
+fn init(kernel: &dyn Kernel, request: &LaunchRequest, launcher: &Alive) -> Result<i32, LaunchError> {
     // The namespace without the launcher would be one that nobody waits for.
-    die_with_parent(kernel)?;
+    die_with(kernel)?;
+    launcher.check(kernel)?;
     filesystem::set_up(kernel, &request.info)?;
     let program = kernel
         .clone3(CloneFlags::empty(), &mut |kernel| reported(kernel, program::become_program(kernel, request)))
@@ -124,9 +134,42 @@ fn init(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError
     Ok(exit_status(status))
 }
 
-fn die_with_parent(kernel: &dyn Kernel) -> Result<(), LaunchError> {
+/// Dies when the parent does, or at once if it has died before it could be said.
+fn die_with_parent(kernel: &dyn Kernel, parent: Pid) -> Result<(), LaunchError> {
+    die_with(kernel)?;
+    match kernel.getppid().doing("find out the parent of", UnixPath::new("/proc/self"))? {
+        found if found == parent => Ok(()),
+        _ => Err(LaunchError::ParentDied),
+    }
+}
+
+fn die_with(kernel: &dyn Kernel) -> Result<(), LaunchError> {
     kernel
         .prctl(Prctl::SetParentDeathSignal(Some(Signal::KILL)))
         .doing("tie to its parent the process", UnixPath::new("/proc/self"))?;
     Ok(())
+}
+
+/// Tells the init process whether the launcher lives, whose pid it can't see: a pipe that the launcher alone holds open.
+struct Alive {
+    read: Fd,
+    write: Fd,
+}
+
+impl Alive {
+    fn new(kernel: &dyn Kernel) -> Result<Self, LaunchError> {
+        let (read, write) = kernel
+            .pipe2(OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK)
+            .doing("make a pipe for", UnixPath::new("the launcher"))?;
+        Ok(Self { read, write })
+    }
+
+    /// In the child.
+    fn check(&self, kernel: &dyn Kernel) -> Result<(), LaunchError> {
+        kernel.close(self.write).doing("close a pipe of", UnixPath::new("the launcher"))?;
+        match kernel.read(self.read, 1) {
+            Err(Errno::EAGAIN) => Ok(()),
+            _ => Err(LaunchError::ParentDied),
+        }
+    }
 }

@@ -17,6 +17,9 @@ pub(super) fn mount(view: &mut View<'_>, request: &ContainerMountInfo) -> Result
     if request.flags.intersects(unsupported) {
         return Err(invalid(request, format!("flags {} are not supported", request.flags & unsupported)));
     }
+    if !request.target.as_path().is_absolute() {
+        return Err(invalid(request, "the target must be an absolute path".into()));
+    }
     let (mount, file_type) = if request.flags.contains(MountFlags::MS_BIND) {
         match bind(view, request)? {
             Some(bound) => bound,
@@ -39,12 +42,15 @@ fn bind<'k>(
         return Err(invalid(request, "a bind needs a source".into()));
     };
     let path = source.as_path();
+    if !path.is_absolute() {
+        return Err(invalid(request, format!("the source {source} must be an absolute path")));
+    }
     let opened = match view.place(path) {
         Place::Below(root, relative) => match root.resolve(relative, OpenFlags::empty()) {
             Err(error) if error.errno == Errno::ENOENT => return Ok(None),
             opened => opened?,
         },
-        Place::Rootfs | Place::Host => open_path(kernel, path, OpenFlags::empty()).doing("open", path)?,
+        Place::Host => open_path(kernel, path, OpenFlags::empty()).doing("open", path)?,
     };
     let file_type = stat(kernel, opened.fd()).doing("look at", path)?.file_type;
     let recursive = request.flags.contains(MountFlags::MS_REC);
@@ -74,24 +80,15 @@ fn attach<'k>(
     mount: DetachedMount<'k>,
     file_type: FileType,
 ) -> Result<(), LaunchError> {
-    let kernel = view.kernel;
-    match view.place(target) {
-        Place::Below(root, relative) => {
-            let mountpoint = match file_type {
-                FileType::Directory => root.create_directory(relative)?,
-                _ => root.create_file(relative)?,
-            };
-            mount.attach(mountpoint.fd(), target)?;
-        }
-        Place::Host => {
-            let mountpoint = open_path(kernel, target, OpenFlags::empty()).doing("open", target)?;
-            mount.attach(mountpoint.fd(), target)?;
-        }
-        Place::Rootfs => {
-            let mountpoint = open_path(kernel, target, OpenFlags::O_DIRECTORY).doing("open directory", target)?;
-            let mounted = mount.attach(mountpoint.fd(), target)?;
-            view.set_rootfs(mounted);
-        }
+    let is_directory = file_type == FileType::Directory;
+    let mountpoint = match view.place(target) {
+        Place::Below(root, relative) if is_directory => root.create_directory(relative)?,
+        Place::Below(root, relative) => root.create_file(relative)?,
+        Place::Host => open_path(view.kernel, target, OpenFlags::empty()).doing("open", target)?,
+    };
+    let mounted = mount.attach(mountpoint.fd(), target)?;
+    if is_directory {
+        view.mounted(mounted, target);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::root::Root;
 /// Performs one operation.
 pub(super) fn perform(
     view: &mut View<'_>,
-    host: &Root<'_>,
+    host: Option<&Root<'_>>,
     operation: &ContainerFileOperation,
 ) -> Result<(), LaunchError> {
     match operation {
@@ -38,7 +38,7 @@ pub(super) fn perform(
 }
 
 /// A link that says the same already is as good: images bring their own.
-fn make_symlink(view: &View<'_>, host: &Root<'_>, symlink: &Symlink) -> Result<(), LaunchError> {
+fn make_symlink(view: &View<'_>, host: Option<&Root<'_>>, symlink: &Symlink) -> Result<(), LaunchError> {
     let (root, relative) = view.below("create symbolic link", symlink.target.as_path(), host)?;
     let (parent, name) = root.parent(relative)?;
     match view.kernel.symlinkat(symlink.source.as_path(), parent.fd(), name) {
@@ -48,7 +48,7 @@ fn make_symlink(view: &View<'_>, host: &Root<'_>, symlink: &Symlink) -> Result<(
     }
 }
 
-fn make_directory(view: &View<'_>, host: &Root<'_>, mkdir: &Mkdir) -> Result<(), LaunchError> {
+fn make_directory(view: &View<'_>, host: Option<&Root<'_>>, mkdir: &Mkdir) -> Result<(), LaunchError> {
     let (root, relative) = view.below("create directory", mkdir.target.as_path(), host)?;
     if mkdir.recursive {
         root.create_directory(relative)?;
@@ -60,7 +60,7 @@ fn make_directory(view: &View<'_>, host: &Root<'_>, mkdir: &Mkdir) -> Result<(),
         .map_err(|errno| root.explain("create directory", relative, errno).into())
 }
 
-fn move_path(view: &View<'_>, host: &Root<'_>, rename: &Rename) -> Result<(), LaunchError> {
+fn move_path(view: &View<'_>, host: Option<&Root<'_>>, rename: &Rename) -> Result<(), LaunchError> {
     let (from_root, from) = view.below("rename", rename.source.as_path(), host)?;
     let (to_root, to): (_, &UnixPath) = view.below("rename to", rename.target.as_path(), host)?;
     let (from_parent, from_name) = from_root.parent(from)?;

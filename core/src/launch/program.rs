@@ -5,9 +5,9 @@ use typed_path::{UnixPath, UnixPathBuf};
 use super::error::LaunchError;
 use super::privileges::drop_privileges;
 use super::supervise::unblock_signals;
-use super::{LaunchRequest, die_with_parent};
+use super::{LaunchRequest, die_with};
 use crate::error::Doing;
-use crate::kernel::{Bytes, CloseRangeFlags, Errno, Kernel, Signal, SignalAction};
+use crate::kernel::{AtFlags, Bytes, CloseRangeFlags, Errno, Fd, Kernel, Signal, SignalAction};
 use crate::messages::{CommandInfo, ContainerLaunchInfo};
 
 /// Where a program without a slash is looked for if the environment has no `PATH` (execvp(3)).
@@ -24,8 +24,8 @@ pub(super) fn become_program(kernel: &dyn Kernel, request: &LaunchRequest) -> Re
         change_directory(kernel, directory)?;
     }
     // Changing the user has cleared it (prctl(2), PR_SET_PDEATHSIG).
-    if request.die_with_parent {
-        die_with_parent(kernel)?;
+    if request.die_with_parent.is_some() {
+        die_with(kernel)?;
     }
     let itself = UnixPath::new("the program");
     // Ignored signals stay ignored over execve(2), and runtimes such as Rust's ignore SIGPIPE.
@@ -87,6 +87,10 @@ fn execute(kernel: &dyn Kernel, program: &Bytes, argv: &[Bytes], environment: &[
     for candidate in candidates(program, environment) {
         match kernel.execve(&candidate, argv, environment) {
             Ok(()) => return Ok(()),
+            // The file is there: what is missing is the interpreter that it names.
+            Err(Errno::ENOENT) if kernel.statx(Fd::CWD, &candidate, AtFlags::empty()).is_ok() => {
+                return Err(LaunchError::InterpreterNotFound(candidate.into()));
+            }
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
             // Another directory of PATH may have one that we may execute.
             Err(Errno::EACCES) => refused = Some(Errno::EACCES),

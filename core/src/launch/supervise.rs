@@ -47,7 +47,8 @@ pub fn unblock_signals(kernel: &dyn Kernel) -> Result<(), CallError> {
 
 /// Waits for a child to end, passes signals on to it, and reaps whatever else ends. The signals must be blocked.
 ///
-/// A signal of a terminal goes to the whole foreground process group by itself, so it is not passed on a second time.
+/// A signal of a terminal's key goes to the whole foreground process group by itself, so it is not passed on a second time.
+/// That the terminal is gone is told to the session's leader alone, which we may be, and the program is not.
 ///
 /// # Errors
 ///
@@ -60,7 +61,8 @@ pub fn supervise(kernel: &dyn Kernel, child: Pid) -> Result<WaitStatus, CallErro
                     return Ok(status);
                 }
             }
-            Ok(SignalInfo { code: SENT_BY_KERNEL, .. }) | Err(Errno::EINTR) => {}
+            Ok(SignalInfo { code: SENT_BY_KERNEL, signal, .. }) if signal != Signal::HUP => {}
+            Err(Errno::EINTR) => {}
             Ok(SignalInfo { signal, .. }) => match kernel.kill(child, signal) {
                 // It has ended in the meantime.
                 Ok(()) | Err(Errno::ESRCH) => {}
