@@ -2,7 +2,6 @@
 
 use crate::error::CallError;
 use crate::kernel::{Bytes, FileType};
-use crate::layout::InvalidComponent;
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::user::UnknownUser;
@@ -145,12 +144,6 @@ pub enum UpdateError {
     /// A common failure.
     #[error(transparent)]
     Isolator(#[from] IsolatorError),
-}
-
-impl From<InvalidComponent> for UpdateError {
-    fn from(error: InvalidComponent) -> Self {
-        Self::InvalidVolume { id: String::new(), reason: error.to_string() }
-    }
 }
 
 /// [`Isolator::cleanup`](super::Isolator::cleanup) failed. The container is still known, and can be cleaned up again.

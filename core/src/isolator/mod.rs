@@ -27,6 +27,49 @@ use crate::volumes::PersistentVolume;
 /// The filesystem isolator of an agent, on any kernel.
 ///
 /// It remembers the containers that it has prepared, until they are cleaned up.
+///
+/// ```no_run
+/// use cofferdam::agent::AgentConfig;
+/// use cofferdam::isolator::Isolator;
+/// use cofferdam::layout::Layout;
+/// use cofferdam::messages::{CommandInfo, ContainerConfig, ContainerId};
+/// use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
+/// # #[cfg(target_os = "linux")]
+/// use cofferdam_linux::LinuxKernel;
+///
+/// struct NoUsers;
+///
+/// impl UserDatabase for NoUsers {
+///     fn look_up(&self, user: &str) -> Result<Credentials, UnknownUser> {
+///         Err(UnknownUser(format!("there is no user {user}")))
+///     }
+/// }
+///
+/// # #[cfg(target_os = "linux")]
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
+///     let mut isolator = Isolator::create(LinuxKernel, AgentConfig::new(layout), Box::new(NoUsers))?;
+///
+///     let id = ContainerId::new("c1")?;
+///     let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
+///     std::fs::create_dir_all(sandbox.to_string())?;
+///     let config = ContainerConfig {
+///         directory: sandbox.as_path().into(),
+///         rootfs: Some("/srv/image".into()),
+///         command_info: CommandInfo::program(vec!["/bin/true".into()]),
+///         ..ContainerConfig::default()
+///     };
+///     let launch_info = isolator.prepare(&id, &config)?;
+///     // A fresh process carries it out: `cofferdam launch`, or one that calls `cofferdam::launch::launch`.
+///     println!("{}", serde_json::to_string(&launch_info)?);
+///
+///     isolator.cleanup(&id)?;
+///     isolator.remove(&id, &sandbox)?;
+///     Ok(())
+/// }
+/// # #[cfg(not(target_os = "linux"))]
+/// # fn main() {}
+/// ```
 pub struct Isolator<K> {
     kernel: K,
     config: AgentConfig,

@@ -11,7 +11,7 @@ use crate::kernel::{
 use crate::messages::{
     ContainerConfig, ContainerFileOperation, ContainerId, ContainerLaunchInfo, ContainerMountInfo, Namespace,
 };
-use crate::root::real_path;
+use crate::root::{itself, real_path};
 use crate::user::Credentials;
 
 /// The symbolic links in `/dev`: what they say, and their names.
@@ -183,7 +183,7 @@ impl<K: Kernel> Isolator<K> {
         kernel.fchmod(directory.fd(), Mode(0o700)).doing("set the mode of", &path)?;
         if let Some(Credentials { uid, gid, .. }) = owner {
             kernel
-                .fchownat(directory.fd(), crate::root::itself(), Some(*uid), Some(*gid), AtFlags::AT_EMPTY_PATH)
+                .fchownat(directory.fd(), itself(), Some(*uid), Some(*gid), AtFlags::AT_EMPTY_PATH)
                 .doing("change the owner of", &path)?;
         }
         for name in &self.config.devices {
@@ -195,9 +195,8 @@ impl<K: Kernel> Isolator<K> {
     /// Takes back what a failed prepare has done.
     fn undo_prepare(&mut self, id: &ContainerId) {
         // The error that made prepare fail is the one to report; what can't be undone is logged.
-        let volumes = self.containers.get(id).map(|container| container.volumes.clone()).unwrap_or_default();
         if let Err(error) = self.update(id, &[]) {
-            tracing::error!(%id, volumes = volumes.len(), %error, "cannot unmount the volumes of a failed prepare");
+            tracing::error!(%id, %error, "cannot unmount the volumes of a failed prepare");
         }
         if let Err(error) = self.cleanup(id) {
             tracing::error!(%id, %error, "cannot clean up after a failed prepare");
