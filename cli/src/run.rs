@@ -34,7 +34,8 @@ type Failure = Box<dyn std::error::Error>;
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error(
-        "container {id} exists already: its sandbox {sandbox} is there; if no process runs it, remove that directory"
+        "container {id} exists already: its sandbox {sandbox} is there; if it is left from one that was killed, unmount \
+         what is mounted below it first (or the data of its volumes goes too), then remove it"
     )]
     SandboxExists { id: ContainerId, sandbox: Bytes },
     #[error("the root filesystem must be an existing directory: {0}")]

@@ -59,7 +59,8 @@ pub enum PrepareError {
     AlreadyPrepared(ContainerId),
     /// The container has a runtime directory.
     #[error(
-        "container {id} exists already: {directory} is there; if no agent runs it, clean it up and remove that directory"
+        "container {id} exists already: its runtime directory {directory} is there; if it is left from one that was \
+         killed, unmount what is mounted below its sandbox, then remove it"
     )]
     Exists {
         /// Which container.
