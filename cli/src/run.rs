@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cofferdam::agent::{AgentConfig, CONTAINER_CAPABILITIES};
 use cofferdam::error::CallError;
 use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges};
-use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel, Mode};
+use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode};
 use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
 use cofferdam::messages::{
@@ -44,8 +44,6 @@ enum RunError {
     SameName(Bytes),
     #[error("invalid id {0}")]
     Layout(#[from] InvalidComponent),
-    #[error("cannot start the launcher: {0}")]
-    Launcher(std::io::Error),
     #[error("{first}; then the clean-up failed: {second}")]
     Twice { first: Failure, second: Failure },
 }
@@ -271,14 +269,28 @@ fn launch<K: Kernel>(
     // It may hold secrets of the environment.
     checkpoint::write(isolator.kernel(), &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
     let ourselves = std::process::id().to_string();
-    let mut launcher: Vec<Bytes> = vec!["launch".into(), "--die-with-parent".into(), ourselves.into()];
+    let mut launcher: Vec<Bytes> =
+        vec!["cofferdam".into(), "launch".into(), "--die-with-parent".into(), ourselves.into()];
     if arguments.trace {
         launcher.push("--trace".into());
     }
     launcher.push("--launch-info".into());
     launcher.push(path.into());
-    let child = host::start(&launcher).map_err(RunError::Launcher)?;
+    let child = isolator
+        .kernel()
+        .clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, &launcher))
+        .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?;
     Ok(exit_status(supervise(isolator.kernel(), child)?))
+}
+
+/// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
+fn become_launcher(kernel: &dyn Kernel, argv: &[Bytes]) -> i32 {
+    let program = UnixPath::new("/proc/self/exe");
+    let Err(errno) = kernel.execve(program, argv, &[]) else { return 0 };
+    let message = format!("cofferdam: {}\n", CallError::new("execute the launcher", program, errno));
+    // There is nowhere left to report that standard error is closed.
+    let _ = kernel.write(Fd::STDERR, message.as_bytes());
+    i32::from(crate::FAILED)
 }
 
 fn environment(arguments: &RunArguments, info: &ContainerLaunchInfo) -> Environment {

@@ -1,11 +1,7 @@
 //! The real kernel.
 
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::ffi::CString;
 
-use cofferdam::kernel::{Bytes, Pid};
 use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
 use cofferdam_linux::{LinuxKernel, UnsupportedKernel, require_supported};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -14,17 +10,6 @@ use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 pub(crate) fn kernel() -> Result<LinuxKernel, UnsupportedKernel> {
     require_supported()?;
     Ok(LinuxKernel)
-}
-
-/// Starts this program again, with other arguments and without environment.
-///
-/// # Errors
-///
-/// Those of fork(2) and execve(2).
-pub(crate) fn start(arguments: &[Bytes]) -> std::io::Result<Pid> {
-    let arguments: Vec<&OsStr> = arguments.iter().map(|argument| OsStr::from_bytes(&argument.0)).collect();
-    let child = Command::new("/proc/self/exe").arg0("cofferdam").args(arguments).env_clear().spawn()?;
-    i32::try_from(child.id()).map(Pid).map_err(|_| std::io::Error::other("a process id that is too large"))
 }
 
 /// The users of the host, by name service: passwd(5), or what nsswitch.conf(5) says.
@@ -83,7 +68,7 @@ fn find_group(text: &str) -> Result<u32, UnknownUser> {
 
 fn supplementary_groups(user: &User) -> Result<Vec<u32>, UnknownUser> {
     let failed = |reason: String| UnknownUser(format!("cannot look up the groups of user {:?}: {reason}", user.name));
-    let name = CString::new(OsString::from(&user.name).as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let name = CString::new(user.name.as_str()).map_err(|error| failed(error.to_string()))?;
     let groups = getgrouplist(&name, user.gid).map_err(|errno| failed(errno.to_string()))?;
     Ok(groups.into_iter().map(Gid::as_raw).collect())
 }

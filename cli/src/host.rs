@@ -3,7 +3,7 @@
 cfg_if::cfg_if! {
     if #[cfg(target_os = "linux")] {
         mod linux;
-        pub(crate) use linux::{HostUsers, kernel, start};
+        pub(crate) use linux::{HostUsers, kernel};
     } else {
         compile_error!("cofferdam's command line runs on Linux only so far");
     }
