@@ -8,6 +8,8 @@
 #
 # busybox is the installed one if that is static; otherwise the package busybox-static is downloaded with the apt of
 # this machine and unpacked. Nothing is installed, and root is not needed.
+#
+# The mount point of the sandbox is in it, so that it can be used read-only.
 kind=busybox
 package=busybox-static
 . "$(dirname -- "$0")/lib/rootfs.sh"
@@ -73,8 +75,8 @@ EOF
 }
 
 populate() {
-    mkdir -p "$1/bin" "$1/sbin" "$1/usr/bin" "$1/usr/sbin" "$1/etc" "$1/dev" "$1/proc" "$1/sys" "$1/mnt" \
-        "$1/home" "$1/root" "$1/run" "$1/tmp" "$1/var"
+    mkdir -p "$1/bin" "$1/sbin" "$1/usr/bin" "$1/usr/sbin" "$1/etc" "$1/dev" "$1/proc" "$1/sys" \
+        "$1/mnt/mesos/sandbox" "$1/home" "$1/root" "$1/run" "$1/tmp" "$1/var"
     chmod 0755 "$1"
     chmod 0700 "$1/root"
     chmod 1777 "$1/tmp"

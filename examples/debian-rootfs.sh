@@ -10,6 +10,8 @@
 # with (on Ubuntu, the result is Ubuntu), and unpacked. Their maintainer scripts do not run: the programs work, but the
 # package database inside is empty, and apt inside has no sources. Nothing is installed, and root is not needed.
 # A machine without apt needs debootstrap, and root.
+#
+# The mount point of the sandbox is in it, so that it can be used read-only.
 kind=debian
 . "$(dirname -- "$0")/lib/rootfs.sh"
 
@@ -55,7 +57,7 @@ complete_by_hand() {
     default_link "$1" dash sh
     default_link "$1" mawk awk
     default_link "$1" which.debianutils which
-    mkdir -p "$1/dev" "$1/proc" "$1/sys" "$1/mnt" "$1/var/lib/dpkg"
+    mkdir -p "$1/dev" "$1/proc" "$1/sys" "$1/mnt/mesos/sandbox" "$1/var/lib/dpkg"
     : >>"$1/var/lib/dpkg/status"
 }
 

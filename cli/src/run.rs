@@ -214,19 +214,12 @@ fn in_sandbox<K: Kernel>(
     config: &ContainerConfig,
     volumes: &[PersistentVolume],
 ) -> Result<i32, Failure> {
-    let mut made = Vec::new();
-    let prepared = volumes
-        .iter()
-        .try_for_each(|volume| volume.create(isolator.kernel()).map(|directories| made.extend(directories)))
-        .map_err(Failure::from)
-        .and_then(|()| Ok(isolator.prepare(id, config)?));
-    let info = match prepared {
-        Ok(info) => info,
-        Err(error) => {
-            PersistentVolume::discard(isolator.kernel(), &made);
-            return Err(error);
-        }
-    };
+    // They stay whatever happens next: another container may use them already, and a directory that is removed under its
+    // mount takes along what is written there.
+    for volume in volumes {
+        volume.create(isolator.kernel())?;
+    }
+    let info = isolator.prepare(id, config)?;
     let result = launch(isolator, arguments, id, info);
     let cleaned = clean_up(isolator, id);
     both(result, cleaned)

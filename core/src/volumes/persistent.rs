@@ -4,10 +4,10 @@ use typed_path::UnixPathBuf;
 
 use crate::error::CallError;
 use crate::isolator::UpdateError;
-use crate::kernel::{Kernel, Mode};
+use crate::kernel::{Bytes, Kernel, Mode};
 use crate::layout::{Layout, check_component};
 use crate::messages::{DiskSource, DiskSourceType, Resource, VolumeMode};
-use crate::root::{create_directories, remove_empty_directories};
+use crate::root::create_directories;
 
 /// A resource that is a persistent volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,24 +70,19 @@ impl PersistentVolume {
         }))
     }
 
-    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created. Gives the
-    /// directories that it made, for [`discard`](Self::discard).
+    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created.
     ///
     /// # Errors
     ///
     /// Those of mkdirat(2).
-    pub fn create(&self, kernel: &dyn Kernel) -> Result<Vec<UnixPathBuf>, CallError> {
-        create_directories(kernel, &self.source, Mode(0o755))
-    }
-
-    /// Removes directories that [`create`](Self::create) made, if they are still empty.
-    pub fn discard(kernel: &dyn Kernel, made: &[UnixPathBuf]) {
-        remove_empty_directories(kernel, made);
+    pub fn create(&self, kernel: &dyn Kernel) -> Result<(), CallError> {
+        create_directories(kernel, &self.source, Mode(0o755))?;
+        Ok(())
     }
 }
 
 /// A root is relative to work_dir if it is relative.
-fn absolute(layout: &Layout, root: Option<&crate::kernel::Bytes>) -> UnixPathBuf {
+fn absolute(layout: &Layout, root: Option<&Bytes>) -> UnixPathBuf {
     root.map_or_else(|| layout.work_dir.clone(), |root| layout.work_dir.join(root.as_path()))
 }
 
