@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[macro_use]
+mod harness;
 
 use std::cell::RefCell;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cofferdam::UnixPath;
 use cofferdam::checkpoint;
@@ -21,10 +23,6 @@ use common::is_root;
 
 const KERNEL: LinuxKernel = LinuxKernel;
 const NONE: CloneFlags = CloneFlags::empty();
-
-macro_rules! tests {
-    ($($name:ident)*) => { [$((stringify!($name), $name as fn())),*] };
-}
 
 fn main() {
     let tests = tests! {
@@ -52,33 +50,7 @@ fn main() {
         a_capability_leaves_the_bounding_set
         an_ambient_capability_is_raised_and_cleared
     };
-    let filter = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let listing = std::env::args().any(|argument| argument == "--list");
-    let (all, start) = (tests.len(), Instant::now());
-    let selected: Vec<_> =
-        tests.into_iter().filter(|(name, _)| filter.as_ref().is_none_or(|part| name.contains(part))).collect();
-    if listing {
-        for (name, _) in selected {
-            println!("{name}: test");
-        }
-        return;
-    }
-    // Whole lines only, as children must not have the beginning of one to print again.
-    println!("\nrunning {} tests", selected.len());
-    let mut failed = 0;
-    for (name, test) in &selected {
-        let passed = std::panic::catch_unwind(test).is_ok();
-        failed += usize::from(!passed);
-        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-    }
-    println!(
-        "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
-        if failed == 0 { "ok" } else { "FAILED" },
-        selected.len() - failed,
-        all - selected.len(),
-        start.elapsed().as_secs_f64(),
-    );
-    std::process::exit(i32::from(failed != 0));
+    harness::run(&tests);
 }
 
 /// Its exit status tells: what it sees in memory we don't.
