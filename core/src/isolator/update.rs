@@ -89,18 +89,13 @@ impl<K: Kernel> Isolator<K> {
         let source = open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY).doing("open volume", &volume.source)?;
         let root = Root::open(kernel, sandbox)?;
         give_to_owner_of_sandbox(kernel, &root, &source, &volume, &self.config.layout)?;
-        let target = sandbox.join(&volume.name);
-        let mountpoint = root.create_directory(&volume.name)?;
-        match what_is_mounted(kernel, &root, &source, &mountpoint, &target)? {
-            Mounted::Volume => {}
-            Mounted::SomethingElse => {
-                return Err(UpdateError::TargetInUse { volume: volume.source.into(), target: target.into() });
+        let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();
+        if let Err(error) = mount_volume(kernel, &root, &source, &volume) {
+            if !existed {
+                // It is empty, or not a mount point that we made. The error to report is the one before.
+                let _ = kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
             }
-            Mounted::Nothing => {
-                let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false)?;
-                mount.set_attributes(&volume_attributes(&volume), &volume.source, false)?;
-                mount.attach(mountpoint.fd(), &target)?;
-            }
+            return Err(error);
         }
         if let Some(container) = self.containers.get_mut(id) {
             container.volumes.push(volume);
@@ -111,6 +106,29 @@ impl<K: Kernel> Isolator<K> {
     fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
         if let Some(container) = self.containers.get_mut(id) {
             container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
+        }
+    }
+}
+
+/// Mounts a volume in the sandbox, unless it is mounted there already.
+fn mount_volume(
+    kernel: &dyn Kernel,
+    sandbox: &Root<'_>,
+    source: &Descriptor<'_>,
+    volume: &PersistentVolume,
+) -> Result<(), UpdateError> {
+    let target = sandbox.path().join(&volume.name);
+    let mountpoint = sandbox.create_directory(&volume.name)?;
+    match what_is_mounted(kernel, sandbox, source, &mountpoint, &target)? {
+        Mounted::Volume => Ok(()),
+        Mounted::SomethingElse => {
+            Err(UpdateError::TargetInUse { volume: volume.source.as_path().into(), target: target.into() })
+        }
+        Mounted::Nothing => {
+            let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false)?;
+            mount.set_attributes(&volume_attributes(volume), &volume.source, false)?;
+            mount.attach(mountpoint.fd(), &target)?;
+            Ok(())
         }
     }
 }

@@ -121,7 +121,7 @@ fn needs_mount_namespace(info: &ContainerLaunchInfo) -> bool {
 /// The init process of the container's pid namespace. When it exits, the kernel kills all that is left in there.
 fn init(kernel: &dyn Kernel, request: &LaunchRequest, launcher: &Alive) -> Result<i32, LaunchError> {
     // The namespace without the launcher would be one that nobody waits for.
-    die_with(kernel)?;
+    set_parent_death_signal(kernel)?;
     launcher.check(kernel)?;
     filesystem::set_up(kernel, &request.info)?;
     let program = kernel
@@ -136,14 +136,14 @@ fn init(kernel: &dyn Kernel, request: &LaunchRequest, launcher: &Alive) -> Resul
 
 /// Dies when the parent does, or at once if it has died before it could be said.
 fn die_with_parent(kernel: &dyn Kernel, parent: Pid) -> Result<(), LaunchError> {
-    die_with(kernel)?;
+    set_parent_death_signal(kernel)?;
     match kernel.getppid().doing("find out the parent of", UnixPath::new("/proc/self"))? {
         found if found == parent => Ok(()),
         _ => Err(LaunchError::ParentDied),
     }
 }
 
-fn die_with(kernel: &dyn Kernel) -> Result<(), LaunchError> {
+fn set_parent_death_signal(kernel: &dyn Kernel) -> Result<(), LaunchError> {
     kernel
         .prctl(Prctl::SetParentDeathSignal(Some(Signal::KILL)))
         .doing("tie to its parent the process", UnixPath::new("/proc/self"))?;

@@ -31,8 +31,8 @@ pub(super) fn mount(view: &mut View<'_>, request: &ContainerMountInfo) -> Result
     attach(view, request.target.as_path(), mount, file_type)
 }
 
-/// A copy of the source's mount, with the attributes of the request, and what kind of file its root is. `None` if a part
-/// of the container's own filesystem, which is to be bound, does not exist: not every kernel has every file in /proc.
+/// A copy of the source's mount, with the attributes of the request, and what kind of file its root is. `None` if a path of
+/// the container that is to be bound on itself does not exist: not every kernel has every file in /proc.
 fn bind<'k>(
     view: &View<'k>,
     request: &ContainerMountInfo,
@@ -47,7 +47,7 @@ fn bind<'k>(
     }
     let opened = match view.place(path) {
         Place::Below(root, relative) => match root.resolve(relative, OpenFlags::empty()) {
-            Err(error) if error.errno == Errno::ENOENT => return Ok(None),
+            Err(error) if error.errno == Errno::ENOENT && *source == request.target => return Ok(None),
             opened => opened?,
         },
         Place::Host => open_path(kernel, path, OpenFlags::empty()).doing("open", path)?,

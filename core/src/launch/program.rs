@@ -5,7 +5,7 @@ use typed_path::{UnixPath, UnixPathBuf};
 use super::error::LaunchError;
 use super::privileges::drop_privileges;
 use super::supervise::unblock_signals;
-use super::{LaunchRequest, die_with};
+use super::{LaunchRequest, set_parent_death_signal};
 use crate::error::Doing;
 use crate::kernel::{AtFlags, Bytes, CloseRangeFlags, Errno, Fd, Kernel, Signal, SignalAction};
 use crate::messages::{CommandInfo, ContainerLaunchInfo};
@@ -25,7 +25,7 @@ pub(super) fn become_program(kernel: &dyn Kernel, request: &LaunchRequest) -> Re
     }
     // Changing the user has cleared it (prctl(2), PR_SET_PDEATHSIG).
     if request.die_with_parent.is_some() {
-        die_with(kernel)?;
+        set_parent_death_signal(kernel)?;
     }
     let itself = UnixPath::new("the program");
     // Ignored signals stay ignored over execve(2), and runtimes such as Rust's ignore SIGPIPE.

@@ -1,7 +1,9 @@
 //! Deciding what a container sees.
 
+use std::cell::Cell;
+
 use cofferdam::isolator::{PrepareError, UpdateError};
-use cofferdam::kernel::{DeviceNumber, FileType, Mode, MountFlags};
+use cofferdam::kernel::{Call, DeviceNumber, Errno, FileType, Intercepted, Interceptor, Mode, MountFlags};
 use cofferdam::messages::{ContainerConfig, ContainerInfo, LinuxInfo, Namespace};
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ scenarios!(
     a_container_that_shares_the_pid_namespace_is_not_masked,
     the_ipc_isolator_is_in_charge_of_dev_shm,
     a_failed_prepare_leaves_nothing,
+    a_prepare_that_the_kernel_refuses_leaves_nothing,
     what_is_prepared_already_is_refused,
     a_runtime_directory_of_another_agent_is_refused,
     bad_paths_are_refused,
@@ -140,6 +143,40 @@ fn a_failed_prepare_leaves_nothing(world: &World<'_>) {
     // And so it can be tried again.
     world.make_directory("work/volumes/roles/role/missing");
     agent.prepare(&id, &with_rootfs(world, config)).unwrap();
+}
+
+/// Whichever mount the kernel refuses, as it does when a limit is reached (ENOSPC, fs.mount-max).
+fn a_prepare_that_the_kernel_refuses_leaves_nothing(world: &World<'_>) {
+    struct Refuse(Cell<usize>);
+    impl Interceptor for Refuse {
+        fn before(&self, call: &Call) -> Result<(), Errno> {
+            if matches!(call, Call::MoveMount { .. }) {
+                self.0.set(self.0.get().wrapping_sub(1));
+                if self.0.get() == 0 {
+                    return Err(Errno::ENOSPC);
+                }
+            }
+            Ok(())
+        }
+    }
+    world.make_directory("work/volumes/roles/role/one");
+    world.make_directory("work/volumes/roles/role/two");
+    world.agent();
+    for nth in 1..=2 {
+        let refuse = Refuse(Cell::new(nth));
+        let kernel = Intercepted::new(world.kernel, &refuse);
+        let here = World { kernel: &kernel, directory: world.directory.clone() };
+        let mut agent = here.agent();
+        let volumes = vec![volume("one", "a", "RW", Value::Null), volume("two", "b", "RW", Value::Null)];
+        let (id, config) = here.container("c", volumes);
+        let before = world.mounts();
+        let error = agent.prepare(&id, &with_rootfs(&here, config.clone())).unwrap_err();
+        assert!(error.to_string().contains("ENOSPC"), "{error}");
+        assert_eq!(world.mounts(), before);
+        assert!(!world.exists(&config.directory.as_path().join("a")), "refused at mount {nth}");
+        assert!(!world.exists(&config.directory.as_path().join("b")), "refused at mount {nth}");
+        assert!(!world.exists(&world.path("run/containers/c")));
+    }
 }
 
 fn what_is_prepared_already_is_refused(world: &World<'_>) {
