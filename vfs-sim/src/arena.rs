@@ -1,0 +1,281 @@
+//! Where the objects of a kernel live: arenas with typed ids, whose clones share what neither has changed since.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How many objects are copied when one of them is changed for the first time after a clone.
+const CHUNK: usize = 16;
+
+/// The id of an object in an [`Arena`]. It is reused after the object is gone.
+pub struct Id<T> {
+    number: u32,
+    object: PhantomData<fn() -> T>,
+}
+
+impl<T> Id<T> {
+    /// The id with this number, whether there is such an object or not.
+    pub const fn from_number(number: u32) -> Self {
+        Self { number, object: PhantomData }
+    }
+
+    /// The number, counted from 0.
+    pub const fn number(self) -> u32 {
+        self.number
+    }
+
+    const fn index(self) -> usize {
+        self.number as usize
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Id<T> {}
+
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl<T> Eq for Id<T> {}
+
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.number.cmp(&other.number)
+    }
+}
+
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.number)
+    }
+}
+
+impl<T> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.number)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Id<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::from_number)
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Slot<T> {
+    Used(T),
+    /// The next slot that is free.
+    Free(Option<u32>),
+}
+
+/// Objects of one kind. The slot that became free last is used first.
+///
+/// Cloning copies nothing; the first change of an object afterwards copies the few objects next to it.
+#[derive(Clone, Debug)]
+pub struct Arena<T> {
+    chunks: Arc<Vec<Arc<Vec<Slot<T>>>>>,
+    free: Option<u32>,
+    used: usize,
+}
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self { chunks: Arc::default(), free: None, used: 0 }
+    }
+}
+
+impl<T> Arena<T> {
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// The object, if there is one with this id.
+    pub fn get(&self, id: Id<T>) -> Option<&T> {
+        match self.chunks.get(id.index() / CHUNK)?.get(id.index() % CHUNK)? {
+            Slot::Used(object) => Some(object),
+            Slot::Free(_) => None,
+        }
+    }
+
+    /// Every object with its id, in the order of the ids.
+    pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        (0..).zip(slots).filter_map(|(number, slot)| match slot {
+            Slot::Used(object) => Some((Id::from_number(number), object)),
+            Slot::Free(_) => None,
+        })
+    }
+}
+
+impl<T: Clone> Arena<T> {
+    /// Adds an object.
+    pub fn insert(&mut self, object: T) -> Id<T> {
+        self.used += 1;
+        if let Some(number) = self.free {
+            if let Some(slot) = self.slot_mut(number as usize) {
+                let Slot::Free(next) = std::mem::replace(slot, Slot::Used(object)) else {
+                    unreachable!("the slot is free")
+                };
+                self.free = next;
+            }
+            return Id::from_number(number);
+        }
+        let chunks = Arc::make_mut(&mut self.chunks);
+        if chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            chunks.push(Arc::new(Vec::with_capacity(CHUNK)));
+        }
+        let before = (chunks.len() - 1) * CHUNK;
+        let Some(chunk) = chunks.last_mut().map(Arc::make_mut) else { unreachable!("there is a chunk") };
+        chunk.push(Slot::Used(object));
+        Id::from_number(u32::try_from(before + chunk.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Takes an object away; `None` if there is no such object.
+    pub fn remove(&mut self, id: Id<T>) -> Option<T> {
+        let free = self.free;
+        let slot = self.slot_mut(id.index())?;
+        if matches!(slot, Slot::Free(_)) {
+            return None;
+        }
+        let Slot::Used(object) = std::mem::replace(slot, Slot::Free(free)) else { return None };
+        self.free = Some(id.number);
+        self.used -= 1;
+        Some(object)
+    }
+
+    /// The object, to be changed, if there is one with this id.
+    pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
+        match self.slot_mut(id.index())? {
+            Slot::Used(object) => Some(object),
+            Slot::Free(_) => None,
+        }
+    }
+
+    fn slot_mut(&mut self, index: usize) -> Option<&mut Slot<T>> {
+        let chunk = Arc::make_mut(&mut self.chunks).get_mut(index / CHUNK)?;
+        Arc::make_mut(chunk).get_mut(index % CHUNK)
+    }
+}
+
+impl<T> Index<Id<T>> for Arena<T> {
+    type Output = T;
+
+    /// # Panics
+    ///
+    /// If there is no such object: the kernel holds an id longer than its object lives, which is a bug in it.
+    #[allow(clippy::panic, reason = "see above")]
+    fn index(&self, id: Id<T>) -> &T {
+        match self.get(id) {
+            Some(object) => object,
+            None => panic!("no {} {id:?}", std::any::type_name::<T>()),
+        }
+    }
+}
+
+impl<T: Clone> IndexMut<Id<T>> for Arena<T> {
+    /// # Panics
+    ///
+    /// As [`index`](Self::index).
+    #[allow(clippy::panic, reason = "see above")]
+    fn index_mut(&mut self, id: Id<T>) -> &mut T {
+        match self.get_mut(id) {
+            Some(object) => object,
+            None => panic!("no {} {id:?}", std::any::type_name::<T>()),
+        }
+    }
+}
+
+/// As a list of slots and the first that is free.
+impl<T: Serialize> Serialize for Arena<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let slots: Vec<&Slot<T>> = self.chunks.iter().flat_map(|chunk| chunk.iter()).collect();
+        (slots, self.free).serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Arena<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (slots, free) = <(Vec<Slot<T>>, Option<u32>)>::deserialize(deserializer)?;
+        let used = slots.iter().filter(|slot| matches!(slot, Slot::Used(_))).count();
+        let mut slots = slots.into_iter().peekable();
+        let mut chunks = Vec::new();
+        while slots.peek().is_some() {
+            chunks.push(Arc::new(slots.by_ref().take(CHUNK).collect()));
+        }
+        Ok(Self { chunks: Arc::new(chunks), free, used })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_reused_last_freed_first() {
+        let mut arena = Arena::default();
+        let ids: Vec<_> = (0..40).map(|n| arena.insert(n)).collect();
+        assert_eq!(arena.remove(ids[3]), Some(3));
+        assert_eq!(arena.remove(ids[3]), None);
+        assert_eq!(arena.remove(ids[20]), Some(20));
+        assert_eq!(arena.len(), 38);
+        assert_eq!(arena.get(ids[20]), None);
+        assert_eq!(arena.insert(100).number(), 20);
+        assert_eq!(arena.insert(101).number(), 3);
+        assert_eq!(arena.insert(102).number(), 40);
+        assert_eq!(arena[ids[3]], 101);
+    }
+
+    #[test]
+    fn a_clone_does_not_see_later_changes() {
+        let mut arena = Arena::default();
+        let ids: Vec<_> = (0..40).map(|n| arena.insert(n)).collect();
+        let clone = arena.clone();
+        arena[ids[7]] = 70;
+        arena.remove(ids[39]);
+        assert_eq!(clone[ids[7]], 7);
+        assert_eq!(clone.len(), 40);
+        assert_eq!(clone.iter().map(|(_, n)| *n).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn it_is_restored_as_it_was() {
+        let mut arena = Arena::default();
+        let ids: Vec<_> = (0..20).map(|n| arena.insert(n)).collect();
+        arena.remove(ids[5]);
+        let json = serde_json::to_string(&arena).unwrap();
+        let mut restored: Arena<i32> = serde_json::from_str(&json).unwrap();
+        assert_eq!(restored.len(), 19);
+        assert_eq!(restored.insert(50), ids[5]);
+        assert_eq!(restored.insert(51).number(), 20);
+    }
+}

@@ -1,0 +1,189 @@
+//! What happens to dentries and inodes: they come, are found, lose their name, and go (`fs/dcache.c`, `fs/libfs.c`).
+
+use imbl::OrdMap;
+
+use super::{Dentry, Inode, InodeKind, Name, SuperBlock};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::list::List;
+
+impl Linux {
+    /// The root directory of a new superblock.
+    pub(crate) fn new_root_directory(&mut self, superblock: Id<SuperBlock>) -> Id<Dentry> {
+        let inode = self.new_inode(superblock, InodeKind::Directory, 0o755, (0, 0));
+        self.inodes[inode].links = 2;
+        let root = self.insert_dentry(superblock, inode, Id::from_number(0), Name::from("/"));
+        self.dentries[root].parent = root;
+        root
+    }
+
+    /// An inode without a name, with one link, or two for a directory.
+    pub(crate) fn new_inode(
+        &mut self,
+        superblock: Id<SuperBlock>,
+        kind: InodeKind,
+        mode: u32,
+        owner: (u32, u32),
+    ) -> Id<Inode> {
+        let number = self.superblocks[superblock].next_inode;
+        self.superblocks[superblock].next_inode += 1;
+        let links = if matches!(kind, InodeKind::Directory) { 2 } else { 1 };
+        let (uid, gid) = owner;
+        self.inodes.insert(Inode { superblock, number, kind, mode, uid, gid, links, dentries: 0 })
+    }
+
+    fn insert_dentry(
+        &mut self,
+        superblock: Id<SuperBlock>,
+        inode: Id<Inode>,
+        parent: Id<Dentry>,
+        name: Name,
+    ) -> Id<Dentry> {
+        self.inodes[inode].dentries += 1;
+        self.dentries.insert(Dentry {
+            superblock,
+            inode,
+            parent,
+            name,
+            is_hashed: true,
+            cant_mount: false,
+            pins: 0,
+            offset: 0,
+            children: OrdMap::new(),
+            by_offset: OrdMap::new(),
+            // The first two are those of `.` and `..`.
+            next_offset: 2,
+            mounts: List::default(),
+        })
+    }
+
+    /// Gives an inode a name in a directory that has no such name (`d_instantiate()`). The link count is not touched.
+    pub(crate) fn new_dentry(&mut self, parent: Id<Dentry>, name: Name, inode: Id<Inode>) -> Id<Dentry> {
+        let superblock = self.dentries[parent].superblock;
+        let dentry = self.insert_dentry(superblock, inode, parent, name);
+        self.enter_directory(dentry);
+        dentry
+    }
+
+    /// Enters a dentry into the directory and under the name that it carries.
+    fn enter_directory(&mut self, dentry: Id<Dentry>) {
+        let (parent, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
+        let directory = &mut self.dentries[parent];
+        let offset = directory.next_offset;
+        directory.next_offset += 1;
+        directory.children.insert(name, dentry);
+        directory.by_offset.insert(offset, dentry);
+        self.dentries[dentry].offset = offset;
+        self.dentries[dentry].is_hashed = true;
+    }
+
+    fn leave_directory(&mut self, dentry: Id<Dentry>) {
+        let Dentry { parent, offset, ref name, .. } = self.dentries[dentry];
+        let name = name.clone();
+        let directory = &mut self.dentries[parent];
+        directory.children.remove(name.as_bytes());
+        directory.by_offset.remove(&offset);
+    }
+
+    /// Takes a dentry's name out of its directory (`d_drop()`). It stays while something keeps it; the link count of the
+    /// inode is not touched.
+    pub(crate) fn unhash(&mut self, dentry: Id<Dentry>) {
+        if !std::mem::take(&mut self.dentries[dentry].is_hashed) {
+            return;
+        }
+        self.leave_directory(dentry);
+        // It still says where it was.
+        let parent = self.dentries[dentry].parent;
+        self.dentry_get(parent);
+        self.free_if_unused(dentry);
+    }
+
+    /// Moves a dentry, and all below it, to a name that is free (`d_move()`).
+    pub(crate) fn move_dentry(&mut self, dentry: Id<Dentry>, parent: Id<Dentry>, name: Name) {
+        self.leave_directory(dentry);
+        self.dentries[dentry].parent = parent;
+        self.dentries[dentry].name = name;
+        self.enter_directory(dentry);
+    }
+
+    /// Keeps a dentry from going (`dget()`).
+    pub(crate) fn dentry_get(&mut self, dentry: Id<Dentry>) {
+        self.dentries[dentry].pins += 1;
+    }
+
+    /// Undoes one [`dentry_get`](Self::dentry_get) (`dput()`).
+    pub(crate) fn dentry_put(&mut self, dentry: Id<Dentry>) {
+        self.dentries[dentry].pins -= 1;
+        self.free_if_unused(dentry);
+    }
+
+    fn free_if_unused(&mut self, mut dentry: Id<Dentry>) {
+        loop {
+            let object = &self.dentries[dentry];
+            if object.is_hashed || object.pins > 0 {
+                return;
+            }
+            let (parent, inode) = (object.parent, object.inode);
+            self.dentries.remove(dentry);
+            self.inode_put(inode);
+            // The reference that `unhash` took.
+            self.dentries[parent].pins -= 1;
+            dentry = parent;
+        }
+    }
+
+    fn inode_put(&mut self, inode: Id<Inode>) {
+        let object = &mut self.inodes[inode];
+        object.dentries -= 1;
+        if object.dentries == 0 {
+            if object.links == 0 {
+                let superblock = object.superblock;
+                self.superblocks[superblock].removed -= 1;
+            }
+            self.inodes.remove(inode);
+        }
+    }
+
+    /// Takes a link away, the last of a file being remembered until the file goes (`drop_nlink()`).
+    pub(crate) fn drop_link(&mut self, inode: Id<Inode>) {
+        let object = &mut self.inodes[inode];
+        object.links = object.links.saturating_sub(1);
+        if object.links == 0 {
+            let superblock = object.superblock;
+            self.superblocks[superblock].removed += 1;
+        }
+    }
+
+    /// Whether `dentry` is `directory` or somewhere below it (`is_subdir()`).
+    pub(crate) fn is_subdirectory(&self, mut dentry: Id<Dentry>, directory: Id<Dentry>) -> bool {
+        loop {
+            if dentry == directory {
+                return true;
+            }
+            let parent = self.dentries[dentry].parent;
+            if parent == dentry {
+                return false;
+            }
+            dentry = parent;
+        }
+    }
+
+    /// Lets go of a superblock, which goes with its last user (`deactivate_super()`).
+    pub(crate) fn superblock_put(&mut self, superblock: Id<SuperBlock>) {
+        let object = &mut self.superblocks[superblock];
+        object.active -= 1;
+        if object.active > 0 {
+            return;
+        }
+        let (root, device, user_namespace) = (object.root, object.device, object.user_namespace);
+        let mut rest = vec![root];
+        while let Some(dentry) = rest.pop() {
+            let Some(object) = self.dentries.remove(dentry) else { continue };
+            rest.extend(object.children.values());
+            self.inode_put(object.inode);
+        }
+        self.superblocks.remove(superblock);
+        self.anonymous_devices.release(device.minor);
+        self.user_namespace_put(user_namespace);
+    }
+}

@@ -1,0 +1,38 @@
+//! Dentries: names in directories, and the inodes behind them (`struct dentry`). There are no negative ones.
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Inode, Name, SuperBlock};
+use crate::arena::Id;
+use crate::list::List;
+use crate::mount::Mount;
+
+/// A name in a directory (`struct dentry`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Dentry {
+    /// The filesystem.
+    pub(crate) superblock: Id<SuperBlock>,
+    /// What has this name.
+    pub(crate) inode: Id<Inode>,
+    /// The directory; itself for the root. Still there once the name is gone.
+    pub(crate) parent: Id<Dentry>,
+    /// The name in the directory, or the last one that it had.
+    pub(crate) name: Name,
+    /// Whether a walk finds it: not once it is unlinked (`d_unhashed()`).
+    pub(crate) is_hashed: bool,
+    /// No more mounts on it: its directory is being, or was, removed (`DCACHE_CANT_MOUNT`).
+    pub(crate) cant_mount: bool,
+    /// How many mounts, processes, open files, contexts, and unlinked children keep it once it is unlinked.
+    pub(crate) pins: u32,
+    /// Its place in the directory: a directory is read by falling offset (`simple_offset_add()`).
+    pub(crate) offset: u64,
+    /// The entries, for a directory.
+    pub(crate) children: OrdMap<Name, Id<Dentry>>,
+    /// The entries by their offset.
+    pub(crate) by_offset: OrdMap<u64, Id<Dentry>>,
+    /// The offset of the next entry.
+    pub(crate) next_offset: u64,
+    /// The mounts on it, in whatever mount and namespace, newest first (`struct mountpoint`, `m_list`).
+    pub(crate) mounts: List<Mount>,
+}

@@ -1,0 +1,72 @@
+//! Inodes (`struct inode`).
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{DeviceNumber, FileType};
+use serde::{Deserialize, Serialize};
+
+use super::{Name, SuperBlock};
+use crate::arena::Id;
+
+/// A file, of whatever kind (`struct inode`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Inode {
+    /// The filesystem.
+    pub(crate) superblock: Id<SuperBlock>,
+    /// The number (`i_ino`).
+    pub(crate) number: u64,
+    /// What it is.
+    pub(crate) kind: InodeKind,
+    /// Permission bits with set-user-id, set-group-id and sticky bit.
+    pub(crate) mode: u32,
+    /// The owner, an id of the initial user namespace.
+    pub(crate) uid: u32,
+    /// The group, an id of the initial user namespace.
+    pub(crate) gid: u32,
+    /// The number of hard links.
+    pub(crate) links: u32,
+    /// How many dentries stand for it. It goes with the last.
+    pub(crate) dentries: u32,
+}
+
+/// What an inode is, with what only that kind has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum InodeKind {
+    /// A regular file with its content.
+    Regular(Arc<Vec<u8>>),
+    /// A directory; its entries are the dentry's children.
+    Directory,
+    /// A symbolic link with its target.
+    Symlink(Name),
+    /// A character device.
+    CharacterDevice(DeviceNumber),
+    /// A block device.
+    BlockDevice(DeviceNumber),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A file that stands for no file: a pipe's end, a context.
+    Anonymous,
+}
+
+impl Inode {
+    /// Its kind, as stat(2) says.
+    pub fn file_type(&self) -> FileType {
+        match self.kind {
+            InodeKind::Regular(_) => FileType::Regular,
+            InodeKind::Directory => FileType::Directory,
+            InodeKind::Symlink(_) => FileType::Symlink,
+            InodeKind::CharacterDevice(_) => FileType::CharacterDevice,
+            InodeKind::BlockDevice(_) => FileType::BlockDevice,
+            InodeKind::Fifo => FileType::Fifo,
+            InodeKind::Socket => FileType::Socket,
+            InodeKind::Anonymous => FileType::Anonymous,
+        }
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.file_type() == FileType::Directory
+    }
+}

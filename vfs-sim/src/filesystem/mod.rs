@@ -1,0 +1,66 @@
+//! Filesystems: superblocks, inodes and dentries, and the types that the simulation knows.
+
+mod context;
+mod dcache;
+mod dentry;
+mod inode;
+mod superblock;
+
+pub use context::FsContext;
+pub use dentry::Dentry;
+pub use inode::{Inode, InodeKind};
+pub use superblock::{FilesystemType, SuperBlock};
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use cofferdam::kernel::{Bytes, quoted};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A name: bytes that clones share.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<[u8]>);
+
+impl Name {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Name {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().into())
+    }
+}
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&quoted(&self.0), f)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Bytes::from(self.as_bytes()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Bytes::deserialize(deserializer).map(|bytes| Self::from(bytes.0.as_slice()))
+    }
+}

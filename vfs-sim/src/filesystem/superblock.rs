@@ -1,0 +1,71 @@
+//! Superblocks (`struct super_block`).
+
+use cofferdam::kernel::{DeviceNumber, MountFlags};
+use serde::{Deserialize, Serialize};
+
+use super::{Dentry, Name};
+use crate::arena::Id;
+use crate::namespace::UserNamespace;
+
+/// A type of filesystem (`struct file_system_type`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum FilesystemType {
+    /// What the kernel boots with: a tmpfs that can't be mounted by users.
+    Rootfs,
+    /// tmpfs(5)
+    Tmpfs,
+    /// `Documentation/filesystems/ramfs-rootfs-initramfs.rst`
+    Ramfs,
+    /// proc(5)
+    Proc,
+    /// sysfs(5)
+    Sysfs,
+    /// devpts, each mount an instance of its own
+    Devpts,
+    /// devtmpfs, one instance for all
+    Devtmpfs,
+    /// `Documentation/filesystems/overlayfs.rst`
+    Overlay,
+    /// POSIX message queues, one instance per ipc namespace
+    Mqueue,
+    /// The filesystem of namespace files; not for users.
+    Nsfs,
+    /// The filesystem of pipes; not for users.
+    Pipefs,
+    /// The filesystem of files that are none, such as contexts of fsopen(2); not for users.
+    AnonInodeFs,
+    /// A filesystem of a host that was loaded, of which only the mounts are known.
+    Foreign(Name),
+}
+
+/// A filesystem in use (`struct super_block`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SuperBlock {
+    /// Its type.
+    pub(crate) filesystem: FilesystemType,
+    /// The device number, of the anonymous devices (major 0) for all that are simulated.
+    pub(crate) device: DeviceNumber,
+    /// `MS_RDONLY`, `MS_SYNCHRONOUS`, `MS_DIRSYNC`, `MS_LAZYTIME`, `MS_MANDLOCK`... as `s_flags` has them.
+    pub(crate) flags: MountFlags,
+    /// Device nodes do not work, whatever the mount says (`SB_I_NODEV`).
+    pub(crate) no_devices: bool,
+    /// Programs can't be run, whatever the mount says (`SB_I_NOEXEC`).
+    pub(crate) no_programs: bool,
+    /// Whether users can't mount it: a kernel's own (`SB_NOUSER`).
+    pub(crate) is_internal: bool,
+    /// The root.
+    pub(crate) root: Id<Dentry>,
+    /// The user namespace that it was mounted from (`s_user_ns`).
+    pub(crate) user_namespace: Id<UserNamespace>,
+    /// How many mounts and contexts use it (`s_active`). It goes with the last.
+    pub(crate) active: u32,
+    /// How many open files can write to it, through any mount.
+    pub(crate) writers: u32,
+    /// How many inodes without a name are kept by an open file (`s_remove_count`).
+    pub(crate) removed: u32,
+    /// The number of the next inode.
+    pub(crate) next_inode: u64,
+    /// What its type keeps of its parameters; shown behind the flags, as in mountinfo.
+    pub(crate) options: Vec<(Name, Option<Name>)>,
+}

@@ -1,0 +1,374 @@
+//! A simulated kernel in the hands of a process: [`Kernel`] on a [`Linux`].
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cofferdam::UnixPath;
+use cofferdam::kernel::{
+    AtFlags, Bytes, Call, CapabilitySets, ChildProgram, CloneFlags, CloseRangeFlags, DeviceNumber, DirectoryEntry,
+    Errno, Fd, FlockOperation, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, Kernel, Mode, MountAttr,
+    MountAttrFlags, MountFlags, MoveMountFlags, NodeMode, OpenFlags, OpenHow, OpenTreeFlags, Pid, Prctl, RenameFlags,
+    Rlimit, RlimitResource, Signal, SignalAction, SignalInfo, SignalMaskHow, SignalSet, Stat, StatFs, StatMount,
+    StatMountMask, UmountFlags, UniqueMountId, Utsname, Value, WaitOptions, WaitStatus, Whence,
+};
+
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::Task;
+
+fn bytes(path: &UnixPath) -> Result<&[u8], Errno> {
+    let path = path.as_bytes();
+    if path.contains(&0) { Err(Errno::EINVAL) } else { Ok(path) }
+}
+
+/// How a process gets at its kernel, for the time of one call.
+pub trait Access: Clone {
+    /// Does something with the kernel.
+    fn with<R>(&self, act: impl FnOnce(&mut Linux) -> R) -> R;
+}
+
+impl Access for Arc<Mutex<Linux>> {
+    fn with<R>(&self, act: impl FnOnce(&mut Linux) -> R) -> R {
+        // A panic in the middle of a call is a bug of the simulation; what is left can still be looked at.
+        act(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Access for &RefCell<&mut Linux> {
+    fn with<R>(&self, act: impl FnOnce(&mut Linux) -> R) -> R {
+        act(&mut self.borrow_mut())
+    }
+}
+
+/// A process of a simulated kernel. Several can be at work on one kernel; each call is made on its own.
+#[derive(Clone, Debug)]
+pub struct Process<L = Arc<Mutex<Linux>>> {
+    linux: L,
+    task: Id<Task>,
+}
+
+impl Process {
+    /// The first process of a kernel.
+    pub fn init(linux: Linux) -> Self {
+        let task = linux.init();
+        Self { linux: Arc::new(Mutex::new(linux)), task }
+    }
+
+    /// The kernel.
+    pub fn linux(&self) -> MutexGuard<'_, Linux> {
+        self.linux.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which process this is.
+    pub fn task(&self) -> Id<Task> {
+        self.task
+    }
+}
+
+impl Linux {
+    /// Makes a call as one of the processes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call; `ESRCH` if there is no such process, or it has ended.
+    pub fn call(&mut self, task: Id<Task>, call: &Call) -> Result<Value, Errno> {
+        if !self.is_running(task) {
+            return Err(Errno::ESRCH);
+        }
+        call.apply(&Process { linux: &RefCell::new(self), task })
+    }
+}
+
+impl<L: Access> Kernel for Process<L> {
+    fn mount(
+        &self,
+        source: Option<&UnixPath>,
+        target: &UnixPath,
+        filesystemtype: Option<&[u8]>,
+        mountflags: MountFlags,
+        data: Option<&[u8]>,
+    ) -> Result<(), Errno> {
+        self.linux.with(|linux| {
+            linux.mount(self.task, source.map(bytes).transpose()?, bytes(target)?, filesystemtype, mountflags, data)
+        })
+    }
+
+    fn umount2(&self, target: &UnixPath, flags: UmountFlags) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.umount2(self.task, bytes(target)?, flags))
+    }
+
+    fn pivot_root(&self, new_root: &UnixPath, put_old: &UnixPath) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.pivot_root(self.task, bytes(new_root)?, bytes(put_old)?))
+    }
+
+    fn open_tree(&self, dirfd: Fd, path: &UnixPath, flags: OpenTreeFlags) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.open_tree(self.task, dirfd, bytes(path)?, flags))
+    }
+
+    fn move_mount(
+        &self,
+        from_dirfd: Fd,
+        from_path: &UnixPath,
+        to_dirfd: Fd,
+        to_path: &UnixPath,
+        flags: MoveMountFlags,
+    ) -> Result<(), Errno> {
+        self.linux
+            .with(|linux| linux.move_mount(self.task, from_dirfd, bytes(from_path)?, to_dirfd, bytes(to_path)?, flags))
+    }
+
+    fn mount_setattr(&self, dirfd: Fd, path: &UnixPath, flags: AtFlags, attr: &MountAttr) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.mount_setattr(self.task, dirfd, bytes(path)?, flags, attr))
+    }
+
+    fn fsopen(&self, fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.fsopen(self.task, fsname, flags))
+    }
+
+    fn fsconfig(&self, fd: Fd, config: &FsConfig) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.fsconfig(self.task, fd, config))
+    }
+
+    fn fsmount(&self, fd: Fd, flags: FsmountFlags, attr_flags: MountAttrFlags) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.fsmount(self.task, fd, flags, attr_flags))
+    }
+
+    fn fspick(&self, dirfd: Fd, path: &UnixPath, flags: FspickFlags) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.fspick(self.task, dirfd, bytes(path)?, flags))
+    }
+
+    fn statmount(&self, mount: UniqueMountId, mask: StatMountMask) -> Result<StatMount, Errno> {
+        self.linux.with(|linux| linux.statmount(self.task, mount, mask))
+    }
+
+    fn listmount(&self, mount: UniqueMountId, last: u64) -> Result<Vec<UniqueMountId>, Errno> {
+        self.linux.with(|linux| linux.listmount(self.task, mount, last))
+    }
+
+    fn statfs(&self, path: &UnixPath) -> Result<StatFs, Errno> {
+        self.linux.with(|linux| linux.statfs(self.task, bytes(path)?))
+    }
+
+    fn fstatfs(&self, fd: Fd) -> Result<StatFs, Errno> {
+        self.linux.with(|linux| linux.fstatfs(self.task, fd))
+    }
+
+    fn chroot(&self, path: &UnixPath) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.chroot(self.task, bytes(path)?))
+    }
+
+    fn chdir(&self, path: &UnixPath) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.chdir(self.task, bytes(path)?))
+    }
+
+    fn fchdir(&self, fd: Fd) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.fchdir(self.task, fd))
+    }
+
+    fn getcwd(&self) -> Result<Bytes, Errno> {
+        self.linux.with(|linux| linux.getcwd(self.task))
+    }
+
+    fn unshare(&self, flags: CloneFlags) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.unshare(self.task, flags))
+    }
+
+    fn setns(&self, fd: Fd, nstype: CloneFlags) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.setns(self.task, fd, nstype))
+    }
+
+    fn openat2(&self, dirfd: Fd, path: &UnixPath, how: OpenHow) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.openat2(self.task, dirfd, bytes(path)?, how))
+    }
+
+    fn close(&self, fd: Fd) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.close(self.task, fd))
+    }
+
+    fn close_range(&self, first: u32, last: u32, flags: CloseRangeFlags) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.close_range(self.task, first, last, flags))
+    }
+
+    fn dup3(&self, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.dup3(self.task, oldfd, newfd, flags))
+    }
+
+    fn mkdirat(&self, dirfd: Fd, path: &UnixPath, mode: Mode) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.mkdirat(self.task, dirfd, bytes(path)?, mode))
+    }
+
+    fn mknodat(&self, dirfd: Fd, path: &UnixPath, mode: NodeMode, device: DeviceNumber) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.mknodat(self.task, dirfd, bytes(path)?, mode, device))
+    }
+
+    fn symlinkat(&self, target: &UnixPath, dirfd: Fd, path: &UnixPath) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.symlinkat(self.task, bytes(target)?, dirfd, bytes(path)?))
+    }
+
+    fn linkat(
+        &self,
+        old_dirfd: Fd,
+        old_path: &UnixPath,
+        new_dirfd: Fd,
+        new_path: &UnixPath,
+        flags: AtFlags,
+    ) -> Result<(), Errno> {
+        self.linux
+            .with(|linux| linux.linkat(self.task, old_dirfd, bytes(old_path)?, new_dirfd, bytes(new_path)?, flags))
+    }
+
+    fn unlinkat(&self, dirfd: Fd, path: &UnixPath, flags: AtFlags) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.unlinkat(self.task, dirfd, bytes(path)?, flags))
+    }
+
+    fn renameat2(
+        &self,
+        old_dirfd: Fd,
+        old_path: &UnixPath,
+        new_dirfd: Fd,
+        new_path: &UnixPath,
+        flags: RenameFlags,
+    ) -> Result<(), Errno> {
+        self.linux
+            .with(|linux| linux.renameat2(self.task, old_dirfd, bytes(old_path)?, new_dirfd, bytes(new_path)?, flags))
+    }
+
+    fn readlinkat(&self, dirfd: Fd, path: &UnixPath) -> Result<Bytes, Errno> {
+        self.linux.with(|linux| linux.readlinkat(self.task, dirfd, bytes(path)?))
+    }
+
+    fn statx(&self, dirfd: Fd, path: &UnixPath, flags: AtFlags) -> Result<Stat, Errno> {
+        self.linux.with(|linux| linux.statx(self.task, dirfd, bytes(path)?, flags))
+    }
+
+    fn fchmod(&self, fd: Fd, mode: Mode) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.fchmod(self.task, fd, mode))
+    }
+
+    fn fchmodat(&self, dirfd: Fd, path: &UnixPath, mode: Mode) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.fchmodat(self.task, dirfd, bytes(path)?, mode))
+    }
+
+    fn fchownat(
+        &self,
+        dirfd: Fd,
+        path: &UnixPath,
+        owner: Option<u32>,
+        group: Option<u32>,
+        flags: AtFlags,
+    ) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.fchownat(self.task, dirfd, bytes(path)?, owner, group, flags))
+    }
+
+    fn getdents64(&self, fd: Fd) -> Result<Vec<DirectoryEntry>, Errno> {
+        self.linux.with(|linux| linux.getdents64(self.task, fd))
+    }
+
+    fn read(&self, fd: Fd, count: usize) -> Result<Bytes, Errno> {
+        self.linux.with(|linux| linux.read(self.task, fd, count))
+    }
+
+    fn write(&self, fd: Fd, data: &[u8]) -> Result<usize, Errno> {
+        self.linux.with(|linux| linux.write(self.task, fd, data))
+    }
+
+    fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
+        self.linux.with(|linux| linux.lseek(self.task, fd, offset, whence))
+    }
+
+    fn ftruncate(&self, fd: Fd, length: u64) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.ftruncate(self.task, fd, length))
+    }
+
+    fn fsync(&self, fd: Fd) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.fsync(self.task, fd))
+    }
+
+    fn flock(&self, fd: Fd, operation: FlockOperation) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.flock(self.task, fd, operation))
+    }
+
+    fn pipe2(&self, flags: OpenFlags) -> Result<(Fd, Fd), Errno> {
+        self.linux.with(|linux| linux.pipe2(self.task, flags))
+    }
+
+    fn umask(&self, mask: Mode) -> Result<Mode, Errno> {
+        self.linux.with(|linux| linux.umask(self.task, mask))
+    }
+
+    fn uname(&self) -> Result<Utsname, Errno> {
+        self.linux.with(|linux| linux.uname(self.task))
+    }
+
+    fn getpid(&self) -> Result<Pid, Errno> {
+        self.linux.with(|linux| linux.getpid(self.task))
+    }
+
+    fn getppid(&self) -> Result<Pid, Errno> {
+        self.linux.with(|linux| linux.getppid(self.task))
+    }
+
+    fn geteuid(&self) -> Result<u32, Errno> {
+        self.linux.with(|linux| linux.geteuid(self.task))
+    }
+
+    fn capget(&self) -> Result<CapabilitySets, Errno> {
+        self.linux.with(|linux| linux.capget(self.task))
+    }
+
+    fn capset(&self, sets: CapabilitySets) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.capset(self.task, sets))
+    }
+
+    fn prctl(&self, operation: Prctl) -> Result<i32, Errno> {
+        self.linux.with(|linux| linux.prctl(self.task, operation))
+    }
+
+    fn setgroups(&self, groups: &[u32]) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.setgroups(self.task, groups))
+    }
+
+    fn setresgid(&self, real: u32, effective: u32, saved: u32) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.setresgid(self.task, real, effective, saved))
+    }
+
+    fn setresuid(&self, real: u32, effective: u32, saved: u32) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.setresuid(self.task, real, effective, saved))
+    }
+
+    fn setrlimit(&self, resource: RlimitResource, limit: Rlimit) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.setrlimit(self.task, resource, limit))
+    }
+
+    fn sigaction(&self, signal: Signal, action: SignalAction) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.sigaction(self.task, signal, action))
+    }
+
+    fn sigprocmask(&self, how: SignalMaskHow, set: SignalSet) -> Result<SignalSet, Errno> {
+        self.linux.with(|linux| linux.sigprocmask(self.task, how, set))
+    }
+
+    fn sigwaitinfo(&self, set: SignalSet) -> Result<SignalInfo, Errno> {
+        self.linux.with(|linux| linux.sigwaitinfo(self.task, set))
+    }
+
+    fn kill(&self, pid: Pid, signal: Signal) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.kill(self.task, pid, signal))
+    }
+
+    fn wait4(&self, pid: Pid, options: WaitOptions) -> Result<Option<(Pid, WaitStatus)>, Errno> {
+        self.linux.with(|linux| linux.wait4(self.task, pid, options))
+    }
+
+    fn execve(&self, path: &UnixPath, argv: &[Bytes], envp: &[Bytes]) -> Result<(), Errno> {
+        self.linux.with(|linux| linux.execve(self.task, bytes(path)?, argv, envp))
+    }
+
+    fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
+        let task = self.linux.with(|linux| linux.fork(self.task, flags))?;
+        let pid = self.linux.with(|linux| Pid(linux.tasks[task].pid));
+        let status = child(&Self { linux: self.linux.clone(), task });
+        self.linux.with(|linux| linux.exit(task, status));
+        Ok(pid)
+    }
+}

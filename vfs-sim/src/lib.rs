@@ -1,0 +1,19 @@
+//! A simulated Linux, as far as mounts and paths go: deterministic, unprivileged, and faithful call by call.
+#![forbid(unsafe_code)]
+
+mod arena;
+mod filesystem;
+mod handle;
+mod linux;
+mod list;
+mod mount;
+mod namespace;
+mod pairs;
+mod process;
+mod syscalls;
+mod walk;
+
+pub use arena::{Arena, Id};
+pub use handle::{Access, Process};
+pub use linux::Linux;
+pub use process::Task;

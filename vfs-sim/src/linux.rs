@@ -1,0 +1,228 @@
+//! The kernel as a value.
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{Capabilities, DeviceNumber, MountFlags};
+use imbl::OrdSet;
+use serde::{Deserialize, Serialize};
+
+use crate::arena::{Arena, Id};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, Name, SuperBlock};
+use crate::mount::{MntFlags, Mount, Path};
+use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
+use crate::pairs::Table;
+use crate::process::{Credentials, FdTable, FsState, OpenFile, Task, TaskState};
+
+/// Numbers that are given out lowest first, and again once they are free (`struct ida`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    next: u32,
+    free: OrdSet<u32>,
+}
+
+impl Numbers {
+    fn starting_at(first: u32) -> Self {
+        Self { next: first, free: OrdSet::new() }
+    }
+
+    pub(crate) fn allocate(&mut self) -> u32 {
+        if let Some(number) = self.free.remove_min() {
+            return number;
+        }
+        self.next += 1;
+        self.next - 1
+    }
+
+    pub(crate) fn release(&mut self, number: u32) {
+        self.free.insert(number);
+    }
+}
+
+/// A Linux kernel, as far as filesystems, mounts, namespaces and processes go: a plain value.
+///
+/// The same calls give the same state, ids and text, on every platform. A clone is a snapshot and cheap: it shares what
+/// neither has changed since.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Linux {
+    pub(crate) superblocks: Arena<SuperBlock>,
+    pub(crate) inodes: Arena<Inode>,
+    pub(crate) dentries: Arena<Dentry>,
+    pub(crate) mounts: Arena<Mount>,
+    /// The mount that a path walk finds on a dentry of a mount (`mount_hashtable`).
+    #[serde(with = "crate::pairs")]
+    pub(crate) mount_table: Table<(Id<Mount>, Id<Dentry>), Id<Mount>>,
+    pub(crate) mount_namespaces: Arena<MountNamespace>,
+    pub(crate) user_namespaces: Arena<UserNamespace>,
+    pub(crate) contexts: Arena<FsContext>,
+    pub(crate) files: Arena<OpenFile>,
+    pub(crate) fd_tables: Arena<FdTable>,
+    pub(crate) fs_states: Arena<FsState>,
+    pub(crate) tasks: Arena<Task>,
+
+    pub(crate) mount_ids: Numbers,
+    pub(crate) group_ids: Numbers,
+    pub(crate) anonymous_devices: Numbers,
+    pub(crate) last_unique_mount_id: u64,
+    pub(crate) last_namespace_sequence: u64,
+    pub(crate) next_namespace_inode: u64,
+    pub(crate) next_pid: i32,
+
+    pub(crate) init: Id<Task>,
+    pub(crate) initial_user_namespace: Id<UserNamespace>,
+    /// The sysctl fs.mount-max.
+    pub(crate) mount_max: u32,
+}
+
+impl Default for Linux {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Linux {
+    /// A machine that has booted: one process, init, with all privileges, whose root is an empty tmpfs, mounted on the
+    /// rootfs as after switch_root(8).
+    pub fn new() -> Self {
+        let mut user_namespaces = Arena::default();
+        let all_ids = vec![IdExtent { inside: 0, outside: 0, count: u32::MAX }];
+        let initial_user_namespace = user_namespaces.insert(UserNamespace {
+            inode: 0xEFFF_FFFD,
+            parent: None,
+            level: 0,
+            owner: 0,
+            group: 0,
+            uid_map: all_ids.clone(),
+            gid_map: all_ids,
+            setgroups_allowed: true,
+            parent_could_setfcap: true,
+            references: 1,
+        });
+        let mut linux = Self {
+            superblocks: Arena::default(),
+            inodes: Arena::default(),
+            dentries: Arena::default(),
+            mounts: Arena::default(),
+            mount_table: Table::default(),
+            mount_namespaces: Arena::default(),
+            user_namespaces,
+            contexts: Arena::default(),
+            files: Arena::default(),
+            fd_tables: Arena::default(),
+            fs_states: Arena::default(),
+            tasks: Arena::default(),
+            mount_ids: Numbers::starting_at(1),
+            group_ids: Numbers::starting_at(1),
+            anonymous_devices: Numbers::starting_at(1),
+            last_unique_mount_id: 1 << 31,
+            last_namespace_sequence: 0,
+            next_namespace_inode: 0xF000_0000,
+            next_pid: 2,
+            init: Id::from_number(0),
+            initial_user_namespace,
+            mount_max: 100_000,
+        };
+        linux.boot();
+        linux
+    }
+
+    fn boot(&mut self) {
+        let rootfs = self.new_superblock(FilesystemType::Rootfs, self.initial_user_namespace);
+        let below = self.new_mount(self.superblocks[rootfs].root, &Name::from("rootfs"));
+        let tmpfs = self.new_superblock(FilesystemType::Tmpfs, self.initial_user_namespace);
+        let root = self.new_mount(self.superblocks[tmpfs].root, &Name::from("root"));
+        self.mounts[root].flags = MntFlags::RELATIME;
+        let namespace = self.mount_namespaces.insert(MountNamespace {
+            inode: 0xEFFF_FFFB,
+            sequence: 0,
+            origin: 0,
+            is_anonymous: false,
+            user_namespace: self.initial_user_namespace,
+            root: below,
+            mounts: imbl::OrdMap::new(),
+            count: 2,
+            pending: 0,
+            references: 2,
+        });
+        self.last_namespace_sequence += 1;
+        self.mount_namespaces[namespace].sequence = self.last_namespace_sequence;
+        let mountpoint = self.mounts[below].root;
+        self.attach(root, Path { mount: below, dentry: mountpoint });
+        self.list_in_namespace(namespace, below);
+        self.list_in_namespace(namespace, root);
+        let path = Path { mount: root, dentry: self.mounts[root].root };
+        self.path_get(path);
+        self.path_get(path);
+        let fs = self.fs_states.insert(FsState { references: 1, root: path, cwd: path, umask: 0o022 });
+        let files = self.fd_tables.insert(FdTable { references: 1, descriptors: Vec::new() });
+        let all = (Capabilities::CAP_CHECKPOINT_RESTORE.bits() << 1) - 1;
+        let all = Capabilities::from_bits_retain(all);
+        let credentials = Credentials {
+            uid: 0,
+            effective_uid: 0,
+            saved_uid: 0,
+            filesystem_uid: 0,
+            gid: 0,
+            effective_gid: 0,
+            saved_gid: 0,
+            filesystem_gid: 0,
+            groups: Arc::default(),
+            effective: all,
+            permitted: all,
+            inheritable: Capabilities::empty(),
+            bounding: all,
+            ambient: Capabilities::empty(),
+            keep_capabilities: false,
+            user_namespace: self.initial_user_namespace,
+        };
+        self.init = self.tasks.insert(Task {
+            pid: 1,
+            parent: None,
+            state: TaskState::Running,
+            credentials: Arc::new(credentials),
+            fs,
+            files,
+            mount_namespace: namespace,
+            is_dumpable: true,
+            no_new_privileges: false,
+        });
+        self.user_namespaces[self.initial_user_namespace].references += 1;
+    }
+
+    /// The first process.
+    pub fn init(&self) -> Id<Task> {
+        self.init
+    }
+
+    /// An anonymous device for a filesystem without one (`get_anon_bdev()`).
+    pub(crate) fn anonymous_device(&mut self) -> DeviceNumber {
+        DeviceNumber { major: 0, minor: self.anonymous_devices.allocate() }
+    }
+
+    /// A superblock with an empty root directory, which nothing uses yet.
+    pub(crate) fn new_superblock(
+        &mut self,
+        filesystem: FilesystemType,
+        user_namespace: Id<UserNamespace>,
+    ) -> Id<SuperBlock> {
+        let device = self.anonymous_device();
+        self.user_namespaces[user_namespace].references += 1;
+        let superblock = self.superblocks.insert(SuperBlock {
+            filesystem,
+            device,
+            flags: MountFlags::empty(),
+            no_devices: false,
+            no_programs: false,
+            is_internal: false,
+            root: Id::from_number(0),
+            user_namespace,
+            active: 0,
+            writers: 0,
+            removed: 0,
+            next_inode: 1,
+            options: Vec::new(),
+        });
+        let root = self.new_root_directory(superblock);
+        self.superblocks[superblock].root = root;
+        superblock
+    }
+}

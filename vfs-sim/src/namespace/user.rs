@@ -1,0 +1,55 @@
+//! User namespaces (`struct user_namespace`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::arena::Id;
+
+/// A line of a map of ids (user_namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdExtent {
+    /// The first id inside.
+    pub inside: u32,
+    /// What it is in the initial user namespace.
+    pub outside: u32,
+    /// How many ids.
+    pub count: u32,
+}
+
+/// A user namespace (`struct user_namespace`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserNamespace {
+    /// The number that `/proc/<pid>/ns/user` shows.
+    pub(crate) inode: u64,
+    /// The one that it was made in; none for the initial one.
+    pub(crate) parent: Option<Id<UserNamespace>>,
+    /// How deep it is nested, 0 for the initial one.
+    pub(crate) level: u32,
+    /// The effective user of its creator, an id of the initial user namespace.
+    pub(crate) owner: u32,
+    /// The effective group of its creator.
+    pub(crate) group: u32,
+    /// The users of the namespace; ids outside are those of the initial user namespace.
+    pub(crate) uid_map: Vec<IdExtent>,
+    /// The groups of the namespace.
+    pub(crate) gid_map: Vec<IdExtent>,
+    /// Whether setgroups(2) is allowed (`USERNS_SETGROUPS_ALLOWED`).
+    pub(crate) setgroups_allowed: bool,
+    /// Whether the creator had `CAP_SETFCAP` in the parent (`parent_could_setfcap`).
+    pub(crate) parent_could_setfcap: bool,
+    /// How many processes, namespaces, superblocks, mounts and files keep it.
+    pub(crate) references: u32,
+}
+
+impl IdExtent {
+    /// The number inside of an id of the initial user namespace, if it is in this line (`map_id_up()`).
+    pub fn inside_of(&self, outside: u32) -> Option<u32> {
+        let offset = outside.checked_sub(self.outside).filter(|offset| *offset < self.count)?;
+        self.inside.checked_add(offset)
+    }
+
+    /// The id of the initial user namespace that a number inside stands for, if it is in this line (`map_id_down()`).
+    pub fn outside_of(&self, inside: u32) -> Option<u32> {
+        let offset = inside.checked_sub(self.inside).filter(|offset| *offset < self.count)?;
+        self.outside.checked_add(offset)
+    }
+}

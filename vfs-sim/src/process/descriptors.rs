@@ -1,0 +1,89 @@
+//! Descriptors: found, given out, closed (`fs/file.c`).
+
+use cofferdam::kernel::{Errno, Fd, OpenFlags};
+
+use super::{FdTable, OpenFd, OpenFile, OpenFileKind, Task};
+use crate::arena::Id;
+use crate::linux::Linux;
+
+/// The soft limit of `RLIMIT_NOFILE` as the kernel boots with it (`INR_OPEN_CUR`).
+const MAX_DESCRIPTORS: usize = 1024;
+
+impl Linux {
+    /// The open file behind a descriptor, whatever its kind (`fdget_raw()`).
+    pub(crate) fn file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Errno> {
+        let table = &self.fd_tables[self.tasks[task].files];
+        let descriptor = usize::try_from(fd.0).ok().and_then(|index| table.descriptors.get(index).copied().flatten());
+        descriptor.map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+    }
+
+    /// The open file behind a descriptor that was not opened with `O_PATH` (`fdget()`).
+    pub(crate) fn readable_file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Errno> {
+        let file = self.file(task, fd)?;
+        if matches!(self.files[file].kind, OpenFileKind::Path) { Err(Errno::EBADF) } else { Ok(file) }
+    }
+
+    /// Opens a descriptor for a file, the lowest that is free; the file is closed if there is none (`FD_ADD()`).
+    ///
+    /// The references that the file's path holds must have been taken before.
+    pub(crate) fn install_file(&mut self, task: Id<Task>, file: OpenFile, flags: OpenFlags) -> Result<Fd, Errno> {
+        let file = self.files.insert(OpenFile { references: 1, ..file });
+        let close_on_exec = flags.contains(OpenFlags::O_CLOEXEC);
+        let table = &mut self.fd_tables[self.tasks[task].files];
+        match table.allocate(OpenFd { file, close_on_exec }, 0) {
+            Ok(fd) => Ok(fd),
+            Err(errno) => {
+                self.file_put(file);
+                Err(errno)
+            }
+        }
+    }
+
+    /// Lets go of an open file, which is closed with its last user (`fput()`).
+    pub(crate) fn file_put(&mut self, file: Id<OpenFile>) {
+        let object = &mut self.files[file];
+        object.references -= 1;
+        if object.references > 0 {
+            return;
+        }
+        let Some(object) = self.files.remove(file) else { return };
+        if let OpenFileKind::Context(context) = object.kind {
+            self.context_put(context);
+        }
+        let path = object.path;
+        if object.can_write && self.counts_writers(path) {
+            let superblock = self.mounts[path.mount].superblock;
+            self.mounts[path.mount].writers -= 1;
+            self.superblocks[superblock].writers -= 1;
+        }
+        if object.unmounts {
+            self.dissolve(path.mount);
+        }
+        self.path_put(path);
+    }
+}
+
+impl FdTable {
+    /// Enters an open file at the lowest descriptor that is free, from `from` on (`alloc_fd()`).
+    pub(crate) fn allocate(&mut self, descriptor: OpenFd, from: usize) -> Result<Fd, Errno> {
+        let free = self.descriptors.iter().skip(from).position(Option::is_none);
+        let index = free.map_or(self.descriptors.len().max(from), |free| free + from);
+        self.set(index, descriptor)
+    }
+
+    /// Enters an open file at a descriptor, in the place of whatever is there.
+    pub(crate) fn set(&mut self, index: usize, descriptor: OpenFd) -> Result<Fd, Errno> {
+        let fd = i32::try_from(index).ok().filter(|_| index < MAX_DESCRIPTORS).ok_or(Errno::EMFILE)?;
+        if self.descriptors.len() <= index {
+            self.descriptors.resize(index + 1, None);
+        }
+        self.descriptors[index] = Some(descriptor);
+        Ok(Fd(fd))
+    }
+
+    /// Takes the open file at a descriptor out of the table.
+    pub(crate) fn take(&mut self, fd: Fd) -> Result<Id<OpenFile>, Errno> {
+        let slot = usize::try_from(fd.0).ok().and_then(|index| self.descriptors.get_mut(index));
+        slot.and_then(Option::take).map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+    }
+}

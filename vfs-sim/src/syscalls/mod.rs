@@ -1,0 +1,9 @@
+//! The system calls, one file for each family.
+
+mod contexts;
+mod directories;
+mod files;
+mod mounts;
+mod namespaces;
+mod processes;
+mod query;
