@@ -3,7 +3,11 @@
 mod contexts;
 mod directories;
 mod files;
-mod mounts;
+mod mount;
+pub(crate) mod mount_setattr;
+mod pivot_root;
+mod trees;
+mod umount;
 mod namespaces;
 mod processes;
 mod query;
