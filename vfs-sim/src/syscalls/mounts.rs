@@ -45,6 +45,19 @@ impl Linux {
         Err(Errno::ENOSYS)
     }
 
+    /// open_tree_attr
+    pub(crate) fn open_tree_attr(
+        &mut self,
+        task: Id<Task>,
+        dirfd: Fd,
+        path: &[u8],
+        flags: OpenTreeFlags,
+        attr: &MountAttr,
+    ) -> Result<Fd, Errno> {
+        let _ = (task, dirfd, path, flags, attr);
+        Err(Errno::ENOSYS)
+    }
+
     /// move_mount
     pub(crate) fn move_mount(
         &mut self,
