@@ -104,6 +104,13 @@ impl Linux {
         if !self.is_root_of_mount(path) {
             return Err(Errno::EINVAL);
         }
+        if let Some(IdMapChange::Set(namespace)) = request.idmap {
+            // `copy_mnt_idmap()`
+            let namespace = &self.user_namespaces[namespace];
+            if namespace.uid_map.is_empty() || namespace.gid_map.is_empty() {
+                return Err(Errno::EINVAL);
+            }
+        }
         let mount = path.mount;
         if !self.is_detached_root(mount) && !self.is_in_namespace_of(task, mount) {
             return Err(Errno::EINVAL);
