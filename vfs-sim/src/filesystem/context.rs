@@ -24,26 +24,3 @@ impl Linux {
         }
     }
 }
-
-// STUBS
-use cofferdam::kernel::{Errno, MountFlags};
-use super::{FilesystemType, SuperBlock};
-use crate::process::Task;
-use crate::mount::MntFlags;
-pub fn allows_idmap(_f: &FilesystemType) -> bool { true }
-pub enum ParameterValue<'a> { String(&'a [u8]) }
-impl Linux {
-    pub(crate) fn filesystem_type(name: &[u8]) -> Option<FilesystemType> { let _ = name; None }
-    pub(crate) fn context_for_mount(&mut self, _t: Id<Task>, _f: FilesystemType, _s: MountFlags) -> Result<FsContext, Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn context_for_reconfigure(&mut self, _t: Id<Task>, _f: Id<Dentry>, _s: MountFlags, _m: MountFlags) -> Result<FsContext, Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn parse_parameter(&mut self, _t: Id<Task>, _c: &mut FsContext, _k: &[u8], _v: ParameterValue<'_>) -> Result<(), Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn parse_monolithic(&mut self, _t: Id<Task>, _c: &mut FsContext, _d: Option<&[u8]>) -> Result<(), Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn mount_capable(&self, _t: Id<Task>, _c: &FsContext) -> bool { false }
-    pub(crate) fn get_tree(&mut self, _t: Id<Task>, _c: &mut FsContext) -> Result<(), Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn reconfigure(&mut self, _t: Id<Task>, _c: &mut FsContext) -> Result<(), Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn mount_too_revealing(&self, _t: Id<Task>, _c: Id<SuperBlock>, _f: &mut MntFlags) -> bool { false }
-    pub(crate) fn drop_context(&mut self, _c: FsContext) { }
-    pub(crate) fn parse_source(&mut self, _t: Id<Task>, _c: &mut FsContext, _s: &[u8]) -> Result<(), Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn mount_of_context(&mut self, _c: &FsContext) -> Result<Id<crate::mount::Mount>, Errno> { Err(Errno::ENOSYS) }
-    pub(crate) fn user_namespace_of_file(&self, _f: Id<crate::process::OpenFile>) -> Option<Id<crate::namespace::UserNamespace>> { None }
-}

@@ -6,7 +6,7 @@ mod dentry;
 mod inode;
 mod superblock;
 
-pub use context::{FsContext, allows_idmap};
+pub use context::FsContext;
 pub use dentry::Dentry;
 pub use inode::{Inode, InodeKind};
 pub use superblock::{FilesystemType, SuperBlock};
