@@ -1,0 +1,10 @@
+//! What the kernel tells about itself in text.
+
+mod escape;
+mod mountinfo;
+mod options;
+mod path;
+mod propagation;
+mod stand_in;
+
+pub(crate) use path::PathText;
