@@ -61,7 +61,12 @@ impl Linux {
     /// # Errors
     ///
     /// `EINVAL` if the root is unbindable or stands for a mount namespace; `EPERM` if such a one below is locked.
-    pub(crate) fn copy_tree(&mut self, source: Id<Mount>, root: Id<Dentry>, flags: CopyFlags) -> Result<Id<Mount>, Errno> {
+    pub(crate) fn copy_tree(
+        &mut self,
+        source: Id<Mount>,
+        root: Id<Dentry>,
+        flags: CopyFlags,
+    ) -> Result<Id<Mount>, Errno> {
         if self.mounts[source].is_unbindable && !flags.contains(CopyFlags::COPY_UNBINDABLE) {
             return Err(Errno::EINVAL);
         }

@@ -76,11 +76,8 @@ impl Linux {
         flags: CopyFlags,
     ) -> Result<Id<Mount>, Errno> {
         // The first of its group is a slave of a copy that is there already.
-        let template = if flags.contains(CopyFlags::SLAVE) {
-            self.find_master(receiver, last_copy, source)
-        } else {
-            last_copy
-        };
+        let template =
+            if flags.contains(CopyFlags::SLAVE) { self.find_master(receiver, last_copy, source) } else { last_copy };
         let root = self.mounts[template].root;
         let copy = self.copy_tree(template, root, flags)?;
         self.set_mountpoint(copy, Path { mount: receiver, dentry: mountpoint });

@@ -265,12 +265,7 @@ impl Linux {
 
     /// Whether what is mounted on `from` at `mountpoint` would be propagated onto the root of `to`
     /// (`propagation_would_overmount()`).
-    pub(crate) fn propagation_would_overmount(
-        &self,
-        from: Id<Mount>,
-        to: Id<Mount>,
-        mountpoint: Id<Dentry>,
-    ) -> bool {
+    pub(crate) fn propagation_would_overmount(&self, from: Id<Mount>, to: Id<Mount>, mountpoint: Id<Dentry>) -> bool {
         if !self.mounts[from].is_shared || self.mounts[to].root != mountpoint {
             return false;
         }

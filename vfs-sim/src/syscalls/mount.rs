@@ -3,7 +3,7 @@
 use cofferdam::kernel::{Errno, Fd, MountFlags};
 
 use crate::arena::Id;
-use crate::filesystem::FilesystemType;
+use crate::filesystem::{FsContext, Name, ParameterValue, filesystem_type};
 use crate::linux::Linux;
 use crate::mount::{CopyFlags, MntFlags, Mount, Path};
 use crate::process::Task;
@@ -16,10 +16,8 @@ const MS_NOUSER: MountFlags = MountFlags::from_bits_retain(1 << 31);
 /// The longest string that the call takes (`PATH_MAX`, with the NUL).
 const PATH_MAX: usize = 4096;
 
-const PROPAGATION: MountFlags = MountFlags::MS_SHARED
-    .union(MountFlags::MS_PRIVATE)
-    .union(MountFlags::MS_SLAVE)
-    .union(MountFlags::MS_UNBINDABLE);
+const PROPAGATION: MountFlags =
+    MountFlags::MS_SHARED.union(MountFlags::MS_PRIVATE).union(MountFlags::MS_SLAVE).union(MountFlags::MS_UNBINDABLE);
 /// What of the flags is the filesystem's.
 const SUPERBLOCK: MountFlags = MountFlags::MS_RDONLY
     .union(MountFlags::MS_SYNCHRONOUS)
@@ -153,7 +151,7 @@ impl Linux {
     fn remount_in(
         &mut self,
         task: Id<Task>,
-        context: &mut crate::filesystem::FsContext,
+        context: &mut FsContext,
         mount: Id<Mount>,
         data: Option<&[u8]>,
     ) -> Result<(), Errno> {
@@ -262,7 +260,7 @@ impl Linux {
         data: Option<&[u8]>,
     ) -> Result<(), Errno> {
         let name = name.ok_or(Errno::EINVAL)?;
-        let filesystem: FilesystemType = Self::filesystem_type(name).ok_or(Errno::ENODEV)?;
+        let filesystem = filesystem_type(name).ok_or(Errno::ENODEV)?;
         let mut context = self.context_for_mount(task, filesystem, superblock_flags)?;
         let result = self.mount_in(task, &mut context, path, source, attributes, data);
         self.drop_context(context);
@@ -272,14 +270,14 @@ impl Linux {
     fn mount_in(
         &mut self,
         task: Id<Task>,
-        context: &mut crate::filesystem::FsContext,
+        context: &mut FsContext,
         path: Path,
         source: Option<&[u8]>,
         mut attributes: MntFlags,
         data: Option<&[u8]>,
     ) -> Result<(), Errno> {
         if let Some(source) = source {
-            self.parse_source(task, context, source)?;
+            self.parse_parameter(task, context, b"source", ParameterValue::String(source))?;
         }
         self.parse_monolithic(task, context, data)?;
         if !self.mount_capable(task, context) {
@@ -297,6 +295,13 @@ impl Linux {
             self.mount_put(mount);
         }
         result
+    }
+
+    /// A mount of the filesystem that a context has found or made, with one reference (`vfs_create_mount()`).
+    pub(crate) fn mount_of_context(&mut self, context: &FsContext) -> Result<Id<Mount>, Errno> {
+        let root = context.root.ok_or(Errno::EINVAL)?;
+        let source = context.source.clone().unwrap_or_else(|| Name::from("none"));
+        Ok(self.new_mount(root, &source))
     }
 
     /// Attaches a new mount (`do_add_mount()`).

@@ -3,7 +3,6 @@
 use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, MountAttr, MountAttrFlags, MountFlags};
 
 use crate::arena::Id;
-use crate::filesystem::allows_idmap;
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::UserNamespace;
@@ -17,10 +16,8 @@ const PLAIN: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY
     .union(MountAttrFlags::MOUNT_ATTR__ATIME)
     .union(MountAttrFlags::MOUNT_ATTR_NODIRATIME)
     .union(MountAttrFlags::MOUNT_ATTR_NOSYMFOLLOW);
-const PROPAGATION: MountFlags = MountFlags::MS_UNBINDABLE
-    .union(MountFlags::MS_PRIVATE)
-    .union(MountFlags::MS_SLAVE)
-    .union(MountFlags::MS_SHARED);
+const PROPAGATION: MountFlags =
+    MountFlags::MS_UNBINDABLE.union(MountFlags::MS_PRIVATE).union(MountFlags::MS_SLAVE).union(MountFlags::MS_SHARED);
 
 /// Which mounts are changed, and what may be.
 #[derive(Clone, Copy, Debug)]
@@ -171,9 +168,7 @@ impl Linux {
         }
         let file = self.readable_file(task, fd)?;
         let namespace = self.user_namespace_of_file(file).ok_or(Errno::EINVAL)?;
-        if namespace == self.initial_user_namespace
-            || !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN)
-        {
+        if namespace == self.initial_user_namespace || !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
             return Err(Errno::EPERM);
         }
         Ok(Some(IdMapChange::Set(namespace)))
@@ -194,8 +189,7 @@ impl Linux {
         if let Some(idmap) = request.idmap {
             self.can_idmap(task, mount, idmap, change)?;
         }
-        let becomes_readonly =
-            request.set.contains(MntFlags::READONLY) && !object.flags.contains(MntFlags::READONLY);
+        let becomes_readonly = request.set.contains(MntFlags::READONLY) && !object.flags.contains(MntFlags::READONLY);
         if (becomes_readonly || request.idmap.is_some()) && object.writers > 0 {
             return Err(Errno::EBUSY);
         }
@@ -214,7 +208,7 @@ impl Linux {
         if !change.may_replace_idmap && object.idmap.is_some() {
             return Err(Errno::EPERM);
         }
-        if !allows_idmap(&superblock.filesystem) {
+        if !superblock.filesystem.allows_idmap() {
             return Err(Errno::EINVAL);
         }
         if !self.may_administer_filesystem(task, mount) {

@@ -50,13 +50,7 @@ impl Linux {
     }
 
     /// What open_tree(2) opens, with its references taken (`vfs_open_tree()`).
-    fn tree_file(
-        &mut self,
-        task: Id<Task>,
-        dirfd: Fd,
-        path: &[u8],
-        flags: OpenTreeFlags,
-    ) -> Result<OpenFile, Errno> {
+    fn tree_file(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: OpenTreeFlags) -> Result<OpenFile, Errno> {
         let known = OpenTreeFlags::AT_EMPTY_PATH
             | OpenTreeFlags::AT_NO_AUTOMOUNT
             | OpenTreeFlags::AT_RECURSIVE

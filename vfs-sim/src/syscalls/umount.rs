@@ -87,11 +87,9 @@ impl Linux {
             return Ok(());
         }
         let root = superblock.root;
-        let mut context =
-            self.context_for_reconfigure(task, root, MountFlags::MS_RDONLY, MountFlags::MS_RDONLY)?;
-        let result = self
-            .parse_monolithic(task, &mut context, None)
-            .and_then(|()| self.reconfigure(task, &mut context));
+        let mut context = self.context_for_reconfigure(task, root, MountFlags::MS_RDONLY, MountFlags::MS_RDONLY)?;
+        let result =
+            self.parse_monolithic(task, &mut context, None).and_then(|()| self.reconfigure(task, &mut context));
         self.drop_context(context);
         result
     }
