@@ -5,5 +5,7 @@ mod directories;
 mod files;
 mod mounts;
 mod namespaces;
+mod open;
 mod processes;
 mod query;
+mod special;
