@@ -2,7 +2,7 @@
 
 use cofferdam::kernel::{
     AtFlags, Bytes, CloseRangeFlags, DeviceNumber, DirectoryEntry, Errno, Fd, FlockOperation, Mode, NodeMode,
-    OpenFlags, OpenHow, RenameFlags, Stat, Whence,
+    OpenFlags, RenameFlags, Stat, Whence,
 };
 
 use crate::arena::Id;
@@ -10,12 +10,6 @@ use crate::linux::Linux;
 use crate::process::Task;
 
 impl Linux {
-    /// openat2
-    pub(crate) fn openat2(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
-        let _ = (task, dirfd, path, how);
-        Err(Errno::ENOSYS)
-    }
-
     /// close
     pub(crate) fn close(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
         let _ = (task, fd);
