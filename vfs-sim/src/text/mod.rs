@@ -5,6 +5,5 @@ mod mountinfo;
 mod options;
 mod path;
 mod propagation;
-mod stand_in;
 
 pub(crate) use path::PathText;
