@@ -9,5 +9,6 @@ mod namespaces;
 mod pivot_root;
 mod processes;
 mod query;
+mod statfs;
 mod trees;
 mod umount;

@@ -1,6 +1,6 @@
 //! TODO
 
-use cofferdam::kernel::{Errno, Fd, StatFs, StatMount, StatMountMask, UniqueMountId};
+use cofferdam::kernel::{Errno, StatMount, StatMountMask, UniqueMountId};
 
 use crate::arena::Id;
 use crate::linux::Linux;
@@ -26,18 +26,6 @@ impl Linux {
         last: u64,
     ) -> Result<Vec<UniqueMountId>, Errno> {
         let _ = (task, mount, last);
-        Err(Errno::ENOSYS)
-    }
-
-    /// statfs
-    pub(crate) fn statfs(&mut self, task: Id<Task>, path: &[u8]) -> Result<StatFs, Errno> {
-        let _ = (task, path);
-        Err(Errno::ENOSYS)
-    }
-
-    /// fstatfs
-    pub(crate) fn fstatfs(&mut self, task: Id<Task>, fd: Fd) -> Result<StatFs, Errno> {
-        let _ = (task, fd);
         Err(Errno::ENOSYS)
     }
 }
