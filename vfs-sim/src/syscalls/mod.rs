@@ -11,5 +11,6 @@ mod pivot_root;
 mod processes;
 mod query;
 mod special;
+mod statfs;
 mod trees;
 mod umount;
