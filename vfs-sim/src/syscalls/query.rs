@@ -292,7 +292,7 @@ mod tests {
                 super_flags: MountFlags::MS_RDONLY,
                 mount_id: mount.0,
                 parent_id: root.0,
-                old_mount_id: 3,
+                old_mount_id: linux.mounts[id].id,
                 old_parent_id: 2,
                 attributes: MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOATIME,
                 propagation: MountFlags::MS_PRIVATE,
