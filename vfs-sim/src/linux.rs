@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cofferdam::kernel::{Capabilities, DeviceNumber, MountFlags};
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
@@ -58,6 +58,10 @@ pub struct Linux {
     pub(crate) fd_tables: Arena<FdTable>,
     pub(crate) fs_states: Arena<FsState>,
     pub(crate) tasks: Arena<Task>,
+    /// What is in pipes and fifos, as long as they are open (`i_pipe`).
+    pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
+    /// The mount that pipes are in (`pipe_mnt`).
+    pub(crate) pipe_mount: Id<Mount>,
 
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
@@ -110,6 +114,8 @@ impl Linux {
             fd_tables: Arena::default(),
             fs_states: Arena::default(),
             tasks: Arena::default(),
+            pipes: OrdMap::new(),
+            pipe_mount: Id::from_number(0),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),
@@ -186,6 +192,7 @@ impl Linux {
             no_new_privileges: false,
         });
         self.user_namespaces[self.initial_user_namespace].references += 1;
+        self.mount_pipefs();
     }
 
     /// The first process.
