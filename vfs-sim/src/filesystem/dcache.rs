@@ -71,6 +71,21 @@ impl Linux {
         dentry
     }
 
+    /// The entry of a directory with a name, in whatever filesystem (`d_lookup()`, `i_op->lookup`).
+    pub(crate) fn child(&self, directory: Id<Dentry>, name: &[u8]) -> Option<Id<Dentry>> {
+        self.dentries[directory].children.get(name).copied()
+    }
+
+    /// Gives an inode a dentry that is in no directory, though it says that it is, with one reference (`d_tmpfile()`).
+    pub(crate) fn new_unnamed_dentry(&mut self, parent: Id<Dentry>, name: Name, inode: Id<Inode>) -> Id<Dentry> {
+        let superblock = self.dentries[parent].superblock;
+        let dentry = self.insert_dentry(superblock, inode, parent, name);
+        self.dentries[dentry].is_hashed = false;
+        self.dentry_get(parent);
+        self.dentry_get(dentry);
+        dentry
+    }
+
     /// Enters a dentry into the directory and under the name that it carries.
     fn enter_directory(&mut self, dentry: Id<Dentry>) {
         let offset = self.new_offset(self.dentries[dentry].parent);

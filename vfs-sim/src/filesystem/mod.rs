@@ -28,7 +28,7 @@ pub(crate) use kinds::filesystem_type;
 pub(crate) use operations::DirectoryOperations;
 pub(crate) use parameters::ParameterValue;
 pub use parameters::{Parameters, ProcParameters, TmpfsParameters};
-pub use pipe::{Pipe, PipeBuffer};
+pub use pipe::Pipe;
 pub use superblock::{FilesystemType, SuperBlock};
 
 use std::borrow::Borrow;
