@@ -32,7 +32,18 @@ impl Linux {
         self.superblocks[superblock].next_inode += 1;
         let links = if matches!(kind, InodeKind::Directory) { 2 } else { 1 };
         let (uid, gid) = owner;
-        self.inodes.insert(Inode { superblock, number, kind, entry: Entry::None, mode, uid, gid, links, dentries: 0, locks: Vec::new() })
+        self.inodes.insert(Inode {
+            superblock,
+            number,
+            kind,
+            entry: Entry::None,
+            mode,
+            uid,
+            gid,
+            links,
+            dentries: 0,
+            locks: Vec::new(),
+        })
     }
 
     fn insert_dentry(

@@ -88,8 +88,10 @@ impl Linux {
         attributes: Attributes,
     ) -> Result<(), Errno> {
         let (uid, gid) = self.owner_through(mount, inode);
-        let new_uid = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
-        let new_gid = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        let new_uid =
+            attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        let new_gid =
+            attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
         if (new_uid.is_none() && uid.is_none()) || (new_gid.is_none() && gid.is_none()) {
             return Err(Errno::EOVERFLOW);
         }

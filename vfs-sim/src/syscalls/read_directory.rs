@@ -156,9 +156,9 @@ impl Linux {
         if self.counts_positions(directory) && position != old {
             // Behind that many entries; nowhere if there are not so many.
             let skipped = usize::try_from(position.saturating_sub(FIRST)).unwrap_or(usize::MAX);
-            let passed = skipped.checked_sub(1).and_then(|last| {
-                self.dentries[directory].by_order.iter().rev().nth(last).map(|(order, _)| *order)
-            });
+            let passed = skipped
+                .checked_sub(1)
+                .and_then(|last| self.dentries[directory].by_order.iter().rev().nth(last).map(|(order, _)| *order));
             self.dentries[directory].cursors.insert(file, passed.unwrap_or(0));
         }
         Ok(position)

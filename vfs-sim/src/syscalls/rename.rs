@@ -56,8 +56,7 @@ impl Linux {
             return Err(Errno::EXDEV);
         }
         let old = place(old.path, old.last).ok_or(Errno::EBUSY)?;
-        let is_taken =
-            if flags.contains(RenameFlags::RENAME_NOREPLACE) { Errno::EEXIST } else { Errno::EBUSY };
+        let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) { Errno::EEXIST } else { Errno::EBUSY };
         let new = place(new.path, new.last).ok_or(is_taken)?;
         self.want_write(old.directory.mount)?;
         let rename = self.look_up_rename(old, new, flags)?;
@@ -67,12 +66,7 @@ impl Linux {
     }
 
     /// Looks both names up.
-    fn look_up_rename<'a>(
-        &mut self,
-        old: Place<'a>,
-        new: Place<'a>,
-        flags: RenameFlags,
-    ) -> Result<Rename<'a>, Errno> {
+    fn look_up_rename<'a>(&mut self, old: Place<'a>, new: Place<'a>, flags: RenameFlags) -> Result<Rename<'a>, Errno> {
         let source = self.lookup_entry(old.directory.dentry, old.name)?.ok_or(Errno::ENOENT)?;
         let target = self.lookup_entry(new.directory.dentry, new.name)?;
         match target {
