@@ -7,7 +7,7 @@ use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, Name, Parameters, Pipe, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
 use crate::pairs::Table;
@@ -60,8 +60,6 @@ pub struct Linux {
     pub(crate) tasks: Arena<Task>,
     /// What is in pipes and fifos, as long as they are open (`i_pipe`).
     pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
-    /// The mount that pipes are in (`pipe_mnt`).
-    pub(crate) pipe_mount: Id<Mount>,
 
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
@@ -71,6 +69,8 @@ pub struct Linux {
     pub(crate) next_namespace_inode: u64,
     pub(crate) next_pid: i32,
 
+    /// The mounts of the kernel's own.
+    pub(crate) internal: InternalMounts,
     pub(crate) init: Id<Task>,
     pub(crate) initial_user_namespace: Id<UserNamespace>,
     /// The sysctl fs.mount-max.
@@ -115,7 +115,6 @@ impl Linux {
             fs_states: Arena::default(),
             tasks: Arena::default(),
             pipes: OrdMap::new(),
-            pipe_mount: Id::from_number(0),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),
@@ -123,6 +122,7 @@ impl Linux {
             last_namespace_sequence: 0,
             next_namespace_inode: 0xF000_0000,
             next_pid: 2,
+            internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
             mount_max: 100_000,
@@ -138,7 +138,7 @@ impl Linux {
         let root = self.new_mount(self.superblocks[tmpfs].root, &Name::from("root"));
         self.mounts[root].flags = MntFlags::RELATIME;
         let namespace = self.mount_namespaces.insert(MountNamespace {
-            inode: 0xEFFF_FFFB,
+            inode: 0xEFFF_FFF8,
             sequence: 0,
             origin: 0,
             is_anonymous: false,
@@ -192,7 +192,7 @@ impl Linux {
             no_new_privileges: false,
         });
         self.user_namespaces[self.initial_user_namespace].references += 1;
-        self.mount_pipefs();
+        self.mount_internal_filesystems();
     }
 
     /// The first process.

@@ -46,6 +46,16 @@ impl Linux {
         })
     }
 
+    /// A dentry that is in no directory, for a file that is found by other means (`d_alloc_pseudo()`,
+    /// `d_obtain_alias()`). It goes when nothing keeps it any more.
+    pub(crate) fn new_detached_dentry(&mut self, inode: Id<Inode>, name: Name) -> Id<Dentry> {
+        let superblock = self.inodes[inode].superblock;
+        let dentry = self.insert_dentry(superblock, inode, Id::from_number(0), name);
+        self.dentries[dentry].parent = dentry;
+        self.dentries[dentry].is_hashed = false;
+        dentry
+    }
+
     fn insert_dentry(
         &mut self,
         superblock: Id<SuperBlock>,
@@ -159,7 +169,7 @@ impl Linux {
         self.free_if_unused(dentry);
     }
 
-    fn free_if_unused(&mut self, mut dentry: Id<Dentry>) {
+    pub(super) fn free_if_unused(&mut self, mut dentry: Id<Dentry>) {
         loop {
             let object = &self.dentries[dentry];
             if object.is_hashed || object.pins > 0 {
@@ -168,6 +178,9 @@ impl Linux {
             let (parent, inode) = (object.parent, object.inode);
             self.dentries.remove(dentry);
             self.inode_put(inode);
+            if parent == dentry {
+                return;
+            }
             // The reference that `unhash` took.
             self.dentries[parent].pins -= 1;
             dentry = parent;
@@ -182,7 +195,10 @@ impl Linux {
                 let superblock = object.superblock;
                 self.superblocks[superblock].removed -= 1;
             }
-            self.inodes.remove(inode);
+            let Some(object) = self.inodes.remove(inode) else { return };
+            if let Entry::Namespace(namespace) = object.entry {
+                self.namespace_file_is_gone(namespace);
+            }
         }
     }
 

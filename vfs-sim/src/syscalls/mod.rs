@@ -20,5 +20,6 @@ mod remove;
 mod rename;
 mod special;
 mod stat;
+mod statfs;
 mod trees;
 mod umount;

@@ -6,23 +6,12 @@
 use cofferdam::kernel::{Errno, Fd, OpenFlags};
 
 use crate::arena::Id;
-use crate::filesystem::{Dentry, FilesystemType, Inode, InodeKind, Name};
+use crate::filesystem::{Dentry, Inode, InodeKind, Name};
 use crate::linux::Linux;
-use crate::mount::{MntFlags, Path};
+use crate::mount::Path;
 use crate::process::{OpenFile, OpenFileKind, Task};
 
 impl Linux {
-    /// Mounts the filesystem that pipes are in, where nobody sees it (`init_pipe_fs()`).
-    pub(crate) fn mount_pipefs(&mut self) {
-        let superblock = self.new_superblock(FilesystemType::Pipefs, self.initial_user_namespace);
-        self.superblocks[superblock].is_internal = true;
-        let root = self.superblocks[superblock].root;
-        let inode = self.dentries[root].inode;
-        self.inodes[inode].mode = 0o600;
-        self.pipe_mount = self.new_mount(root, &Name::from("pipefs"));
-        self.mounts[self.pipe_mount].flags = MntFlags::INTERNAL;
-    }
-
     /// pipe2(2)
     pub(crate) fn pipe2(&mut self, task: Id<Task>, flags: OpenFlags) -> Result<(Fd, Fd), Errno> {
         /// A pipe of notifications, which this kernel has not (`O_NOTIFICATION_PIPE`).
@@ -34,11 +23,10 @@ impl Linux {
         if flags.contains(NOTIFICATIONS) {
             return Err(Errno::ENOPKG);
         }
-        let path = Path { mount: self.pipe_mount, dentry: self.new_pipe(task) };
+        let path = Path { mount: self.internal.pipefs, dentry: self.new_pipe(task) };
         let of_file = flags & (OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT);
         let read_end = self.pipe_end(task, path, of_file & OpenFlags::O_NONBLOCK);
         let write_end = self.pipe_end(task, path, of_file | OpenFlags::O_WRONLY);
-        self.dentry_put(path.dentry);
         let read = match self.install_file(task, read_end, flags) {
             Ok(read) => read,
             Err(errno) => {
@@ -55,12 +43,12 @@ impl Linux {
         }
     }
 
-    /// A pipe: an inode and a dentry without a name, with one reference (`get_pipe_inode()`).
+    /// A pipe: an inode, and a dentry that is in no directory (`get_pipe_inode()`).
     fn new_pipe(&mut self, task: Id<Task>) -> Id<Dentry> {
         let credentials = &self.tasks[task].credentials;
         let owner = (credentials.filesystem_uid, credentials.filesystem_gid);
-        let superblock = self.mounts[self.pipe_mount].superblock;
-        let root = self.mounts[self.pipe_mount].root;
+        let superblock = self.mounts[self.internal.pipefs].superblock;
+        let root = self.mounts[self.internal.pipefs].root;
         let inode = self.new_inode(superblock, InodeKind::Fifo, 0o600, owner);
         self.new_unnamed_dentry(root, Name::from(""), inode)
     }
