@@ -58,6 +58,7 @@ impl Linux {
             self.context_put(context);
         }
         let path = object.path;
+        self.end_file(file, path);
         if object.can_write && self.counts_writers(path) {
             let superblock = self.mounts[path.mount].superblock;
             self.mounts[path.mount].writers -= 1;
