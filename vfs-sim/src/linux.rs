@@ -21,7 +21,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    fn starting_at(first: u32) -> Self {
+    pub(crate) fn starting_at(first: u32) -> Self {
         Self { next: first, free: OrdSet::new() }
     }
 
