@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use cofferdam::kernel::{Capabilities, DeviceNumber, MountFlags};
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
 use crate::pairs::Table;
@@ -58,6 +58,8 @@ pub struct Linux {
     pub(crate) fd_tables: Arena<FdTable>,
     pub(crate) fs_states: Arena<FsState>,
     pub(crate) tasks: Arena<Task>,
+    /// What is in pipes and fifos, as long as they are open (`i_pipe`).
+    pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
 
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
@@ -112,6 +114,7 @@ impl Linux {
             fd_tables: Arena::default(),
             fs_states: Arena::default(),
             tasks: Arena::default(),
+            pipes: OrdMap::new(),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),

@@ -72,7 +72,8 @@ impl Linux {
         }
         let hashed = object.children.iter().map(|(name, child)| (name_hash(name.as_bytes()), *child));
         let mut entries: Vec<(u64, Id<Dentry>)> = hashed.collect();
-        entries.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.dentries[a.1].name.cmp(&self.dentries[b.1].name)));
+        entries
+            .sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.dentries[a.1].name.cmp(&self.dentries[b.1].name)));
         Some(entries)
     }
 }

@@ -69,8 +69,8 @@ impl Linux {
     /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes).
     pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool) -> Result<(), Errno> {
         let is_refused = match self.inodes[inode].entry {
-            Entry::None | Entry::EmptyDirectory => false,
-            Entry::Namespace(_) => true,
+            Entry::None => false,
+            Entry::EmptyDirectory | Entry::Namespace(_) => true,
             Entry::Proc(entry) => match entry {
                 ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
                 ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. } => true,

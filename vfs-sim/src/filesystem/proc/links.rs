@@ -4,7 +4,7 @@ use cofferdam::kernel::Errno;
 
 use super::{ProcEntry, TaskEntry};
 use crate::arena::Id;
-use crate::filesystem::Inode;
+use crate::filesystem::{FilesystemType, Inode};
 use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::{Task, TaskState};
@@ -75,6 +75,9 @@ impl Linux {
     /// The path of a place for a process (`d_path()`): names from its root, or, for files that are none, what they say.
     pub(crate) fn shown_path(&self, task: Id<Task>, place: Path) -> Vec<u8> {
         let dentry = &self.dentries[place.dentry];
+        if self.superblocks[dentry.superblock].filesystem == FilesystemType::Pipefs {
+            return format!("pipe:[{}]", self.inodes[dentry.inode].number).into_bytes();
+        }
         let is_internal = self.superblocks[dentry.superblock].is_internal;
         if is_internal && dentry.parent == place.dentry && dentry.name.as_bytes() != b"/" {
             return dentry.name.as_bytes().to_vec();

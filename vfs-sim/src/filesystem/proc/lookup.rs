@@ -162,6 +162,17 @@ impl Linux {
         dentry
     }
 
+    /// Whether checking a name in a directory takes references (`tid_fd_revalidate()`, `proc_misc_d_revalidate()`): not so
+    /// for what is a process's, but its descriptors.
+    pub(crate) fn needs_references_to_check(&self, directory: Id<Dentry>) -> bool {
+        match self.proc_entry(self.dentries[directory].inode) {
+            Some(ProcEntry::Task { entry, .. }) => {
+                matches!(entry, TaskEntry::Descriptors | TaskEntry::DescriptorInfos)
+            }
+            entry => entry.is_some(),
+        }
+    }
+
     /// Whether a name is still right; then its owner and permissions are brought up to date (`pid_revalidate()`,
     /// `tid_fd_revalidate()`).
     pub(super) fn revalidate(&mut self, dentry: Id<Dentry>) -> bool {
