@@ -17,4 +17,4 @@ mod walk;
 pub use arena::{Arena, Id};
 pub use handle::{Access, Process};
 pub use linux::Linux;
-pub use process::Task;
+pub use process::{PROGRAM, Task};
