@@ -23,4 +23,4 @@ pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};
 pub use linux::Linux;
 pub use mount::Mount;
 pub use namespace::MountNamespace;
-pub use process::Task;
+pub use process::{PROGRAM, Task};
