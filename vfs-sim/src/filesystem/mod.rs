@@ -11,7 +11,6 @@ mod internal;
 mod kinds;
 mod nsfs;
 mod operations;
-mod overlay;
 mod parameters;
 mod pipe;
 mod proc;
