@@ -5,22 +5,22 @@ use std::sync::Arc;
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, Whence};
 
 use crate::arena::Id;
-use crate::filesystem::{FilesystemType, Inode, InodeKind, SeekRule};
+use crate::filesystem::{Entry, FilesystemType, FsContext, Inode, InodeKind, SeekRule};
 use crate::linux::Linux;
 use crate::process::{OpenFile, OpenFileKind, Task};
 
 /// How much one call reads at most, as a call may.
 const LARGEST_READ: usize = 1 << 20;
 
-/// How large a file can become: the content is kept in memory, so a simulated disk is full early.
-const LARGEST_FILE: u64 = 64 << 20;
+/// How large a file can become (`MAX_LFS_FILESIZE`).
+const LARGEST_FILE: u64 = i64::MAX as u64;
 
 /// The bytes that random and urandom give, over and over: as good as any others.
 const RANDOM: &[u8] = b"\x9e\x37\x79\xb9\x7f\x4a\x7c\x15";
 
 /// What an open file is when it is read or written (`struct file_operations`).
 #[derive(Clone, Debug)]
-enum Content {
+enum Kind {
     /// A regular file.
     Regular(Id<Inode>),
     /// A text that was written when the file was opened.
@@ -34,33 +34,34 @@ enum Content {
     /// A directory.
     Directory,
     /// A context of fsopen(2).
-    Context(Id<crate::filesystem::FsContext>),
+    Context(Id<FsContext>),
     /// What can't be read or written.
     Other,
 }
 
 impl Linux {
-    fn content(&self, file: Id<OpenFile>) -> Content {
+    fn content(&self, file: Id<OpenFile>) -> Kind {
         let object = &self.files[file];
         match &object.kind {
-            OpenFileKind::Text(text) => return Content::Text(text.clone()),
-            OpenFileKind::Context(context) => return Content::Context(*context),
-            OpenFileKind::Path | OpenFileKind::Entry(_) => return Content::Other,
+            OpenFileKind::Text(text) => return Kind::Text(text.clone()),
+            OpenFileKind::Context(context) => return Kind::Context(*context),
+            OpenFileKind::Path | OpenFileKind::Entry(_) => return Kind::Other,
             OpenFileKind::Plain => {}
         }
         let inode = self.dentries[object.path.dentry].inode;
         match self.inodes[inode].kind {
-            InodeKind::Regular(_) => Content::Regular(inode),
-            InodeKind::Directory => Content::Directory,
-            InodeKind::Fifo => Content::Pipe,
+            InodeKind::Regular(_) if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Kind::Other,
+            InodeKind::Regular(_) => Kind::Regular(inode),
+            InodeKind::Directory => Kind::Directory,
+            InodeKind::Fifo => Kind::Pipe,
             InodeKind::CharacterDevice(DeviceNumber { major: 1, minor }) => match minor {
-                3 => Content::Null,
-                5 => Content::Zero,
-                7 => Content::Full,
-                8 | 9 => Content::Random,
-                _ => Content::Other,
+                3 => Kind::Null,
+                5 => Kind::Zero,
+                7 => Kind::Full,
+                8 | 9 => Kind::Random,
+                _ => Kind::Other,
             },
-            _ => Content::Other,
+            _ => Kind::Other,
         }
     }
 
@@ -79,28 +80,28 @@ impl Linux {
             return result;
         }
         let bytes = match self.content(file) {
-            Content::Regular(inode) => {
+            Kind::Regular(inode) => {
                 check_area(position, count)?;
                 let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
-                part_of(content, position, count)
+                content.read(position, count)
             }
-            Content::Text(text) => {
+            Kind::Text(text) => {
                 check_area(position, count)?;
                 part_of(&text, position, count)
             }
-            Content::Pipe => self.read_pipe(file, count)?,
-            Content::Null => Vec::new(),
-            Content::Zero | Content::Full => vec![0; count],
-            Content::Random => RANDOM.iter().copied().cycle().take(count).collect(),
-            Content::Directory => {
+            Kind::Pipe => self.read_pipe(file, count)?,
+            Kind::Null => Vec::new(),
+            Kind::Zero | Kind::Full => vec![0; count],
+            Kind::Random => RANDOM.iter().copied().cycle().take(count).collect(),
+            Kind::Directory => {
                 check_area(position, count)?;
                 return Err(Errno::EISDIR);
             }
-            Content::Context(context) => {
+            Kind::Context(context) => {
                 let context = self.contexts.get_mut(context).ok_or(Errno::ENODATA)?;
                 return context.read_message(count);
             }
-            Content::Other => return Err(Errno::EINVAL),
+            Kind::Other => return Err(Errno::EINVAL),
         };
         if self.has_position(file) {
             self.files[file].position += bytes.len() as u64;
@@ -118,11 +119,11 @@ impl Linux {
             return result;
         }
         match self.content(file) {
-            Content::Regular(inode) => self.write_regular(task, file, inode, data),
-            Content::Pipe => self.write_pipe(file, data),
-            Content::Null | Content::Zero | Content::Random => Ok(data.len()),
-            Content::Full => Err(Errno::ENOSPC),
-            Content::Text(_) | Content::Directory | Content::Context(_) | Content::Other => Err(Errno::EINVAL),
+            Kind::Regular(inode) => self.write_regular(task, file, inode, data),
+            Kind::Pipe => self.write_pipe(file, data),
+            Kind::Null | Kind::Zero | Kind::Random => Ok(data.len()),
+            Kind::Full => Err(Errno::ENOSPC),
+            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(Errno::EINVAL),
         }
     }
 
@@ -141,25 +142,16 @@ impl Linux {
         let mount = self.files[file].path.mount;
         let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
         let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
-        let size = content.len();
-        let start = if appends { size as u64 } else { self.files[file].position };
+        let start = if appends { content.len() } else { self.files[file].position };
+        let room = LARGEST_FILE.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)?;
+        let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
         let lost = self.privileges_lost_by_writing(task, mount, inode);
-        self.inodes[inode].mode &= !lost;
-        // What still fits is written.
-        let room = LARGEST_FILE.saturating_sub(start);
-        let length = data.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let object = &mut self.inodes[inode];
+        object.mode &= !lost;
+        let InodeKind::Regular(content) = &mut object.kind else { return Err(Errno::EINVAL) };
+        let length = Arc::make_mut(content).write(start, data);
         if length == 0 {
             return Err(Errno::ENOSPC);
-        }
-        let start_index = usize::try_from(start).map_err(|_| Errno::EFBIG)?;
-        let InodeKind::Regular(content) = &mut self.inodes[inode].kind else { return Err(Errno::EINVAL) };
-        let content = Arc::make_mut(content);
-        let end = start_index + length;
-        if end > size {
-            content.resize(end, 0);
-        }
-        if let (Some(to), Some(from)) = (content.get_mut(start_index..end), data.get(..length)) {
-            to.copy_from_slice(from);
         }
         self.files[file].position = start + length as u64;
         Ok(length)
@@ -185,14 +177,13 @@ impl Linux {
         if self.superblocks[superblock].filesystem == FilesystemType::Proc {
             return Ok(());
         }
-        let new_length = usize::try_from(length).ok().filter(|_| length <= LARGEST_FILE).ok_or(Errno::ENOSPC)?;
         let lost = self.privileges_lost_by_writing(task, path.mount, inode);
         let object = &mut self.inodes[inode];
         object.mode &= !lost;
         if let InodeKind::Regular(content) = &mut object.kind
-            && content.len() != new_length
+            && content.len() != length
         {
-            Arc::make_mut(content).resize(new_length, 0);
+            Arc::make_mut(content).set_len(length);
         }
         Ok(())
     }
@@ -204,8 +195,8 @@ impl Linux {
         let inode = self.dentries[object.path.dentry].inode;
         let superblock = self.inodes[inode].superblock;
         let can_be_synced = match (&self.inodes[inode].kind, &self.superblocks[superblock].filesystem) {
-            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs) => false,
-            (InodeKind::Directory, FilesystemType::Sysfs) => false,
+            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs)
+            | (InodeKind::Directory, FilesystemType::Sysfs) => false,
             (kind, _) => matches!(kind, InodeKind::Regular(_) | InodeKind::Directory),
         };
         if can_be_synced { Ok(()) } else { Err(Errno::EINVAL) }
@@ -213,7 +204,7 @@ impl Linux {
 
     /// Whether reading moves on in an open file: devices and pipes have no position.
     fn has_position(&self, file: Id<OpenFile>) -> bool {
-        matches!(self.content(file), Content::Regular(_) | Content::Text(_))
+        matches!(self.content(file), Kind::Regular(_) | Kind::Text(_))
     }
 
     /// lseek(2)
@@ -226,7 +217,7 @@ impl Linux {
             None => {}
         }
         match self.content(file) {
-            Content::Regular(inode) => {
+            Kind::Regular(inode) => {
                 let end = match &self.inodes[inode].kind {
                     InodeKind::Regular(_) => self.size(self.files[file].path.dentry),
                     _ => 0,
@@ -234,10 +225,10 @@ impl Linux {
                 self.seek(file, offset, whence, Some(end))
             }
             // A text has no end that could be counted from (`seq_lseek()`).
-            Content::Text(_) => self.seek(file, offset, whence, None),
-            Content::Directory => self.seek_directory(file, offset, whence),
-            Content::Null | Content::Zero | Content::Full | Content::Random => Ok(0),
-            Content::Pipe | Content::Context(_) | Content::Other => Err(Errno::ESPIPE),
+            Kind::Text(_) => self.seek(file, offset, whence, None),
+            Kind::Directory => self.seek_directory(file, offset, whence),
+            Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Ok(0),
+            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(Errno::ESPIPE),
         }
     }
 
