@@ -28,6 +28,9 @@ impl Linux {
     }
 }
 
+/// How long a line mostly is at most.
+const USUAL_LENGTH: usize = 128;
+
 /// A mount can't be seen from the root: its line is left out (`SEQ_SKIP`).
 struct Skipped;
 
@@ -64,7 +67,7 @@ impl<'a> Listing<'a> {
             linux,
             namespace,
             root,
-            text: Vec::new(),
+            text: Vec::with_capacity(linux.mount_namespaces[namespace].mounts.len() * USUAL_LENGTH),
             places: Vec::new(),
             names: Vec::new(),
             options: None,
