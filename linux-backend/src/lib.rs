@@ -103,6 +103,10 @@ impl Kernel for LinuxKernel {
         mount::mount_setattr(dirfd, path, flags, attr)
     }
 
+    fn open_tree_attr(&self, dirfd: Fd, path: &UnixPath, flags: OpenTreeFlags, attr: &MountAttr) -> Result<Fd, Errno> {
+        mount::open_tree_attr(dirfd, path, flags, attr)
+    }
+
     fn fsopen(&self, fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Errno> {
         mount::fsopen(fsname, flags)
     }

@@ -1,6 +1,6 @@
 //! Mounts.
 
-use std::ffi::{CStr, c_uint};
+use std::ffi::{CStr, c_int, c_uint};
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
@@ -60,14 +60,18 @@ pub fn move_mount(
     rustix::mount::move_mount(borrowed(from_dirfd), from_path, borrowed(to_dirfd), to_path, flags).map_err(from_rustix)
 }
 
-pub fn mount_setattr(dirfd: Fd, path: &UnixPath, flags: AtFlags, attr: &MountAttr) -> Result<(), Errno> {
-    let path = c_path(path)?;
-    let attr = general::mount_attr {
+fn mount_attr(attr: &MountAttr) -> general::mount_attr {
+    general::mount_attr {
         attr_set: attr.attr_set.bits(),
         attr_clr: attr.attr_clr.bits(),
         propagation: attr.propagation.bits().into(),
         userns_fd: attr.userns_fd.map_or(0, |fd| i64::from(fd.0).cast_unsigned()),
-    };
+    }
+}
+
+pub fn mount_setattr(dirfd: Fd, path: &UnixPath, flags: AtFlags, attr: &MountAttr) -> Result<(), Errno> {
+    let path = c_path(path)?;
+    let attr = mount_attr(attr);
     // SAFETY: the path ends in a NUL, and the size is that of the structure; the call reads both and keeps neither.
     check(unsafe {
         libc::syscall(
@@ -80,6 +84,24 @@ pub fn mount_setattr(dirfd: Fd, path: &UnixPath, flags: AtFlags, attr: &MountAtt
         )
     })?;
     Ok(())
+}
+
+pub fn open_tree_attr(dirfd: Fd, path: &UnixPath, flags: OpenTreeFlags, attr: &MountAttr) -> Result<Fd, Errno> {
+    let path = c_path(path)?;
+    let attr = mount_attr(attr);
+    // SAFETY: the path ends in a NUL, and the size is that of the structure; the call reads both and keeps neither.
+    let fd = check(unsafe {
+        libc::syscall(
+            c_long::from(general::__NR_open_tree_attr),
+            dirfd.0,
+            path.as_ptr(),
+            flags.bits(),
+            &raw const attr,
+            size_of_val(&attr),
+        )
+    })?;
+    // A descriptor is an `int`, which C returns in a `long`.
+    Ok(Fd(c_int::try_from(fd).map_err(|_| Errno::EBADF)?))
 }
 
 pub fn fsopen(fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Errno> {

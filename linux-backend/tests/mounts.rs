@@ -172,6 +172,25 @@ fn mount_setattr_changes_attributes_and_propagation() {
 }
 
 #[test]
+fn a_tree_is_opened_with_other_attributes() {
+    let Some(sandbox) = Sandbox::new("a_tree_is_opened_with_other_attributes") else { return };
+    let (source, target) = (sandbox.make_directory("source"), sandbox.make_directory("target"));
+    let attr = MountAttr { attr_set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..MountAttr::default() };
+    let open = |name: &[u8], flags, attr| KERNEL.open_tree_attr(Fd::CWD, path(name), flags, &attr);
+    match open(&source, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC, attr) {
+        // Linux before 6.15.
+        Err(Errno::ENOSYS) => return,
+        tree => attach(tree.unwrap(), &target),
+    }
+    assert_eq!(mounted_at(&target).unwrap().mount_options, b"ro,relatime");
+    assert_eq!(mounted_at(&sandbox.path("")).unwrap().mount_options, b"rw,relatime");
+    let unknown = MountAttr { attr_set: MountAttrFlags::from_bits_retain(1 << 63), ..attr };
+    assert_eq!(open(&source, OpenTreeFlags::OPEN_TREE_CLONE, unknown), Err(Errno::EINVAL));
+    assert_eq!(open(&source, OpenTreeFlags::from_bits_retain(1 << 30), attr), Err(Errno::EINVAL));
+    assert_eq!(open(b"a\0b", OpenTreeFlags::OPEN_TREE_CLONE, attr), Err(Errno::EINVAL));
+}
+
+#[test]
 fn a_filesystem_is_configured_mounted_and_reconfigured() {
     let Some(sandbox) = Sandbox::new("a_filesystem_is_configured_mounted_and_reconfigured") else { return };
     let target = sandbox.make_directory("target");

@@ -121,6 +121,10 @@ impl<L: Access> Kernel for Process<L> {
         self.linux.with(|linux| linux.mount_setattr(self.task, dirfd, bytes(path)?, flags, attr))
     }
 
+    fn open_tree_attr(&self, dirfd: Fd, path: &UnixPath, flags: OpenTreeFlags, attr: &MountAttr) -> Result<Fd, Errno> {
+        self.linux.with(|linux| linux.open_tree_attr(self.task, dirfd, bytes(path)?, flags, attr))
+    }
+
     fn fsopen(&self, fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Errno> {
         self.linux.with(|linux| linux.fsopen(self.task, fsname, flags))
     }

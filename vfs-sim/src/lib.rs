@@ -11,6 +11,7 @@ mod namespace;
 mod pairs;
 mod process;
 mod syscalls;
+mod text;
 mod walk;
 
 pub use arena::{Arena, Id};

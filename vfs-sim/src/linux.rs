@@ -7,7 +7,7 @@ use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, Name, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, Name, Parameters, SuperBlock};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
 use crate::pairs::Table;
@@ -219,6 +219,7 @@ impl Linux {
             writers: 0,
             removed: 0,
             next_inode: 1,
+            parameters: Parameters::None,
             options: Vec::new(),
         });
         let root = self.new_root_directory(superblock);

@@ -186,6 +186,10 @@ syscalls! {
     ) -> ();
     /// mount_setattr(2) (Linux 5.12).
     MountSetattr = mount_setattr(dirfd: Fd, path: &UnixPath as Bytes, flags: AtFlags, attr: &MountAttr as MountAttr) -> ();
+    /// open_tree_attr(2) (Linux 6.15): open_tree(2), and mount_setattr(2) on the copy before anyone sees it.
+    OpenTreeAttr = open_tree_attr(
+        dirfd: Fd, path: &UnixPath as Bytes, flags: OpenTreeFlags, attr: &MountAttr as MountAttr
+    ) -> Fd;
     /// fsopen(2): a context in which a filesystem is configured.
     Fsopen = fsopen(fsname: &[u8] as Bytes, flags: FsopenFlags) -> Fd;
     /// fsconfig(2).

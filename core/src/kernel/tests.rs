@@ -53,6 +53,16 @@ fn mount() -> Call {
     Ok(Value::Done),
     r#"mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, {attr_set=0, attr_clr=0, propagation=MS_SLAVE}) = 0"#
 )]
+#[case(
+    Call::OpenTreeAttr {
+        dirfd: Fd::CWD,
+        path: "/".into(),
+        flags: OpenTreeFlags::OPEN_TREE_CLONE,
+        attr: MountAttr { attr_set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..MountAttr::default() },
+    },
+    Ok(Value::Descriptor(Fd(3))),
+    r#"open_tree_attr(AT_FDCWD, "/", OPEN_TREE_CLONE, {attr_set=MOUNT_ATTR_RDONLY, attr_clr=0, propagation=0}) = 3"#
+)]
 #[case(Call::Read { fd: Fd(3), count: 10 }, Ok(Value::Bytes("abc".into())), r#"read(3, "abc", 10) = 3"#)]
 #[case(Call::Read { fd: Fd(3), count: 10 }, Err(Errno::EBADF), "read(3, ..., 10) = -1 EBADF (Bad file descriptor)")]
 #[case(Call::Getcwd {}, Ok(Value::Bytes("/x".into())), r#"getcwd("/x") = 2"#)]

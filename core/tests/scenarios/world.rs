@@ -15,6 +15,15 @@ use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 /// Turns each scenario, a function of a [`World`], into a test on every kernel.
 macro_rules! scenarios {
     ($($scenario:ident),* $(,)?) => {
+        mod simulated {
+            $(
+                #[test]
+                fn $scenario() {
+                    crate::world::simulated::run(super::$scenario);
+                }
+            )*
+        }
+
         #[cfg(target_os = "linux")]
         mod on_linux {
             $(
@@ -140,6 +149,29 @@ pub fn volume(id: &str, name: &str, mode: &str, source: serde_json::Value) -> Re
     }
     let resource = serde_json::json!({ "name": "disk", "reservations": [{ "role": "role" }], "disk": disk });
     serde_json::from_value(resource).unwrap()
+}
+
+pub mod simulated {
+    use cofferdam::UnixPath;
+    use cofferdam::kernel::{AtFlags, Fd, Kernel as _, Mode, MountAttr, MountFlags};
+    use cofferdam_vfs_sim::{Linux, Process};
+
+    use super::World;
+
+    /// Runs a scenario on a simulated machine of its own.
+    pub fn run(scenario: fn(&World<'_>)) {
+        let kernel = Process::init(Linux::new());
+        let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
+        kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
+        for (directory, filesystem) in [("/proc", "proc"), ("/world", "tmpfs")] {
+            let directory = UnixPath::new(directory);
+            kernel.mkdirat(Fd::CWD, directory, Mode(0o755)).unwrap();
+            let source = Some(UnixPath::new(filesystem));
+            kernel.mount(source, directory, Some(filesystem.as_bytes()), MountFlags::empty(), None).unwrap();
+        }
+        scenario(&World { kernel: &kernel, directory: UnixPath::new("/world").to_path_buf() });
+        kernel.linux().check().unwrap();
+    }
 }
 
 #[cfg(target_os = "linux")]

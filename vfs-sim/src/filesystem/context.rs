@@ -1,26 +1,234 @@
-//! Contexts in which filesystems are configured (`struct fs_context`).
+//! Contexts in which filesystems are configured (`struct fs_context`, `fs/fs_context.c`).
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use cofferdam::kernel::{Bytes, Capabilities, Errno, MountFlags};
 use serde::{Deserialize, Serialize};
 
-use super::Dentry;
+use super::{Dentry, FilesystemType, Name, Parameters};
 use crate::arena::Id;
 use crate::linux::Linux;
+use crate::namespace::UserNamespace;
+use crate::process::{Credentials, Task};
+
+/// How many messages a context keeps (`struct fc_log`).
+const MESSAGES: usize = 8;
+
+/// What a context is for (`enum fs_context_purpose`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// A new mount.
+    Mount,
+    /// A change of a filesystem that is there.
+    Reconfigure,
+}
+
+/// How far a context has come (`enum fs_context_phase`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// It takes the parameters of a new filesystem.
+    CreateParameters,
+    /// The filesystem is there; fsmount(2) makes a mount of it.
+    AwaitingMount,
+    /// It will take parameters for a change.
+    AwaitingReconfiguration,
+    /// It takes parameters for a change.
+    ReconfigurationParameters,
+    /// Something went wrong: it is of no use any more.
+    Failed,
+}
 
 /// A filesystem in the making, or being changed (`struct fs_context`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FsContext {
+    pub(crate) purpose: Purpose,
+    pub(crate) phase: Phase,
+    pub(crate) filesystem: FilesystemType,
+    /// The flags of the superblock.
+    pub(crate) sb_flags: MountFlags,
+    /// Which of them a change is about.
+    pub(crate) sb_flags_mask: MountFlags,
+    /// What the source is called.
+    pub(crate) source: Option<Name>,
+    /// The parameters of the type.
+    pub(crate) parameters: Parameters,
+    /// The user namespace that the superblock belongs to.
+    pub(crate) user_namespace: Id<UserNamespace>,
     /// The root, once the superblock is there.
     pub(crate) root: Option<Id<Dentry>>,
+    /// Who made the context.
+    pub(crate) credentials: Arc<Credentials>,
+    /// Whether only a new superblock will do (`FSCONFIG_CMD_CREATE_EXCL`).
+    pub(crate) is_exclusive: bool,
+    /// Messages for who holds the descriptor, if there is one.
+    pub(crate) messages: Option<VecDeque<Bytes>>,
+}
+
+impl FsContext {
+    /// Keeps a message, in the place of the oldest if there are too many (`logfc()`).
+    pub(super) fn log(&mut self, level: char, message: &str) {
+        let Some(messages) = &mut self.messages else { return };
+        if messages.len() == MESSAGES {
+            messages.pop_front();
+        }
+        messages.push_back(format!("{level} {message}\n").into());
+    }
+
+    /// The oldest message, as read(2) gives it (`fscontext_read()`): it must fit whole.
+    pub(crate) fn read_message(&mut self, count: usize) -> Result<Bytes, Errno> {
+        let messages = self.messages.as_mut().ok_or(Errno::ENODATA)?;
+        let length = messages.front().ok_or(Errno::ENODATA)?.0.len();
+        if length > count {
+            return Err(Errno::EMSGSIZE);
+        }
+        messages.pop_front().ok_or(Errno::ENODATA)
+    }
 }
 
 impl Linux {
-    /// Ends a context, whose descriptor was closed (`put_fs_context()`).
+    /// A context for a new mount (`fs_context_for_mount()`).
+    pub(crate) fn context_for_mount(
+        &mut self,
+        task: Id<Task>,
+        filesystem: FilesystemType,
+        sb_flags: MountFlags,
+    ) -> Result<FsContext, Errno> {
+        let credentials = self.tasks[task].credentials.clone();
+        let mut context = FsContext {
+            purpose: Purpose::Mount,
+            phase: Phase::CreateParameters,
+            parameters: Parameters::None,
+            filesystem,
+            sb_flags,
+            sb_flags_mask: MountFlags::empty(),
+            source: None,
+            user_namespace: credentials.user_namespace,
+            root: None,
+            credentials,
+            is_exclusive: false,
+            messages: None,
+        };
+        // Two: one for the credentials.
+        self.user_namespaces[context.user_namespace].references += 2;
+        match self.init_context(task, &mut context) {
+            Ok(()) => Ok(context),
+            Err(errno) => {
+                self.drop_context(context);
+                Err(errno)
+            }
+        }
+    }
+
+    /// A context for a change of the filesystem that a dentry is in (`fs_context_for_reconfigure()`).
+    pub(crate) fn context_for_reconfigure(
+        &mut self,
+        task: Id<Task>,
+        root: Id<Dentry>,
+        sb_flags: MountFlags,
+        sb_flags_mask: MountFlags,
+    ) -> Result<FsContext, Errno> {
+        let superblock = self.dentries[root].superblock;
+        let object = &mut self.superblocks[superblock];
+        if object.is_internal {
+            return Err(Errno::EINVAL);
+        }
+        object.active += 1;
+        let (user_namespace, filesystem) = (object.user_namespace, object.filesystem.clone());
+        let credentials = self.tasks[task].credentials.clone();
+        self.dentry_get(root);
+        self.user_namespaces[user_namespace].references += 1;
+        self.user_namespaces[credentials.user_namespace].references += 1;
+        let mut context = FsContext {
+            purpose: Purpose::Reconfigure,
+            phase: Phase::ReconfigurationParameters,
+            parameters: Parameters::None,
+            filesystem,
+            sb_flags,
+            sb_flags_mask,
+            source: None,
+            user_namespace,
+            root: Some(root),
+            credentials,
+            is_exclusive: false,
+            messages: None,
+        };
+        match self.init_context(task, &mut context) {
+            Ok(()) => Ok(context),
+            Err(errno) => {
+                self.drop_context(context);
+                Err(errno)
+            }
+        }
+    }
+
+    /// What the type does with a context first (`init_fs_context()`).
+    fn init_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+        let owner = match context.filesystem {
+            // Of the pid, network and ipc namespace, which are the initial ones.
+            FilesystemType::Proc | FilesystemType::Sysfs | FilesystemType::Mqueue => self.initial_user_namespace,
+            _ => context.user_namespace,
+        };
+        let is_sysfs = context.filesystem == FilesystemType::Sysfs;
+        if is_sysfs && !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
+            return Err(Errno::EPERM);
+        }
+        self.user_namespaces[owner].references += 1;
+        self.user_namespace_put(context.user_namespace);
+        context.user_namespace = owner;
+        context.parameters = Parameters::new(&context.filesystem, &self.tasks[task].credentials);
+        Ok(())
+    }
+
+    /// Readies a context, whose mount was made or change was carried out, for a change (`vfs_clean_context()`). What the
+    /// mask of flags says stays.
+    pub(crate) fn clean_context(context: &mut FsContext) {
+        context.parameters = Parameters::None;
+        context.sb_flags = MountFlags::empty();
+        context.source = None;
+        context.is_exclusive = false;
+        context.purpose = Purpose::Reconfigure;
+        context.phase = Phase::AwaitingReconfiguration;
+    }
+
+    /// Begins a change in a context that is ready for it (`finish_clean_context()`).
+    pub(crate) fn finish_clean_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+        if context.phase != Phase::AwaitingReconfiguration {
+            return Ok(());
+        }
+        if let Err(errno) = self.init_context(task, context) {
+            context.phase = Phase::Failed;
+            return Err(errno);
+        }
+        context.phase = Phase::ReconfigurationParameters;
+        Ok(())
+    }
+
+    /// Whether a process may mount what a context describes (`mount_capable()`).
+    pub(crate) fn mount_capable(&self, task: Id<Task>, context: &FsContext) -> bool {
+        let namespace = if context.filesystem.can_be_mounted_in_user_namespaces() {
+            context.user_namespace
+        } else {
+            self.initial_user_namespace
+        };
+        self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN)
+    }
+
+    /// Ends a context, whose descriptor was closed.
     pub(crate) fn context_put(&mut self, context: Id<FsContext>) {
-        let Some(context) = self.contexts.remove(context) else { return };
+        if let Some(context) = self.contexts.remove(context) {
+            self.drop_context(context);
+        }
+    }
+
+    /// Ends a context (`put_fs_context()`).
+    pub(crate) fn drop_context(&mut self, context: FsContext) {
         if let Some(root) = context.root {
             let superblock = self.dentries[root].superblock;
             self.dentry_put(root);
             self.superblock_put(superblock);
         }
+        self.user_namespace_put(context.user_namespace);
+        self.user_namespace_put(context.credentials.user_namespace);
     }
 }

@@ -2,7 +2,7 @@
 
 use imbl::OrdMap;
 
-use super::{Dentry, Inode, InodeKind, Name, SuperBlock};
+use super::{Dentry, Entry, Inode, InodeKind, Name, SuperBlock};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::list::List;
@@ -29,7 +29,7 @@ impl Linux {
         self.superblocks[superblock].next_inode += 1;
         let links = if matches!(kind, InodeKind::Directory) { 2 } else { 1 };
         let (uid, gid) = owner;
-        self.inodes.insert(Inode { superblock, number, kind, mode, uid, gid, links, dentries: 0 })
+        self.inodes.insert(Inode { superblock, number, kind, entry: Entry::None, mode, uid, gid, links, dentries: 0 })
     }
 
     fn insert_dentry(

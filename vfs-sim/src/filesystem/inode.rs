@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{DeviceNumber, FileType};
 use serde::{Deserialize, Serialize};
 
-use super::{Name, SuperBlock};
+use super::{Entry, Name, SuperBlock};
 use crate::arena::Id;
 
 /// A file, of whatever kind (`struct inode`).
@@ -17,6 +17,8 @@ pub struct Inode {
     pub(crate) number: u64,
     /// What it is.
     pub(crate) kind: InodeKind,
+    /// What stands behind it in one of the kernel's own filesystems.
+    pub(crate) entry: Entry,
     /// Permission bits with set-user-id, set-group-id and sticky bit.
     pub(crate) mode: u32,
     /// The owner, an id of the initial user namespace.

@@ -3,12 +3,27 @@
 mod context;
 mod dcache;
 mod dentry;
+mod devtmpfs;
+mod entry;
 mod inode;
+mod instances;
+mod kinds;
+mod overlay;
+mod parameters;
+mod proc;
+mod show;
 mod superblock;
+mod sysfs;
+mod usage;
+mod visibility;
 
-pub use context::FsContext;
+pub use context::{FsContext, Phase, Purpose};
 pub use dentry::Dentry;
+pub use entry::Entry;
 pub use inode::{Inode, InodeKind};
+pub(crate) use kinds::filesystem_type;
+pub(crate) use parameters::ParameterValue;
+pub use parameters::{Parameters, ProcParameters, TmpfsParameters};
 pub use superblock::{FilesystemType, SuperBlock};
 
 use std::borrow::Borrow;

@@ -3,7 +3,7 @@
 use cofferdam::kernel::{DeviceNumber, MountFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{Dentry, Name};
+use super::{Dentry, Name, Parameters};
 use crate::arena::Id;
 use crate::namespace::UserNamespace;
 
@@ -66,6 +66,8 @@ pub struct SuperBlock {
     pub(crate) removed: u32,
     /// The number of the next inode.
     pub(crate) next_inode: u64,
-    /// What its type keeps of its parameters; shown behind the flags, as in mountinfo.
+    /// What its type keeps of its parameters.
+    pub(crate) parameters: Parameters,
+    /// The parameters as they were read of a host that was loaded, shown in the place of those above.
     pub(crate) options: Vec<(Name, Option<Name>)>,
 }

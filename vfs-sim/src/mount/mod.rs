@@ -1,12 +1,21 @@
 //! Mounts and the tree that they form (`fs/namespace.c`, `fs/mount.h`).
 
+mod attach;
+mod copy;
 mod flags;
+mod lock;
+mod namespace;
+mod propagate_mount;
+mod propagate_umount;
+mod propagation;
 mod references;
 mod tree;
 mod unmount;
 mod writers;
 
+pub(crate) use copy::CopyFlags;
 pub use flags::MntFlags;
+pub(crate) use unmount::UmountTree;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +76,6 @@ pub struct Mount {
     pub(crate) is_attached: bool,
     /// Whether path walks find it (`mnt_hash`).
     pub(crate) is_visible: bool,
-    pub(crate) unmounted: Link<Mount>,
 
     /// The peer group, 0 for none (`mnt_group_id`).
     pub(crate) group: u32,
@@ -121,6 +129,4 @@ chains! {
     Slaves: slave;
     /// The mounts on a dentry, newest first (`mnt_mp_list`).
     AtMountpoint: at_mountpoint;
-    /// Mounts that go together (`mnt_umount`).
-    Unmounted: unmounted;
 }

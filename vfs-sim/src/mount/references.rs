@@ -1,9 +1,8 @@
 //! Who keeps mounts, dentries and superblocks, and what goes when nobody does.
 
-use super::{Mount, Path, Unmounted};
+use super::{Mount, Path};
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::list;
 
 impl Linux {
     /// Keeps a place from going (`path_get()`).
@@ -66,10 +65,9 @@ impl Linux {
         self.mounts.remove(mount);
     }
 
-    /// Lets go of mounts that were unmounted together (the end of `namespace_unlock()`).
-    pub(crate) fn put_unmounted(&mut self, mut unmounted: list::List<Mount>) {
-        while let Some(mount) = unmounted.first {
-            list::remove::<Unmounted, _>(&mut self.mounts, &mut unmounted, mount);
+    /// Lets go of mounts that were unmounted together, the last first (the end of `namespace_unlock()`).
+    pub(crate) fn put_unmounted(&mut self, unmounted: Vec<Id<Mount>>) {
+        for mount in unmounted.into_iter().rev() {
             self.mount_put(mount);
         }
     }

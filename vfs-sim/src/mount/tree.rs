@@ -36,7 +36,6 @@ impl Linux {
             at_mountpoint: Link::default(),
             is_attached: false,
             is_visible: false,
-            unmounted: Link::default(),
             group: 0,
             is_shared: false,
             is_unbindable: false,

@@ -3,7 +3,11 @@
 mod contexts;
 mod directories;
 mod files;
-mod mounts;
+mod mount;
+pub(crate) mod mount_setattr;
 mod namespaces;
+mod pivot_root;
 mod processes;
 mod query;
+mod trees;
+mod umount;

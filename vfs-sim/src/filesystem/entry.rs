@@ -1,0 +1,13 @@
+//! What stands behind an inode of the kernel's own filesystems.
+
+use serde::{Deserialize, Serialize};
+
+/// What an inode is beyond its kind: the kernel's own files are more than what is stored in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// Nothing.
+    #[default]
+    None,
+    /// A directory that is there to be mounted on and always empty (`make_empty_dir_inode()`).
+    EmptyDirectory,
+}

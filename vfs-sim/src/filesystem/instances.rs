@@ -1,0 +1,266 @@
+//! Superblocks as mount(2) and fsconfig(2) make, find and change them (`fs/super.c`).
+
+use cofferdam::kernel::{DeviceNumber, Errno, Fd, MountFlags};
+
+use super::{
+    Dentry, FilesystemType, FsContext, InodeKind, Name, Parameters, ProcParameters, Purpose, SuperBlock,
+    TmpfsParameters,
+};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::Task;
+use crate::walk::LookupFlags;
+
+impl Linux {
+    /// Makes the superblock that a context describes, or finds the one there is, and sets the context's root
+    /// (`vfs_get_tree()`).
+    pub(crate) fn get_tree(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+        if context.root.is_some() {
+            return Err(Errno::EBUSY);
+        }
+        let superblock = match context.filesystem.clone() {
+            FilesystemType::Sysfs => match self.instance_of(&FilesystemType::Sysfs) {
+                Some(superblock) => Self::share(superblock, context)?,
+                None => self.new_instance(task, context)?,
+            },
+            FilesystemType::Mqueue => Self::share(self.own_instance(&FilesystemType::Mqueue), context)?,
+            FilesystemType::Devtmpfs => self.own_instance(&FilesystemType::Devtmpfs),
+            FilesystemType::Foreign(_) => return self.find_device(task, context),
+            _ => self.new_instance(task, context)?,
+        };
+        self.superblocks[superblock].active += 1;
+        let root = self.superblocks[superblock].root;
+        self.dentry_get(root);
+        context.root = Some(root);
+        Ok(())
+    }
+
+    /// A superblock of a type of which there is at most one.
+    fn instance_of(&self, filesystem: &FilesystemType) -> Option<Id<SuperBlock>> {
+        self.superblocks.iter().find(|(_, object)| object.filesystem == *filesystem).map(|(id, _)| id)
+    }
+
+    /// The one superblock of a type that the kernel itself keeps one of; it is made when it is first asked for.
+    fn own_instance(&mut self, filesystem: &FilesystemType) -> Id<SuperBlock> {
+        if let Some(superblock) = self.instance_of(filesystem) {
+            return superblock;
+        }
+        let superblock = self.new_superblock(filesystem.clone(), self.initial_user_namespace);
+        self.superblocks[superblock].active += 1;
+        if *filesystem == FilesystemType::Devtmpfs {
+            let credentials = self.tasks[self.init].credentials.clone();
+            let parameters = Parameters::Tmpfs(TmpfsParameters::of_devtmpfs(&credentials));
+            self.superblocks[superblock].parameters = parameters;
+            self.fill_devtmpfs(superblock);
+        } else {
+            let root = self.root_inode(superblock);
+            self.inodes[root].mode = 0o1777;
+            self.refuse_devices_and_programs(superblock);
+        }
+        superblock
+    }
+
+    /// What becomes of a context that finds a superblock (`share_extant_sb` in `sget_fc()`).
+    fn share(superblock: Id<SuperBlock>, context: &mut FsContext) -> Result<Id<SuperBlock>, Errno> {
+        if context.is_exclusive {
+            let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
+            context.log('w', &format!("{name}: reusing existing filesystem not allowed"));
+            return Err(Errno::EBUSY);
+        }
+        Ok(superblock)
+    }
+
+    /// A new superblock (`get_tree_nodev()`).
+    fn new_instance(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<Id<SuperBlock>, Errno> {
+        let user_namespace = match context.filesystem {
+            FilesystemType::Sysfs | FilesystemType::Pipefs => self.initial_user_namespace,
+            _ => context.user_namespace,
+        };
+        let superblock = self.new_superblock(context.filesystem.clone(), user_namespace);
+        let is_initial = user_namespace == self.initial_user_namespace;
+        let object = &mut self.superblocks[superblock];
+        object.flags = context.sb_flags;
+        object.no_devices = !is_initial;
+        let parameters = std::mem::take(&mut context.parameters);
+        let filled = self.fill_superblock(task, superblock, context, &parameters);
+        context.parameters = parameters;
+        if let Err(errno) = filled {
+            self.superblocks[superblock].active += 1;
+            self.superblock_put(superblock);
+            return Err(errno);
+        }
+        Ok(superblock)
+    }
+
+    /// What the type makes of its new superblock (`fill_super()`).
+    fn fill_superblock(
+        &mut self,
+        task: Id<Task>,
+        superblock: Id<SuperBlock>,
+        context: &mut FsContext,
+        parameters: &Parameters,
+    ) -> Result<(), Errno> {
+        let root = self.root_inode(superblock);
+        let settled = match parameters {
+            Parameters::Tmpfs(own) => {
+                let inode = &mut self.inodes[root];
+                (inode.mode, inode.uid, inode.gid) = (own.mode, own.uid, own.gid);
+                parameters.clone()
+            }
+            Parameters::Ramfs(mode) => {
+                self.inodes[root].mode = *mode;
+                parameters.clone()
+            }
+            Parameters::Proc(own) => {
+                let mut settled = ProcParameters::default();
+                if let Err(message) = self.apply_proc(task, context.purpose, &mut settled, own) {
+                    context.log('e', message);
+                    return Err(Errno::EINVAL);
+                }
+                self.refuse_devices_and_programs(superblock);
+                self.fill_proc(superblock);
+                Parameters::Proc(settled)
+            }
+            Parameters::Devpts(own) => {
+                self.superblocks[superblock].no_devices = false;
+                self.fill_devpts(task, superblock, own.ptmx_mode);
+                parameters.clone()
+            }
+            Parameters::Overlay(_) => self.fill_overlay(task, superblock, context, parameters)?,
+            Parameters::None => {
+                match context.filesystem {
+                    FilesystemType::Sysfs => {
+                        self.refuse_devices_and_programs(superblock);
+                        self.fill_sysfs(superblock);
+                    }
+                    FilesystemType::Pipefs => self.superblocks[superblock].is_internal = true,
+                    _ => {}
+                }
+                Parameters::None
+            }
+        };
+        self.superblocks[superblock].parameters = settled;
+        Ok(())
+    }
+
+    /// The inode of a filesystem's root.
+    pub(super) fn root_inode(&self, superblock: Id<SuperBlock>) -> Id<super::Inode> {
+        self.dentries[self.superblocks[superblock].root].inode
+    }
+
+    fn refuse_devices_and_programs(&mut self, superblock: Id<SuperBlock>) {
+        let object = &mut self.superblocks[superblock];
+        object.no_devices = true;
+        object.no_programs = true;
+    }
+
+    /// The terminals' filesystem, with its own `ptmx` (`devpts_fill_super()`, `mknod_ptmx()`).
+    fn fill_devpts(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, mode: u32) {
+        let credentials = &self.tasks[task].credentials;
+        let owner = (credentials.filesystem_uid, credentials.filesystem_gid);
+        let kind = InodeKind::CharacterDevice(DeviceNumber { major: 5, minor: 2 });
+        let inode = self.new_inode(superblock, kind, mode, owner);
+        let root = self.superblocks[superblock].root;
+        self.new_dentry(root, Name::from("ptmx"), inode);
+    }
+
+    /// The way of a filesystem on a block device ends at its device (`get_tree_bdev()`, `lookup_bdev()`): there is none
+    /// behind any node.
+    fn find_device(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+        let Some(source) = context.source.clone() else {
+            context.log('e', "No source specified");
+            return Err(Errno::EINVAL);
+        };
+        let errno = self.lookup_device(task, source.as_bytes());
+        if errno != Errno::ENXIO {
+            let source = String::from_utf8_lossy(source.as_bytes()).into_owned();
+            context.log('e', &format!("{source}: Can't lookup blockdev"));
+        }
+        Err(errno)
+    }
+
+    fn lookup_device(&mut self, task: Id<Task>, source: &[u8]) -> Errno {
+        if source.is_empty() {
+            return Errno::EINVAL;
+        }
+        let path = match self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW) {
+            Ok(path) => path,
+            Err(errno) => return errno,
+        };
+        let inode = self.dentries[path.dentry].inode;
+        if !matches!(self.inodes[inode].kind, InodeKind::BlockDevice(_)) {
+            return Errno::ENOTBLK;
+        }
+        let mount = &self.mounts[path.mount];
+        let is_refused =
+            mount.flags.contains(crate::mount::MntFlags::NODEV) || self.superblocks[mount.superblock].no_devices;
+        if is_refused { Errno::EACCES } else { Errno::ENXIO }
+    }
+
+    /// Changes the superblock of a context's root (`reconfigure_super()`).
+    pub(crate) fn reconfigure(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+        let changeable = MountFlags::MS_RDONLY
+            | MountFlags::MS_SYNCHRONOUS
+            | MountFlags::MS_MANDLOCK
+            | MountFlags::MS_I_VERSION
+            | MountFlags::MS_LAZYTIME;
+        let root = context.root.ok_or(Errno::EINVAL)?;
+        let superblock = self.dentries[root].superblock;
+        if !changeable.contains(context.sb_flags_mask) {
+            return Err(Errno::EINVAL);
+        }
+        let object = &self.superblocks[superblock];
+        let becomes_readonly = (context.sb_flags_mask & context.sb_flags).contains(MountFlags::MS_RDONLY)
+            && !object.flags.contains(MountFlags::MS_RDONLY);
+        // `sb_prepare_remount_readonly()`
+        if becomes_readonly && (object.removed > 0 || object.writers > 0) {
+            return Err(Errno::EBUSY);
+        }
+        self.reconfigure_parameters(task, superblock, context)?;
+        let object = &mut self.superblocks[superblock];
+        object.flags = object.flags.difference(context.sb_flags_mask) | (context.sb_flags & context.sb_flags_mask);
+        Ok(())
+    }
+
+    /// What the type makes of a change.
+    fn reconfigure_parameters(
+        &mut self,
+        task: Id<Task>,
+        superblock: Id<SuperBlock>,
+        context: &mut FsContext,
+    ) -> Result<(), Errno> {
+        let mut settled = self.superblocks[superblock].parameters.clone();
+        match (&mut settled, &context.parameters) {
+            (Parameters::Tmpfs(settled), Parameters::Tmpfs(new)) => {
+                if let Err(message) = self.reconfigure_tmpfs(superblock, settled, new) {
+                    let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
+                    context.log('e', &format!("{name}: {message}"));
+                    return Err(Errno::EINVAL);
+                }
+            }
+            (Parameters::Proc(settled), Parameters::Proc(new)) => {
+                if let Err(message) = self.apply_proc(task, Purpose::Reconfigure, settled, new) {
+                    context.log('e', message);
+                    return Err(Errno::EINVAL);
+                }
+            }
+            (Parameters::Devpts(settled), Parameters::Devpts(new)) => {
+                settled.clone_from(new);
+                let mode = new.ptmx_mode;
+                if let Some(ptmx) = self.ptmx_of(superblock) {
+                    self.inodes[ptmx].mode = mode;
+                }
+            }
+            (Parameters::Overlay(_), Parameters::Overlay(_)) => self.reconfigure_overlay(superblock, context)?,
+            _ => {}
+        }
+        self.superblocks[superblock].parameters = settled;
+        Ok(())
+    }
+
+    fn ptmx_of(&self, superblock: Id<SuperBlock>) -> Option<Id<super::Inode>> {
+        let root: Id<Dentry> = self.superblocks[superblock].root;
+        let dentry = self.dentries[root].children.get(b"ptmx".as_slice())?;
+        Some(self.dentries[*dentry].inode)
+    }
+}

@@ -1,0 +1,163 @@
+//! The parameters of proc (`fs/proc/root.c`).
+
+use cofferdam::kernel::{Capabilities, Errno, Fd};
+use serde::{Deserialize, Serialize};
+
+use super::{ParameterValue, Refusal, numbers, values};
+use crate::arena::Id;
+use crate::filesystem::{FsContext, Purpose};
+use crate::linux::Linux;
+use crate::process::Task;
+use crate::walk::LookupFlags;
+
+/// Which processes proc shows to whom (`enum proc_hidepid`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum HidePid {
+    /// All.
+    #[default]
+    Off,
+    /// All, but nobody looks into those of others.
+    NoAccess,
+    /// Those of others are not there.
+    Invisible,
+    /// Those that may not be traced are not there.
+    NotPtraceable,
+}
+
+/// The parameters of proc (`struct proc_fs_context`, `struct proc_fs_info`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcParameters {
+    /// The group for which nothing is hidden: in a context a number of the caller's user namespace, in a superblock an id
+    /// of the initial one, or none that it can show.
+    pub(crate) gid: Option<u32>,
+    /// What is hidden from others.
+    pub(crate) hide_pid: Option<HidePid>,
+    /// Whether there are processes only (`subset=pid`).
+    pub(crate) pid_only: Option<bool>,
+}
+
+impl ProcParameters {
+    /// `proc_show_options()`
+    pub(super) fn show(&self, text: &mut Vec<u8>) {
+        match self.gid {
+            None | Some(0) => {}
+            // A group that is none has no number.
+            Some(u32::MAX) => text.extend_from_slice(b",gid=65534"),
+            Some(gid) => text.extend_from_slice(format!(",gid={gid}").as_bytes()),
+        }
+        text.extend_from_slice(match self.hide_pid {
+            None | Some(HidePid::Off) => b"",
+            Some(HidePid::NoAccess) => b",hidepid=noaccess",
+            Some(HidePid::Invisible) => b",hidepid=invisible",
+            Some(HidePid::NotPtraceable) => b",hidepid=ptraceable",
+        });
+        if self.pid_only == Some(true) {
+            text.extend_from_slice(b",subset=pid");
+        }
+    }
+}
+
+/// `proc_parse_hidepid_param()`
+fn parse_hide_pid(text: &[u8]) -> Option<HidePid> {
+    match (numbers::unsigned(text, 0), text) {
+        (Some(0), _) | (None, b"off") => Some(HidePid::Off),
+        (Some(1), _) | (None, b"noaccess") => Some(HidePid::NoAccess),
+        (Some(2), _) | (None, b"invisible") => Some(HidePid::Invisible),
+        (Some(4), _) | (None, b"ptraceable") => Some(HidePid::NotPtraceable),
+        _ => None,
+    }
+}
+
+impl Linux {
+    /// `proc_parse_param()`
+    pub(super) fn parse_proc(
+        &mut self,
+        task: Id<Task>,
+        context: &FsContext,
+        parameters: &mut ProcParameters,
+        key: &[u8],
+        value: ParameterValue<'_>,
+    ) -> Result<(), Refusal> {
+        let refused = |message: &str, text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            Refusal::Error(Errno::EINVAL, format!("proc: {message} - {text}\n"))
+        };
+        match key {
+            b"gid" => parameters.gid = Some(values::number(key, value, 0)?),
+            b"hidepid" => {
+                let text = values::string(key, value)?;
+                let hide_pid = parse_hide_pid(text).ok_or_else(|| refused("unknown value of hidepid", text))?;
+                parameters.hide_pid = Some(hide_pid);
+            }
+            b"subset" => {
+                for part in values::string(key, value)?.split(|byte| *byte == b',') {
+                    match part {
+                        b"" => {}
+                        b"pid" => parameters.pid_only = Some(true),
+                        other => return Err(refused("unsupported subset option", other)),
+                    }
+                }
+                parameters.pid_only.get_or_insert(false);
+            }
+            b"pidns" => self.parse_pid_namespace(task, context, key, value)?,
+            _ => return Err(Refusal::Unknown),
+        }
+        Ok(())
+    }
+
+    /// The pid namespace whose processes are shown: there is one (`proc_parse_pidns_param()`).
+    fn parse_pid_namespace(
+        &mut self,
+        task: Id<Task>,
+        context: &FsContext,
+        key: &[u8],
+        value: ParameterValue<'_>,
+    ) -> Result<(), Refusal> {
+        if !matches!(value, ParameterValue::String([_, ..]) | ParameterValue::File(_)) {
+            return Err(values::bad_value(key));
+        }
+        let error = |errno, message: &str| Refusal::Error(errno, format!("proc: {message}"));
+        if context.purpose == Purpose::Reconfigure {
+            return Err(error(Errno::EBUSY, "cannot reconfigure pidns for existing procfs"));
+        }
+        let no_file = |errno| error(errno, "could not get file from pidns argument");
+        let path = match value {
+            ParameterValue::String(path) => self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW).map_err(no_file)?,
+            ParameterValue::File(fd) => {
+                let file = self.file(task, fd).map_err(no_file)?;
+                self.files[file].path
+            }
+            _ => return Err(values::bad_value(key)),
+        };
+        match self.is_pid_namespace_file(path) {
+            None => Err(Refusal::Invalid("pidns argument is not an nsfs file".into())),
+            Some(false) => Err(Refusal::Invalid("pidns argument is not a pidns file".into())),
+            Some(true) if self.ns_capable(task, self.initial_user_namespace, Capabilities::CAP_SYS_ADMIN) => Ok(()),
+            Some(true) => Err(error(Errno::EPERM, "insufficient permissions to set pidns")),
+        }
+    }
+
+    /// Applies the parameters to a proc (`proc_apply_options()`). The result is what the context's log says of an error,
+    /// which is `EINVAL`.
+    pub(crate) fn apply_proc(
+        &self,
+        task: Id<Task>,
+        purpose: Purpose,
+        settled: &mut ProcParameters,
+        new: &ProcParameters,
+    ) -> Result<(), &'static str> {
+        if let Some(pid_only) = new.pid_only {
+            if purpose == Purpose::Reconfigure && pid_only != settled.pid_only.unwrap_or(false) {
+                return Err("proc: subset=pid cannot be changed\n");
+            }
+            settled.pid_only = Some(pid_only);
+        }
+        if let Some(gid) = new.gid {
+            let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
+            let gid = namespace.gid_map.iter().find_map(|extent| extent.outside_of(gid));
+            settled.gid = Some(gid.unwrap_or(u32::MAX));
+        }
+        settled.hide_pid = new.hide_pid.or(settled.hide_pid);
+        Ok(())
+    }
+}

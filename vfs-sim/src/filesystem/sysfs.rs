@@ -1,0 +1,12 @@
+//! sysfs.
+
+use super::SuperBlock;
+use crate::arena::Id;
+use crate::linux::Linux;
+
+impl Linux {
+    pub(super) fn fill_sysfs(&mut self, superblock: Id<SuperBlock>) {
+        let root = self.root_inode(superblock);
+        self.inodes[root].mode = 0o555;
+    }
+}

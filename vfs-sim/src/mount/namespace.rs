@@ -1,0 +1,173 @@
+//! Mount namespaces come and go (`copy_mnt_ns()`, `put_mnt_ns()` in `fs/namespace.c`).
+
+use cofferdam::kernel::Errno;
+use imbl::OrdMap;
+
+use super::{CopyFlags, Mount, UmountTree};
+use crate::arena::Id;
+use crate::filesystem::Dentry;
+use crate::linux::Linux;
+use crate::namespace::{MountNamespace, UserNamespace};
+use crate::process::{FsState, Task};
+
+impl Linux {
+    /// A namespace with this root, which is entered together with all that is on it; nobody uses it yet
+    /// (`alloc_mnt_ns()`).
+    fn new_mount_namespace(
+        &mut self,
+        user_namespace: Id<UserNamespace>,
+        root: Id<Mount>,
+        sequence: u64,
+        is_anonymous: bool,
+    ) -> Id<MountNamespace> {
+        let inode = if is_anonymous { 0 } else { self.next_namespace_inode };
+        self.next_namespace_inode += u64::from(!is_anonymous);
+        self.user_namespaces[user_namespace].references += 1;
+        let namespace = self.mount_namespaces.insert(MountNamespace {
+            inode,
+            sequence,
+            origin: 0,
+            is_anonymous,
+            user_namespace,
+            root,
+            mounts: OrdMap::new(),
+            count: 0,
+            pending: 0,
+            references: 0,
+        });
+        for mount in self.mount_tree(root) {
+            self.list_in_namespace(namespace, mount);
+            self.mount_namespaces[namespace].count += 1;
+        }
+        namespace
+    }
+
+    fn next_namespace_sequence(&mut self) -> u64 {
+        self.last_namespace_sequence += 1;
+        self.last_namespace_sequence
+    }
+
+    /// A copy of a mount namespace for processes of a user namespace, with one reference; `fs`, the root and working
+    /// directory of the process that goes there, is moved to the copies (`copy_mnt_ns()`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`copy_tree`](Self::copy_tree).
+    pub(crate) fn copy_mount_namespace(
+        &mut self,
+        namespace: Id<MountNamespace>,
+        user_namespace: Id<UserNamespace>,
+        fs: Option<Id<FsState>>,
+    ) -> Result<Id<MountNamespace>, Errno> {
+        let MountNamespace { root: old, user_namespace: owner, .. } = self.mount_namespaces[namespace];
+        let sequence = self.next_namespace_sequence();
+        let is_other_owner = owner != user_namespace;
+        let slave = if is_other_owner { CopyFlags::SLAVE } else { CopyFlags::empty() };
+        let new = self.copy_tree(old, self.mounts[old].root, CopyFlags::COPY_UNBINDABLE | slave)?;
+        if is_other_owner {
+            self.lock_mount_tree(new);
+        }
+        if let Some(fs) = fs {
+            self.move_fs_state(fs, old, new);
+        }
+        let copy = self.new_mount_namespace(user_namespace, new, sequence, false);
+        self.mount_namespaces[copy].references = 1;
+        Ok(copy)
+    }
+
+    /// Moves root and working directory from the mounts of a tree to those of its copy, in which the files of mount
+    /// namespaces are left out.
+    fn move_fs_state(&mut self, fs: Id<FsState>, old: Id<Mount>, new: Id<Mount>) {
+        let FsState { root, cwd, .. } = self.fs_states[fs];
+        let (mut original, mut copy) = (Some(old), Some(new));
+        while let (Some(p), Some(q)) = (original, copy) {
+            if root.mount == p {
+                self.fs_states[fs].root.mount = q;
+                self.mount_get(q);
+                self.mount_put(p);
+            }
+            if cwd.mount == p {
+                self.fs_states[fs].cwd.mount = q;
+                self.mount_get(q);
+                self.mount_put(p);
+            }
+            original = self.next_mount(p, old);
+            copy = self.next_mount(q, new);
+            let Some(q) = copy else { break };
+            while let Some(p) = original.filter(|p| self.mounts[*p].root != self.mounts[q].root) {
+                let last = self.last_mount(p);
+                original = self.next_mount(last, old);
+            }
+        }
+    }
+
+    /// Puts a tree that is in no namespace into one of its own, from which it can be attached (`open_detached_copy()`).
+    /// `origin` is a mount that it was copied from.
+    pub(crate) fn detach_copy(&mut self, task: Id<Task>, tree: Id<Mount>, sequence: u64, origin: u64) {
+        let user_namespace = self.mount_namespaces[self.tasks[task].mount_namespace].user_namespace;
+        let namespace = self.new_mount_namespace(user_namespace, tree, sequence, true);
+        self.mount_namespaces[namespace].origin = origin;
+    }
+
+    /// The number for a namespace that is about to be made.
+    pub(crate) fn begin_detached_copy(&mut self) -> u64 {
+        self.next_namespace_sequence()
+    }
+
+    /// Lets go of a mount namespace; with its last user everything in it is unmounted (`put_mnt_ns()`).
+    pub(crate) fn mount_namespace_put(&mut self, namespace: Id<MountNamespace>) {
+        let object = &mut self.mount_namespaces[namespace];
+        object.references -= 1;
+        if object.references > 0 {
+            return;
+        }
+        let root = object.root;
+        let mut unmounted = Vec::new();
+        self.umount_tree(root, UmountTree::empty(), &mut unmounted);
+        self.free_mount_namespace(namespace);
+        self.put_unmounted(unmounted);
+    }
+
+    /// The end of a namespace without mounts (`free_mnt_ns()`).
+    pub(crate) fn free_mount_namespace(&mut self, namespace: Id<MountNamespace>) {
+        if let Some(object) = self.mount_namespaces.remove(namespace) {
+            self.user_namespace_put(object.user_namespace);
+        }
+    }
+
+    /// Whether a dentry stands for a mount namespace (`is_mnt_ns_file()`).
+    pub(crate) fn is_mount_namespace_file(&self, dentry: Id<Dentry>) -> bool {
+        self.mount_namespace_of_file(dentry).is_some()
+    }
+
+    /// Whether mounting a file would let a mount namespace keep itself, or an older one: `true` for files of mount
+    /// namespaces that are not younger than that of the process (`mnt_ns_loop()`).
+    pub(crate) fn is_namespace_loop(&self, task: Id<Task>, dentry: Id<Dentry>) -> bool {
+        let own = self.mount_namespaces[self.tasks[task].mount_namespace].sequence;
+        self.mount_namespace_of_file(dentry).is_some_and(|namespace| own >= self.mount_namespaces[namespace].sequence)
+    }
+
+    /// Whether a tree has no mount of a file for which [`is_namespace_loop`](Self::is_namespace_loop) holds
+    /// (`check_for_nsfs_mounts()`).
+    pub(crate) fn has_no_namespace_loop(&self, task: Id<Task>, tree: Id<Mount>) -> bool {
+        !self.mount_tree(tree).into_iter().any(|mount| self.is_namespace_loop(task, self.mounts[mount].root))
+    }
+
+    /// The mount namespace that a dentry stands for (`mnt_ns_from_dentry()`).
+    pub(crate) fn mount_namespace_of_file(&self, dentry: Id<Dentry>) -> Option<Id<MountNamespace>> {
+        let _ = dentry;
+        None
+    }
+
+    /// Whether a dentry stands for a namespace of any kind.
+    pub(crate) fn is_namespace_file(&self, dentry: Id<Dentry>) -> bool {
+        let _ = dentry;
+        false
+    }
+
+    /// The user namespace that an open file stands for.
+    pub(crate) fn user_namespace_of_file(&self, file: Id<crate::process::OpenFile>) -> Option<Id<UserNamespace>> {
+        let _ = file;
+        None
+    }
+}

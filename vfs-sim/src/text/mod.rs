@@ -1,0 +1,9 @@
+//! What the kernel tells about itself in text.
+
+mod escape;
+mod mountinfo;
+mod options;
+mod path;
+mod propagation;
+
+pub(crate) use path::PathText;

@@ -1,0 +1,435 @@
+//! The tables of mounts that proc shows: mountinfo, mounts and mountstats (`fs/proc_namespace.c`).
+
+use std::ops::Range;
+
+use cofferdam::mountinfo::escape;
+
+use super::escape::push_escaped;
+use crate::arena::Id;
+use crate::filesystem::{Dentry, SuperBlock};
+use crate::linux::Linux;
+use crate::mount::{MntFlags, Mount, Path};
+use crate::namespace::MountNamespace;
+
+impl Linux {
+    /// `/proc/<pid>/mountinfo` of a process with this mount namespace and this root (`show_mountinfo()`).
+    pub(crate) fn mountinfo_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
+        Listing::new(self, namespace, root).write(Listing::mountinfo_line)
+    }
+
+    /// `/proc/<pid>/mounts` (`show_vfsmnt()`).
+    pub(crate) fn mounts_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
+        Listing::new(self, namespace, root).write(Listing::mounts_line)
+    }
+
+    /// `/proc/<pid>/mountstats` (`show_vfsstat()`).
+    pub(crate) fn mountstats_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
+        Listing::new(self, namespace, root).write(Listing::mountstats_line)
+    }
+}
+
+/// A mount can't be seen from the root: its line is left out (`SEQ_SKIP`).
+struct Skipped;
+
+/// Where a mount is, if that is known already.
+#[derive(Clone, Default)]
+enum Place {
+    #[default]
+    Unknown,
+    /// Not below the root.
+    Outside,
+    /// This much of the text is the mountpoint; nothing for the root.
+    Written(Range<usize>),
+}
+
+/// A table in the making.
+struct Listing<'a> {
+    linux: &'a Linux,
+    namespace: Id<MountNamespace>,
+    root: Path,
+    text: Vec<u8>,
+    /// By the number of the mount's id: the path of a mount begins with that of its parent, which mostly is written
+    /// before.
+    places: Vec<Place>,
+    /// The dentries of a path, innermost first; kept for its memory.
+    names: Vec<Id<Dentry>>,
+    /// The options of the superblock of the line before, from `ro` or `rw` on, and how many bytes of them are flags.
+    options: Option<(Id<SuperBlock>, Vec<u8>, usize)>,
+    numbers: itoa::Buffer,
+}
+
+impl<'a> Listing<'a> {
+    fn new(linux: &'a Linux, namespace: Id<MountNamespace>, root: Path) -> Self {
+        Self {
+            linux,
+            namespace,
+            root,
+            text: Vec::new(),
+            places: Vec::new(),
+            names: Vec::new(),
+            options: None,
+            numbers: itoa::Buffer::new(),
+        }
+    }
+
+    fn write(mut self, line: impl Fn(&mut Self, Id<Mount>) -> Result<(), Skipped>) -> Vec<u8> {
+        for mount in self.linux.mount_namespaces[self.namespace].mounts.values() {
+            let start = self.text.len();
+            match line(&mut self, *mount) {
+                Ok(()) => self.text.push(b'\n'),
+                Err(Skipped) => self.text.truncate(start),
+            }
+        }
+        self.text
+    }
+
+    fn mountinfo_line(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
+        let linux = self.linux;
+        let object = &linux.mounts[mount];
+        let device = linux.superblocks[object.superblock].device;
+        self.push_number(object.id);
+        self.text.push(b' ');
+        self.push_number(linux.mounts[object.parent].id);
+        self.text.push(b' ');
+        self.push_number(device.major);
+        self.text.push(b':');
+        self.push_number(device.minor);
+        self.text.push(b' ');
+        self.push_root(object.root);
+        self.text.push(b' ');
+        self.push_mountpoint(mount)?;
+        self.push(b" ");
+        self.push(Linux::read_only_text(object.flags.contains(MntFlags::READONLY)));
+        linux.push_mount_options(mount, &mut self.text);
+        self.push_propagation(object);
+        self.push(b" - ");
+        push_escaped(&mut self.text, linux.superblocks[object.superblock].filesystem.name(), escape::NAME);
+        self.text.push(b' ');
+        push_escaped(&mut self.text, object.source.as_bytes(), escape::NAME);
+        self.text.push(b' ');
+        self.read_options(object.superblock);
+        if let Some((_, options, _)) = &self.options {
+            self.text.extend_from_slice(options);
+        }
+        Ok(())
+    }
+
+    fn push_propagation(&mut self, object: &Mount) {
+        if object.is_shared {
+            self.push(b" shared:");
+            self.push_number(object.group);
+        }
+        if let Some(master) = object.master {
+            let group = self.linux.mounts[master].group;
+            self.push(b" master:");
+            self.push_number(group);
+            let dominating = self.linux.dominating_group(object, self.root);
+            if dominating != 0 && dominating != group {
+                self.push(b" propagate_from:");
+                self.push_number(dominating);
+            }
+        }
+        if object.is_unbindable {
+            self.push(b" unbindable");
+        }
+    }
+
+    fn mounts_line(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
+        let linux = self.linux;
+        let object = &linux.mounts[mount];
+        push_escaped(&mut self.text, object.source.as_bytes(), escape::NAME);
+        self.text.push(b' ');
+        self.push_mountpoint(mount)?;
+        self.text.push(b' ');
+        push_escaped(&mut self.text, linux.superblocks[object.superblock].filesystem.name(), escape::NAME);
+        self.text.push(b' ');
+        self.push(Linux::read_only_text(linux.is_readonly(mount)));
+        self.read_options(object.superblock);
+        if let Some((_, options, flags)) = &self.options {
+            let (flags, rest) = options.split_at_checked(*flags).unwrap_or((options, &[]));
+            self.text.extend_from_slice(flags.get(2..).unwrap_or_default());
+            linux.push_mount_options(mount, &mut self.text);
+            self.text.extend_from_slice(rest);
+        }
+        self.push(b" 0 0");
+        Ok(())
+    }
+
+    fn mountstats_line(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
+        let object = &self.linux.mounts[mount];
+        self.push(b"device ");
+        push_escaped(&mut self.text, object.source.as_bytes(), escape::NAME);
+        self.push(b" mounted on ");
+        self.push_mountpoint(mount)?;
+        self.push(b" with fstype ");
+        push_escaped(&mut self.text, self.linux.superblocks[object.superblock].filesystem.name(), escape::NAME);
+        Ok(())
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+    }
+
+    fn push_number(&mut self, number: u32) {
+        self.text.extend_from_slice(self.numbers.format(number).as_bytes());
+    }
+
+    /// Sees to it that the options are those of this superblock; neighbours often share one.
+    fn read_options(&mut self, superblock: Id<SuperBlock>) {
+        if self.options.as_ref().is_none_or(|(read, ..)| *read != superblock) {
+            let mut flags = Vec::new();
+            self.linux.push_super_flags(superblock, &mut flags);
+            self.options = Some((superblock, self.linux.show_options(superblock), flags.len()));
+        }
+    }
+
+    /// What of its filesystem is mounted (`show_path()`).
+    fn push_root(&mut self, root: Id<Dentry>) {
+        self.names.clear();
+        let mut above = root;
+        loop {
+            let object = &self.linux.dentries[above];
+            if object.parent == above {
+                if self.names.is_empty() {
+                    // A slash, or what a filesystem of files without a path says instead.
+                    self.text.extend_from_slice(object.name.as_bytes());
+                }
+                break;
+            }
+            self.names.push(above);
+            above = object.parent;
+        }
+        self.push_names();
+        if self.linux.is_deleted(root) {
+            self.push(b"//deleted");
+        }
+    }
+
+    /// The path of a mount from the root on (`seq_path_root()`).
+    fn push_mountpoint(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
+        let start = self.text.len();
+        let prefix = match self.collect_names(mount) {
+            Ok(prefix) => prefix,
+            Err(Skipped) => {
+                *self.place(mount) = Place::Outside;
+                return Err(Skipped);
+            }
+        };
+        self.text.extend_from_within(prefix);
+        self.push_names();
+        let end = self.text.len();
+        *self.place(mount) = Place::Written(start..end);
+        if end == start {
+            self.text.push(b'/');
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, mount: Id<Mount>) -> &mut Place {
+        let index = mount.number() as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, Place::Unknown);
+        }
+        &mut self.places[index]
+    }
+
+    /// Goes up from a mount to the root, or to a mount whose place is known, which is then where in the text that stands
+    /// (`__prepend_path()`).
+    fn collect_names(&mut self, mount: Id<Mount>) -> Result<Range<usize>, Skipped> {
+        self.names.clear();
+        let linux = self.linux;
+        let Path { mut mount, mut dentry } = linux.root_of(mount);
+        loop {
+            if mount == self.root.mount && dentry == self.root.dentry {
+                return Ok(0..0);
+            }
+            let object = &linux.mounts[mount];
+            if dentry == object.root {
+                match self.places.get(mount.number() as usize) {
+                    Some(Place::Written(place)) => return Ok(place.clone()),
+                    Some(Place::Outside) => return Err(Skipped),
+                    Some(Place::Unknown) | None if object.parent == mount => return Err(Skipped),
+                    Some(Place::Unknown) | None => {}
+                }
+                dentry = object.mountpoint;
+                mount = object.parent;
+                continue;
+            }
+            let parent = linux.dentries[dentry].parent;
+            if parent == dentry {
+                return Err(Skipped);
+            }
+            self.names.push(dentry);
+            dentry = parent;
+        }
+    }
+
+    fn push_names(&mut self) {
+        for dentry in self.names.iter().rev() {
+            self.text.push(b'/');
+            push_escaped(&mut self.text, self.linux.dentries[*dentry].name.as_bytes(), escape::PATH);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::MountFlags;
+
+    use super::*;
+    use crate::filesystem::{FilesystemType, InodeKind, Name};
+
+    /// A machine with its namespace and the root of init.
+    fn machine() -> (Linux, Id<MountNamespace>, Path) {
+        let linux = Linux::new();
+        let init = &linux.tasks[linux.init];
+        let (namespace, root) = (init.mount_namespace, linux.fs_states[init.fs].root);
+        (linux, namespace, root)
+    }
+
+    fn directory(linux: &mut Linux, parent: Id<Dentry>, name: &str) -> Id<Dentry> {
+        let superblock = linux.dentries[parent].superblock;
+        let inode = linux.new_inode(superblock, InodeKind::Directory, 0o755, (0, 0));
+        linux.new_dentry(parent, Name::from(name), inode)
+    }
+
+    fn mount(linux: &mut Linux, root: Id<Dentry>, source: &str, place: Path) -> Id<Mount> {
+        let mount = linux.new_mount(root, &Name::from(source));
+        linux.attach(mount, place);
+        let namespace = linux.mounts[place.mount].namespace.unwrap();
+        linux.list_in_namespace(namespace, mount);
+        linux.mounts[mount].flags = MntFlags::RELATIME;
+        mount
+    }
+
+    fn tmpfs(linux: &mut Linux) -> Id<Dentry> {
+        let superblock = linux.new_superblock(FilesystemType::Tmpfs, linux.initial_user_namespace);
+        linux.superblocks[superblock].root
+    }
+
+    fn lines(text: Vec<u8>) -> Vec<String> {
+        String::from_utf8(text).unwrap().lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn lines_are_those_of_the_kernel() {
+        let (mut linux, namespace, root) = machine();
+        let place = Path { dentry: directory(&mut linux, root.dentry, "a b"), ..root };
+        let dentry = tmpfs(&mut linux);
+        let first = mount(&mut linux, dentry, "src #a", place);
+        let d = directory(&mut linux, dentry, "d");
+        let below = tmpfs(&mut linux);
+        let second = mount(&mut linux, below, "", Path { mount: first, dentry: d });
+        let bb = directory(&mut linux, dentry, "bb");
+        let third = mount(&mut linux, bb, "src #a", Path { mount: second, dentry: below });
+        linux.mounts[second].flags = MntFlags::NOSUID | MntFlags::NODEV | MntFlags::NOEXEC | MntFlags::NOSYMFOLLOW;
+        linux.mounts[third].flags = MntFlags::READONLY | MntFlags::NOATIME | MntFlags::NODIRATIME;
+        linux.mounts[third].idmap = Some(linux.initial_user_namespace);
+        linux.mounts[third].is_unbindable = true;
+        linux.unhash(bb);
+        let superblock = linux.mounts[second].superblock;
+        linux.superblocks[superblock].flags =
+            MountFlags::MS_RDONLY | MountFlags::MS_LAZYTIME | MountFlags::MS_SYNCHRONOUS;
+        assert_eq!(
+            lines(linux.mountinfo_text(namespace, root)),
+            [
+                "2 1 0:2 / / rw,relatime - tmpfs root rw",
+                "3 2 0:3 / /a\\040b rw,relatime - tmpfs src\\040\\043a rw",
+                "4 3 0:4 / /a\\040b/d rw,nosuid,nodev,noexec,nosymfollow - tmpfs  ro,sync,lazytime",
+                "5 4 0:3 /bb//deleted /a\\040b/d ro,noatime,nodiratime,idmapped unbindable - tmpfs src\\040\\043a rw",
+            ]
+        );
+        assert_eq!(
+            lines(linux.mounts_text(namespace, root)),
+            [
+                "root / tmpfs rw,relatime 0 0",
+                "src\\040\\043a /a\\040b tmpfs rw,relatime 0 0",
+                " /a\\040b/d tmpfs ro,sync,lazytime,nosuid,nodev,noexec,nosymfollow 0 0",
+                "src\\040\\043a /a\\040b/d tmpfs ro,noatime,nodiratime,idmapped 0 0",
+            ]
+        );
+        assert_eq!(
+            lines(linux.mountstats_text(namespace, root))[1],
+            "device src\\040\\043a mounted on /a\\040b with fstype tmpfs"
+        );
+    }
+
+    #[test]
+    fn mounts_outside_of_the_root_are_left_out() {
+        let (mut linux, namespace, root) = machine();
+        let (inside, outside) = (directory(&mut linux, root.dentry, "in"), directory(&mut linux, root.dentry, "out"));
+        let (x, below) = (directory(&mut linux, inside, "x"), tmpfs(&mut linux));
+        mount(&mut linux, below, "outside", Path { dentry: outside, ..root });
+        mount(&mut linux, below, "inside", Path { dentry: x, ..root });
+        let top = mount(&mut linux, below, "on the root itself", Path { dentry: inside, ..root });
+        let text = linux.mountinfo_text(namespace, Path { dentry: inside, ..root });
+        assert_eq!(
+            lines(text),
+            [
+                "4 2 0:3 / /x rw,relatime - tmpfs inside rw",
+                "5 2 0:3 / / rw,relatime - tmpfs on\\040the\\040root\\040itself rw"
+            ]
+        );
+        assert_eq!(
+            lines(linux.mountinfo_text(namespace, linux.root_of(top))),
+            ["5 2 0:3 / / rw,relatime - tmpfs on\\040the\\040root\\040itself rw"]
+        );
+    }
+
+    #[test]
+    fn a_parent_may_come_after_its_children() {
+        let (mut linux, namespace, root) = machine();
+        let (a, b) = (directory(&mut linux, root.dentry, "a"), directory(&mut linux, root.dentry, "b"));
+        let (first, second) = (tmpfs(&mut linux), tmpfs(&mut linux));
+        let (c, d) = (directory(&mut linux, first, "c"), directory(&mut linux, second, "d"));
+        let old = mount(&mut linux, first, "old", Path { dentry: a, ..root });
+        let new = mount(&mut linux, second, "new", Path { dentry: b, ..root });
+        linux.change_mountpoint(old, Path { mount: new, dentry: d });
+        let third = mount(&mut linux, second, "third", Path { mount: old, dentry: c });
+        linux.mounts[third].group = 7;
+        linux.mounts[third].is_shared = true;
+        assert_eq!(
+            lines(linux.mountinfo_text(namespace, root))[1..],
+            [
+                "3 4 0:3 / /b/d rw,relatime - tmpfs old rw",
+                "4 2 0:4 / /b rw,relatime - tmpfs new rw",
+                "5 3 0:4 / /b/d/c rw,relatime shared:7 - tmpfs third rw",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mount_whose_mountpoint_was_moved_out_of_its_parent_is_left_out() {
+        let (mut linux, namespace, root) = machine();
+        let (a, place) = (directory(&mut linux, root.dentry, "a"), directory(&mut linux, root.dentry, "place"));
+        let (b, below) = (directory(&mut linux, a, "b"), tmpfs(&mut linux));
+        let bind = mount(&mut linux, a, "bind", Path { dentry: place, ..root });
+        mount(&mut linux, below, "gone", Path { mount: bind, dentry: b });
+        assert_eq!(lines(linux.mountinfo_text(namespace, root)).len(), 3);
+        linux.move_dentry(b, root.dentry, Name::from("b"));
+        let text = lines(linux.mountinfo_text(namespace, root));
+        assert_eq!(text[1..], ["3 2 0:2 /a /place rw,relatime - tmpfs bind rw"]);
+    }
+
+    #[test]
+    fn the_nearest_group_that_is_visible_is_told_of_a_slave() {
+        let (mut linux, namespace, root) = machine();
+        let (inside, outside) = (directory(&mut linux, root.dentry, "in"), directory(&mut linux, root.dentry, "out"));
+        let (x, y, below) = (directory(&mut linux, inside, "x"), directory(&mut linux, inside, "y"), tmpfs(&mut linux));
+        let top = mount(&mut linux, below, "top", Path { dentry: x, ..root });
+        let middle = mount(&mut linux, below, "middle", Path { dentry: outside, ..root });
+        let slave = mount(&mut linux, below, "slave", Path { dentry: y, ..root });
+        for (mount, group) in [(top, 1), (middle, 2)] {
+            linux.mounts[mount].group = group;
+            linux.mounts[mount].is_shared = true;
+        }
+        linux.mounts[middle].master = Some(top);
+        linux.mounts[slave].master = Some(middle);
+        assert!(lines(linux.mountinfo_text(namespace, root))[3].contains(" rw,relatime master:2 - tmpfs slave"));
+        let text = lines(linux.mountinfo_text(namespace, Path { dentry: inside, ..root }));
+        assert!(text[1].contains(" /y rw,relatime master:2 propagate_from:1 - tmpfs slave"), "{text:?}");
+        linux.mounts[top].namespace = None;
+        let text = lines(linux.mountinfo_text(namespace, Path { dentry: inside, ..root }));
+        assert!(text[1].contains(" rw,relatime master:2 - tmpfs slave"), "{text:?}");
+    }
+}
