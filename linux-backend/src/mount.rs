@@ -173,11 +173,18 @@ fn parse_statmount(buffer: &[u64]) -> StatMount {
     // SAFETY: these are the initialized bytes of the buffer, which is borrowed.
     let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), size) };
     let mask = StatMountMask::from_bits_retain(reply.mask);
-    let string = |field, offset: u32| {
-        let start = size_of::<general::statmount>() + offset as usize;
-        let string = mask.contains(field).then(|| CStr::from_bytes_until_nul(bytes.get(start..).unwrap_or_default()));
-        string.and_then(Result::ok).map_or_else(Bytes::default, |string| Bytes::from(string.to_bytes()))
+    // Strings one behind the other, each with its NUL.
+    let strings = |field, offset: u32, count: u32| {
+        let mut rest = bytes.get(size_of::<general::statmount>() + offset as usize..).unwrap_or_default();
+        let next = || {
+            let string = CStr::from_bytes_until_nul(rest).ok()?;
+            rest = rest.get(string.count_bytes() + 1..)?;
+            Some(Bytes::from(string.to_bytes()))
+        };
+        let count = if mask.contains(field) { count as usize } else { 0 };
+        std::iter::from_fn(next).take(count).collect::<Vec<_>>()
     };
+    let string = |field, offset| strings(field, offset, 1).pop().unwrap_or_default();
     StatMount {
         mask,
         device: DeviceNumber { major: reply.sb_dev_major, minor: reply.sb_dev_minor },
@@ -196,6 +203,15 @@ fn parse_statmount(buffer: &[u64]) -> StatMount {
         root: string(StatMountMask::STATMOUNT_MNT_ROOT, reply.mnt_root),
         mountpoint: string(StatMountMask::STATMOUNT_MNT_POINT, reply.mnt_point),
         filesystem_type: string(StatMountMask::STATMOUNT_FS_TYPE, reply.fs_type),
+        filesystem_subtype: string(StatMountMask::STATMOUNT_FS_SUBTYPE, reply.fs_subtype),
+        namespace_id: reply.mnt_ns_id,
+        options: string(StatMountMask::STATMOUNT_MNT_OPTS, reply.mnt_opts),
+        option_array: strings(StatMountMask::STATMOUNT_OPT_ARRAY, reply.opt_array, reply.opt_num),
+        security_option_array: strings(StatMountMask::STATMOUNT_OPT_SEC_ARRAY, reply.opt_sec_array, reply.opt_sec_num),
+        source: string(StatMountMask::STATMOUNT_SB_SOURCE, reply.sb_source),
+        uid_map: strings(StatMountMask::STATMOUNT_MNT_UIDMAP, reply.mnt_uidmap, reply.mnt_uidmap_num),
+        gid_map: strings(StatMountMask::STATMOUNT_MNT_GIDMAP, reply.mnt_gidmap, reply.mnt_gidmap_num),
+        supported_mask: StatMountMask::from_bits_retain(reply.supported_mask),
     }
 }
 

@@ -266,6 +266,32 @@ fn statmount_and_listmount_agree_with_mountinfo() {
 }
 
 #[test]
+fn statmount_tells_options_and_source() {
+    let Some(sandbox) = Sandbox::new("statmount_tells_options_and_source") else { return };
+    if !Features::detect().statmount {
+        return;
+    }
+    let target = sandbox.make_directory("target");
+    let options = Some(&b"size=64k,mode=0711"[..]);
+    KERNEL.mount(Some(path("a #b")), path(&target), Some(b"tmpfs"), MountFlags::empty(), options).unwrap();
+    let mount = *KERNEL.listmount(UniqueMountId::ROOT, 0).unwrap().last().unwrap();
+    let stat = KERNEL.statmount(mount, StatMountMask::from_bits_retain(u64::MAX)).unwrap();
+    if !stat.mask.contains(StatMountMask::STATMOUNT_SUPPORTED_MASK) {
+        // Linux before 6.15.
+        return;
+    }
+    assert!(stat.supported_mask.contains(stat.mask));
+    assert_eq!(stat.source, Bytes::from("a #b"));
+    assert!(stat.options.0.starts_with(b"size=64k"), "{}", stat.options);
+    assert_eq!(stat.options.0, stat.option_array.iter().map(|o| &o.0[..]).collect::<Vec<_>>().join(&b','));
+    assert!(stat.namespace_id > 0);
+    // Nothing to tell.
+    let absent = StatMountMask::STATMOUNT_FS_SUBTYPE | StatMountMask::STATMOUNT_MNT_UIDMAP;
+    assert!(!stat.mask.intersects(absent));
+    assert_eq!((stat.filesystem_subtype, stat.uid_map), (Bytes::default(), Vec::new()));
+}
+
+#[test]
 fn statmount_tells_a_mountpoint_of_any_length() {
     let Some(sandbox) = Sandbox::new("statmount_tells_a_mountpoint_of_any_length") else { return };
     if !Features::detect().statmount {

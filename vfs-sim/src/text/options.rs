@@ -3,7 +3,7 @@
 use cofferdam::kernel::MountFlags;
 
 use crate::arena::Id;
-use crate::filesystem::SuperBlock;
+use crate::filesystem::{FilesystemType, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount};
 
@@ -29,8 +29,19 @@ pub(crate) const SUPER_OPTIONS: [(MountFlags, &[u8]); 4] = [
     (MountFlags::MS_LAZYTIME, b",lazytime"),
 ];
 
+impl FilesystemType {
+    /// The name of the type without what mountinfo shows behind a dot, and that (`s_subtype`).
+    pub(crate) fn name_and_subtype(&self) -> (&[u8], &[u8]) {
+        let name = self.name();
+        match name.iter().position(|byte| *byte == b'.') {
+            Some(dot) => (&name[..dot], &name[dot + 1..]),
+            None => (name, &[]),
+        }
+    }
+}
+
 impl Linux {
-    /// Whether only the mount itself, or only the superblock itself, is asked for, these say `ro` or `rw`.
+    /// How the first of the options of a mount, or of a superblock, reads.
     pub(super) fn read_only_text(is_read_only: bool) -> &'static [u8] {
         if is_read_only { b"ro" } else { b"rw" }
     }

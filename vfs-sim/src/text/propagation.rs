@@ -6,7 +6,7 @@ use crate::mount::{Mount, Path};
 impl Linux {
     /// The nearest peer group above a slave of which a mount is in the same namespace and below the root; 0 if there is
     /// none (`get_dominating_id()`).
-    pub(super) fn dominating_group(&self, slave: &Mount, root: Path) -> u32 {
+    pub(crate) fn dominating_group(&self, slave: &Mount, root: Path) -> u32 {
         let masters = std::iter::successors(slave.master, |master| self.mounts[*master].master);
         for master in masters {
             let mut peer = master;

@@ -110,4 +110,22 @@ pub struct StatMount {
     pub mountpoint: Bytes,
     /// The type (`STATMOUNT_FS_TYPE`).
     pub filesystem_type: Bytes,
+    /// What follows the type behind a dot in mountinfo (`STATMOUNT_FS_SUBTYPE`).
+    pub filesystem_subtype: Bytes,
+    /// The mount namespace, by the number that is never reused (`STATMOUNT_MNT_NS_ID`).
+    pub namespace_id: u64,
+    /// The options of the filesystem that are no flags, escaped as in mountinfo (`STATMOUNT_MNT_OPTS`).
+    pub options: Bytes,
+    /// The same, each by itself and without escapes (`STATMOUNT_OPT_ARRAY`).
+    pub option_array: Vec<Bytes>,
+    /// The options of security modules (`STATMOUNT_OPT_SEC_ARRAY`).
+    pub security_option_array: Vec<Bytes>,
+    /// The source (`STATMOUNT_SB_SOURCE`).
+    pub source: Bytes,
+    /// The lines of the map of users of an id-mapped mount (`STATMOUNT_MNT_UIDMAP`).
+    pub uid_map: Vec<Bytes>,
+    /// The lines of the map of groups of an id-mapped mount (`STATMOUNT_MNT_GIDMAP`).
+    pub gid_map: Vec<Bytes>,
+    /// Every field that the kernel knows (`STATMOUNT_SUPPORTED_MASK`).
+    pub supported_mask: StatMountMask,
 }
