@@ -1,11 +1,14 @@
 //! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
 
-use cofferdam::kernel::{Call, Fd, FlockOperation, WaitOptions};
+use cofferdam::kernel::{Call, Fd, FlockOperation, Signal, WaitOptions};
 
 use crate::sequence::TaskIndex;
 
 /// Descriptors from here on belong to the machinery.
 pub(crate) const FIRST: i32 = 960;
+
+/// Signals that end nobody, whom they may be sent to; 0 is none.
+const HARMLESS: [Signal; 4] = [Signal(0), Signal::CHLD, Signal::CONT, Signal::WINCH];
 
 /// Where results are written.
 pub(crate) const RESULTS: Fd = Fd(FIRST);
@@ -38,6 +41,10 @@ pub(crate) fn spares(call: &Call) -> bool {
         Call::Dup3 { oldfd, newfd, .. } => oldfd.0 < FIRST && newfd.0 < FIRST,
         // Its child would have to be waited for, and what it does is no data.
         Call::Clone3 { .. } | Call::Sigwaitinfo { .. } => false,
+        // Others would end processes in ways that the machinery does not see.
+        Call::Kill { pid, signal } => {
+            HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL)
+        }
         Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),
         Call::Flock { operation, .. } => operation.intersects(FlockOperation::LOCK_NB | FlockOperation::LOCK_UN),
         _ => true,

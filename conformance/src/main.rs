@@ -1,33 +1,51 @@
 //! Proves that the simulated kernel does, call by call, what the real one does.
 #![forbid(unsafe_code)]
+
+mod arguments;
 mod census;
+mod compare;
 mod control;
+mod coverage;
+mod coverage_table;
+mod generate;
 mod observation;
+mod random;
 mod real;
+mod replay;
+mod report;
 mod sequence;
+mod shrink;
+mod simulated;
+mod trial;
 mod universe;
-use sequence::*;
-use cofferdam::kernel::*;
-fn main() {
-    let s = real::Sandbox::enter(None).unwrap();
-    let seq: Sequence = serde_json::from_str(r#"{"steps":[
-      {"task":0,"call":{"call":"getpid"}},
-      {"task":0,"fork":{"child":1,"flags":"CLONE_NEWNS"}},
-      {"task":1,"call":{"call":"getpid"}},
-      {"task":1,"call":{"call":"mount","source":"/a","target":"/b","filesystemtype":null,"mountflags":"MS_BIND","data":null}},
-      {"task":0,"call":{"call":"chdir","path":"/a"}},
-      {"task":1,"call":{"call":"listmount","mount":18446744073709551615,"last":0}},
-      {"task":1,"exit":{"status":3}},
-      {"task":1,"call":{"call":"getpid"}},
-      {"task":0,"call":{"call":"wait4","pid":-1,"options":"WNOHANG"}}
-      ]}"#).unwrap();
-    let plan = seq.plan(Looks::AtTheEnd);
-    let start = std::time::Instant::now();
-    let r = s.start(&plan, &[]).unwrap().finish().unwrap();
-    eprintln!("{:?}", start.elapsed());
-    for (o,i) in r.observations.iter().zip(&plan.items) { eprintln!("{i:?}\n   {o:?}"); }
-    eprintln!("{:?}", r.trouble);
-    let start = std::time::Instant::now();
-    for _ in 0..1000 { s.start(&plan, &[]).unwrap().finish().unwrap(); }
-    eprintln!("{:?} each", start.elapsed()/1000);
+mod worker;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Command, CommandLine};
+
+/// The exit status when the kernels differ.
+const DIFFERENT: u8 = 1;
+/// The exit status when they could not be compared.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match CommandLine::parse().command {
+        Command::Random(arguments) => random::random(&arguments).map_err(|error| error.to_string()),
+        Command::Replay(arguments) => replay::replay(&arguments).map_err(|error| error.to_string()),
+        Command::Coverage(arguments) => random::coverage(&arguments).map_err(|error| error.to_string()),
+        Command::Exhaustive(_) => Err("not yet".into()),
+        Command::Worker => return ExitCode::from(worker::run()),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(DIFFERENT),
+        Err(error) => {
+            eprintln!("conform: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
 }

@@ -1,15 +1,14 @@
 //! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
 
 use cofferdam::kernel::{
-    AtFlags, Call, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode, Signal, SignalAction,
-    UmountFlags,
+    AtFlags, Call, DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::sequence::Universe;
 
 /// What the sequences may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Privileges {
     /// They run as root of the machine.
@@ -32,9 +31,12 @@ pub(crate) struct PreparationError {
 }
 
 /// Makes the calls, each of which must succeed.
-pub(crate) fn make(kernel: &dyn Kernel, calls: &[Call]) -> Result<(), PreparationError> {
+pub(crate) fn make(
+    mut kernel: impl FnMut(&Call) -> Result<Value, Errno>,
+    calls: &[Call],
+) -> Result<(), PreparationError> {
     for call in calls {
-        call.apply(kernel).map_err(|errno| PreparationError { call: call.to_string(), errno })?;
+        kernel(call).map_err(|errno| PreparationError { call: call.to_string(), errno })?;
     }
     Ok(())
 }
@@ -115,7 +117,7 @@ fn standard(calls: &mut Vec<Call>) {
     ]);
 }
 
-fn mkdir(path: &str, mode: u32) -> Call {
+pub(crate) fn mkdir(path: &str, mode: u32) -> Call {
     Call::Mkdirat { dirfd: Fd::CWD, path: path.into(), mode: Mode(mode) }
 }
 
@@ -132,7 +134,7 @@ fn symlink(target: &str, path: &str) -> Call {
     Call::Symlinkat { target: target.into(), dirfd: Fd::CWD, path: path.into() }
 }
 
-fn mount(source: &str, target: &str, filesystem: &str, data: Option<&str>) -> Call {
+pub(crate) fn mount(source: &str, target: &str, filesystem: &str, data: Option<&str>) -> Call {
     Call::Mount {
         source: Some(source.into()),
         target: target.into(),

@@ -67,7 +67,7 @@ impl Sandbox {
         let proc = kernel.openat2(Fd::CWD, UnixPath::new("/proc"), how).map_err(doing("opening /proc"))?;
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
         kernel.close(proc).map_err(doing("close"))?;
-        universe::make(&kernel, &universe::empty_namespace())?;
+        universe::make(|call| call.apply(&kernel), &universe::empty_namespace())?;
         Ok(Self { privileges })
     }
 

@@ -21,7 +21,7 @@ pub(super) fn session(plan: &Plan, reference: &[Observation], results: &OwnedFd)
     if set_up(plan, results).is_err() {
         return NOT_BEGUN;
     }
-    let made = universe::make(&LinuxKernel, &universe::calls(plan.universe));
+    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe));
     if report(&made).is_err() || made.is_err() {
         return NOT_BEGUN;
     }

@@ -18,6 +18,15 @@ pub(crate) enum Kind {
     Device,
     /// The inode number of a namespace, or of a pipe and other anonymous files.
     Namespace,
+    /// The number of a mount namespace that is never used again.
+    UniqueNamespace,
+    /// An inode number of a filesystem.
+    Inode {
+        /// The minor number of its device in the simulation.
+        device: u32,
+        /// Which of the filesystems that had the device, if that is known.
+        filesystem: u64,
+    },
 }
 
 /// The objects that the simulated kernel's numbers stand for, at one point of a sequence: number to object.
@@ -37,7 +46,7 @@ impl Identities {
         Self { objects: objects.collect() }
     }
 
-    fn object(&self, kind: Kind, number: u64) -> Option<u64> {
+    pub(super) fn object(&self, kind: Kind, number: u64) -> Option<u64> {
         self.objects.get(&(kind, number)).copied()
     }
 }
