@@ -8,7 +8,7 @@ use cofferdam::kernel::{Call, Errno, Intercepted, Interceptor, Kernel, Value};
 struct Tracer;
 
 impl Interceptor for Tracer {
-    fn before(&self, call: &Call) -> Result<(), Errno> {
+    fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
         // The one call that, if all goes well, we can't print a result of.
         if let Call::Execve { .. } = call {
             print(&format!("{call} ..."));

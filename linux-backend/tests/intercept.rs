@@ -17,7 +17,7 @@ struct FailsAt {
 }
 
 impl Interceptor for FailsAt {
-    fn before(&self, _: &Call) -> Result<(), Errno> {
+    fn before(&self, _: &dyn Kernel, _: &Call) -> Result<(), Errno> {
         let mut calls = self.calls.borrow_mut();
         *calls += 1;
         if *calls == self.nth { Err(self.errno) } else { Ok(()) }

@@ -34,7 +34,7 @@ struct Pause<'a> {
 }
 
 impl Interceptor for Pause<'_> {
-    fn before(&self, call: &Call) -> Result<(), Errno> {
+    fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
         if matches!(call, Call::Execve { .. }) { Err(verdict()) } else { Ok(()) }
     }
 

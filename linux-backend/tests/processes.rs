@@ -57,7 +57,7 @@ fn main() {
 fn the_calls_of_a_child_are_intercepted_too() {
     struct NoWorkingDirectory;
     impl Interceptor for NoWorkingDirectory {
-        fn before(&self, call: &Call) -> Result<(), Errno> {
+        fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
             if matches!(call, Call::Getcwd {}) { Err(Errno::EPERM) } else { Ok(()) }
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use cofferdam::kernel::{Capabilities, DeviceNumber, MountFlags};
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, Name, Parameters, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
 use crate::pairs::Table;
@@ -58,6 +58,8 @@ pub struct Linux {
     pub(crate) fd_tables: Arena<FdTable>,
     pub(crate) fs_states: Arena<FsState>,
     pub(crate) tasks: Arena<Task>,
+    /// What is in pipes and fifos, as long as they are open (`i_pipe`).
+    pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
 
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
@@ -67,6 +69,8 @@ pub struct Linux {
     pub(crate) next_namespace_inode: u64,
     pub(crate) next_pid: i32,
 
+    /// The mounts of the kernel's own.
+    pub(crate) internal: InternalMounts,
     pub(crate) init: Id<Task>,
     pub(crate) initial_user_namespace: Id<UserNamespace>,
     /// The sysctl fs.mount-max.
@@ -110,6 +114,7 @@ impl Linux {
             fd_tables: Arena::default(),
             fs_states: Arena::default(),
             tasks: Arena::default(),
+            pipes: OrdMap::new(),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),
@@ -117,6 +122,7 @@ impl Linux {
             last_namespace_sequence: 0,
             next_namespace_inode: 0xF000_0000,
             next_pid: 2,
+            internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
             mount_max: 100_000,
@@ -132,7 +138,7 @@ impl Linux {
         let root = self.new_mount(self.superblocks[tmpfs].root, &Name::from("root"));
         self.mounts[root].flags = MntFlags::RELATIME;
         let namespace = self.mount_namespaces.insert(MountNamespace {
-            inode: 0xEFFF_FFFB,
+            inode: 0xEFFF_FFF8,
             sequence: 0,
             origin: 0,
             is_anonymous: false,
@@ -186,6 +192,7 @@ impl Linux {
             no_new_privileges: false,
         });
         self.user_namespaces[self.initial_user_namespace].references += 1;
+        self.mount_internal_filesystems();
     }
 
     /// The first process.

@@ -8,13 +8,13 @@ use super::syscalls::{Call, Kernel, Value};
 /// Sees every call before and after it is made: to trace, record or count calls, to make one fail, to do something else
 /// in between.
 pub trait Interceptor {
-    /// Before the call is made.
+    /// Before the call is made by the process whose kernel is given, which may be asked for more.
     ///
     /// # Errors
     ///
     /// With an error the call is not made, and fails with it.
-    fn before(&self, call: &Call) -> Result<(), Errno> {
-        let _ = call;
+    fn before(&self, kernel: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+        let _ = (kernel, call);
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl<'a, K: Kernel + ?Sized, I: Interceptor + ?Sized> Intercepted<'a, K, I> {
         call: &Call,
         make: impl FnOnce(&K) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
-        let result = self.interceptor.before(call).and_then(|()| make(self.kernel));
+        let result = self.interceptor.before(&self.kernel, call).and_then(|()| make(self.kernel));
         self.interceptor.after(call, &result.clone().map(Into::into));
         result
     }

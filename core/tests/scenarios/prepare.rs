@@ -149,7 +149,7 @@ fn a_failed_prepare_leaves_nothing(world: &World<'_>) {
 fn a_prepare_that_the_kernel_refuses_leaves_nothing(world: &World<'_>) {
     struct Refuse(Cell<usize>);
     impl Interceptor for Refuse {
-        fn before(&self, call: &Call) -> Result<(), Errno> {
+        fn before(&self, _: &dyn cofferdam::kernel::Kernel, call: &Call) -> Result<(), Errno> {
             if matches!(call, Call::MoveMount { .. }) {
                 self.0.set(self.0.get().wrapping_sub(1));
                 if self.0.get() == 0 {

@@ -9,6 +9,8 @@ mod propagate_mount;
 mod propagate_umount;
 mod propagation;
 mod references;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod unmount;
 mod writers;

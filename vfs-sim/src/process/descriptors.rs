@@ -23,6 +23,13 @@ impl Linux {
         if matches!(self.files[file].kind, OpenFileKind::Path) { Err(Errno::EBADF) } else { Ok(file) }
     }
 
+    /// Whether one more descriptor can be opened: `EMFILE` if not (`get_unused_fd_flags()`).
+    pub(crate) fn has_free_descriptor(&self, task: Id<Task>) -> Result<(), Errno> {
+        let table = &self.fd_tables[self.tasks[task].files];
+        let is_full = table.descriptors.len() >= MAX_DESCRIPTORS && table.descriptors.iter().all(Option::is_some);
+        if is_full { Err(Errno::EMFILE) } else { Ok(()) }
+    }
+
     /// Opens a descriptor for a file, the lowest that is free; the file is closed if there is none (`FD_ADD()`).
     ///
     /// The references that the file's path holds must have been taken before.
@@ -51,6 +58,7 @@ impl Linux {
             self.context_put(context);
         }
         let path = object.path;
+        self.end_file(file, path);
         if object.can_write && self.counts_writers(path) {
             let superblock = self.mounts[path.mount].superblock;
             self.mounts[path.mount].writers -= 1;

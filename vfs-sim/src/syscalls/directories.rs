@@ -1,33 +1,74 @@
-//! TODO
+//! Root and working directory.
 
-use cofferdam::kernel::{Bytes, Errno, Fd};
+use cofferdam::kernel::{Bytes, Capabilities, Errno, Fd};
 
 use crate::arena::Id;
 use crate::linux::Linux;
+use crate::mount::Path;
 use crate::process::Task;
+use crate::walk::{Access, LookupFlags};
+
+/// The longest path that getcwd(2) gives, without the NUL at its end.
+const MAX_PATH: usize = 4095;
 
 impl Linux {
-    /// chroot
+    /// chroot(2)
     pub(crate) fn chroot(&mut self, task: Id<Task>, path: &[u8]) -> Result<(), Errno> {
-        let _ = (task, path);
-        Err(Errno::ENOSYS)
+        let path = self.enterable_directory(task, path)?;
+        let namespace = self.tasks[task].credentials.user_namespace;
+        if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_CHROOT) {
+            return Err(Errno::EPERM);
+        }
+        self.path_get(path);
+        let fs = self.tasks[task].fs;
+        let old = std::mem::replace(&mut self.fs_states[fs].root, path);
+        self.path_put(old);
+        Ok(())
     }
 
-    /// chdir
+    /// chdir(2)
     pub(crate) fn chdir(&mut self, task: Id<Task>, path: &[u8]) -> Result<(), Errno> {
-        let _ = (task, path);
-        Err(Errno::ENOSYS)
+        let path = self.enterable_directory(task, path)?;
+        self.set_cwd(task, path);
+        Ok(())
     }
 
-    /// fchdir
+    /// fchdir(2)
     pub(crate) fn fchdir(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
-        let _ = (task, fd);
-        Err(Errno::ENOSYS)
+        let path = self.files[self.file(task, fd)?].path;
+        if !self.is_directory(path.dentry) {
+            return Err(Errno::ENOTDIR);
+        }
+        self.may_enter(task, path)?;
+        self.set_cwd(task, path);
+        Ok(())
     }
 
-    /// getcwd
+    /// getcwd(2)
     pub(crate) fn getcwd(&mut self, task: Id<Task>) -> Result<Bytes, Errno> {
-        let _ = (task,);
-        Err(Errno::ENOSYS)
+        let fs = &self.fs_states[self.tasks[task].fs];
+        let text = self.path_text(fs.cwd, fs.root);
+        if text.is_deleted {
+            return Err(Errno::ENOENT);
+        }
+        let bytes = if text.is_reachable { text.bytes } else { [b"(unreachable)".as_slice(), &text.bytes].concat() };
+        if bytes.len() > MAX_PATH { Err(Errno::ENAMETOOLONG) } else { Ok(Bytes(bytes)) }
+    }
+
+    fn enterable_directory(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
+        let path = self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW | LookupFlags::DIRECTORY)?;
+        self.may_enter(task, path)?;
+        Ok(path)
+    }
+
+    fn may_enter(&self, task: Id<Task>, path: Path) -> Result<(), Errno> {
+        self.inode_permission(task, path.mount, self.dentries[path.dentry].inode, Access::EXECUTE)
+    }
+
+    fn set_cwd(&mut self, task: Id<Task>, path: Path) {
+        self.path_get(path);
+        let fs = self.tasks[task].fs;
+        let old = std::mem::replace(&mut self.fs_states[fs].cwd, path);
+        self.path_put(old);
     }
 }

@@ -185,7 +185,7 @@ impl Linux {
 
     /// Moves a mount, or attaches a detached tree (`do_move_mount()`).
     pub(crate) fn move_tree(&mut self, task: Id<Task>, from: Path, to: Path, beneath: bool) -> Result<(), Errno> {
-        if !self.is_root_of_mount(from) || self.is_directory(from) != self.is_directory(to) {
+        if !self.is_root_of_mount(from) || self.is_directory(from.dentry) != self.is_directory(to.dentry) {
             return Err(Errno::EINVAL);
         }
         let place = if beneath { self.lock_mount_beneath(to)? } else { self.lock_mount(to)? };
@@ -200,10 +200,6 @@ impl Linux {
             return Err(Errno::ELOOP);
         }
         self.attach_tree(task, from.mount, place)
-    }
-
-    fn is_directory(&self, path: Path) -> bool {
-        self.inodes[self.dentries[path.dentry].inode].is_directory()
     }
 
     /// Whether a mount can leave its parent, or its detached tree, for another place.

@@ -1,0 +1,171 @@
+//! Opening files.
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{Errno, Fd, FileType, OpenFlags, OpenHow};
+
+use crate::arena::Id;
+use crate::filesystem::{InodeKind, Name};
+use crate::linux::Linux;
+use crate::mount::{MntFlags, Path};
+use crate::process::{OpenFile, OpenFileKind, Task};
+use crate::walk::{Access, Found, Lookup, LookupFlags, OpenIntent, check_path};
+
+impl Linux {
+    /// openat2(2)
+    pub(crate) fn openat2(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
+        let intent = OpenIntent::new(how)?;
+        check_path(path, LookupFlags::empty())?;
+        self.has_free_descriptor(task)?;
+        let lookup = Lookup { dirfd, path, flags: intent.lookup, resolve: how.resolve };
+        let file = if intent.is_tmpfile() {
+            self.open_tmpfile(task, &lookup, &intent)?
+        } else if intent.flags.contains(OpenFlags::O_PATH) {
+            let path = self.walk(task, &lookup)?;
+            self.open_path(task, path, intent.flags)
+        } else {
+            let found = self.walk_to_open(task, &lookup, &intent)?;
+            self.open_found(task, found, &intent)?
+        };
+        self.install_file(task, file, how.flags)
+    }
+
+    /// Opens a file without a name in a directory (`do_tmpfile()`, `vfs_tmpfile()`).
+    fn open_tmpfile(&mut self, task: Id<Task>, lookup: &Lookup<'_>, intent: &OpenIntent) -> Result<OpenFile, Errno> {
+        let directory = self.walk(task, lookup)?;
+        self.want_write(directory.mount)?;
+        self.owner_of_new(task, directory.mount)?;
+        let inode = self.dentries[directory.dentry].inode;
+        self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
+        if !self.makes_files(directory.dentry) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let mode = self.mode_of_new(task, directory, intent.mode, false);
+        let inode = self.new_inode_in(task, directory, InodeKind::Regular(Arc::default()), mode)?;
+        self.drop_link(inode);
+        let name = Name::from(format!("#{}", self.inodes[inode].number).as_str());
+        let dentry = self.new_unnamed_dentry(directory.dentry, name, inode);
+        let path = Path { mount: directory.mount, dentry };
+        let file = self.open_place(task, path, intent.flags);
+        self.dentry_put(dentry);
+        file
+    }
+
+    /// An open file that is a place only (`O_PATH`).
+    pub(crate) fn open_path(&mut self, task: Id<Task>, path: Path, flags: OpenFlags) -> OpenFile {
+        self.path_get(path);
+        OpenFile {
+            references: 0,
+            path,
+            flags,
+            can_read: false,
+            can_write: false,
+            unmounts: false,
+            position: 0,
+            credentials: self.tasks[task].credentials.clone(),
+            kind: OpenFileKind::Path,
+        }
+    }
+
+    /// Opens what a path led to (`do_open()`).
+    fn open_found(&mut self, task: Id<Task>, found: Found, intent: &OpenIntent) -> Result<OpenFile, Errno> {
+        let Found { path, is_created, .. } = found;
+        if intent.creates() && !is_created {
+            self.may_open_existing(task, found, intent)?;
+        }
+        if found.wants_directory && !self.is_directory(path.dentry) {
+            return Err(Errno::ENOTDIR);
+        }
+        if is_created {
+            return self.open_place(task, path, intent.flags);
+        }
+        let inode = self.dentries[path.dentry].inode;
+        let truncates =
+            intent.flags.contains(OpenFlags::O_TRUNC) && matches!(self.inodes[inode].kind, InodeKind::Regular(_));
+        if truncates {
+            self.want_write(path.mount)?;
+        }
+        self.may_open(task, path, intent.access, intent.flags)?;
+        let file = self.open_place(task, path, intent.flags)?;
+        if truncates {
+            let lost = self.privileges_lost_by_writing(task, path.mount, inode);
+            let object = &mut self.inodes[inode];
+            object.mode &= !lost;
+            object.kind = InodeKind::Regular(Arc::default());
+        }
+        Ok(file)
+    }
+
+    /// Whether something that was there already may be opened with `O_CREAT` (`do_open()`, `may_create_in_sticky()`;
+    /// fs.protected_regular and fs.protected_fifos are 0).
+    fn may_open_existing(&self, task: Id<Task>, found: Found, intent: &OpenIntent) -> Result<(), Errno> {
+        const STICKY: u32 = 0o1000;
+        const OTHERS_WRITE: u32 = 0o002;
+        if intent.is_exclusive() {
+            return Err(Errno::EEXIST);
+        }
+        let inode = self.dentries[found.path.dentry].inode;
+        let file_type = self.inodes[inode].file_type();
+        if file_type == FileType::Directory {
+            return Err(Errno::EISDIR);
+        }
+        let Some(parent) = found.parent else { return Ok(()) };
+        let directory = self.dentries[parent.dentry].inode;
+        let mode = self.inodes[directory].mode;
+        if mode & STICKY == 0 || mode & OTHERS_WRITE == 0 || matches!(file_type, FileType::Regular | FileType::Fifo) {
+            return Ok(());
+        }
+        let (owner, _) = self.owner_through(found.path.mount, inode);
+        let (directory_owner, _) = self.owner_through(parent.mount, directory);
+        let is_own =
+            owner.is_some() && (owner == directory_owner || owner == Some(self.tasks[task].credentials.filesystem_uid));
+        if is_own { Ok(()) } else { Err(Errno::EACCES) }
+    }
+
+    /// Whether something may be opened so (`may_open()`).
+    fn may_open(&self, task: Id<Task>, path: Path, access: Access, flags: OpenFlags) -> Result<(), Errno> {
+        let inode = self.dentries[path.dentry].inode;
+        match self.inodes[inode].file_type() {
+            FileType::Symlink => return Err(Errno::ELOOP),
+            FileType::Directory if access.contains(Access::WRITE) => return Err(Errno::EISDIR),
+            FileType::BlockDevice | FileType::CharacterDevice if !self.may_open_devices(path) => {
+                return Err(Errno::EACCES);
+            }
+            _ => {}
+        }
+        self.inode_permission(task, path.mount, inode, access)?;
+        if flags.contains(OpenFlags::O_NOATIME) && !self.is_owner_or_capable(task, path.mount, inode) {
+            return Err(Errno::EPERM);
+        }
+        Ok(())
+    }
+
+    /// Whether device nodes work at a place (`may_open_dev()`).
+    fn may_open_devices(&self, path: Path) -> bool {
+        let mount = &self.mounts[path.mount];
+        !mount.flags.contains(MntFlags::NODEV) && !self.superblocks[mount.superblock].no_devices
+    }
+
+    /// Opens a place for reading or writing, which was found to be permitted (`do_dentry_open()`).
+    fn open_place(&mut self, task: Id<Task>, path: Path, flags: OpenFlags) -> Result<OpenFile, Errno> {
+        let (can_read, can_write) = match flags.bits() & 0o3 {
+            0 => (true, false),
+            1 => (false, true),
+            2 => (true, true),
+            _ => (false, false),
+        };
+        let counts = can_write && self.counts_writers(path);
+        if counts {
+            self.want_write(path.mount)?;
+        }
+        self.open_inode(path, flags)?;
+        let kept = OpenFlags::O_CREAT | OpenFlags::O_EXCL | OpenFlags::O_NOCTTY | OpenFlags::O_TRUNC;
+        let file = self.open_path(task, path, flags.difference(kept));
+        if counts {
+            let superblock = self.mounts[path.mount].superblock;
+            self.mounts[path.mount].writers += 1;
+            self.superblocks[superblock].writers += 1;
+        }
+        Ok(OpenFile { can_read, can_write, kind: OpenFileKind::Plain, ..file })
+    }
+}

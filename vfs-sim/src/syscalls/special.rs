@@ -1,0 +1,103 @@
+//! Opening what is no file with content: devices, fifos, sockets.
+
+use cofferdam::kernel::{DeviceNumber, Errno, FileType, OpenFlags};
+
+use crate::arena::Id;
+use crate::filesystem::{FilesystemType, Inode, InodeKind};
+use crate::linux::Linux;
+use crate::mount::Path;
+
+impl Linux {
+    /// What the driver or the filesystem behind an inode says when it is opened (`f_op->open`, and the rest of
+    /// `do_dentry_open()`).
+    pub(super) fn open_inode(&self, path: Path, flags: OpenFlags) -> Result<(), Errno> {
+        /// The largest file that is opened without `O_LARGEFILE` (`MAX_NON_LFS`).
+        const MAX_NON_LFS: usize = 0x7FFF_FFFF;
+        let inode = self.dentries[path.dentry].inode;
+        match &self.inodes[inode].kind {
+            InodeKind::Regular(content) if content.len() > MAX_NON_LFS && !flags.contains(OpenFlags::O_LARGEFILE) => {
+                return Err(Errno::EOVERFLOW);
+            }
+            InodeKind::Regular(_) | InodeKind::Directory => {}
+            InodeKind::CharacterDevice(device) => self.open_character_device(path, *device)?,
+            InodeKind::BlockDevice(device) => open_block_device(*device)?,
+            InodeKind::Fifo => self.open_fifo(inode, flags)?,
+            InodeKind::Anonymous | InodeKind::Socket | InodeKind::Symlink(_) => return Err(Errno::ENXIO),
+        }
+        let is_direct = flags.contains(OpenFlags::O_DIRECT);
+        if is_direct && !self.can_bypass_cache(inode) { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    fn is_pipe(&self, inode: Id<Inode>) -> bool {
+        matches!(self.superblocks[self.inodes[inode].superblock].filesystem, FilesystemType::Pipefs)
+    }
+
+    /// Whether an inode takes `O_DIRECT` (`FMODE_CAN_ODIRECT`).
+    fn can_bypass_cache(&self, inode: Id<Inode>) -> bool {
+        let object = &self.inodes[inode];
+        let filesystem = &self.superblocks[object.superblock].filesystem;
+        object.file_type() == FileType::Regular
+            && matches!(
+                filesystem,
+                FilesystemType::Rootfs
+                    | FilesystemType::Tmpfs
+                    | FilesystemType::Devtmpfs
+                    | FilesystemType::Overlay
+                    | FilesystemType::Foreign(_)
+            )
+    }
+
+    /// Opens an end of a fifo (`fifo_open()`). Where the kernel would wait for somebody to open the other end, nobody comes,
+    /// as processes act one at a time: it is as if a signal ended the wait.
+    fn open_fifo(&self, inode: Id<Inode>, flags: OpenFlags) -> Result<(), Errno> {
+        let is_open = |is_end: fn(&crate::process::OpenFile) -> bool| {
+            self.files.iter().any(|(_, file)| is_end(file) && self.dentries[file.path.dentry].inode == inode)
+        };
+        let waits = !flags.contains(OpenFlags::O_NONBLOCK);
+        let is_pipe = self.is_pipe(inode);
+        match flags.bits() & 0o3 {
+            0 | 1 if is_pipe => Ok(()),
+            0 if waits && !is_open(|file| file.can_write) => Err(Errno::EINTR),
+            1 if !is_open(|file| file.can_read) => Err(if waits { Errno::EINTR } else { Errno::ENXIO }),
+            3 => Err(Errno::EINVAL),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens a character device (`chrdev_open()`): those that a kernel for virtual machines has a driver for.
+    fn open_character_device(&self, path: Path, device: DeviceNumber) -> Result<(), Errno> {
+        const MISCELLANEOUS: [u32; 7] = [183, 200, 229, 232, 234, 235, 237];
+        match (device.major, device.minor) {
+            // null, zero, full, random, urandom, kmsg; virtual consoles and the first serial line; the console
+            (1, 3 | 5 | 7 | 8 | 9 | 11) | (4, 0..=64) | (5, 1) => Ok(()),
+            (5, 2) => self.find_terminals(path),
+            (10, minor) if MISCELLANEOUS.contains(&minor) => Ok(()),
+            (10, _) => Err(Errno::ENODEV),
+            // The others, and the controlling terminal (5, 0), which no process has.
+            _ => Err(Errno::ENXIO),
+        }
+    }
+
+    /// A ptmx outside of a devpts needs one that is mounted on `pts` beside it (`devpts_ptmx_path()`).
+    fn find_terminals(&self, path: Path) -> Result<(), Errno> {
+        let is_devpts = |place: Path| {
+            matches!(self.superblocks[self.mounts[place.mount].superblock].filesystem, FilesystemType::Devpts)
+        };
+        if is_devpts(path) {
+            return Ok(());
+        }
+        let parent = self.dentries[path.dentry].parent;
+        let dentry = self.child(parent, b"pts").ok_or(Errno::ENOENT)?;
+        let mut place = Path { mount: path.mount, dentry };
+        while let Some(mount) = self.lookup_mount(place) {
+            place = self.root_of(mount);
+        }
+        let is_root = place.dentry == self.superblocks[self.mounts[place.mount].superblock].root;
+        if is_devpts(place) && is_root { Ok(()) } else { Err(Errno::ENODEV) }
+    }
+}
+
+/// Opens a block device (`blkdev_open()`): there are loop devices only.
+fn open_block_device(device: DeviceNumber) -> Result<(), Errno> {
+    if device.major == 7 { Ok(()) } else { Err(Errno::ENXIO) }
+}

@@ -1,0 +1,163 @@
+//! What openat2(2) is asked for (`build_open_flags()`).
+
+use cofferdam::kernel::{Errno, OpenFlags, OpenHow, ResolveFlags};
+
+use super::{Access, LookupFlags};
+
+/// The bit that makes `O_DIRECTORY` an `O_TMPFILE`.
+const TMPFILE: u32 = 0o20_000_000;
+/// The bit that makes `O_DSYNC` an `O_SYNC`.
+const SYNC: u32 = 0o4_000_000;
+const ASYNC: u32 = 0o20_000;
+/// `S_IALLUGO`
+const PERMISSIONS: u32 = 0o7777;
+
+/// What openat2(2) takes (`VALID_OPEN_FLAGS`).
+const KNOWN_FLAGS: OpenFlags = OpenFlags::O_WRONLY
+    .union(OpenFlags::O_RDWR)
+    .union(OpenFlags::O_CREAT)
+    .union(OpenFlags::O_EXCL)
+    .union(OpenFlags::O_NOCTTY)
+    .union(OpenFlags::O_TRUNC)
+    .union(OpenFlags::O_APPEND)
+    .union(OpenFlags::O_NONBLOCK)
+    .union(OpenFlags::O_DSYNC)
+    .union(OpenFlags::O_DIRECT)
+    .union(OpenFlags::O_LARGEFILE)
+    .union(OpenFlags::O_DIRECTORY)
+    .union(OpenFlags::O_NOFOLLOW)
+    .union(OpenFlags::O_NOATIME)
+    .union(OpenFlags::O_CLOEXEC)
+    .union(OpenFlags::O_PATH)
+    .union(OpenFlags::from_bits_retain(TMPFILE | SYNC | ASYNC));
+
+/// What goes with `O_PATH` (`O_PATH_FLAGS`).
+const PATH_FLAGS: OpenFlags = OpenFlags::O_DIRECTORY.union(OpenFlags::O_NOFOLLOW).union(OpenFlags::O_PATH);
+
+const KNOWN_RESOLVE: ResolveFlags = ResolveFlags::RESOLVE_NO_XDEV
+    .union(ResolveFlags::RESOLVE_NO_MAGICLINKS)
+    .union(ResolveFlags::RESOLVE_NO_SYMLINKS)
+    .union(ResolveFlags::RESOLVE_BENEATH)
+    .union(ResolveFlags::RESOLVE_IN_ROOT)
+    .union(ResolveFlags::RESOLVE_CACHED);
+
+/// What is to be opened, and how (`struct open_flags`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenIntent {
+    /// The flags, without `O_CLOEXEC`.
+    pub(crate) flags: OpenFlags,
+    /// The permissions of a new file.
+    pub(crate) mode: u32,
+    /// What must be permitted.
+    pub(crate) access: Access,
+    /// How the path is walked.
+    pub(crate) lookup: LookupFlags,
+}
+
+impl OpenIntent {
+    /// Checks what is asked for.
+    pub(crate) fn new(how: OpenHow) -> Result<Self, Errno> {
+        let flags = how.flags.difference(OpenFlags::O_CLOEXEC);
+        let is_path = flags.contains(OpenFlags::O_PATH);
+        let is_tmpfile = flags.bits() & TMPFILE != 0;
+        let creates = flags.contains(OpenFlags::O_CREAT);
+        let mut access = access_of(flags);
+        let scopes = ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT;
+        let permitted = if creates || is_tmpfile { PERMISSIONS } else { 0 };
+        let is_invalid = !KNOWN_FLAGS.contains(flags)
+            || !KNOWN_RESOLVE.contains(how.resolve)
+            || how.resolve.contains(scopes)
+            || how.mode.0 & !permitted != 0
+            || flags.contains(OpenFlags::O_DIRECTORY | OpenFlags::O_CREAT)
+            || is_tmpfile && !(flags.contains(OpenFlags::O_DIRECTORY) && access.contains(Access::WRITE))
+            || is_path && !PATH_FLAGS.contains(flags);
+        if is_invalid {
+            return Err(Errno::EINVAL);
+        }
+        let changes = creates || is_tmpfile || flags.contains(OpenFlags::O_TRUNC);
+        if how.resolve.contains(ResolveFlags::RESOLVE_CACHED) && changes {
+            return Err(Errno::EAGAIN);
+        }
+        if is_path {
+            access = Access::empty();
+        }
+        access.set(Access::WRITE, access.contains(Access::WRITE) || flags.contains(OpenFlags::O_TRUNC));
+        let mut lookup = LookupFlags::empty();
+        lookup.set(LookupFlags::DIRECTORY, flags.contains(OpenFlags::O_DIRECTORY));
+        let is_exclusive = flags.contains(OpenFlags::O_CREAT | OpenFlags::O_EXCL);
+        lookup.set(LookupFlags::FOLLOW, !flags.contains(OpenFlags::O_NOFOLLOW) && !is_exclusive);
+        let flags = if flags.bits() & SYNC == 0 { flags } else { flags | OpenFlags::O_DSYNC };
+        Ok(Self { flags, mode: how.mode.0, access, lookup })
+    }
+
+    /// Whether a file is made if there is none.
+    pub(crate) fn creates(&self) -> bool {
+        self.flags.contains(OpenFlags::O_CREAT)
+    }
+
+    /// Whether there must be none yet.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.flags.contains(OpenFlags::O_CREAT | OpenFlags::O_EXCL)
+    }
+
+    /// Whether it is a file without a name (`O_TMPFILE`).
+    pub(crate) fn is_tmpfile(&self) -> bool {
+        self.flags.bits() & TMPFILE != 0
+    }
+}
+
+/// What the access mode demands (`ACC_MODE()`): for both bits at once, which ioctl(2) alone makes use of, everything.
+fn access_of(flags: OpenFlags) -> Access {
+    match flags.bits() & 0o3 {
+        0 => Access::READ,
+        1 => Access::WRITE,
+        _ => Access::READ | Access::WRITE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::Mode;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    // A name for each rule.
+    #[case::unknown_flag(0x8000_0000, 0, 0, Err(Errno::EINVAL))]
+    #[case::unknown_resolve(0, 0, 0x40, Err(Errno::EINVAL))]
+    #[case::two_scopes(0, 0, 0x18, Err(Errno::EINVAL))]
+    #[case::mode_of_nothing(0, 0o600, 0, Err(Errno::EINVAL))]
+    #[case::mode_with_a_type(0o100, 0o100_600, 0, Err(Errno::EINVAL))]
+    #[case::created(0o101, 0o7777, 0, Ok((Access::WRITE, LookupFlags::FOLLOW)))]
+    #[case::created_exclusively(0o301, 0, 0, Ok((Access::WRITE, LookupFlags::empty())))]
+    #[case::created_directory(0o200_100, 0, 0, Err(Errno::EINVAL))]
+    #[case::tmpfile_without_directory(0o20_000_002, 0, 0, Err(Errno::EINVAL))]
+    #[case::tmpfile_to_read(0o20_200_000, 0, 0, Err(Errno::EINVAL))]
+    #[case::tmpfile(0o20_200_002, 0o600, 0, Ok((Access::READ.union(Access::WRITE), LookupFlags::all_to_a_directory())))]
+    #[case::path_to_write(0o10_000_001, 0, 0, Err(Errno::EINVAL))]
+    #[case::path(0o12_600_000, 0, 0, Ok((Access::empty(), LookupFlags::DIRECTORY)))]
+    #[case::truncated_while_read(0o1000, 0, 0, Ok((Access::READ.union(Access::WRITE), LookupFlags::FOLLOW)))]
+    #[case::neither_read_nor_written(0o3, 0, 0, Ok((Access::READ.union(Access::WRITE), LookupFlags::FOLLOW)))]
+    #[case::cached_and_truncated(0o1000, 0, 0x20, Err(Errno::EAGAIN))]
+    #[case::wrong_before_cached(0o1000, 1, 0x20, Err(Errno::EINVAL))]
+    fn what_is_asked_for(
+        #[case] flags: u32,
+        #[case] mode: u32,
+        #[case] resolve: u64,
+        #[case] expected: Result<(Access, LookupFlags), Errno>,
+    ) {
+        let how = OpenHow {
+            flags: OpenFlags::from_bits_retain(flags),
+            mode: Mode(mode),
+            resolve: ResolveFlags::from_bits_retain(resolve),
+        };
+        assert_eq!(OpenIntent::new(how).map(|intent| (intent.access, intent.lookup)), expected);
+    }
+
+    impl LookupFlags {
+        fn all_to_a_directory() -> Self {
+            Self::FOLLOW | Self::DIRECTORY
+        }
+    }
+}

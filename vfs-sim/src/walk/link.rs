@@ -1,0 +1,93 @@
+//! Symbolic links.
+
+use cofferdam::kernel::{Errno, ResolveFlags};
+
+use super::{Text, Walk};
+use crate::arena::Id;
+use crate::filesystem::{Inode, InodeKind, Name};
+use crate::linux::Linux;
+use crate::mount::{MntFlags, Path};
+use crate::process::Task;
+
+/// How many symbolic links a walk follows (`MAXSYMLINKS`).
+const MAX_FOLLOWED: u32 = 40;
+
+impl Linux {
+    /// Follows a symbolic link; gives its target, unless that is already where the walk is now (`pick_link()`).
+    ///
+    /// fs.protected_symlinks is 0. The kernel takes references also to change the access time of the link, which is not
+    /// simulated: it is as for a link that was followed before.
+    pub(super) fn follow_link<'a>(&mut self, walk: &mut Walk<'_>, link: Path) -> Result<Option<Text<'a>>, Errno> {
+        if !walk.is_lazy {
+            self.touch_mount(link.mount);
+        }
+        if walk.followed >= MAX_FOLLOWED {
+            walk.followed += 1;
+            return Err(Errno::ELOOP);
+        }
+        walk.followed += 1;
+        walk.links.push(link.mount);
+        if walk.resolve.contains(ResolveFlags::RESOLVE_NO_SYMLINKS)
+            || self.mounts[link.mount].flags.contains(MntFlags::NOSYMFOLLOW)
+        {
+            return Err(Errno::ELOOP);
+        }
+        let inode = self.dentries[link.dentry].inode;
+        if let Some(target) = self.magic_link_target(walk.task, inode) {
+            self.unlazy(walk)?;
+            self.jump_to_place(walk, target?)?;
+            walk.links.pop();
+            return Ok(None);
+        }
+        let target = self.link_text(walk.task, inode)?;
+        if target.as_bytes().first() == Some(&b'/') {
+            self.jump_to_root(walk)?;
+        }
+        if target.as_bytes().iter().all(|byte| *byte == b'/') {
+            walk.links.pop();
+            return Ok(None);
+        }
+        Ok(Some(Text::Link(target)))
+    }
+
+    /// Goes to where a magic link leads (`nd_jump_link()`).
+    fn jump_to_place(&mut self, walk: &mut Walk<'_>, target: Path) -> Result<(), Errno> {
+        let result = if walk.resolve.contains(ResolveFlags::RESOLVE_NO_MAGICLINKS) {
+            Err(Errno::ELOOP)
+        } else if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV) && walk.path.mount != target.mount
+            || walk.resolve.intersects(ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT)
+        {
+            Err(Errno::EXDEV)
+        } else {
+            Ok(())
+        };
+        if result.is_err() {
+            self.touch_mount(target.mount);
+            return result;
+        }
+        self.touch_mount(walk.path.mount);
+        walk.path = target;
+        Ok(())
+    }
+
+    /// Where a link leads whose target is no text, such as `/proc/<pid>/cwd`; none for other links.
+    pub(crate) fn magic_link_target(&self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Path, Errno>> {
+        let _ = (task, inode);
+        None
+    }
+
+    /// The text of a symbolic link.
+    fn link_text(&self, task: Id<Task>, inode: Id<Inode>) -> Result<Name, Errno> {
+        let _ = task;
+        match &self.inodes[inode].kind {
+            InodeKind::Symlink(target) => Ok(target.clone()),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// What readlink(2) tells of a symbolic link; `EINVAL` if it is none (`vfs_readlink()`).
+    pub(crate) fn read_link(&mut self, task: Id<Task>, path: Path) -> Result<Vec<u8>, Errno> {
+        let inode = self.dentries[path.dentry].inode;
+        self.link_text(task, inode).map(|text| text.as_bytes().to_vec())
+    }
+}
