@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{DeviceNumber, FileType};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Name, SuperBlock};
+use super::{Content, Entry, Name, SuperBlock};
 use crate::arena::Id;
 use crate::process::OpenFile;
 
@@ -47,7 +47,7 @@ pub struct FileLock {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum InodeKind {
     /// A regular file with its content.
-    Regular(Arc<Vec<u8>>),
+    Regular(Arc<Content>),
     /// A directory; its entries are the dentry's children.
     Directory,
     /// A symbolic link with its target.

@@ -1,5 +1,6 @@
 //! Filesystems: superblocks, inodes and dentries, and the types that the simulation knows.
 
+mod content;
 mod context;
 mod dcache;
 mod dentry;
@@ -22,6 +23,7 @@ mod sysfs;
 mod usage;
 mod visibility;
 
+pub use content::Content;
 pub use context::{FsContext, Phase, Purpose};
 pub use dentry::Dentry;
 pub use entry::Entry;

@@ -27,7 +27,6 @@ impl Linux {
         let of_file = flags & (OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT);
         let read_end = self.pipe_end(task, path, of_file & OpenFlags::O_NONBLOCK);
         let write_end = self.pipe_end(task, path, of_file | OpenFlags::O_WRONLY);
-        self.dentry_put(path.dentry);
         let read = match self.install_file(task, read_end, flags) {
             Ok(read) => read,
             Err(errno) => {
@@ -44,7 +43,7 @@ impl Linux {
         }
     }
 
-    /// A pipe: an inode and a dentry without a name, with one reference (`get_pipe_inode()`).
+    /// A pipe: an inode, and a dentry that is in no directory (`get_pipe_inode()`).
     fn new_pipe(&mut self, task: Id<Task>) -> Id<Dentry> {
         let credentials = &self.tasks[task].credentials;
         let owner = (credentials.filesystem_uid, credentials.filesystem_gid);

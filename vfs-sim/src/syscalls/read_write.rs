@@ -12,15 +12,15 @@ use crate::process::{OpenFile, OpenFileKind, Task};
 /// How much one call reads at most, as a call may.
 const LARGEST_READ: usize = 1 << 20;
 
-/// How large a file can become: the content is kept in memory, so a simulated disk is full early.
-const LARGEST_FILE: u64 = 64 << 20;
+/// How large a file can become (`MAX_LFS_FILESIZE`).
+const LARGEST_FILE: u64 = i64::MAX as u64;
 
 /// The bytes that random and urandom give, over and over: as good as any others.
 const RANDOM: &[u8] = b"\x9e\x37\x79\xb9\x7f\x4a\x7c\x15";
 
 /// What an open file is when it is read or written (`struct file_operations`).
 #[derive(Clone, Debug)]
-enum Content {
+enum Kind {
     /// A regular file.
     Regular(Id<Inode>),
     /// A text that was written when the file was opened.
@@ -40,27 +40,27 @@ enum Content {
 }
 
 impl Linux {
-    fn content(&self, file: Id<OpenFile>) -> Content {
+    fn content(&self, file: Id<OpenFile>) -> Kind {
         let object = &self.files[file];
         match &object.kind {
-            OpenFileKind::Text(text) => return Content::Text(text.clone()),
-            OpenFileKind::Context(context) => return Content::Context(*context),
-            OpenFileKind::Path => return Content::Other,
+            OpenFileKind::Text(text) => return Kind::Text(text.clone()),
+            OpenFileKind::Context(context) => return Kind::Context(*context),
+            OpenFileKind::Path => return Kind::Other,
             OpenFileKind::Plain => {}
         }
         let inode = self.dentries[object.path.dentry].inode;
         match self.inodes[inode].kind {
-            InodeKind::Regular(_) => Content::Regular(inode),
-            InodeKind::Directory => Content::Directory,
-            InodeKind::Fifo => Content::Pipe,
+            InodeKind::Regular(_) => Kind::Regular(inode),
+            InodeKind::Directory => Kind::Directory,
+            InodeKind::Fifo => Kind::Pipe,
             InodeKind::CharacterDevice(DeviceNumber { major: 1, minor }) => match minor {
-                3 => Content::Null,
-                5 => Content::Zero,
-                7 => Content::Full,
-                8 | 9 => Content::Random,
-                _ => Content::Other,
+                3 => Kind::Null,
+                5 => Kind::Zero,
+                7 => Kind::Full,
+                8 | 9 => Kind::Random,
+                _ => Kind::Other,
             },
-            _ => Content::Other,
+            _ => Kind::Other,
         }
     }
 
@@ -73,28 +73,28 @@ impl Linux {
         let count = count.min(LARGEST_READ);
         let position = self.files[file].position;
         let bytes = match self.content(file) {
-            Content::Regular(inode) => {
+            Kind::Regular(inode) => {
                 check_area(position, count)?;
                 let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
-                part_of(content, position, count)
+                content.read(position, count)
             }
-            Content::Text(text) => {
+            Kind::Text(text) => {
                 check_area(position, count)?;
                 part_of(&text, position, count)
             }
-            Content::Pipe => self.read_pipe(file, count)?,
-            Content::Null => Vec::new(),
-            Content::Zero | Content::Full => vec![0; count],
-            Content::Random => RANDOM.iter().copied().cycle().take(count).collect(),
-            Content::Directory => {
+            Kind::Pipe => self.read_pipe(file, count)?,
+            Kind::Null => Vec::new(),
+            Kind::Zero | Kind::Full => vec![0; count],
+            Kind::Random => RANDOM.iter().copied().cycle().take(count).collect(),
+            Kind::Directory => {
                 check_area(position, count)?;
                 return Err(Errno::EISDIR);
             }
-            Content::Context(context) => {
+            Kind::Context(context) => {
                 let context = self.contexts.get_mut(context).ok_or(Errno::ENODATA)?;
                 return context.read_message(count);
             }
-            Content::Other => return Err(Errno::EINVAL),
+            Kind::Other => return Err(Errno::EINVAL),
         };
         if self.has_position(file) {
             self.files[file].position += bytes.len() as u64;
@@ -109,11 +109,11 @@ impl Linux {
             return Err(Errno::EBADF);
         }
         match self.content(file) {
-            Content::Regular(inode) => self.write_regular(task, file, inode, data),
-            Content::Pipe => self.write_pipe(file, data),
-            Content::Null | Content::Zero | Content::Random => Ok(data.len()),
-            Content::Full => Err(Errno::ENOSPC),
-            Content::Text(_) | Content::Directory | Content::Context(_) | Content::Other => Err(Errno::EINVAL),
+            Kind::Regular(inode) => self.write_regular(task, file, inode, data),
+            Kind::Pipe => self.write_pipe(file, data),
+            Kind::Null | Kind::Zero | Kind::Random => Ok(data.len()),
+            Kind::Full => Err(Errno::ENOSPC),
+            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(Errno::EINVAL),
         }
     }
 
@@ -132,25 +132,16 @@ impl Linux {
         let mount = self.files[file].path.mount;
         let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
         let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
-        let size = content.len();
-        let start = if appends { size as u64 } else { self.files[file].position };
+        let start = if appends { content.len() } else { self.files[file].position };
+        let room = LARGEST_FILE.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)?;
+        let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
         let lost = self.privileges_lost_by_writing(task, mount, inode);
-        self.inodes[inode].mode &= !lost;
-        // What still fits is written.
-        let room = LARGEST_FILE.saturating_sub(start);
-        let length = data.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let object = &mut self.inodes[inode];
+        object.mode &= !lost;
+        let InodeKind::Regular(content) = &mut object.kind else { return Err(Errno::EINVAL) };
+        let length = Arc::make_mut(content).write(start, data);
         if length == 0 {
             return Err(Errno::ENOSPC);
-        }
-        let start_index = usize::try_from(start).map_err(|_| Errno::EFBIG)?;
-        let InodeKind::Regular(content) = &mut self.inodes[inode].kind else { return Err(Errno::EINVAL) };
-        let content = Arc::make_mut(content);
-        let end = start_index + length;
-        if end > size {
-            content.resize(end, 0);
-        }
-        if let (Some(to), Some(from)) = (content.get_mut(start_index..end), data.get(..length)) {
-            to.copy_from_slice(from);
         }
         self.files[file].position = start + length as u64;
         Ok(length)
@@ -176,14 +167,13 @@ impl Linux {
         if self.superblocks[superblock].filesystem == FilesystemType::Proc {
             return Ok(());
         }
-        let new_length = usize::try_from(length).ok().filter(|_| length <= LARGEST_FILE).ok_or(Errno::ENOSPC)?;
         let lost = self.privileges_lost_by_writing(task, path.mount, inode);
         let object = &mut self.inodes[inode];
         object.mode &= !lost;
         if let InodeKind::Regular(content) = &mut object.kind
-            && content.len() != new_length
+            && content.len() != length
         {
-            Arc::make_mut(content).resize(new_length, 0);
+            Arc::make_mut(content).set_len(length);
         }
         Ok(())
     }
@@ -204,14 +194,14 @@ impl Linux {
 
     /// Whether reading moves on in an open file: devices and pipes have no position.
     fn has_position(&self, file: Id<OpenFile>) -> bool {
-        matches!(self.content(file), Content::Regular(_) | Content::Text(_))
+        matches!(self.content(file), Kind::Regular(_) | Kind::Text(_))
     }
 
     /// lseek(2)
     pub(crate) fn lseek(&mut self, task: Id<Task>, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
         let file = self.readable_file(task, fd)?;
         match self.content(file) {
-            Content::Regular(inode) => {
+            Kind::Regular(inode) => {
                 let end = match &self.inodes[inode].kind {
                     InodeKind::Regular(_) => self.size(self.files[file].path.dentry),
                     _ => 0,
@@ -219,10 +209,10 @@ impl Linux {
                 self.seek(file, offset, whence, Some(end))
             }
             // A text has no end that could be counted from (`seq_lseek()`).
-            Content::Text(_) => self.seek(file, offset, whence, None),
-            Content::Directory => self.seek_directory(file, offset, whence),
-            Content::Null | Content::Zero | Content::Full | Content::Random => Ok(0),
-            Content::Pipe | Content::Context(_) | Content::Other => Err(Errno::ESPIPE),
+            Kind::Text(_) => self.seek(file, offset, whence, None),
+            Kind::Directory => self.seek_directory(file, offset, whence),
+            Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Ok(0),
+            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(Errno::ESPIPE),
         }
     }
 

@@ -12,7 +12,7 @@ impl Linux {
     /// `do_dentry_open()`).
     pub(super) fn open_inode(&self, path: Path, flags: OpenFlags) -> Result<(), Errno> {
         /// The largest file that is opened without `O_LARGEFILE` (`MAX_NON_LFS`).
-        const MAX_NON_LFS: usize = 0x7FFF_FFFF;
+        const MAX_NON_LFS: u64 = 0x7FFF_FFFF;
         let inode = self.dentries[path.dentry].inode;
         match &self.inodes[inode].kind {
             InodeKind::Regular(content) if content.len() > MAX_NON_LFS && !flags.contains(OpenFlags::O_LARGEFILE) => {

@@ -66,7 +66,7 @@ impl Linux {
         let filesystem = &self.superblocks[object.superblock].filesystem;
         match (&object.kind, filesystem) {
             (InodeKind::Regular(_), FilesystemType::Sysfs) => SYSFS_SIZE,
-            (InodeKind::Regular(content), _) => content.len() as u64,
+            (InodeKind::Regular(content), _) => content.len(),
             (InodeKind::Symlink(_), FilesystemType::Proc) => 0,
             (InodeKind::Symlink(target), _) => target.as_bytes().len() as u64,
             (InodeKind::Directory, FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs) => {
