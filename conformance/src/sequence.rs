@@ -51,10 +51,6 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn call(task: TaskIndex, call: Call) -> Self {
-        Self { task, action: Action::Call(call) }
-    }
-
     /// The name of the call, for tables.
     pub(crate) fn name(&self) -> &'static str {
         match &self.action {

@@ -4,7 +4,7 @@ use cofferdam::kernel::DeviceNumber;
 use cofferdam::mountinfo::{Entry, OptionalField, entries};
 
 use super::values::named_number;
-use super::{Kind, Mismatch, Pair, Verdict, differs, same};
+use super::{Kind, Mismatch, Pair, Verdict, differs};
 
 /// One read(2) gives no more than whole lines that fit into this, so that how many they are depends on the length of
 /// the ids.
