@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::exhaustive::alphabet::Alphabet;
 use crate::generate::Profile;
 use crate::sequence::{Looks, MAX_TASKS};
 use crate::universe::Privileges;
@@ -102,6 +103,18 @@ pub(crate) struct ExhaustiveArguments {
     /// How many calls a sequence has at most
     #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub(crate) depth: u32,
+    /// Directories and calls
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) universe: Alphabet,
+    /// Where to save the sequences on which the kernels differ
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Go on until there are so many sequences that differ in different ways
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) divergences: usize,
+    /// Save a report of the outcomes that occurred, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coverage: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) running: RunningArguments,
 }
@@ -135,6 +148,9 @@ pub(crate) struct CoverageArguments {
     /// Where chance starts
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Where to save the sequences on which the kernels differ
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
     /// Where to save the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod campaign;
 mod census;
 mod compare;
 mod control;
 mod coverage;
 mod coverage_table;
+mod exhaustive;
 mod generate;
 mod observation;
 mod random;
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
         Command::Random(arguments) => random::random(&arguments).map_err(|error| error.to_string()),
         Command::Replay(arguments) => replay::replay(&arguments).map_err(|error| error.to_string()),
         Command::Coverage(arguments) => random::coverage(&arguments).map_err(|error| error.to_string()),
-        Command::Exhaustive(_) => Err("not yet".into()),
+        Command::Exhaustive(arguments) => exhaustive::exhaustive(&arguments).map_err(|error| error.to_string()),
         Command::Worker => return ExitCode::from(worker::run()),
     };
     match result {

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
-use crate::generate::{Generated, Profile, Recipe, generate, steps};
+use crate::exhaustive::alphabet::Alphabet;
+use crate::exhaustive::search::{Finding, Search, Share};
+use crate::generate::{Generated, Profile, Recipe, generate};
 use crate::report::{Saved, script};
 use crate::sequence::Looks;
 use crate::shrink::{Failure, shrink};
-use crate::trial::{Divergence, MachineError, Machines, Signature, Trial};
+use crate::trial::{MachineError, Machines, Signature, Trial};
 use crate::universe::Privileges;
 
 /// How often a worker says how far it is.
@@ -30,6 +32,18 @@ pub(crate) struct Job {
 pub(crate) enum Work {
     /// Random sequences.
     Random(RandomWork),
+    /// Every sequence of an alphabet.
+    Exhaustive(ExhaustiveWork),
+}
+
+/// Every sequence of an alphabet: of the points at which the work is divided, those with the numbers `first`,
+/// `first + stride` and so on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ExhaustiveWork {
+    pub(crate) universe: Alphabet,
+    pub(crate) depth: u32,
+    pub(crate) first: u64,
+    pub(crate) stride: u64,
 }
 
 /// Random sequences: those with the numbers `first`, `first + stride` and so on, below `end`.
@@ -106,6 +120,7 @@ fn work() -> Result<(), WorkerError> {
     let machines = Machines::new(job.privileges)?;
     match job.work {
         Work::Random(work) => Random { machines: &machines, work, reported: HashSet::new() }.run()?,
+        Work::Exhaustive(work) => search(&machines, &work)?,
     }
     say(&Event::Done)
 }
@@ -116,6 +131,44 @@ fn say(event: &Event) -> Result<(), WorkerError> {
     let mut output = std::io::stdout().lock();
     output.write_all(&line)?;
     Ok(output.flush()?)
+}
+
+/// The words for a sequence on which the kernels differ.
+fn found(machines: &Machines, number: u64, failure: &Failure, is_flaky: bool) -> Result<Found, MachineError> {
+    let mut outcome = machines.try_sequence(&failure.sequence, failure.looks)?;
+    outcome.divergence = Some(failure.divergence.clone());
+    Ok(Found {
+        number,
+        saved: Saved::new(failure, machines.privileges()),
+        script: script(&failure.sequence, &outcome),
+        is_flaky,
+    })
+}
+
+/// The shortest sequence that shows the same, and whether the real kernel does not always do the same with it.
+fn shrunk(machines: &Machines, number: u64, failure: Failure) -> Result<Found, MachineError> {
+    let failure = shrink(machines, failure)?;
+    let is_flaky = machines.try_twice(&failure.sequence, failure.looks)?.divergence.is_some();
+    found(machines, number, &failure, is_flaky)
+}
+
+fn search(machines: &Machines, work: &ExhaustiveWork) -> Result<(), WorkerError> {
+    let letters = work.universe.letters();
+    let share = Share { first: work.first, stride: work.stride };
+    let mut tally = Tally::new();
+    let mut number = work.first;
+    Search::new(machines, &letters, work.depth, share, |finding| {
+        match finding {
+            Finding::Compared(sequences, coverage) => tally.add(sequences, &coverage)?,
+            Finding::Differ(failure) => {
+                say(&Event::Found(Box::new(shrunk(machines, number, failure)?)))?;
+                number += work.stride;
+            }
+        }
+        Ok::<_, WorkerError>(())
+    })
+    .run()?;
+    tally.say()
 }
 
 struct Random<'a> {
@@ -165,8 +218,9 @@ impl Random<'_> {
         if self.work.real_only {
             outcome = self.machines.try_twice(&generated.sequence, self.work.looks)?;
         }
-        debug_assert!(steps(&outcome.plan) == generated.sequence.steps.len());
-        tally.count(&outcome.plan, &outcome.real)?;
+        let mut coverage = Coverage::default();
+        coverage.count(&outcome.plan, &outcome.real);
+        tally.add(1, &coverage)?;
         if let Some(divergence) = outcome.divergence {
             let failure = Failure { sequence: generated.sequence, looks: self.work.looks, divergence };
             self.report(number, failure)?;
@@ -179,30 +233,11 @@ impl Random<'_> {
             return Ok(());
         }
         let found = if self.work.real_only {
-            self.found(number, &failure, true)?
+            found(self.machines, number, &failure, true)?
         } else {
-            let failure = shrink(self.machines, failure)?;
-            let is_flaky = self.is_flaky(&failure)?;
-            self.found(number, &failure, is_flaky)?
+            shrunk(self.machines, number, failure)?
         };
         say(&Event::Found(Box::new(found)))
-    }
-
-    /// Whether the real kernel does not always do the same.
-    fn is_flaky(&self, failure: &Failure) -> Result<bool, WorkerError> {
-        Ok(self.machines.try_twice(&failure.sequence, failure.looks)?.divergence.is_some())
-    }
-
-    fn found(&self, number: u64, failure: &Failure, is_flaky: bool) -> Result<Found, WorkerError> {
-        let mut outcome = self.machines.try_sequence(&failure.sequence, failure.looks)?;
-        let divergence: Divergence = failure.divergence.clone();
-        outcome.divergence = Some(divergence);
-        Ok(Found {
-            number,
-            saved: Saved::new(failure, self.machines.privileges()),
-            script: script(&failure.sequence, &outcome),
-            is_flaky,
-        })
     }
 }
 
@@ -218,13 +253,9 @@ impl Tally {
         Self { sequences: 0, coverage: Coverage::default(), said: Instant::now() }
     }
 
-    fn count(
-        &mut self,
-        plan: &crate::sequence::Plan,
-        observations: &[crate::observation::Observation],
-    ) -> Result<(), WorkerError> {
-        self.sequences += 1;
-        self.coverage.count(plan, observations);
+    fn add(&mut self, sequences: u64, coverage: &Coverage) -> Result<(), WorkerError> {
+        self.sequences += sequences;
+        self.coverage.add(coverage);
         if self.said.elapsed() >= INTERVAL { self.say() } else { Ok(()) }
     }
 

@@ -25,7 +25,7 @@ pub(crate) use profile::Profile;
 use scene::Scene;
 
 use crate::observation::Observation;
-use crate::sequence::{Action, Item, Looks, MAX_TASKS, Plan, Sequence, Step, TaskIndex, Universe};
+use crate::sequence::{Action, Looks, MAX_TASKS, Plan, Sequence, Step, TaskIndex, Universe};
 use crate::simulated::{Simulated, Simulation};
 
 /// Makes a step's action, if the state has what it needs.
@@ -121,9 +121,4 @@ fn choose_action(
         }
     }
     None
-}
-
-/// The items of a plan that are steps.
-pub(crate) fn steps(plan: &Plan) -> usize {
-    plan.items.iter().filter(|item| matches!(item, Item::Step(..))).count()
 }
