@@ -113,7 +113,7 @@ impl Simulated {
 
     /// The mount table of a process.
     pub(crate) fn mountinfo(&self, task: TaskIndex) -> Vec<u8> {
-        self.id(task).ok().and_then(|task| self.linux.mountinfo(task)).unwrap_or_default()
+        self.id(task).ok().and_then(|task| self.linux.mountinfo_table(task)).unwrap_or_default()
     }
 
     pub(crate) fn carry_out(&mut self, item: &Item) -> Observation {
@@ -165,7 +165,7 @@ impl Simulated {
         }
         let looked = catch_unwind(AssertUnwindSafe(|| {
             let task = self.id(task).ok()?;
-            let (mountinfo, mounts) = (self.linux.mountinfo(task)?, self.linux.mounts(task)?);
+            let (mountinfo, mounts) = (self.linux.mountinfo_table(task)?, self.linux.mounts_table(task)?);
             Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
         }));
         match looked {

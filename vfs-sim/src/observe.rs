@@ -41,13 +41,13 @@ impl Linux {
     }
 
     /// `/proc/<pid>/mountinfo` of a process; `None` if there is no such process, or it has ended.
-    pub fn mountinfo(&self, task: Id<Task>) -> Option<Vec<u8>> {
+    pub fn mountinfo_table(&self, task: Id<Task>) -> Option<Vec<u8>> {
         let task = self.tasks.get(task).filter(|_| self.is_running(task))?;
         Some(self.mountinfo_text(task.mount_namespace, self.fs_states.get(task.fs)?.root))
     }
 
     /// `/proc/<pid>/mounts` of a process; `None` if there is no such process, or it has ended.
-    pub fn mounts(&self, task: Id<Task>) -> Option<Vec<u8>> {
+    pub fn mounts_table(&self, task: Id<Task>) -> Option<Vec<u8>> {
         let task = self.tasks.get(task).filter(|_| self.is_running(task))?;
         Some(self.mounts_text(task.mount_namespace, self.fs_states.get(task.fs)?.root))
     }

@@ -88,11 +88,9 @@ impl Linux {
         attributes: Attributes,
     ) -> Result<(), Errno> {
         let (uid, gid) = self.owner_through(mount, inode);
-        let new_uid =
-            attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
-        let new_gid =
-            attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
-        if (new_uid.is_none() && uid.is_none()) || (new_gid.is_none() && gid.is_none()) {
+        let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        if (owner.is_none() && uid.is_none()) || (group.is_none() && gid.is_none()) {
             return Err(Errno::EOVERFLOW);
         }
         self.may_change_in_filesystem(inode, attributes)?;
@@ -106,8 +104,8 @@ impl Linux {
             if keeps { mode } else { mode & !SET_GID }
         });
         let object = &mut self.inodes[inode];
-        object.uid = new_uid.unwrap_or(object.uid);
-        object.gid = new_gid.unwrap_or(object.gid);
+        object.uid = owner.unwrap_or(object.uid);
+        object.gid = group.unwrap_or(object.gid);
         if let Some(mode) = mode {
             // Once more, now that it may be another group.
             let keeps = self.is_in_group_or_capable(task, mount, inode);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, Whence};
 
 use crate::arena::Id;
-use crate::filesystem::{FilesystemType, Inode, InodeKind};
+use crate::filesystem::{Entry, FilesystemType, FsContext, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::process::{OpenFile, OpenFileKind, Task};
 
@@ -34,7 +34,7 @@ enum Kind {
     /// A directory.
     Directory,
     /// A context of fsopen(2).
-    Context(Id<crate::filesystem::FsContext>),
+    Context(Id<FsContext>),
     /// What can't be read or written.
     Other,
 }
@@ -50,6 +50,7 @@ impl Linux {
         }
         let inode = self.dentries[object.path.dentry].inode;
         match self.inodes[inode].kind {
+            InodeKind::Regular(_) if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Kind::Other,
             InodeKind::Regular(_) => Kind::Regular(inode),
             InodeKind::Directory => Kind::Directory,
             InodeKind::Fifo => Kind::Pipe,
@@ -185,8 +186,8 @@ impl Linux {
         let inode = self.dentries[object.path.dentry].inode;
         let superblock = self.inodes[inode].superblock;
         let can_be_synced = match (&self.inodes[inode].kind, &self.superblocks[superblock].filesystem) {
-            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs) => false,
-            (InodeKind::Directory, FilesystemType::Sysfs) => false,
+            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs)
+            | (InodeKind::Directory, FilesystemType::Sysfs) => false,
             (kind, _) => matches!(kind, InodeKind::Regular(_) | InodeKind::Directory),
         };
         if can_be_synced { Ok(()) } else { Err(Errno::EINVAL) }
