@@ -4,6 +4,8 @@
 mod arena;
 mod filesystem;
 mod handle;
+mod host;
+mod inspect;
 mod linux;
 mod list;
 mod mount;
@@ -16,5 +18,9 @@ mod walk;
 
 pub use arena::{Arena, Id};
 pub use handle::{Access, Process};
+pub use host::{LineError, LoadError};
+pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};
 pub use linux::Linux;
+pub use mount::Mount;
+pub use namespace::MountNamespace;
 pub use process::Task;

@@ -21,7 +21,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    fn starting_at(first: u32) -> Self {
+    pub(crate) fn starting_at(first: u32) -> Self {
         Self { next: first, free: OrdSet::new() }
     }
 
@@ -73,6 +73,8 @@ pub struct Linux {
     pub(crate) internal: InternalMounts,
     pub(crate) init: Id<Task>,
     pub(crate) initial_user_namespace: Id<UserNamespace>,
+    /// Whether a mount was ever locked to its parent: until then nobody needs to look for such ones.
+    pub(crate) was_locked: bool,
     /// The sysctl fs.mount-max.
     pub(crate) mount_max: u32,
 }
@@ -125,6 +127,7 @@ impl Linux {
             internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
+            was_locked: false,
             mount_max: 100_000,
         };
         linux.boot();

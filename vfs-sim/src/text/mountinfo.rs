@@ -185,14 +185,17 @@ impl<'a> Listing<'a> {
 
     /// What of its filesystem is mounted (`show_path()`).
     fn push_root(&mut self, root: Id<Dentry>) {
+        if let Some(name) = self.linux.name_without_path(root) {
+            self.text.extend_from_slice(name.as_bytes());
+            return;
+        }
         self.names.clear();
         let mut above = root;
         loop {
             let object = &self.linux.dentries[above];
             if object.parent == above {
                 if self.names.is_empty() {
-                    // A slash, or what a filesystem of files without a path says instead.
-                    self.text.extend_from_slice(object.name.as_bytes());
+                    self.text.push(b'/');
                 }
                 break;
             }
@@ -208,12 +211,9 @@ impl<'a> Listing<'a> {
     /// The path of a mount from the root on (`seq_path_root()`).
     fn push_mountpoint(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
         let start = self.text.len();
-        let prefix = match self.collect_names(mount) {
-            Ok(prefix) => prefix,
-            Err(Skipped) => {
-                *self.place(mount) = Place::Outside;
-                return Err(Skipped);
-            }
+        let Ok(prefix) = self.collect_names(mount) else {
+            *self.place(mount) = Place::Outside;
+            return Err(Skipped);
         };
         self.text.extend_from_within(prefix);
         self.push_names();

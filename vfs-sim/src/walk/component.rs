@@ -164,14 +164,12 @@ impl Linux {
 
     /// Finds a name in the directory (`lookup_fast()`, `lookup_slow()`).
     fn walk_name(&mut self, walk: &mut Walk<'_>, name: &[u8]) -> Result<Id<Dentry>, Errno> {
-        match self.find_lazily(walk, name)? {
-            Some(dentry) => Ok(dentry),
-            None => {
-                // Names that are not there are not remembered.
-                self.unlazy(walk)?;
-                self.lookup_entry(walk.path.dentry, name)?.ok_or(Errno::ENOENT)
-            }
+        if let Some(dentry) = self.find_lazily(walk, name)? {
+            return Ok(dentry);
         }
+        // Names that are not there are not remembered.
+        self.unlazy(walk)?;
+        self.lookup_entry(walk.path.dentry, name)?.ok_or(Errno::ENOENT)
     }
 
     /// Finds a name among those that are known (`lookup_fast()`).

@@ -72,7 +72,7 @@ impl Linux {
 
     /// Where a link leads whose target is no text, such as `/proc/<pid>/cwd`; none for other links.
     pub(crate) fn magic_link_target(&self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Path, Errno>> {
-        let _ = (task, inode);
+        let _ = (self, task, inode);
         None
     }
 
