@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Namespace;
+use super::{Namespace, ProcEntry};
 
 /// What an inode is beyond its kind: the kernel's own files are more than what is stored in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,4 +14,6 @@ pub enum Entry {
     EmptyDirectory,
     /// The file of a namespace.
     Namespace(Namespace),
+    /// An entry of proc.
+    Proc(ProcEntry),
 }

@@ -3,7 +3,7 @@
 use super::{FilesystemType, Name};
 
 /// The types on block devices that the kernel has: mounting one ends at its device, as there is none.
-const ON_BLOCK_DEVICES: [&str; 6] = ["ext3", "ext2", "ext4", "squashfs", "xfs", "btrfs"];
+pub(super) const ON_BLOCK_DEVICES: [&str; 6] = ["ext3", "ext2", "ext4", "squashfs", "xfs", "btrfs"];
 
 /// The type that goes by a name in mount(2) and fsopen(2) (`get_fs_type()`); `ENODEV` if there is none.
 ///

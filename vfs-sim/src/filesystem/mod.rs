@@ -29,12 +29,14 @@ pub use dentry::Dentry;
 pub use entry::Entry;
 pub use inode::{FileLock, Inode, InodeKind};
 pub use internal::InternalMounts;
+use kinds::ON_BLOCK_DEVICES;
 pub(crate) use kinds::filesystem_type;
 pub use nsfs::{Namespace, NamespaceKind};
 pub(crate) use operations::DirectoryOperations;
-pub(crate) use parameters::ParameterValue;
-pub use parameters::{Parameters, ProcParameters, TmpfsParameters};
+pub use parameters::{HidePid, Parameters, ProcParameters, TmpfsParameters};
+pub(crate) use parameters::{ParameterValue, unsigned_number};
 pub use pipe::Pipe;
+pub use proc::{OpenEntry, ProcEntry, SeekRule};
 pub use superblock::{FilesystemType, SuperBlock};
 
 use std::borrow::Borrow;

@@ -4,7 +4,7 @@ use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, Mode};
 
 use super::stat::lookup_flags;
 use crate::arena::Id;
-use crate::filesystem::{Entry, FilesystemType, Inode, InodeKind};
+use crate::filesystem::{Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 use crate::namespace::IdExtent;
@@ -116,12 +116,7 @@ impl Linux {
 
     /// What the filesystem has against it (`i_op->setattr`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
-        let object = &self.inodes[inode];
-        let is_fixed = match self.superblocks[object.superblock].filesystem {
-            FilesystemType::Proc => attributes.mode.is_some(),
-            _ => object.entry == Entry::EmptyDirectory,
-        };
-        if is_fixed { Err(Errno::EPERM) } else { Ok(()) }
+        self.may_change_entry(inode, attributes.mode.is_some())
     }
 
     /// Whether a process may give a file to this owner and group (`chown_ok()`, `chgrp_ok()`).

@@ -101,7 +101,7 @@ impl Linux {
         if self.is_deleted(directory.dentry) {
             return Err(Errno::ENOENT);
         }
-        if let Some(dentry) = self.lookup_entry(directory.dentry, name)? {
+        if let Some(dentry) = self.lookup_entry(walk.task, directory.dentry, name)? {
             return Ok((dentry, false));
         }
         if !intent.creates() {

@@ -12,7 +12,7 @@ mod values;
 pub use devpts::DevptsParameters;
 pub use overlay::OverlayParameters;
 pub use proc::{HidePid, ProcParameters};
-pub use tmpfs::{Huge, TmpfsParameters};
+pub use tmpfs::TmpfsParameters;
 
 use cofferdam::kernel::{Errno, Fd, MountFlags};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,11 @@ use super::{FilesystemType, FsContext, Name};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::process::{Credentials, Task};
+
+/// A number as the kernel reads it, its base from its prefix (`kstrtouint()`).
+pub(crate) fn unsigned_number(text: &[u8]) -> Option<u32> {
+    numbers::unsigned(text, 0)
+}
 
 /// The value of a parameter (`struct fs_parameter`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
