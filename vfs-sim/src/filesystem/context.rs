@@ -222,6 +222,7 @@ impl Linux {
     }
 
     /// Ends a context (`put_fs_context()`).
+    #[allow(clippy::needless_pass_by_value, reason = "it is of no use afterwards")]
     pub(crate) fn drop_context(&mut self, context: FsContext) {
         if let Some(root) = context.root {
             let superblock = self.dentries[root].superblock;

@@ -126,7 +126,6 @@ impl Linux {
                 self.fill_devpts(task, superblock, own.ptmx_mode);
                 parameters.clone()
             }
-            Parameters::Overlay(_) => self.fill_overlay(task, superblock, context, parameters)?,
             Parameters::None => {
                 match context.filesystem {
                     FilesystemType::Sysfs => {
@@ -251,7 +250,6 @@ impl Linux {
                     self.inodes[ptmx].mode = mode;
                 }
             }
-            (Parameters::Overlay(_), Parameters::Overlay(_)) => self.reconfigure_overlay(superblock, context)?,
             _ => {}
         }
         self.superblocks[superblock].parameters = settled;

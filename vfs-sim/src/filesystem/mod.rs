@@ -12,7 +12,6 @@ mod internal;
 mod kinds;
 mod nsfs;
 mod operations;
-mod overlay;
 mod parameters;
 mod pipe;
 mod proc;

@@ -92,10 +92,9 @@ impl Linux {
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let entry = match self.inodes[inode].entry {
-            Entry::None | Entry::EmptyDirectory => return generic(),
             // Immutable.
             Entry::Namespace(_) if access & WRITE != 0 => return Err(Errno::EPERM),
-            Entry::Namespace(_) => return generic(),
+            Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) => return generic(),
             Entry::Proc(entry) => entry,
         };
         match entry {

@@ -11,6 +11,9 @@ use crate::process::{OpenFd, Task};
 /// Where the processes begin in a listing of the root (`TGID_OFFSET`): two before them are the links.
 const FIRST_PROCESS: u64 = 258;
 
+/// The entries of a directory, each with its position.
+pub(crate) type Listed = Vec<(u64, Id<Dentry>)>;
+
 /// What is to be made.
 struct Made {
     name: Name,
@@ -230,11 +233,7 @@ impl Linux {
 
     /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
     /// directory of another filesystem.
-    pub(crate) fn list_proc(
-        &mut self,
-        task: Id<Task>,
-        directory: Id<Dentry>,
-    ) -> Option<Result<Vec<(u64, Id<Dentry>)>, Errno>> {
+    pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Errno>> {
         let entry = self.proc_entry(self.dentries[directory].inode)?;
         let names = match entry {
             ProcEntry::Directory(generic) => self.generic_names(task, directory, generic),

@@ -159,3 +159,17 @@ fn sysfs_has_its_directories_and_no_others() {
     assert_eq!(remove(&mut linux, b"/sys/kernel"), Err(Errno::EPERM));
     assert_eq!(remove(&mut linux, b"/sys/zz"), Err(Errno::ENOENT));
 }
+
+#[test]
+fn a_kernel_is_restored_with_what_is_open() {
+    let (mut linux, task) = machine();
+    let table = open(&mut linux, "/proc/self/mountinfo", OpenFlags::empty()).unwrap();
+    let namespace = open(&mut linux, "/proc/self/ns/user", OpenFlags::empty()).unwrap();
+    let json = serde_json::to_string(&linux).unwrap();
+    let mut restored: Linux = serde_json::from_str(&json).unwrap();
+    assert_eq!(restored.read(task, table, 4096), linux.read(task, table, 4096));
+    let name = format!("/proc/self/fd/{}", namespace.0);
+    assert_eq!(link(&mut restored, &name).unwrap(), "user:[4026531837]");
+    restored.close(task, namespace).unwrap();
+    assert!(restored.internal.namespace_files.is_empty());
+}

@@ -6,7 +6,7 @@ use crate::filesystem::ON_BLOCK_DEVICES;
 use crate::linux::Linux;
 
 /// The types without a block device, in the order in which they are known.
-const NODEV: [&str; 9] = ["sysfs", "tmpfs", "proc", "devtmpfs", "pipefs", "ramfs", "devpts", "overlay", "mqueue"];
+const NODEV: [&str; 8] = ["sysfs", "tmpfs", "proc", "devtmpfs", "pipefs", "ramfs", "devpts", "mqueue"];
 
 impl Linux {
     /// What a file of a directory says.
