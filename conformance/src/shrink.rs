@@ -1,8 +1,10 @@
 //! From a sequence on which the kernels differ to the shortest that shows the same.
 
+use cofferdam::kernel::{Fd, Value};
 use serde_json::Value as Json;
 
-use crate::sequence::{Action, Looks, Sequence, Step};
+use crate::observation::Observation;
+use crate::sequence::{Action, Item, Looks, Plan, Sequence, Step};
 use crate::trial::{Divergence, MachineError, Machines};
 
 /// How many trials are made at most: a shrunk sequence is a help, not worth any time.
@@ -18,7 +20,7 @@ pub(crate) struct Failure {
 
 /// Drops and simplifies steps as long as the same kind of difference remains.
 pub(crate) fn shrink(machines: &Machines, failure: Failure) -> Result<Failure, MachineError> {
-    let mut shrinker = Shrinker { machines, best: failure, trials: 0 };
+    let mut shrinker = Shrinker { machines, best: failure, opened: Vec::new(), trials: 0 };
     shrinker.look_early()?;
     loop {
         let before = shrinker.best.sequence.clone();
@@ -33,6 +35,8 @@ pub(crate) fn shrink(machines: &Machines, failure: Failure) -> Result<Failure, M
 struct Shrinker<'a> {
     machines: &'a Machines,
     best: Failure,
+    /// The descriptor that each step of the best sequence gives, as far as that is known.
+    opened: Vec<Option<Fd>>,
     trials: usize,
 }
 
@@ -44,13 +48,15 @@ impl Shrinker<'_> {
         }
         self.trials += 1;
         let sequence = Sequence { universe: self.best.sequence.universe, steps };
-        let Some(divergence) = self.machines.try_sequence(&sequence, looks)?.divergence else { return Ok(false) };
+        let outcome = self.machines.try_sequence(&sequence, looks)?;
+        let Some(divergence) = outcome.divergence else { return Ok(false) };
         if divergence.signature != self.best.divergence.signature {
             return Ok(false);
         }
         let mut sequence = sequence;
         // What comes after the difference does not matter.
         sequence.steps.truncate(divergence.step + 1);
+        self.opened = opened(&outcome.plan, &outcome.real);
         self.best = Failure { sequence, looks, divergence };
         Ok(true)
     }
@@ -71,11 +77,32 @@ impl Shrinker<'_> {
                 let start = end.saturating_sub(size);
                 let mut steps = self.best.sequence.steps.clone();
                 steps.drain(start..end);
-                self.attempt(steps, self.best.looks)?;
+                if !self.attempt(steps, self.best.looks)? && size == 1 {
+                    self.drop_opening(start)?;
+                }
                 end = start.min(self.best.sequence.steps.len());
             }
             size /= 2;
         }
+        Ok(())
+    }
+
+    /// Drops a step that opens a descriptor, and lets the steps after it use those that they get then.
+    fn drop_opening(&mut self, index: usize) -> Result<(), MachineError> {
+        let Some(gone) = self.opened.get(index).copied().flatten() else { return Ok(()) };
+        let mut steps = self.best.sequence.steps.clone();
+        steps.remove(index);
+        for step in steps.iter_mut().skip(index) {
+            if let Action::Call(call) = &step.action
+                && let Ok(mut json) = serde_json::to_value(call)
+            {
+                lower_descriptors(&mut json, gone);
+                if let Ok(call) = serde_json::from_value(json) {
+                    step.action = Action::Call(call);
+                }
+            }
+        }
+        self.attempt(steps, self.best.looks)?;
         Ok(())
     }
 
@@ -100,6 +127,32 @@ impl Shrinker<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The descriptor that each step gives.
+fn opened(plan: &Plan, observations: &[Observation]) -> Vec<Option<Fd>> {
+    let steps = plan.items.iter().zip(observations).filter(|(item, _)| matches!(item, Item::Step(..)));
+    steps
+        .map(|(_, observation)| match observation.result() {
+            Some(Ok(Value::Descriptor(fd))) => Some(*fd),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Lowers each descriptor among the arguments that is above one that is no longer given out.
+fn lower_descriptors(arguments: &mut Json, gone: Fd) {
+    let Json::Object(members) = arguments else { return };
+    for (name, value) in members {
+        match value {
+            Json::Number(number) if name.ends_with("fd") => {
+                if let Some(fd) = number.as_i64().filter(|fd| *fd > i64::from(gone.0)) {
+                    *value = Json::from(fd - 1);
+                }
+            }
+            other => lower_descriptors(other, gone),
+        }
     }
 }
 
@@ -203,6 +256,17 @@ mod tests {
             assert!(rounds < 100, "{step:?}");
         }
         assert!(rounds > 5);
+    }
+
+    #[test]
+    fn descriptors_above_one_that_is_gone_are_lowered() {
+        let json = r#"{"call":"move_mount","from_dirfd":5,"from_path":"","to_dirfd":-100,"to_path":"/a","flags":""}"#;
+        let mut call: Json = serde_json::from_str(json).unwrap();
+        lower_descriptors(&mut call, Fd(3));
+        assert_eq!(call["from_dirfd"], 4);
+        assert_eq!(call["to_dirfd"], -100);
+        lower_descriptors(&mut call, Fd(4));
+        assert_eq!(call["from_dirfd"], 4);
     }
 
     #[test]

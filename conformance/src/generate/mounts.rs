@@ -31,7 +31,7 @@ const OF_SUPERBLOCK: &[MountFlags] = &[
 ];
 const SOURCES: &[&str] = &["t1", "t2", "none", "with space", "#tab\tback\\slash", ""];
 const TMPFS_OPTIONS: &[&str] = &[
-    "", "mode=700", "size=1m", "nr_inodes=100", "mode=1777,uid=1000,gid=1000", "size=50%", "ro", "size=64k,mode=0", "bad",
+    "", "mode=700", "size=1m", "nr_inodes=100", "mode=1777,uid=1000,gid=1000", "size=4097,nr_inodes=7", "ro", "size=64k,mode=0", "bad",
     "mode=9", "noswap", "inode32", "inode64", "huge=never", "source=x",
 ];
 
