@@ -102,8 +102,8 @@ fn new_numbers_are_above_those_of_the_text() {
 #[test]
 fn nothing_is_left_of_the_machine_that_it_began_as() {
     let linux = load("5 1 0:2 / / rw - ext4 none rw\n");
-    assert_eq!((linux.mounts.len(), linux.mount_namespaces.len(), linux.superblocks.len()), (2, 1, 2));
-    assert_eq!((linux.dentries.len(), linux.inodes.len(), linux.contexts.len()), (2, 2, 0));
+    assert_eq!((linux.mounts.len(), linux.mount_namespaces.len(), linux.superblocks.len()), (5, 1, 5));
+    assert_eq!((linux.dentries.len(), linux.inodes.len(), linux.contexts.len()), (5, 6, 0));
 }
 
 #[rstest]
