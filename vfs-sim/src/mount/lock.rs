@@ -52,11 +52,12 @@ impl Linux {
         let mut dentry = dentry;
         loop {
             let object = &self.dentries[dentry];
-            if !object.is_hashed {
-                return Err(Errno::ENOENT);
-            }
+            // Also the file of a namespace, which is in no directory.
             if object.parent == dentry {
                 return Ok(());
+            }
+            if !object.is_hashed {
+                return Err(Errno::ENOENT);
             }
             dentry = object.parent;
         }
