@@ -151,6 +151,7 @@ impl Loader<'_> {
             let device = linux.anonymous_device();
             linux.superblocks[superblock].device = device;
         }
+        linux.renumber_internal_mounts();
         let namespace = linux.tasks[linux.init].mount_namespace;
         linux.mount_max = linux.mount_max.max(linux.mount_namespaces[namespace].count);
     }

@@ -54,6 +54,7 @@ impl Linux {
         let mut dentry = dentry;
         loop {
             let object = &self.dentries[dentry];
+            // Also the file of a namespace, which is in no directory.
             if object.parent == dentry {
                 return Ok(());
             }

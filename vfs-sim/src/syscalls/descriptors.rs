@@ -57,6 +57,9 @@ impl Linux {
         }
         let file = self.file(task, oldfd)?;
         let index = usize::try_from(newfd.0).map_err(|_| Errno::EBADF)?;
+        if index >= self.descriptor_limit(task) {
+            return Err(Errno::EBADF);
+        }
         let table = &mut self.fd_tables[self.tasks[task].files];
         let replaced = table.take(newfd).ok();
         let descriptor = OpenFd { file, close_on_exec: flags.contains(OpenFlags::O_CLOEXEC) };

@@ -111,6 +111,14 @@ impl Linux {
                 }
                 Ok(OpenEntry::Map { file, namespace })
             }
+            // `proc_mem_open()`
+            TaskFile::Environment => {
+                let other = other.ok_or(Errno::ESRCH)?;
+                if !matches!(self.tasks[other].state, TaskState::Running) {
+                    return Err(Errno::ESRCH);
+                }
+                if self.may_access(task, other) { Ok(OpenEntry::Inode) } else { Err(Errno::EACCES) }
+            }
             _ => Ok(OpenEntry::Inode),
         }
     }
@@ -221,6 +229,7 @@ impl Linux {
             OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
                 self.write_map(task, file, kind, namespace, data)
             }
+            OpenFileKind::Entry(_) if self.task_file(file) == Some(TaskFile::Comm) => self.write_comm(task, file, data),
             OpenFileKind::Entry(_) => {
                 let node = self.generic_file(file).and_then(|(directory, place)| Self::generic_node(directory, place));
                 match node.map(|node| node.what) {
@@ -266,6 +275,30 @@ impl Linux {
         }
     }
 
+    /// Gives the process that writes a new name; what does not fit is left out (`comm_write()`).
+    fn write_comm(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<(), Errno> {
+        /// `TASK_COMM_LEN`, without the NUL.
+        const LONGEST: usize = 15;
+        let entry = self.proc_entry(self.dentries[self.files[file].path.dentry].inode);
+        let Some(ProcEntry::Task { task: other, pid, .. }) = entry else { return Err(Errno::EINVAL) };
+        let other = self.proc_task(other, pid).ok_or(Errno::ESRCH)?;
+        if other != task {
+            return Err(Errno::EINVAL);
+        }
+        let name = data.get(..LONGEST).unwrap_or(data);
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        self.tasks[task].memory.name = Bytes::from(name.get(..end).unwrap_or_default());
+        Ok(())
+    }
+
+    /// The file of a process that an open file is.
+    fn task_file(&self, file: Id<OpenFile>) -> Option<TaskFile> {
+        match self.proc_entry(self.dentries[self.files[file].path.dentry].inode)? {
+            ProcEntry::Task { entry: TaskEntry::File(file), .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// How lseek(2) works on an open file of the kernel's own filesystems; none for other files.
     pub(crate) fn entry_seek_rule(&self, file: Id<OpenFile>) -> Option<SeekRule> {
         let object = &self.files[file];
@@ -275,7 +308,8 @@ impl Linux {
             OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(SeekRule::Stream),
             OpenFileKind::Entry(_) => {
                 let is_sysctl = self.generic_file(file).is_some_and(|(directory, _)| directory.is_sysctl());
-                Some(if is_sysctl { SeekRule::Plain } else { SeekRule::Sequence })
+                let is_memory = matches!(self.task_file(file), Some(TaskFile::CommandLine | TaskFile::Environment));
+                Some(if is_sysctl || is_memory { SeekRule::Plain } else { SeekRule::Sequence })
             }
             _ => None,
         }
