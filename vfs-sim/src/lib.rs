@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arena;
+mod check;
 mod filesystem;
 mod handle;
 mod host;
@@ -17,6 +18,7 @@ mod text;
 mod walk;
 
 pub use arena::{Arena, Id};
+pub use check::Inconsistency;
 pub use handle::{Access, Process};
 pub use host::{LineError, LoadError};
 pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};

@@ -37,7 +37,7 @@ mod tests {
         let init = linux.task(linux.init()).unwrap();
         assert_eq!(
             init.mount_namespace().to_string(),
-            "mnt:[4026531835]\n\
+            "mnt:[4026531832]\n\
              / rootfs private\n\
              └─ / ext4 shared:1\n\
              \u{20}  ├─ /proc proc private\n\
