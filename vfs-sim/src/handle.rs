@@ -51,13 +51,33 @@ impl Access for &RefCell<&mut Linux> {
 pub struct Process<L = Arc<Mutex<Linux>>> {
     linux: L,
     task: Id<Task>,
+    /// Which of all processes that ever were: ids are used again.
+    serial: Option<u64>,
+}
+
+impl<L: Access> Process<L> {
+    fn new(linux: L, task: Id<Task>) -> Self {
+        let serial = linux.with(|linux| linux.serial_of(task));
+        Self { linux, task, serial }
+    }
+
+    /// Makes a call. A process that has ended gets `ESRCH`; one that is stopped, and so makes no call, `EDEADLK`.
+    fn with<R>(&self, call: impl FnOnce(&mut Linux) -> Result<R, Errno>) -> Result<R, Errno> {
+        self.linux.with(|linux| {
+            if linux.serial_of(self.task) != self.serial {
+                return Err(Errno::ESRCH);
+            }
+            linux.may_call(self.task)?;
+            call(linux)
+        })
+    }
 }
 
 impl Process {
     /// The first process of a kernel.
     pub fn init(linux: Linux) -> Self {
         let task = linux.init();
-        Self { linux: Arc::new(Mutex::new(linux)), task }
+        Self::new(Arc::new(Mutex::new(linux)), task)
     }
 
     /// The kernel.
@@ -76,12 +96,9 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// Those of the call; `ESRCH` if there is no such process, or it has ended.
+    /// Those of the call; `ESRCH` if there is no such process, or it has ended; `EDEADLK` if it is stopped.
     pub fn call(&mut self, task: Id<Task>, call: &Call) -> Result<Value, Errno> {
-        if !self.is_running(task) {
-            return Err(Errno::ESRCH);
-        }
-        call.apply(&Process { linux: &RefCell::new(self), task })
+        call.apply(&Process::new(&RefCell::new(self), task))
     }
 }
 
@@ -94,21 +111,21 @@ impl<L: Access> Kernel for Process<L> {
         mountflags: MountFlags,
         data: Option<&[u8]>,
     ) -> Result<(), Errno> {
-        self.linux.with(|linux| {
+        self.with(|linux| {
             linux.mount(self.task, source.map(bytes).transpose()?, bytes(target)?, filesystemtype, mountflags, data)
         })
     }
 
     fn umount2(&self, target: &UnixPath, flags: UmountFlags) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.umount2(self.task, bytes(target)?, flags))
+        self.with(|linux| linux.umount2(self.task, bytes(target)?, flags))
     }
 
     fn pivot_root(&self, new_root: &UnixPath, put_old: &UnixPath) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.pivot_root(self.task, bytes(new_root)?, bytes(put_old)?))
+        self.with(|linux| linux.pivot_root(self.task, bytes(new_root)?, bytes(put_old)?))
     }
 
     fn open_tree(&self, dirfd: Fd, path: &UnixPath, flags: OpenTreeFlags) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.open_tree(self.task, dirfd, bytes(path)?, flags))
+        self.with(|linux| linux.open_tree(self.task, dirfd, bytes(path)?, flags))
     }
 
     fn move_mount(
@@ -119,100 +136,99 @@ impl<L: Access> Kernel for Process<L> {
         to_path: &UnixPath,
         flags: MoveMountFlags,
     ) -> Result<(), Errno> {
-        self.linux
-            .with(|linux| linux.move_mount(self.task, from_dirfd, bytes(from_path)?, to_dirfd, bytes(to_path)?, flags))
+        self.with(|linux| linux.move_mount(self.task, from_dirfd, bytes(from_path)?, to_dirfd, bytes(to_path)?, flags))
     }
 
     fn mount_setattr(&self, dirfd: Fd, path: &UnixPath, flags: AtFlags, attr: &MountAttr) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.mount_setattr(self.task, dirfd, bytes(path)?, flags, attr))
+        self.with(|linux| linux.mount_setattr(self.task, dirfd, bytes(path)?, flags, attr))
     }
 
     fn open_tree_attr(&self, dirfd: Fd, path: &UnixPath, flags: OpenTreeFlags, attr: &MountAttr) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.open_tree_attr(self.task, dirfd, bytes(path)?, flags, attr))
+        self.with(|linux| linux.open_tree_attr(self.task, dirfd, bytes(path)?, flags, attr))
     }
 
     fn fsopen(&self, fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.fsopen(self.task, fsname, flags))
+        self.with(|linux| linux.fsopen(self.task, fsname, flags))
     }
 
     fn fsconfig(&self, fd: Fd, config: &FsConfig) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.fsconfig(self.task, fd, config))
+        self.with(|linux| linux.fsconfig(self.task, fd, config))
     }
 
     fn fsmount(&self, fd: Fd, flags: FsmountFlags, attr_flags: MountAttrFlags) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.fsmount(self.task, fd, flags, attr_flags))
+        self.with(|linux| linux.fsmount(self.task, fd, flags, attr_flags))
     }
 
     fn fspick(&self, dirfd: Fd, path: &UnixPath, flags: FspickFlags) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.fspick(self.task, dirfd, bytes(path)?, flags))
+        self.with(|linux| linux.fspick(self.task, dirfd, bytes(path)?, flags))
     }
 
     fn statmount(&self, mount: UniqueMountId, mask: StatMountMask) -> Result<StatMount, Errno> {
-        self.linux.with(|linux| linux.statmount(self.task, mount, mask))
+        self.with(|linux| linux.statmount(self.task, mount, mask))
     }
 
     fn listmount(&self, mount: UniqueMountId, last: u64) -> Result<Vec<UniqueMountId>, Errno> {
-        self.linux.with(|linux| linux.listmount(self.task, mount, last))
+        self.with(|linux| linux.listmount(self.task, mount, last))
     }
 
     fn statfs(&self, path: &UnixPath) -> Result<StatFs, Errno> {
-        self.linux.with(|linux| linux.statfs(self.task, bytes(path)?))
+        self.with(|linux| linux.statfs(self.task, bytes(path)?))
     }
 
     fn fstatfs(&self, fd: Fd) -> Result<StatFs, Errno> {
-        self.linux.with(|linux| linux.fstatfs(self.task, fd))
+        self.with(|linux| linux.fstatfs(self.task, fd))
     }
 
     fn chroot(&self, path: &UnixPath) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.chroot(self.task, bytes(path)?))
+        self.with(|linux| linux.chroot(self.task, bytes(path)?))
     }
 
     fn chdir(&self, path: &UnixPath) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.chdir(self.task, bytes(path)?))
+        self.with(|linux| linux.chdir(self.task, bytes(path)?))
     }
 
     fn fchdir(&self, fd: Fd) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.fchdir(self.task, fd))
+        self.with(|linux| linux.fchdir(self.task, fd))
     }
 
     fn getcwd(&self) -> Result<Bytes, Errno> {
-        self.linux.with(|linux| linux.getcwd(self.task))
+        self.with(|linux| linux.getcwd(self.task))
     }
 
     fn unshare(&self, flags: CloneFlags) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.unshare(self.task, flags))
+        self.with(|linux| linux.unshare(self.task, flags))
     }
 
     fn setns(&self, fd: Fd, nstype: CloneFlags) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.setns(self.task, fd, nstype))
+        self.with(|linux| linux.setns(self.task, fd, nstype))
     }
 
     fn openat2(&self, dirfd: Fd, path: &UnixPath, how: OpenHow) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.openat2(self.task, dirfd, bytes(path)?, how))
+        self.with(|linux| linux.openat2(self.task, dirfd, bytes(path)?, how))
     }
 
     fn close(&self, fd: Fd) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.close(self.task, fd))
+        self.with(|linux| linux.close(self.task, fd))
     }
 
     fn close_range(&self, first: u32, last: u32, flags: CloseRangeFlags) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.close_range(self.task, first, last, flags))
+        self.with(|linux| linux.close_range(self.task, first, last, flags))
     }
 
     fn dup3(&self, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd, Errno> {
-        self.linux.with(|linux| linux.dup3(self.task, oldfd, newfd, flags))
+        self.with(|linux| linux.dup3(self.task, oldfd, newfd, flags))
     }
 
     fn mkdirat(&self, dirfd: Fd, path: &UnixPath, mode: Mode) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.mkdirat(self.task, dirfd, bytes(path)?, mode))
+        self.with(|linux| linux.mkdirat(self.task, dirfd, bytes(path)?, mode))
     }
 
     fn mknodat(&self, dirfd: Fd, path: &UnixPath, mode: NodeMode, device: DeviceNumber) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.mknodat(self.task, dirfd, bytes(path)?, mode, device))
+        self.with(|linux| linux.mknodat(self.task, dirfd, bytes(path)?, mode, device))
     }
 
     fn symlinkat(&self, target: &UnixPath, dirfd: Fd, path: &UnixPath) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.symlinkat(self.task, bytes(target)?, dirfd, bytes(path)?))
+        self.with(|linux| linux.symlinkat(self.task, bytes(target)?, dirfd, bytes(path)?))
     }
 
     fn linkat(
@@ -223,12 +239,11 @@ impl<L: Access> Kernel for Process<L> {
         new_path: &UnixPath,
         flags: AtFlags,
     ) -> Result<(), Errno> {
-        self.linux
-            .with(|linux| linux.linkat(self.task, old_dirfd, bytes(old_path)?, new_dirfd, bytes(new_path)?, flags))
+        self.with(|linux| linux.linkat(self.task, old_dirfd, bytes(old_path)?, new_dirfd, bytes(new_path)?, flags))
     }
 
     fn unlinkat(&self, dirfd: Fd, path: &UnixPath, flags: AtFlags) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.unlinkat(self.task, dirfd, bytes(path)?, flags))
+        self.with(|linux| linux.unlinkat(self.task, dirfd, bytes(path)?, flags))
     }
 
     fn renameat2(
@@ -239,24 +254,23 @@ impl<L: Access> Kernel for Process<L> {
         new_path: &UnixPath,
         flags: RenameFlags,
     ) -> Result<(), Errno> {
-        self.linux
-            .with(|linux| linux.renameat2(self.task, old_dirfd, bytes(old_path)?, new_dirfd, bytes(new_path)?, flags))
+        self.with(|linux| linux.renameat2(self.task, old_dirfd, bytes(old_path)?, new_dirfd, bytes(new_path)?, flags))
     }
 
     fn readlinkat(&self, dirfd: Fd, path: &UnixPath) -> Result<Bytes, Errno> {
-        self.linux.with(|linux| linux.readlinkat(self.task, dirfd, bytes(path)?))
+        self.with(|linux| linux.readlinkat(self.task, dirfd, bytes(path)?))
     }
 
     fn statx(&self, dirfd: Fd, path: &UnixPath, flags: AtFlags) -> Result<Stat, Errno> {
-        self.linux.with(|linux| linux.statx(self.task, dirfd, bytes(path)?, flags))
+        self.with(|linux| linux.statx(self.task, dirfd, bytes(path)?, flags))
     }
 
     fn fchmod(&self, fd: Fd, mode: Mode) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.fchmod(self.task, fd, mode))
+        self.with(|linux| linux.fchmod(self.task, fd, mode))
     }
 
     fn fchmodat(&self, dirfd: Fd, path: &UnixPath, mode: Mode) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.fchmodat(self.task, dirfd, bytes(path)?, mode))
+        self.with(|linux| linux.fchmodat(self.task, dirfd, bytes(path)?, mode))
     }
 
     fn fchownat(
@@ -267,118 +281,126 @@ impl<L: Access> Kernel for Process<L> {
         group: Option<u32>,
         flags: AtFlags,
     ) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.fchownat(self.task, dirfd, bytes(path)?, owner, group, flags))
+        self.with(|linux| linux.fchownat(self.task, dirfd, bytes(path)?, owner, group, flags))
     }
 
     fn getdents64(&self, fd: Fd) -> Result<Vec<DirectoryEntry>, Errno> {
-        self.linux.with(|linux| linux.getdents64(self.task, fd))
+        self.with(|linux| linux.getdents64(self.task, fd))
     }
 
     fn read(&self, fd: Fd, count: usize) -> Result<Bytes, Errno> {
-        self.linux.with(|linux| linux.read(self.task, fd, count))
+        self.with(|linux| linux.read(self.task, fd, count))
     }
 
     fn write(&self, fd: Fd, data: &[u8]) -> Result<usize, Errno> {
-        self.linux.with(|linux| linux.write(self.task, fd, data))
+        self.with(|linux| linux.write(self.task, fd, data))
     }
 
     fn lseek(&self, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
-        self.linux.with(|linux| linux.lseek(self.task, fd, offset, whence))
+        self.with(|linux| linux.lseek(self.task, fd, offset, whence))
     }
 
     fn ftruncate(&self, fd: Fd, length: u64) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.ftruncate(self.task, fd, length))
+        self.with(|linux| linux.ftruncate(self.task, fd, length))
     }
 
     fn fsync(&self, fd: Fd) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.fsync(self.task, fd))
+        self.with(|linux| linux.fsync(self.task, fd))
     }
 
     fn flock(&self, fd: Fd, operation: FlockOperation) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.flock(self.task, fd, operation))
+        self.with(|linux| linux.flock(self.task, fd, operation))
     }
 
     fn pipe2(&self, flags: OpenFlags) -> Result<(Fd, Fd), Errno> {
-        self.linux.with(|linux| linux.pipe2(self.task, flags))
+        self.with(|linux| linux.pipe2(self.task, flags))
     }
 
     fn umask(&self, mask: Mode) -> Result<Mode, Errno> {
-        self.linux.with(|linux| linux.umask(self.task, mask))
+        self.with(|linux| linux.umask(self.task, mask))
     }
 
     fn uname(&self) -> Result<Utsname, Errno> {
-        self.linux.with(|linux| linux.uname(self.task))
+        self.with(|linux| linux.uname(self.task))
     }
 
     fn getpid(&self) -> Result<Pid, Errno> {
-        self.linux.with(|linux| linux.getpid(self.task))
+        self.with(|linux| linux.getpid(self.task))
     }
 
     fn getppid(&self) -> Result<Pid, Errno> {
-        self.linux.with(|linux| linux.getppid(self.task))
+        self.with(|linux| linux.getppid(self.task))
     }
 
     fn geteuid(&self) -> Result<u32, Errno> {
-        self.linux.with(|linux| linux.geteuid(self.task))
+        self.with(|linux| linux.geteuid(self.task))
     }
 
     fn capget(&self) -> Result<CapabilitySets, Errno> {
-        self.linux.with(|linux| linux.capget(self.task))
+        self.with(|linux| linux.capget(self.task))
     }
 
     fn capset(&self, sets: CapabilitySets) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.capset(self.task, sets))
+        self.with(|linux| linux.capset(self.task, sets))
     }
 
     fn prctl(&self, operation: Prctl) -> Result<i32, Errno> {
-        self.linux.with(|linux| linux.prctl(self.task, operation))
+        self.with(|linux| linux.prctl(self.task, operation))
     }
 
     fn setgroups(&self, groups: &[u32]) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.setgroups(self.task, groups))
+        self.with(|linux| linux.setgroups(self.task, groups))
     }
 
     fn setresgid(&self, real: u32, effective: u32, saved: u32) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.setresgid(self.task, real, effective, saved))
+        self.with(|linux| linux.setresgid(self.task, real, effective, saved))
     }
 
     fn setresuid(&self, real: u32, effective: u32, saved: u32) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.setresuid(self.task, real, effective, saved))
+        self.with(|linux| linux.setresuid(self.task, real, effective, saved))
     }
 
     fn setrlimit(&self, resource: RlimitResource, limit: Rlimit) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.setrlimit(self.task, resource, limit))
+        self.with(|linux| linux.setrlimit(self.task, resource, limit))
     }
 
     fn sigaction(&self, signal: Signal, action: SignalAction) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.sigaction(self.task, signal, action))
+        self.with(|linux| linux.sigaction(self.task, signal, action))
     }
 
     fn sigprocmask(&self, how: SignalMaskHow, set: SignalSet) -> Result<SignalSet, Errno> {
-        self.linux.with(|linux| linux.sigprocmask(self.task, how, set))
+        self.with(|linux| linux.sigprocmask(self.task, how, set))
     }
 
     fn sigwaitinfo(&self, set: SignalSet) -> Result<SignalInfo, Errno> {
-        self.linux.with(|linux| linux.sigwaitinfo(self.task, set))
+        self.with(|linux| linux.sigwaitinfo(self.task, set))
     }
 
     fn kill(&self, pid: Pid, signal: Signal) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.kill(self.task, pid, signal))
+        self.with(|linux| linux.kill(self.task, pid, signal))
     }
 
     fn wait4(&self, pid: Pid, options: WaitOptions) -> Result<Option<(Pid, WaitStatus)>, Errno> {
-        self.linux.with(|linux| linux.wait4(self.task, pid, options))
+        self.with(|linux| linux.wait4(self.task, pid, options))
     }
 
     fn execve(&self, path: &UnixPath, argv: &[Bytes], envp: &[Bytes]) -> Result<(), Errno> {
-        self.linux.with(|linux| linux.execve(self.task, bytes(path)?, argv, envp))
+        self.with(|linux| linux.execve(self.task, bytes(path)?, argv, envp))
     }
 
     fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
-        let task = self.linux.with(|linux| linux.fork(self.task, flags))?;
-        let pid = self.linux.with(|linux| Pid(linux.tasks[task].pid));
-        let status = child(&Self { linux: self.linux.clone(), task });
-        self.linux.with(|linux| linux.exit(task, status));
+        let (task, pid) = self.with(|linux| {
+            let task = linux.fork(self.task, flags)?;
+            Ok((task, Pid(linux.pid_seen_by(self.task, task))))
+        })?;
+        let kernel = Self::new(self.linux.clone(), task);
+        let status = child(&kernel);
+        kernel.linux.with(|linux| {
+            // A signal can have ended it before, and another process can have its id.
+            if linux.serial_of(task) == kernel.serial {
+                linux.exit(task, status);
+            }
+        });
         Ok(pid)
     }
 }

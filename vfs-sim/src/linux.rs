@@ -1,17 +1,15 @@
 //! The kernel as a value.
 
-use std::sync::Arc;
-
-use cofferdam::kernel::{Capabilities, DeviceNumber, MountFlags};
+use cofferdam::kernel::{DeviceNumber, MountFlags};
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
 use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
 use crate::mount::{MntFlags, Mount, Path};
-use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
+use crate::namespace::{IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
 use crate::pairs::Table;
-use crate::process::{Credentials, FdTable, FsState, OpenFile, Task, TaskState};
+use crate::process::{FdTable, FsState, OpenFile, Task};
 
 /// Numbers that are given out lowest first, and again once they are free (`struct ida`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +51,8 @@ pub struct Linux {
     pub(crate) mount_table: Table<(Id<Mount>, Id<Dentry>), Id<Mount>>,
     pub(crate) mount_namespaces: Arena<MountNamespace>,
     pub(crate) user_namespaces: Arena<UserNamespace>,
+    pub(crate) pid_namespaces: Arena<PidNamespace>,
+    pub(crate) other_namespaces: Arena<OtherNamespace>,
     pub(crate) contexts: Arena<FsContext>,
     pub(crate) files: Arena<OpenFile>,
     pub(crate) fd_tables: Arena<FdTable>,
@@ -67,12 +67,13 @@ pub struct Linux {
     pub(crate) last_unique_mount_id: u64,
     pub(crate) last_namespace_sequence: u64,
     pub(crate) next_namespace_inode: u64,
-    pub(crate) next_pid: i32,
+    pub(crate) last_task_serial: u64,
 
     /// The mounts of the kernel's own.
     pub(crate) internal: InternalMounts,
     pub(crate) init: Id<Task>,
     pub(crate) initial_user_namespace: Id<UserNamespace>,
+    pub(crate) initial_pid_namespace: Id<PidNamespace>,
     /// Whether a mount was ever locked to its parent: until then nobody needs to look for such ones.
     pub(crate) was_locked: bool,
     /// The sysctl fs.mount-max.
@@ -101,6 +102,7 @@ impl Linux {
             gid_map: all_ids,
             setgroups_allowed: true,
             parent_could_setfcap: true,
+            max_processes: u64::MAX,
             references: 1,
         });
         let mut linux = Self {
@@ -111,6 +113,8 @@ impl Linux {
             mount_table: Table::default(),
             mount_namespaces: Arena::default(),
             user_namespaces,
+            pid_namespaces: Arena::default(),
+            other_namespaces: Arena::default(),
             contexts: Arena::default(),
             files: Arena::default(),
             fd_tables: Arena::default(),
@@ -123,10 +127,11 @@ impl Linux {
             last_unique_mount_id: 1 << 31,
             last_namespace_sequence: 0,
             next_namespace_inode: 0xF000_0000,
-            next_pid: 2,
+            last_task_serial: 0,
             internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
+            initial_pid_namespace: Id::from_number(0),
             was_locked: false,
             mount_max: 100_000,
         };
@@ -152,6 +157,7 @@ impl Linux {
             pending: 0,
             references: 2,
         });
+        self.user_namespaces[self.initial_user_namespace].references += 1;
         self.last_namespace_sequence += 1;
         self.mount_namespaces[namespace].sequence = self.last_namespace_sequence;
         let mountpoint = self.mounts[below].root;
@@ -163,38 +169,7 @@ impl Linux {
         self.path_get(path);
         let fs = self.fs_states.insert(FsState { references: 1, root: path, cwd: path, umask: 0o022 });
         let files = self.fd_tables.insert(FdTable { references: 1, descriptors: Vec::new() });
-        let all = (Capabilities::CAP_CHECKPOINT_RESTORE.bits() << 1) - 1;
-        let all = Capabilities::from_bits_retain(all);
-        let credentials = Credentials {
-            uid: 0,
-            effective_uid: 0,
-            saved_uid: 0,
-            filesystem_uid: 0,
-            gid: 0,
-            effective_gid: 0,
-            saved_gid: 0,
-            filesystem_gid: 0,
-            groups: Arc::default(),
-            effective: all,
-            permitted: all,
-            inheritable: Capabilities::empty(),
-            bounding: all,
-            ambient: Capabilities::empty(),
-            keep_capabilities: false,
-            user_namespace: self.initial_user_namespace,
-        };
-        self.init = self.tasks.insert(Task {
-            pid: 1,
-            parent: None,
-            state: TaskState::Running,
-            credentials: Arc::new(credentials),
-            fs,
-            files,
-            mount_namespace: namespace,
-            is_dumpable: true,
-            no_new_privileges: false,
-        });
-        self.user_namespaces[self.initial_user_namespace].references += 1;
+        self.init = self.new_init(namespace, fs, files);
         self.mount_internal_filesystems();
     }
 
@@ -225,6 +200,7 @@ impl Linux {
             is_internal: false,
             root: Id::from_number(0),
             user_namespace,
+            pid_namespace: None,
             active: 0,
             writers: 0,
             removed: 0,

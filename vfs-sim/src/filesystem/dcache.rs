@@ -234,6 +234,7 @@ impl Linux {
             return;
         }
         let (root, device, user_namespace) = (object.root, object.device, object.user_namespace);
+        let pid_namespace = object.pid_namespace;
         // A loaded host may have several filesystems of one device.
         let is_anonymous = device.major == 0 && !matches!(object.filesystem, FilesystemType::Foreign(_));
         let mut rest = vec![root];
@@ -245,6 +246,9 @@ impl Linux {
         self.superblocks.remove(superblock);
         if is_anonymous {
             self.anonymous_devices.release(device.minor);
+        }
+        if let Some(namespace) = pid_namespace {
+            self.pid_namespace_put(namespace);
         }
         self.user_namespace_put(user_namespace);
     }

@@ -118,6 +118,10 @@ impl Linux {
                     return Err(Errno::EINVAL);
                 }
                 self.refuse_devices_and_programs(superblock);
+                if let Some(namespace) = context.pid_namespace {
+                    self.pid_namespaces[namespace].references += 1;
+                    self.superblocks[superblock].pid_namespace = Some(namespace);
+                }
                 self.fill_proc(superblock);
                 Parameters::Proc(settled)
             }

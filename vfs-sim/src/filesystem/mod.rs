@@ -30,7 +30,7 @@ pub use inode::{FileLock, Inode, InodeKind};
 pub use internal::InternalMounts;
 use kinds::ON_BLOCK_DEVICES;
 pub(crate) use kinds::filesystem_type;
-pub use nsfs::{Namespace, NamespaceKind};
+pub use nsfs::NamespaceKind;
 pub(crate) use operations::DirectoryOperations;
 pub use parameters::{HidePid, Parameters, ProcParameters, TmpfsParameters};
 pub(crate) use parameters::{ParameterValue, unsigned_number};

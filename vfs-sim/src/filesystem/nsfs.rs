@@ -6,7 +6,7 @@ use super::{Dentry, Entry, Inode, InodeKind, Name};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::mount::Path;
-use crate::namespace::{MountNamespace, UserNamespace};
+use crate::namespace::{MountNamespace, NamespaceRef, UserNamespace};
 use crate::process::{OpenFile, Task, TaskState};
 
 /// The kinds of namespaces, in the order of `/proc/<pid>/ns` (`ns_entries`).
@@ -32,17 +32,6 @@ pub enum NamespaceKind {
     Time,
     /// The time namespace of new children.
     TimeForChildren,
-}
-
-/// A namespace that has a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Namespace {
-    /// A mount namespace.
-    Mount(Id<MountNamespace>),
-    /// A user namespace.
-    User(Id<UserNamespace>),
-    /// The one namespace that there is of a kind.
-    Initial(NamespaceKind),
 }
 
 impl NamespaceKind {
@@ -75,75 +64,55 @@ impl NamespaceKind {
             Self::TimeForChildren => "time_for_children",
         }
     }
-
-    /// The kind itself, for those that are another's for children.
-    fn of_namespace(self) -> Self {
-        match self {
-            Self::PidForChildren => Self::Pid,
-            Self::TimeForChildren => Self::Time,
-            kind => kind,
-        }
-    }
-
-    /// The number of the initial namespace (`include/uapi/linux/nsfs.h`).
-    fn initial_inode(self) -> u64 {
-        match self {
-            Self::Ipc => 0xEFFF_FFFF,
-            Self::Uts => 0xEFFF_FFFE,
-            Self::User => 0xEFFF_FFFD,
-            Self::Pid | Self::PidForChildren => 0xEFFF_FFFC,
-            Self::Cgroup => 0xEFFF_FFFB,
-            Self::Time | Self::TimeForChildren => 0xEFFF_FFFA,
-            Self::Network => 0xEFFF_FFF9,
-            Self::Mount => 0xEFFF_FFF8,
-        }
-    }
 }
 
 impl Linux {
     /// The namespace of a kind that a process is in: a process that has ended is left with its user and its pid namespace.
-    pub(crate) fn namespace_of(&self, task: Id<Task>, kind: NamespaceKind) -> Option<Namespace> {
+    /// A pid namespace without a process that gets its orphans is not told of.
+    pub(crate) fn namespace_of(&self, task: Id<Task>, kind: NamespaceKind) -> Option<NamespaceRef> {
         let task = &self.tasks[task];
         let is_running = matches!(task.state, TaskState::Running);
+        let namespaces = &task.namespaces;
         match kind {
-            NamespaceKind::User => Some(Namespace::User(task.credentials.user_namespace)),
-            NamespaceKind::Pid => Some(Namespace::Initial(kind)),
-            NamespaceKind::Mount if is_running => Some(Namespace::Mount(task.mount_namespace)),
-            kind if is_running => Some(Namespace::Initial(kind.of_namespace())),
-            _ => None,
+            NamespaceKind::User => return Some(NamespaceRef::User(task.credentials.user_namespace)),
+            NamespaceKind::Pid => return Some(NamespaceRef::Pid(task.pid_namespace)),
+            _ if !is_running => return None,
+            NamespaceKind::PidForChildren => {
+                let namespace = namespaces.pid_for_children;
+                return self.pid_namespaces[namespace].init.map(|_| NamespaceRef::Pid(namespace));
+            }
+            _ => {}
         }
-    }
-
-    fn namespace_inode(&self, namespace: Namespace) -> u64 {
-        match namespace {
-            Namespace::Mount(namespace) => self.mount_namespaces[namespace].inode,
-            Namespace::User(namespace) => self.user_namespaces[namespace].inode,
-            Namespace::Initial(kind) => kind.initial_inode(),
-        }
+        Some(match kind {
+            NamespaceKind::Mount => NamespaceRef::Mount(task.mount_namespace),
+            NamespaceKind::Network => NamespaceRef::Other(namespaces.network),
+            NamespaceKind::Uts => NamespaceRef::Other(namespaces.uts),
+            NamespaceKind::Ipc => NamespaceRef::Other(namespaces.ipc),
+            NamespaceKind::Cgroup => NamespaceRef::Other(namespaces.cgroup),
+            NamespaceKind::Time => NamespaceRef::Other(namespaces.time),
+            _ => NamespaceRef::Other(namespaces.time_for_children),
+        })
     }
 
     /// What a namespace is called: `mnt:[4026531832]` (`ns_get_name()`).
-    pub(crate) fn namespace_name(&self, namespace: Namespace) -> String {
+    pub(crate) fn namespace_name(&self, namespace: NamespaceRef) -> String {
         let kind = match namespace {
-            Namespace::Mount(_) => NamespaceKind::Mount,
-            Namespace::User(_) => NamespaceKind::User,
-            Namespace::Initial(kind) => kind,
+            NamespaceRef::Mount(_) => "mnt",
+            NamespaceRef::User(_) => "user",
+            NamespaceRef::Pid(_) => "pid",
+            NamespaceRef::Other(id) => self.other_namespaces[id].kind.name(),
         };
-        format!("{}:[{}]", kind.file_name(), self.namespace_inode(namespace))
+        format!("{kind}:[{}]", self.namespace_inode(namespace))
     }
 
     /// The file of a namespace, which keeps it (`ns_get_path()`). It goes with the last reference to it, or with the end of
     /// the call if there was none.
-    pub(crate) fn namespace_path(&mut self, namespace: Namespace) -> Path {
+    pub(crate) fn namespace_path(&mut self, namespace: NamespaceRef) -> Path {
         let mount = self.internal.nsfs;
         if let Some(dentry) = self.internal.namespace_files.get(&namespace) {
             return Path { mount, dentry: *dentry };
         }
-        match namespace {
-            Namespace::Mount(namespace) => self.mount_namespaces[namespace].references += 1,
-            Namespace::User(namespace) => self.user_namespaces[namespace].references += 1,
-            Namespace::Initial(_) => {}
-        }
+        self.namespace_get(namespace);
         let superblock = self.mounts[mount].superblock;
         let inode = self.new_inode(superblock, InodeKind::Regular(std::sync::Arc::default()), 0o444, (0, 0));
         self.inodes[inode].number = self.namespace_inode(namespace);
@@ -169,17 +138,13 @@ impl Linux {
     }
 
     /// The end of a namespace's file (`nsfs_evict()`).
-    pub(super) fn namespace_file_is_gone(&mut self, namespace: Namespace) {
+    pub(super) fn namespace_file_is_gone(&mut self, namespace: NamespaceRef) {
         self.internal.namespace_files.remove(&namespace);
-        match namespace {
-            Namespace::Mount(namespace) => self.mount_namespace_put(namespace),
-            Namespace::User(namespace) => self.user_namespace_put(namespace),
-            Namespace::Initial(_) => {}
-        }
+        self.namespace_put(namespace);
     }
 
     /// The namespace that an inode stands for.
-    pub(crate) fn namespace_of_inode(&self, inode: Id<Inode>) -> Option<Namespace> {
+    pub(crate) fn namespace_of_inode(&self, inode: Id<Inode>) -> Option<NamespaceRef> {
         match self.inodes[inode].entry {
             Entry::Namespace(namespace) => Some(namespace),
             _ => None,
@@ -189,7 +154,7 @@ impl Linux {
     /// The mount namespace that a dentry stands for (`mnt_ns_from_dentry()`).
     pub(crate) fn mount_namespace_of_file(&self, dentry: Id<Dentry>) -> Option<Id<MountNamespace>> {
         match self.namespace_of_inode(self.dentries[dentry].inode) {
-            Some(Namespace::Mount(namespace)) => Some(namespace),
+            Some(NamespaceRef::Mount(namespace)) => Some(namespace),
             _ => None,
         }
     }
@@ -201,16 +166,21 @@ impl Linux {
 
     /// The user namespace that an open file stands for.
     pub(crate) fn user_namespace_of_file(&self, file: Id<OpenFile>) -> Option<Id<UserNamespace>> {
-        let dentry = self.files[file].path.dentry;
-        match self.namespace_of_inode(self.dentries[dentry].inode) {
-            Some(Namespace::User(namespace)) => Some(namespace),
+        match self.namespace_of_file(file) {
+            Some(NamespaceRef::User(namespace)) => Some(namespace),
             _ => None,
         }
+    }
+
+    /// The namespace that an open file stands for (`get_proc_ns()`).
+    pub(crate) fn namespace_of_file(&self, file: Id<OpenFile>) -> Option<NamespaceRef> {
+        let dentry = self.files[file].path.dentry;
+        self.namespace_of_inode(self.dentries[dentry].inode)
     }
 
     /// Whether a place is the file of a pid namespace; none if it is no namespace's file.
     pub(super) fn is_pid_namespace_file(&self, path: Path) -> Option<bool> {
         let namespace = self.namespace_of_inode(self.dentries[path.dentry].inode)?;
-        Some(namespace == Namespace::Initial(NamespaceKind::Pid))
+        Some(matches!(namespace, NamespaceRef::Pid(_)))
     }
 }

@@ -179,6 +179,7 @@ impl Linux {
             gid_map: all_ids,
             setgroups_allowed: true,
             parent_could_setfcap: true,
+            max_processes: u64::MAX,
             references: 1,
         })
     }

@@ -1,5 +1,6 @@
 //! Peer groups and slaves of a table.
 
+use cofferdam::kernel::CloneFlags;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Loader;
@@ -9,7 +10,7 @@ use crate::arena::Id;
 use crate::filesystem::{FilesystemType, Name};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::MountNamespace;
-use crate::process::{FdTable, FsState, Task};
+use crate::process::{FdTable, FsState};
 
 /// The peer groups of a table.
 pub(super) struct Groups {
@@ -178,11 +179,16 @@ impl Loader<'_> {
         linux.path_get(root);
         let fs = linux.fs_states.insert(FsState { references: 1, root, cwd: root, umask: 0o022 });
         let files = linux.fd_tables.insert(FdTable { references: 1, descriptors: Vec::new() });
-        let task =
-            Task { pid: linux.next_pid, fs, files, mount_namespace: namespace, ..linux.tasks[linux.init].clone() };
-        linux.user_namespaces[task.credentials.user_namespace].references += 1;
-        linux.tasks.insert(task);
-        linux.next_pid += 1;
+        // There is room for processes on a machine that has one.
+        if let Ok(process) = linux.fork(linux.init, CloneFlags::empty()) {
+            let task = &mut linux.tasks[process];
+            let fs = std::mem::replace(&mut task.fs, fs);
+            let files = std::mem::replace(&mut task.files, files);
+            let before = std::mem::replace(&mut task.mount_namespace, namespace);
+            linux.fs_state_put(fs);
+            linux.descriptors_put(files);
+            linux.mount_namespace_put(before);
+        }
         self.list(namespace, mount);
         (namespace, root)
     }

@@ -74,8 +74,8 @@ impl Linux {
     }
 
     /// The process with this number.
-    pub fn task_with_pid(&self, pid: Pid) -> Option<TaskView<'_>> {
-        self.tasks().find(|task| task.pid() == pid)
+    pub fn task_of_pid(&self, pid: Pid) -> Option<TaskView<'_>> {
+        self.pid_namespaces[self.initial_pid_namespace].tasks.get(&pid.0).map(|task| TaskView::new(self, *task))
     }
 
     /// A place as seen from a root, with ` (deleted)` behind it as in `/proc/<pid>/fd` (`d_path()`).

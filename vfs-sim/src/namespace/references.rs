@@ -1,6 +1,6 @@
 //! Who keeps namespaces.
 
-use super::UserNamespace;
+use super::{NamespaceRef, Namespaces, OtherNamespace, PidNamespace, UserNamespace};
 use crate::arena::Id;
 use crate::linux::Linux;
 
@@ -17,5 +17,101 @@ impl Linux {
             namespace = object.parent;
             self.user_namespaces.remove(id);
         }
+    }
+
+    /// Lets go of a pid namespace, which goes with its last user, and its parents with it (`put_pid_ns()`).
+    pub(crate) fn pid_namespace_put(&mut self, namespace: Id<PidNamespace>) {
+        let mut namespace = Some(namespace);
+        while let Some(id) = namespace {
+            let object = &mut self.pid_namespaces[id];
+            object.references -= 1;
+            if object.references > 0 {
+                return;
+            }
+            let user_namespace = object.user_namespace;
+            namespace = object.parent;
+            self.pid_namespaces.remove(id);
+            self.user_namespace_put(user_namespace);
+        }
+    }
+
+    /// Lets go of a namespace of another kind, which goes with its last user.
+    pub(crate) fn other_namespace_put(&mut self, namespace: Id<OtherNamespace>) {
+        let object = &mut self.other_namespaces[namespace];
+        object.references -= 1;
+        if object.references == 0 {
+            let user_namespace = object.user_namespace;
+            self.other_namespaces.remove(namespace);
+            self.user_namespace_put(user_namespace);
+        }
+    }
+
+    /// Keeps a namespace from going.
+    pub(crate) fn namespace_get(&mut self, namespace: NamespaceRef) {
+        match namespace {
+            NamespaceRef::Mount(id) => self.mount_namespaces[id].references += 1,
+            NamespaceRef::User(id) => self.user_namespaces[id].references += 1,
+            NamespaceRef::Pid(id) => self.pid_namespaces[id].references += 1,
+            NamespaceRef::Other(id) => self.other_namespaces[id].references += 1,
+        }
+    }
+
+    /// Undoes one [`namespace_get`](Self::namespace_get).
+    pub(crate) fn namespace_put(&mut self, namespace: NamespaceRef) {
+        match namespace {
+            NamespaceRef::Mount(id) => self.mount_namespace_put(id),
+            NamespaceRef::User(id) => self.user_namespace_put(id),
+            NamespaceRef::Pid(id) => self.pid_namespace_put(id),
+            NamespaceRef::Other(id) => self.other_namespace_put(id),
+        }
+    }
+
+    /// Keeps all namespaces of a process (`get_nsproxy()`).
+    pub(crate) fn namespaces_get(&mut self, namespaces: &Namespaces) {
+        for namespace in namespaces.others() {
+            self.other_namespaces[namespace].references += 1;
+        }
+        self.pid_namespaces[namespaces.pid_for_children].references += 1;
+    }
+
+    /// Undoes one [`namespaces_get`](Self::namespaces_get) (`put_nsproxy()`).
+    pub(crate) fn namespaces_put(&mut self, namespaces: &Namespaces) {
+        for namespace in namespaces.others() {
+            self.other_namespace_put(namespace);
+        }
+        self.pid_namespace_put(namespaces.pid_for_children);
+    }
+
+    /// The user namespace that owns a namespace: for a user namespace its parent (`ns->ops->owner`).
+    pub(crate) fn namespace_owner(&self, namespace: NamespaceRef) -> Option<Id<UserNamespace>> {
+        match namespace {
+            NamespaceRef::Mount(id) => Some(self.mount_namespaces[id].user_namespace),
+            NamespaceRef::User(id) => self.user_namespaces[id].parent,
+            NamespaceRef::Pid(id) => Some(self.pid_namespaces[id].user_namespace),
+            NamespaceRef::Other(id) => Some(self.other_namespaces[id].user_namespace),
+        }
+    }
+
+    /// The number that `/proc/<pid>/ns` shows.
+    pub(crate) fn namespace_inode(&self, namespace: NamespaceRef) -> u64 {
+        match namespace {
+            NamespaceRef::Mount(id) => self.mount_namespaces[id].inode,
+            NamespaceRef::User(id) => self.user_namespaces[id].inode,
+            NamespaceRef::Pid(id) => self.pid_namespaces[id].inode,
+            NamespaceRef::Other(id) => self.other_namespaces[id].inode,
+        }
+    }
+
+    /// The number of a new namespace.
+    pub(crate) fn new_namespace_inode(&mut self) -> u64 {
+        self.next_namespace_inode += 1;
+        self.next_namespace_inode - 1
+    }
+}
+
+impl Namespaces {
+    /// Those that are neither mount, user nor pid namespaces.
+    pub(crate) fn others(&self) -> [Id<OtherNamespace>; 6] {
+        [self.uts, self.ipc, self.network, self.cgroup, self.time, self.time_for_children]
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arena::Id;
+use crate::linux::Linux;
 
 /// A line of a map of ids (user_namespaces(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +37,48 @@ pub struct UserNamespace {
     pub(crate) setgroups_allowed: bool,
     /// Whether the creator had `CAP_SETFCAP` in the parent (`parent_could_setfcap`).
     pub(crate) parent_could_setfcap: bool,
-    /// How many processes, namespaces, superblocks, mounts and files keep it.
+    /// How many processes there may be in it and below (`UCOUNT_RLIMIT_NPROC`).
+    pub(crate) max_processes: u64,
+    /// How many processes, their memories, namespaces, superblocks, mounts and files keep it.
     pub(crate) references: u32,
+}
+
+/// What is shown for a user or group without a number (the sysctls kernel.overflowuid and kernel.overflowgid).
+pub(crate) const OVERFLOW_ID: u32 = 65534;
+
+impl UserNamespace {
+    /// The user that a number of the namespace stands for, an id of the initial user namespace (`make_kuid()`).
+    pub(crate) fn kuid(&self, uid: u32) -> Option<u32> {
+        self.uid_map.iter().find_map(|extent| extent.outside_of(uid))
+    }
+
+    /// The group that a number of the namespace stands for, an id of the initial user namespace (`make_kgid()`).
+    pub(crate) fn kgid(&self, gid: u32) -> Option<u32> {
+        self.gid_map.iter().find_map(|extent| extent.outside_of(gid))
+    }
+
+    /// The number of a user, if it has one (`from_kuid()`).
+    pub(crate) fn uid_of(&self, kuid: u32) -> Option<u32> {
+        self.uid_map.iter().find_map(|extent| extent.inside_of(kuid))
+    }
+
+    /// The number of a group, if it has one (`from_kgid()`).
+    pub(crate) fn gid_of(&self, kgid: u32) -> Option<u32> {
+        self.gid_map.iter().find_map(|extent| extent.inside_of(kgid))
+    }
+
+    /// The number of a user, or the one that stands for none (`from_kuid_munged()`).
+    pub(crate) fn shown_uid(&self, kuid: u32) -> u32 {
+        self.uid_of(kuid).unwrap_or(OVERFLOW_ID)
+    }
+}
+
+impl Linux {
+    /// Whether a user namespace is `ancestor` or below it (`in_userns()`).
+    pub(crate) fn is_in_user_namespace(&self, namespace: Id<UserNamespace>, ancestor: Id<UserNamespace>) -> bool {
+        std::iter::successors(Some(namespace), |namespace| self.user_namespaces[*namespace].parent)
+            .any(|namespace| namespace == ancestor)
+    }
 }
 
 impl IdExtent {

@@ -6,9 +6,6 @@ use super::{FdTable, OpenFd, OpenFile, OpenFileKind, Task};
 use crate::arena::Id;
 use crate::linux::Linux;
 
-/// The soft limit of `RLIMIT_NOFILE` as the kernel boots with it (`INR_OPEN_CUR`).
-const MAX_DESCRIPTORS: usize = 1024;
-
 impl Linux {
     /// The open file behind a descriptor, whatever its kind (`fdget_raw()`).
     pub(crate) fn file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Errno> {
@@ -25,19 +22,23 @@ impl Linux {
 
     /// Whether one more descriptor can be opened: `EMFILE` if not (`get_unused_fd_flags()`).
     pub(crate) fn has_free_descriptor(&self, task: Id<Task>) -> Result<(), Errno> {
-        let table = &self.fd_tables[self.tasks[task].files];
-        let is_full = table.descriptors.len() >= MAX_DESCRIPTORS && table.descriptors.iter().all(Option::is_some);
+        let descriptors = &self.fd_tables[self.tasks[task].files].descriptors;
+        let limit = self.descriptor_limit(task);
+        let is_full = descriptors.len() >= limit && descriptors.iter().take(limit).all(Option::is_some);
         if is_full { Err(Errno::EMFILE) } else { Ok(()) }
     }
 
     /// Opens a descriptor for a file, the lowest that is free; the file is closed if there is none (`FD_ADD()`).
     ///
-    /// The references that the file's path holds must have been taken before.
+    /// The references that the file's path holds must have been taken before; that of its credentials to their user
+    /// namespace is taken here.
     pub(crate) fn install_file(&mut self, task: Id<Task>, file: OpenFile, flags: OpenFlags) -> Result<Fd, Errno> {
+        self.user_namespaces[file.credentials.user_namespace].references += 1;
         let file = self.files.insert(OpenFile { references: 1, ..file });
         let close_on_exec = flags.contains(OpenFlags::O_CLOEXEC);
+        let limit = self.descriptor_limit(task);
         let table = &mut self.fd_tables[self.tasks[task].files];
-        match table.allocate(OpenFd { file, close_on_exec }, 0) {
+        match table.allocate(OpenFd { file, close_on_exec }, 0, limit) {
             Ok(fd) => Ok(fd),
             Err(errno) => {
                 self.file_put(file);
@@ -70,20 +71,29 @@ impl Linux {
             self.dissolve(path.mount);
         }
         self.path_put(path);
+        self.user_namespace_put(object.credentials.user_namespace);
     }
 }
 
 impl FdTable {
-    /// Enters an open file at the lowest descriptor that is free, from `from` on (`alloc_fd()`).
-    pub(crate) fn allocate(&mut self, descriptor: OpenFd, from: usize) -> Result<Fd, Errno> {
+    /// Enters an open file at the lowest descriptor that is free, from `from` on and below `limit` (`alloc_fd()`).
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` if none is free.
+    pub(crate) fn allocate(&mut self, descriptor: OpenFd, from: usize, limit: usize) -> Result<Fd, Errno> {
         let free = self.descriptors.iter().skip(from).position(Option::is_none);
         let index = free.map_or(self.descriptors.len().max(from), |free| free + from);
+        if index >= limit {
+            return Err(Errno::EMFILE);
+        }
         self.set(index, descriptor)
     }
 
-    /// Enters an open file at a descriptor, in the place of whatever is there.
+    /// Enters an open file at a descriptor, in the place of whatever is there. Whether the process may have that one, see
+    /// [`Linux::descriptor_limit`], must have been checked.
     pub(crate) fn set(&mut self, index: usize, descriptor: OpenFd) -> Result<Fd, Errno> {
-        let fd = i32::try_from(index).ok().filter(|_| index < MAX_DESCRIPTORS).ok_or(Errno::EMFILE)?;
+        let fd = i32::try_from(index).map_err(|_| Errno::EMFILE)?;
         if self.descriptors.len() <= index {
             self.descriptors.resize(index + 1, None);
         }

@@ -1,11 +1,29 @@
 //! Processes: what a call acts for.
 
+mod access;
 mod capability;
 mod credentials;
 mod descriptors;
+mod execute;
+mod exit;
 mod file;
+mod fork;
+mod gain;
+mod init;
+mod limits;
+mod program;
+mod sharing;
+mod signal;
 mod task;
+mod user;
+mod wait;
 
+pub(crate) use credentials::ALL_CAPABILITIES;
 pub use credentials::Credentials;
 pub use file::{FdTable, OpenFd, OpenFile, OpenFileKind};
-pub use task::{FsState, Task, TaskState};
+pub use limits::Limits;
+pub(crate) use limits::RlimitValue;
+pub use program::PROGRAM;
+pub use signal::Signals;
+pub(crate) use signal::is_valid_signal;
+pub use task::{FsState, Memory, Task, TaskState};

@@ -4,7 +4,7 @@ use cofferdam::kernel::{CloseRangeFlags, Errno, Fd, OpenFlags};
 
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::process::{FdTable, OpenFd, Task};
+use crate::process::{OpenFd, Task};
 
 impl Linux {
     /// close(2)
@@ -48,20 +48,6 @@ impl Linux {
             self.file_put(descriptor.file);
         }
         Ok(())
-    }
-
-    /// Gives a process a table of descriptors of its own, if it shares one (`dup_fd()`).
-    fn unshare_descriptors(&mut self, task: Id<Task>) {
-        let table = self.tasks[task].files;
-        if self.fd_tables[table].references < 2 {
-            return;
-        }
-        let descriptors = self.fd_tables[table].descriptors.clone();
-        for descriptor in descriptors.iter().flatten() {
-            self.files[descriptor.file].references += 1;
-        }
-        self.fd_tables[table].references -= 1;
-        self.tasks[task].files = self.fd_tables.insert(FdTable { references: 1, descriptors });
     }
 
     /// dup3(2)

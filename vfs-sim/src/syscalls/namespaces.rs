@@ -1,21 +1,215 @@
-//! TODO
+//! Leaving and joining namespaces.
 
-use cofferdam::kernel::{CloneFlags, Errno, Fd};
+use cofferdam::kernel::{Capabilities, CloneFlags, Errno, Fd};
 
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::process::Task;
+use crate::namespace::{
+    MountNamespace, NEW_NAMESPACES, NamespaceRef, OtherKind, OtherNamespace, PidNamespace, UserNamespace,
+};
+use crate::process::{Credentials, FsState, Task};
+
+/// `CLONE_VM`, `CLONE_SIGHAND`, `CLONE_THREAD`: a process with one thread shares none of them.
+const UNSHARED_ALREADY: CloneFlags = CloneFlags::from_bits_retain(0x1_0900);
+
+/// `CLONE_SYSVSEM`
+const SEMAPHORES: CloneFlags = CloneFlags::from_bits_retain(0x4_0000);
 
 impl Linux {
-    /// unshare
+    /// unshare (`ksys_unshare()`)
     pub(crate) fn unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<(), Errno> {
-        let _ = (task, flags);
-        Err(Errno::ENOSYS)
+        let known = UNSHARED_ALREADY
+            | SEMAPHORES
+            | CloneFlags::CLONE_FS
+            | CloneFlags::CLONE_FILES
+            | CloneFlags::CLONE_NEWUSER
+            | NEW_NAMESPACES;
+        if !known.contains(flags) {
+            return Err(Errno::EINVAL);
+        }
+        let new_fs = self.fs_to_unshare(task, flags);
+        let credentials = self.credentials_to_unshare(task, flags);
+        let result = credentials.and_then(|credentials| self.unshare_namespaces(task, flags, new_fs, credentials));
+        match (result, new_fs) {
+            (Ok(credentials), _) => {
+                if let Some(fs) = new_fs {
+                    let old = std::mem::replace(&mut self.tasks[task].fs, fs);
+                    self.fs_state_put(old);
+                }
+                if flags.contains(CloneFlags::CLONE_FILES) {
+                    self.unshare_descriptors(task);
+                }
+                if let Some(credentials) = credentials {
+                    self.commit_credentials(task, credentials);
+                }
+                Ok(())
+            }
+            (Err(errno), new_fs) => {
+                if let Some(fs) = new_fs {
+                    self.fs_state_put(fs);
+                }
+                Err(errno)
+            }
+        }
+    }
+
+    /// Root and working directory of a process's own, if it needs them (`unshare_fs()`).
+    fn fs_to_unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Option<Id<FsState>> {
+        let fs = self.tasks[task].fs;
+        let is_shared = self.fs_states[fs].references > 1;
+        let is_needed = flags.contains(CloneFlags::CLONE_NEWNS)
+            || is_shared && flags.intersects(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWUSER);
+        is_needed.then(|| self.copy_fs_state(fs))
+    }
+
+    /// Credentials in a new user namespace, with a reference to it (`unshare_userns()`).
+    fn credentials_to_unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Option<Credentials>, Errno> {
+        if !flags.contains(CloneFlags::CLONE_NEWUSER) {
+            return Ok(None);
+        }
+        let namespace = self.new_user_namespace(task)?;
+        let mut credentials = (*self.tasks[task].credentials).clone();
+        credentials.enter_user_namespace(namespace);
+        Ok(Some(credentials))
+    }
+
+    /// Lets a process into new namespaces (`unshare_nsproxy_namespaces()`); in case of an error the reference of the
+    /// credentials is given back.
+    fn unshare_namespaces(
+        &mut self,
+        task: Id<Task>,
+        flags: CloneFlags,
+        new_fs: Option<Id<FsState>>,
+        credentials: Option<Credentials>,
+    ) -> Result<Option<Credentials>, Errno> {
+        if !flags.intersects(NEW_NAMESPACES) {
+            return Ok(credentials);
+        }
+        let owner = credentials.as_ref().unwrap_or(&self.tasks[task].credentials).user_namespace;
+        let fs = new_fs.unwrap_or(self.tasks[task].fs);
+        let result = if self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
+            self.create_namespaces(task, flags, owner, fs)
+        } else {
+            Err(Errno::EPERM)
+        };
+        match result {
+            Ok((mount, namespaces)) => {
+                let object = &mut self.tasks[task];
+                let old_mount = std::mem::replace(&mut object.mount_namespace, mount);
+                let old = std::mem::replace(&mut object.namespaces, namespaces);
+                self.mount_namespace_put(old_mount);
+                self.namespaces_put(&old);
+                Ok(credentials)
+            }
+            Err(errno) => {
+                if let Some(credentials) = credentials {
+                    self.user_namespace_put(credentials.user_namespace);
+                }
+                Err(errno)
+            }
+        }
     }
 
     /// setns
     pub(crate) fn setns(&mut self, task: Id<Task>, fd: Fd, nstype: CloneFlags) -> Result<(), Errno> {
-        let _ = (task, fd, nstype);
-        Err(Errno::ENOSYS)
+        let file = self.readable_file(task, fd)?;
+        let namespace = self.namespace_of_file(file).ok_or(Errno::EINVAL)?;
+        let flag = match namespace {
+            NamespaceRef::Mount(_) => CloneFlags::CLONE_NEWNS,
+            NamespaceRef::User(_) => CloneFlags::CLONE_NEWUSER,
+            NamespaceRef::Pid(_) => CloneFlags::CLONE_NEWPID,
+            NamespaceRef::Other(id) => self.other_namespaces[id].kind.clone_flag(),
+        };
+        // The call takes 32 bits.
+        let wanted = nstype & CloneFlags::from_bits_retain(u64::from(u32::MAX));
+        if !wanted.is_empty() && wanted != flag {
+            return Err(Errno::EINVAL);
+        }
+        match namespace {
+            NamespaceRef::Mount(id) => self.join_mount_namespace(task, id),
+            NamespaceRef::User(id) => self.join_user_namespace(task, id),
+            NamespaceRef::Pid(id) => self.join_pid_namespace(task, id),
+            NamespaceRef::Other(id) => self.join_other_namespace(task, id),
+        }
+    }
+
+    /// Whether a process may join a namespace: it needs `CAP_SYS_ADMIN` over the namespace and in its own user namespace.
+    fn may_join(&self, task: Id<Task>, owner: Id<UserNamespace>) -> Result<(), Errno> {
+        let own = self.tasks[task].credentials.user_namespace;
+        let is_admin = |namespace| self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN);
+        if is_admin(owner) && is_admin(own) { Ok(()) } else { Err(Errno::EPERM) }
+    }
+
+    /// `mntns_install()`
+    fn join_mount_namespace(&mut self, task: Id<Task>, namespace: Id<MountNamespace>) -> Result<(), Errno> {
+        self.may_join(task, self.mount_namespaces[namespace].user_namespace)?;
+        let own = self.tasks[task].credentials.user_namespace;
+        if !self.ns_capable(task, own, Capabilities::CAP_SYS_CHROOT) {
+            return Err(Errno::EPERM);
+        }
+        let fs = self.tasks[task].fs;
+        if self.mount_namespaces[namespace].is_anonymous || self.fs_states[fs].references != 1 {
+            return Err(Errno::EINVAL);
+        }
+        let top = self.topmost_overmount(self.mount_namespaces[namespace].root);
+        let root = self.root_of(top);
+        self.mount_namespaces[namespace].references += 1;
+        self.path_get(root);
+        self.path_get(root);
+        let object = &mut self.fs_states[fs];
+        let old = [std::mem::replace(&mut object.cwd, root), std::mem::replace(&mut object.root, root)];
+        for path in old {
+            self.path_put(path);
+        }
+        let old = std::mem::replace(&mut self.tasks[task].mount_namespace, namespace);
+        self.mount_namespace_put(old);
+        Ok(())
+    }
+
+    /// `userns_install()`
+    fn join_user_namespace(&mut self, task: Id<Task>, namespace: Id<UserNamespace>) -> Result<(), Errno> {
+        let mut credentials = (*self.tasks[task].credentials).clone();
+        let is_shared = self.fs_states[self.tasks[task].fs].references != 1;
+        if namespace == credentials.user_namespace || is_shared {
+            return Err(Errno::EINVAL);
+        }
+        if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
+            return Err(Errno::EPERM);
+        }
+        self.user_namespaces[namespace].references += 1;
+        credentials.enter_user_namespace(namespace);
+        self.commit_credentials(task, credentials);
+        Ok(())
+    }
+
+    /// `pidns_install()`
+    fn join_pid_namespace(&mut self, task: Id<Task>, namespace: Id<PidNamespace>) -> Result<(), Errno> {
+        self.may_join(task, self.pid_namespaces[namespace].user_namespace)?;
+        if !self.is_in_pid_namespace(namespace, self.tasks[task].pid_namespace) {
+            return Err(Errno::EINVAL);
+        }
+        self.pid_namespaces[namespace].references += 1;
+        let old = std::mem::replace(&mut self.tasks[task].namespaces.pid_for_children, namespace);
+        self.pid_namespace_put(old);
+        Ok(())
+    }
+
+    /// `utsns_install()`, `ipcns_install()`, `netns_install()`, `cgroupns_install()`, `timens_install()`
+    fn join_other_namespace(&mut self, task: Id<Task>, namespace: Id<OtherNamespace>) -> Result<(), Errno> {
+        self.may_join(task, self.other_namespaces[namespace].user_namespace)?;
+        let namespaces = &mut self.tasks[task].namespaces;
+        let places = match self.other_namespaces[namespace].kind {
+            OtherKind::Uts => vec![&mut namespaces.uts],
+            OtherKind::Ipc => vec![&mut namespaces.ipc],
+            OtherKind::Network => vec![&mut namespaces.network],
+            OtherKind::Cgroup => vec![&mut namespaces.cgroup],
+            OtherKind::Time => vec![&mut namespaces.time, &mut namespaces.time_for_children],
+        };
+        let old: Vec<_> = places.into_iter().map(|place| std::mem::replace(place, namespace)).collect();
+        for old in old {
+            self.other_namespaces[namespace].references += 1;
+            self.other_namespace_put(old);
+        }
+        Ok(())
     }
 }

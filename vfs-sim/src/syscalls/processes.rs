@@ -1,114 +1,198 @@
-//! TODO
+//! Processes, credentials and signals.
 
 use cofferdam::kernel::{
-    Bytes, CapabilitySets, Errno, Mode, Pid, Prctl, Rlimit, RlimitResource, Signal, SignalAction, SignalInfo,
-    SignalMaskHow, SignalSet, Utsname, WaitOptions, WaitStatus,
+    Bytes, Capabilities, CapabilitySets, Errno, Mode, Pid, Prctl, Rlimit, RlimitResource, Signal, SignalAction,
+    SignalInfo, SignalMaskHow, SignalSet, Utsname, WaitOptions, WaitStatus,
 };
 
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::process::Task;
+use crate::process::{ALL_CAPABILITIES, Credentials, Task, is_valid_signal};
 
 impl Linux {
     /// umask
+    #[allow(clippy::unnecessary_wraps, reason = "a call as the others")]
     pub(crate) fn umask(&mut self, task: Id<Task>, mask: Mode) -> Result<Mode, Errno> {
-        let _ = (task, mask);
-        Err(Errno::ENOSYS)
+        let fs = self.tasks[task].fs;
+        Ok(Mode(std::mem::replace(&mut self.fs_states[fs].umask, mask.0 & 0o777)))
     }
 
     /// uname
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "a call as the others")]
     pub(crate) fn uname(&mut self, task: Id<Task>) -> Result<Utsname, Errno> {
-        let _ = (task,);
-        Err(Errno::ENOSYS)
+        let _ = task;
+        Ok(Utsname { sysname: "Linux".into(), release: "6.18.0".into(), machine: "x86_64".into() })
     }
 
     /// getpid
+    #[allow(clippy::unnecessary_wraps, reason = "a call as the others")]
     pub(crate) fn getpid(&mut self, task: Id<Task>) -> Result<Pid, Errno> {
-        let _ = (task,);
-        Err(Errno::ENOSYS)
+        Ok(Pid(self.pid_seen_by(task, task)))
     }
 
     /// getppid
+    #[allow(clippy::unnecessary_wraps, reason = "a call as the others")]
     pub(crate) fn getppid(&mut self, task: Id<Task>) -> Result<Pid, Errno> {
-        let _ = (task,);
-        Err(Errno::ENOSYS)
+        Ok(Pid(self.tasks[task].parent.map_or(0, |parent| self.pid_seen_by(task, parent))))
     }
 
     /// geteuid
+    #[allow(clippy::unnecessary_wraps, reason = "a call as the others")]
     pub(crate) fn geteuid(&mut self, task: Id<Task>) -> Result<u32, Errno> {
-        let _ = (task,);
-        Err(Errno::ENOSYS)
+        let credentials = &self.tasks[task].credentials;
+        Ok(self.user_namespaces[credentials.user_namespace].shown_uid(credentials.effective_uid))
     }
 
     /// capget
+    #[allow(clippy::unnecessary_wraps, reason = "a call as the others")]
     pub(crate) fn capget(&mut self, task: Id<Task>) -> Result<CapabilitySets, Errno> {
-        let _ = (task,);
-        Err(Errno::ENOSYS)
+        let Credentials { effective, permitted, inheritable, .. } = *self.tasks[task].credentials;
+        Ok(CapabilitySets { effective, permitted, inheritable })
     }
 
     /// capset
     pub(crate) fn capset(&mut self, task: Id<Task>, sets: CapabilitySets) -> Result<(), Errno> {
-        let _ = (task, sets);
-        Err(Errno::ENOSYS)
+        self.set_capabilities(task, sets)
     }
 
     /// prctl
     pub(crate) fn prctl(&mut self, task: Id<Task>, operation: Prctl) -> Result<i32, Errno> {
-        let _ = (task, operation);
-        Err(Errno::ENOSYS)
+        let mut credentials = (*self.tasks[task].credentials).clone();
+        match operation {
+            Prctl::SetParentDeathSignal(signal) => {
+                if signal.is_some_and(|signal| !is_valid_signal(signal)) {
+                    return Err(Errno::EINVAL);
+                }
+                self.tasks[task].parent_death_signal = signal.filter(|signal| signal.0 != 0);
+                return Ok(0);
+            }
+            Prctl::SetDumpable(is_dumpable) => {
+                self.tasks[task].is_dumpable = is_dumpable;
+                return Ok(0);
+            }
+            Prctl::SetNoNewPrivileges => {
+                self.tasks[task].no_new_privileges = true;
+                return Ok(0);
+            }
+            Prctl::ReadBoundingCapability(number) => {
+                return Ok(i32::from(credentials.bounding.contains(capability(number)?)));
+            }
+            Prctl::SetKeepCapabilities(keep) => credentials.keep_capabilities = keep,
+            Prctl::DropBoundingCapability(number) => {
+                if !self.ns_capable(task, credentials.user_namespace, Capabilities::CAP_SETPCAP) {
+                    return Err(Errno::EPERM);
+                }
+                credentials.bounding.remove(capability(number)?);
+            }
+            Prctl::RaiseAmbientCapability(number) => {
+                let capability = capability(number)?;
+                if !(credentials.permitted & credentials.inheritable).contains(capability) {
+                    return Err(Errno::EPERM);
+                }
+                credentials.ambient.insert(capability);
+            }
+            Prctl::ClearAmbientCapabilities => credentials.ambient = Capabilities::empty(),
+        }
+        self.commit_credentials(task, credentials);
+        Ok(0)
     }
 
     /// setgroups
     pub(crate) fn setgroups(&mut self, task: Id<Task>, groups: &[u32]) -> Result<(), Errno> {
-        let _ = (task, groups);
-        Err(Errno::ENOSYS)
+        self.set_groups(task, groups)
     }
 
     /// setresgid
     pub(crate) fn setresgid(&mut self, task: Id<Task>, real: u32, effective: u32, saved: u32) -> Result<(), Errno> {
-        let _ = (task, real, effective, saved);
-        Err(Errno::ENOSYS)
+        self.set_gids(task, [real, effective, saved])
     }
 
     /// setresuid
     pub(crate) fn setresuid(&mut self, task: Id<Task>, real: u32, effective: u32, saved: u32) -> Result<(), Errno> {
-        let _ = (task, real, effective, saved);
-        Err(Errno::ENOSYS)
+        self.set_uids(task, [real, effective, saved])
     }
 
     /// setrlimit
     pub(crate) fn setrlimit(&mut self, task: Id<Task>, resource: RlimitResource, limit: Rlimit) -> Result<(), Errno> {
-        let _ = (task, resource, limit);
-        Err(Errno::ENOSYS)
+        self.set_limit(task, resource, limit)
     }
 
     /// sigaction
     pub(crate) fn sigaction(&mut self, task: Id<Task>, signal: Signal, action: SignalAction) -> Result<(), Errno> {
-        let _ = (task, signal, action);
-        Err(Errno::ENOSYS)
+        self.set_ignored(task, signal, action == SignalAction::Ignore)
     }
 
     /// sigprocmask
+    #[allow(clippy::unnecessary_wraps, reason = "a call as the others")]
     pub(crate) fn sigprocmask(
         &mut self,
         task: Id<Task>,
         how: SignalMaskHow,
         set: SignalSet,
     ) -> Result<SignalSet, Errno> {
-        let _ = (task, how, set);
-        Err(Errno::ENOSYS)
+        let old = self.tasks[task].signals.blocked;
+        self.set_blocked(
+            task,
+            match how {
+                SignalMaskHow::Block => SignalSet(old.0 | set.0),
+                SignalMaskHow::Unblock => SignalSet(old.0 & !set.0),
+                SignalMaskHow::SetMask => set,
+            },
+        );
+        Ok(old)
     }
 
-    /// sigwaitinfo
+    /// sigwaitinfo: `EDEADLK` where the kernel would wait, as no other process runs during a call.
     pub(crate) fn sigwaitinfo(&mut self, task: Id<Task>, set: SignalSet) -> Result<SignalInfo, Errno> {
-        let _ = (task, set);
-        Err(Errno::ENOSYS)
+        self.take_signal(task, set).ok_or(Errno::EDEADLK)
     }
 
-    /// kill
+    /// kill (`kill_something_info()`)
     pub(crate) fn kill(&mut self, task: Id<Task>, pid: Pid, signal: Signal) -> Result<(), Errno> {
-        let _ = (task, pid, signal);
-        Err(Errno::ENOSYS)
+        let targets = match pid.0 {
+            1.. => self.task_with_pid(task, pid.0).into_iter().collect(),
+            -1 => return self.kill_all(task, signal),
+            // All processes are in the group of init.
+            0 => self.all_tasks(),
+            group if group.checked_neg().is_some_and(|group| self.is_process_group(task, group)) => self.all_tasks(),
+            _ => Vec::new(),
+        };
+        let mut result = Err(Errno::ESRCH);
+        for sent in self.signal(task, &targets, signal) {
+            if result.is_err() {
+                result = sent;
+            }
+        }
+        result
+    }
+
+    /// Sends a signal to every process that can be seen, but not to init and the caller.
+    fn kill_all(&mut self, task: Id<Task>, signal: Signal) -> Result<(), Errno> {
+        let others = |target: &Id<Task>| self.pid_seen_by(task, *target) > 1 && *target != task;
+        let targets: Vec<_> = self.all_tasks().into_iter().filter(others).collect();
+        let mut result = if targets.is_empty() { Err(Errno::ESRCH) } else { Ok(()) };
+        for sent in self.signal(task, &targets, signal) {
+            if sent != Err(Errno::EPERM) {
+                result = sent;
+            }
+        }
+        result
+    }
+
+    /// Sends a signal to those that it may be sent to, and says to which. The caller can be ended by the first one.
+    fn signal(&mut self, task: Id<Task>, targets: &[Id<Task>], signal: Signal) -> Vec<Result<(), Errno>> {
+        let allowed: Vec<_> = targets.iter().map(|target| self.may_signal(task, *target, signal)).collect();
+        let signals: Vec<_> =
+            targets.iter().map(|target| (*target, self.signal_of_process(task, *target, signal))).collect();
+        for ((target, (info, is_from_above)), _) in signals.into_iter().zip(&allowed).filter(|(_, sent)| sent.is_ok()) {
+            self.send_signal(target, info, is_from_above);
+        }
+        allowed
+    }
+
+    /// Every process, the oldest first.
+    fn all_tasks(&self) -> Vec<Id<Task>> {
+        self.pid_namespaces[self.initial_pid_namespace].tasks.values().copied().collect()
     }
 
     /// wait4
@@ -118,31 +202,17 @@ impl Linux {
         pid: Pid,
         options: WaitOptions,
     ) -> Result<Option<(Pid, WaitStatus)>, Errno> {
-        let _ = (task, pid, options);
-        Err(Errno::ENOSYS)
+        self.wait_for_child(task, pid, options)
     }
 
     /// execve
     pub(crate) fn execve(&mut self, task: Id<Task>, path: &[u8], argv: &[Bytes], envp: &[Bytes]) -> Result<(), Errno> {
-        let _ = (task, path, argv, envp);
-        Err(Errno::ENOSYS)
+        self.execute(task, path, argv, envp)
     }
 }
 
-impl Linux {
-    /// Whether there is such a process, and it has not ended.
-    pub fn is_running(&self, task: Id<Task>) -> bool {
-        self.tasks.get(task).is_some_and(|task| task.state == crate::process::TaskState::Running)
-    }
-
-    /// Makes a child process, as clone3(2) does, which goes on with the calls that are made as it.
-    pub fn fork(&mut self, task: Id<Task>, flags: cofferdam::kernel::CloneFlags) -> Result<Id<Task>, Errno> {
-        let _ = (task, flags);
-        Err(Errno::ENOSYS)
-    }
-
-    /// Ends a process with this exit status.
-    pub fn exit(&mut self, task: Id<Task>, status: i32) {
-        let _ = (task, status);
-    }
+/// The capability with a number; `EINVAL` beyond the last one (`cap_valid()`).
+fn capability(number: u32) -> Result<Capabilities, Errno> {
+    let bit = 1_u64.checked_shl(number).map(Capabilities::from_bits_retain);
+    bit.filter(|bit| ALL_CAPABILITIES.contains(*bit)).ok_or(Errno::EINVAL)
 }

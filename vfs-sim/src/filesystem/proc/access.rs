@@ -1,6 +1,6 @@
 //! Who may look into a process (`kernel/ptrace.c`, `fs/proc/base.c`).
 
-use cofferdam::kernel::{Capabilities, Errno};
+use cofferdam::kernel::{Errno};
 
 use super::{ProcEntry, TaskEntry};
 use crate::arena::Id;
@@ -29,29 +29,6 @@ impl Linux {
         matches!(object.state, TaskState::Running).then(|| &self.fd_tables[object.files])
     }
 
-    /// Whether a process may look into another one (`ptrace_may_access()` with `PTRACE_MODE_READ_FSCREDS`).
-    pub(crate) fn may_look_into(&self, task: Id<Task>, other: Id<Task>) -> bool {
-        if task == other {
-            return true;
-        }
-        let own = &self.tasks[task].credentials;
-        let their = &self.tasks[other].credentials;
-        let can_trace = |namespace| self.ns_capable(task, namespace, Capabilities::CAP_SYS_PTRACE);
-        let is_same_user =
-            [their.effective_uid, their.saved_uid, their.uid].iter().all(|uid| *uid == own.filesystem_uid)
-                && [their.effective_gid, their.saved_gid, their.gid].iter().all(|gid| *gid == own.filesystem_gid);
-        if !is_same_user && !can_trace(their.user_namespace) {
-            return false;
-        }
-        let has_memory = matches!(self.tasks[other].state, TaskState::Running);
-        // Memory belongs to the user namespace in which its program was started: the initial one.
-        if has_memory && !self.tasks[other].is_dumpable && !can_trace(self.initial_user_namespace) {
-            return false;
-        }
-        own.user_namespace == their.user_namespace && own.effective.contains(their.permitted)
-            || can_trace(their.user_namespace)
-    }
-
     /// Who owns the files of a process (`task_dump_owner()`): its effective user, or root if others may not look into it.
     pub(super) fn dump_owner(&self, task: Id<Task>, is_open_to_all: bool) -> (u32, u32) {
         let object = &self.tasks[task];
@@ -68,7 +45,7 @@ impl Linux {
         let hide_pid = self.hide_pid(superblock);
         let least = if from == HiddenFrom::Looking { HidePid::NoAccess } else { HidePid::Invisible };
         if hide_pid == HidePid::NotPtraceable {
-            return !self.may_look_into(task, other);
+            return !self.may_access(task, other);
         }
         if hide_pid < least {
             return false;
@@ -79,7 +56,7 @@ impl Linux {
         };
         let own = &self.tasks[task].credentials;
         let is_in_group = own.filesystem_gid == group || own.groups.contains(&group);
-        !is_in_group && !self.may_look_into(task, other)
+        !is_in_group && !self.may_access(task, other)
     }
 
     /// The permission to use an inode of the kernel's own filesystems, where these have rules of their own; `access` are the
@@ -138,7 +115,7 @@ impl Linux {
             // `proc_fdinfo_permission()`
             TaskEntry::DescriptorInfos | TaskEntry::DescriptorInfo(_) => {
                 let other = other.ok_or(Errno::ESRCH)?;
-                if self.may_look_into(task, other) { generic() } else { Err(Errno::EACCES) }
+                if self.may_access(task, other) { generic() } else { Err(Errno::EACCES) }
             }
             _ => generic(),
         }

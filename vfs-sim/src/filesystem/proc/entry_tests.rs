@@ -101,7 +101,7 @@ fn what_is_mounted_on_a_process_goes_with_it() {
     linux.attach(mount, place);
     let process = find(&mut linux, root, "1").unwrap();
     linux.path_get(process);
-    linux.forget_task(1);
+    linux.forget_task(linux.init);
     assert!(linux.mounts.get(mount).is_none());
     assert!(linux.is_deleted(process.dentry));
     linux.path_put(process);

@@ -27,7 +27,7 @@ impl Linux {
 
     /// The process that a link is about, if one may follow it (`proc_fd_access_allowed()`).
     fn may_follow(&self, task: Id<Task>, other: Id<Task>, pid: i32) -> Result<Id<Task>, Errno> {
-        self.proc_task(other, pid).filter(|other| self.may_look_into(task, *other)).ok_or(Errno::EACCES)
+        self.proc_task(other, pid).filter(|other| self.may_access(task, *other)).ok_or(Errno::EACCES)
     }
 
     fn place_of_link(&self, other: Id<Task>, entry: TaskEntry) -> Result<Path, Errno> {
@@ -42,7 +42,7 @@ impl Linux {
                 let descriptor = self.descriptor_of(other, fd).ok_or(Errno::ENOENT)?;
                 Ok(self.files[descriptor.file].path)
             }
-            // No process runs a program of a file.
+            TaskEntry::Exe => object.memory.executable.ok_or(Errno::ENOENT),
             _ => Err(Errno::ENOENT),
         }
     }
@@ -53,8 +53,9 @@ impl Linux {
         if !self.is_entry_link(inode) {
             return None;
         }
-        let pid = self.tasks[task].pid;
+        let pid = self.pid_on(self.inodes[inode].superblock, task);
         match self.proc_entry(inode)? {
+            ProcEntry::SelfLink | ProcEntry::ThreadSelfLink if pid == 0 => Some(Err(Errno::ENOENT)),
             ProcEntry::SelfLink => Some(Ok(pid.to_string().into_bytes())),
             ProcEntry::ThreadSelfLink => Some(Ok(format!("{pid}/task/{pid}").into_bytes())),
             ProcEntry::Task { task: other, pid, entry } => Some(self.magic_link_text(task, other, pid, entry)),

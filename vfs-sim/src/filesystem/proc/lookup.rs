@@ -4,7 +4,7 @@ use cofferdam::kernel::Errno;
 
 use super::{ProcEntry, TaskEntry, access::HiddenFrom, tables::What};
 use crate::arena::Id;
-use crate::filesystem::{Dentry, Entry, FilesystemType, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
+use crate::filesystem::{Dentry, Entry, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{OpenFd, Task};
 
@@ -66,7 +66,7 @@ impl Linux {
             ProcEntry::Directory(generic) => self.generic_entry(superblock, generic, name),
             ProcEntry::Task { task, pid, entry } => {
                 let process = self.proc_task(task, pid)?;
-                let (mode, entry) = self.entry_of_task(process, entry, name)?;
+                let (mode, entry) = self.entry_of_task(superblock, process, entry, name)?;
                 Some(self.task_entry(process, name, mode, entry))
             }
             _ => None,
@@ -76,17 +76,24 @@ impl Linux {
 
     fn process_by_name(&self, task: Id<Task>, superblock: Id<SuperBlock>, name: &[u8]) -> Option<Id<Task>> {
         let pid = number(name).and_then(|number| i32::try_from(number).ok())?;
-        let (process, _) = self.tasks.iter().find(|(_, object)| object.pid == pid)?;
+        let namespace = self.superblocks[superblock].pid_namespace?;
+        let process = self.pid_namespaces[namespace].tasks.get(&pid).copied()?;
         let is_hidden = self.hide_pid(superblock) == HidePid::NotPtraceable
             && self.hides(task, superblock, process, HiddenFrom::Looking);
         (!is_hidden).then_some(process)
     }
 
     /// What a name in a directory of a process stands for.
-    fn entry_of_task(&self, task: Id<Task>, directory: TaskEntry, name: &[u8]) -> Option<(u32, TaskEntry)> {
+    fn entry_of_task(
+        &self,
+        superblock: Id<SuperBlock>,
+        task: Id<Task>,
+        directory: TaskEntry,
+        name: &[u8],
+    ) -> Option<(u32, TaskEntry)> {
         match directory {
             TaskEntry::Threads => {
-                let own = i32::try_from(number(name)?).ok()? == self.tasks[task].pid;
+                let own = i32::try_from(number(name)?).ok()? == self.pid_on(superblock, task);
                 own.then_some((0o555, TaskEntry::Thread))
             }
             TaskEntry::Descriptors => {
@@ -219,16 +226,22 @@ impl Linux {
 
     /// A process was waited for: nothing of it is found any more, and what is mounted there is unmounted
     /// (`proc_flush_pid()`).
-    pub(crate) fn forget_task(&mut self, pid: i32) {
-        let name = pid.to_string();
-        let is_proc = |object: &SuperBlock| object.filesystem == FilesystemType::Proc;
-        let all = self.superblocks.iter().filter(|(_, object)| is_proc(object));
-        let roots: Vec<Id<Dentry>> = all.map(|(_, object)| object.root).collect();
-        for root in roots {
+    pub(crate) fn forget_task(&mut self, task: Id<Task>) {
+        let shows = |id: Id<SuperBlock>, object: &SuperBlock| {
+            object.pid_namespace.map(|_| (object.root, self.pid_on(id, task)))
+        };
+        let all: Vec<_> = self.superblocks.iter().filter_map(|(id, object)| shows(id, object)).collect();
+        for (root, pid) in all {
+            let name = pid.to_string();
             if let Some(dentry) = self.dentries[root].children.get(name.as_bytes()).copied() {
                 self.invalidate(dentry);
             }
         }
+    }
+
+    /// The id of a process as a proc shows it; 0 if it does not.
+    pub(super) fn pid_on(&self, superblock: Id<SuperBlock>, task: Id<Task>) -> i32 {
+        self.superblocks[superblock].pid_namespace.map_or(0, |namespace| self.pid_in(namespace, task))
     }
 
     /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
@@ -238,7 +251,7 @@ impl Linux {
         let names = match entry {
             ProcEntry::Directory(generic) => self.generic_names(task, directory, generic),
             ProcEntry::Task { task, pid, entry } => match self.proc_task(task, pid) {
-                Some(process) => self.names_of_task(process, entry),
+                Some(process) => self.names_of_task(self.dentries[directory].superblock, process, entry),
                 None => return Some(Err(Errno::ENOENT)),
             },
             _ => return None,
@@ -257,18 +270,19 @@ impl Linux {
         if is_root {
             names.push((FIRST_PROCESS - 2, "self".into()));
             names.push((FIRST_PROCESS - 1, "thread-self".into()));
-            let shown = |process: &Id<Task>| !self.hides(task, superblock, *process, HiddenFrom::Listing);
-            let mut pids: Vec<i32> =
-                self.tasks.iter().filter(|(id, _)| shown(id)).map(|(_, object)| object.pid).collect();
-            pids.sort_unstable();
-            names.extend(pids.into_iter().map(|pid| (FIRST_PROCESS + u64::from(pid.unsigned_abs()), pid.to_string())));
+            let namespace = self.superblocks[superblock].pid_namespace;
+            let processes = namespace.into_iter().flat_map(|namespace| &self.pid_namespaces[namespace].tasks);
+            let shown = processes.filter(|(_, process)| !self.hides(task, superblock, **process, HiddenFrom::Listing));
+            names.extend(
+                shown.map(|(pid, _)| *pid).map(|pid| (FIRST_PROCESS + u64::from(pid.unsigned_abs()), pid.to_string())),
+            );
         }
         names
     }
 
-    fn names_of_task(&self, task: Id<Task>, entry: TaskEntry) -> Vec<(u64, String)> {
+    fn names_of_task(&self, superblock: Id<SuperBlock>, task: Id<Task>, entry: TaskEntry) -> Vec<(u64, String)> {
         match entry {
-            TaskEntry::Threads => vec![(2, self.tasks[task].pid.to_string())],
+            TaskEntry::Threads => vec![(2, self.pid_on(superblock, task).to_string())],
             TaskEntry::Descriptors | TaskEntry::DescriptorInfos => {
                 let Some(table) = self.running_files(task) else { return Vec::new() };
                 let open = (0_u64..).zip(&table.descriptors).filter(|(_, descriptor)| descriptor.is_some());

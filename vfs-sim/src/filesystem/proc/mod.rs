@@ -9,7 +9,6 @@ mod entry_tests;
 mod links;
 mod lookup;
 mod open;
-mod stand_in;
 mod tables;
 mod task_tables;
 mod task_text;

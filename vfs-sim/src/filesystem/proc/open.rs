@@ -165,7 +165,7 @@ impl Linux {
                 Ok(self.mountstats_text(namespace, root))
             }
             OpenEntry::Mounts { namespace, root, .. } => Ok(self.mounts_text(namespace, root)),
-            OpenEntry::Map { file, namespace } => Ok(self.map_text(namespace, file, viewer)),
+            OpenEntry::Map { file, namespace } => Ok(self.map_file_text(namespace, file, viewer)),
             OpenEntry::Inode => match self.proc_entry(self.dentries[object.path.dentry].inode) {
                 Some(ProcEntry::File(directory, position)) => Ok(self.generic_text(directory, position)),
                 Some(ProcEntry::Task { task, pid, entry }) => {
@@ -174,7 +174,10 @@ impl Linux {
                         TaskEntry::DescriptorInfo(fd) => {
                             task.and_then(|task| self.descriptor_text(task, fd)).ok_or(Errno::ENOENT)
                         }
-                        TaskEntry::File(file) => Ok(self.task_text(task.ok_or(Errno::ESRCH)?, file, viewer)),
+                        TaskEntry::File(file) => {
+                            let superblock = self.dentries[object.path.dentry].superblock;
+                            Ok(self.task_text(task.ok_or(Errno::ESRCH)?, file, viewer, superblock))
+                        }
                         _ => Err(Errno::EINVAL),
                     }
                 }
@@ -245,7 +248,8 @@ impl Linux {
         data: &[u8],
     ) -> Result<(), Errno> {
         let object = &self.files[file];
-        let viewer = object.credentials.user_namespace;
+        let opener = object.credentials.clone();
+        let viewer = opener.user_namespace;
         let parent = self.user_namespaces[namespace].parent;
         if kind != TaskFile::SetGroups && (parent.is_none() || viewer != namespace && Some(viewer) != parent) {
             return Err(Errno::EPERM);
@@ -254,9 +258,9 @@ impl Linux {
             return Err(Errno::EINVAL);
         }
         match kind {
-            TaskFile::UidMap => self.write_uid_map(task, namespace, data),
-            TaskFile::GidMap => self.write_gid_map(task, namespace, data),
-            TaskFile::SetGroups => self.write_setgroups(task, namespace, data),
+            TaskFile::UidMap => self.write_uid_map(task, &opener, namespace, data).map(drop),
+            TaskFile::GidMap => self.write_gid_map(task, &opener, namespace, data).map(drop),
+            TaskFile::SetGroups => self.write_setgroups(namespace, data).map(drop),
             // Project ids are not simulated.
             _ => Err(Errno::EINVAL),
         }

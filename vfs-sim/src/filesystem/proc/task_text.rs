@@ -6,6 +6,7 @@ use cofferdam::kernel::{Capabilities, OpenFlags};
 
 use super::TaskFile;
 use crate::arena::Id;
+use crate::filesystem::SuperBlock;
 use crate::linux::Linux;
 use crate::namespace::{IdExtent, UserNamespace};
 use crate::process::{Task, TaskState};
@@ -15,9 +16,15 @@ const OVERFLOW: u32 = 65534;
 
 impl Linux {
     /// What a file of a process says, to who has a user namespace.
-    pub(super) fn task_text(&self, task: Id<Task>, file: TaskFile, viewer: Id<UserNamespace>) -> Vec<u8> {
+    pub(super) fn task_text(
+        &self,
+        task: Id<Task>,
+        file: TaskFile,
+        viewer: Id<UserNamespace>,
+        superblock: Id<SuperBlock>,
+    ) -> Vec<u8> {
         match file {
-            TaskFile::Status => self.status(task, viewer).into_bytes(),
+            TaskFile::Status => self.status(task, viewer, superblock).into_bytes(),
             TaskFile::Cgroup => b"0::/\n".to_vec(),
             TaskFile::Cpuset => b"/\n".to_vec(),
             TaskFile::LoginUid => b"4294967295".to_vec(),
@@ -27,7 +34,7 @@ impl Linux {
     }
 
     /// `proc_pid_status()`, as far as it is simulated.
-    fn status(&self, task: Id<Task>, viewer: Id<UserNamespace>) -> String {
+    fn status(&self, task: Id<Task>, viewer: Id<UserNamespace>, superblock: Id<SuperBlock>) -> String {
         let object = &self.tasks[task];
         let credentials = &object.credentials;
         let namespace = &self.user_namespaces[viewer];
@@ -35,13 +42,13 @@ impl Linux {
         let seen = |id: u32, map: &[IdExtent]| map.iter().find_map(|extent| extent.inside_of(id)).unwrap_or(OVERFLOW);
         let uid = |id| seen(id, &namespace.uid_map);
         let gid = |id| seen(id, &namespace.gid_map);
-        let parent = object.parent.and_then(|parent| self.tasks.get(parent)).map_or(0, |parent| parent.pid);
-        let mut text = String::from("Name:\ttask\n");
+        let parent = object.parent.map_or(0, |parent| self.pid_on(superblock, parent));
+        let mut text = format!("Name:\t{}\n", String::from_utf8_lossy(&object.memory.name.0));
         if is_running {
             let _ = writeln!(text, "Umask:\t{:04o}", self.fs_states[object.fs].umask);
         }
         text.push_str(if is_running { "State:\tR (running)\n" } else { "State:\tZ (zombie)\n" });
-        let pid = object.pid;
+        let pid = self.pid_on(superblock, task);
         let _ = writeln!(text, "Tgid:\t{pid}\nNgid:\t0\nPid:\t{pid}\nPPid:\t{parent}\nTracerPid:\t0");
         let ids = |ids: [u32; 4]| ids.map(|id| id.to_string()).join("\t");
         let users = [credentials.uid, credentials.effective_uid, credentials.saved_uid, credentials.filesystem_uid];
@@ -51,7 +58,12 @@ impl Linux {
             if is_running { self.fd_tables[object.files].descriptors.len().max(64).next_power_of_two() } else { 0 };
         let supplementary: Vec<String> = credentials.groups.iter().map(|group| gid(*group).to_string()).collect();
         let _ = writeln!(text, "FDSize:\t{size}\nGroups:\t{} ", supplementary.join(" "));
-        let _ = writeln!(text, "NStgid:\t{pid}\nNSpid:\t{pid}\nKthread:\t0\nThreads:\t1");
+        // From the namespace that is looked from inwards.
+        let level =
+            self.superblocks[superblock].pid_namespace.map_or(0, |namespace| self.pid_namespaces[namespace].level);
+        let pids: Vec<String> = object.pids.iter().skip(level as usize).map(ToString::to_string).collect();
+        let pids = pids.join("\t");
+        let _ = writeln!(text, "NStgid:\t{pids}\nNSpid:\t{pids}\nKthread:\t0\nThreads:\t1");
         let sets = [
             ("CapInh", credentials.inheritable),
             ("CapPrm", credentials.permitted),
@@ -68,27 +80,20 @@ impl Linux {
 
     /// A map of ids as who has a user namespace sees it (`uid_m_show()`, `gid_m_show()`, `projid_m_show()`), or what
     /// `setgroups` says.
-    pub(super) fn map_text(&self, namespace: Id<UserNamespace>, file: TaskFile, viewer: Id<UserNamespace>) -> Vec<u8> {
-        let object = &self.user_namespaces[namespace];
-        // Seen from inside, as from the parent.
-        let viewer = if viewer == namespace { object.parent.unwrap_or(viewer) } else { viewer };
-        let outside = &self.user_namespaces[viewer];
-        let (map, outside) = match file {
-            TaskFile::UidMap => (&object.uid_map, &outside.uid_map),
-            TaskFile::GidMap => (&object.gid_map, &outside.gid_map),
-            TaskFile::SetGroups => {
-                return if object.setgroups_allowed { b"allow\n".to_vec() } else { b"deny\n".to_vec() };
-            }
-            // Only the initial namespace has one.
-            _ if object.parent.is_none() => (&object.uid_map, &outside.uid_map),
-            _ => return Vec::new(),
-        };
-        let mut text = String::new();
-        for line in map {
-            let first = outside.iter().find_map(|extent| extent.inside_of(line.outside)).unwrap_or(u32::MAX);
-            let _ = writeln!(text, "{:>10} {first:>10} {:>10}", line.inside, line.count);
+    pub(super) fn map_file_text(
+        &self,
+        namespace: Id<UserNamespace>,
+        file: TaskFile,
+        viewer: Id<UserNamespace>,
+    ) -> Vec<u8> {
+        match file {
+            TaskFile::UidMap => self.uid_map_text(namespace, viewer),
+            TaskFile::GidMap => self.gid_map_text(namespace, viewer),
+            TaskFile::SetGroups => self.setgroups_text(namespace).to_vec(),
+            // Of project ids only the initial namespace has a map, and that is as the one of users.
+            _ if self.user_namespaces[namespace].parent.is_none() => self.uid_map_text(namespace, viewer),
+            _ => Vec::new(),
         }
-        text.into_bytes()
     }
 
     /// `fdinfo/<number>` (`seq_show()`), none if the descriptor is not open any more.

@@ -1,0 +1,140 @@
+//! New namespaces for a process (`kernel/nsproxy.c`, `kernel/user_namespace.c`).
+
+use cofferdam::kernel::{Capabilities, CloneFlags, Errno};
+
+use super::other::CLONE_NEWTIME;
+use super::{MountNamespace, Namespaces, OtherKind, OtherNamespace, UserNamespace};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::{Credentials, FsState, RlimitValue, Task};
+
+/// How deep the parent of a new user namespace may be nested.
+const MAX_PARENT_LEVEL: u32 = 32;
+
+/// The flags that make a namespace, without `CLONE_NEWUSER` (`CLONE_NS_ALL`).
+pub(crate) const NEW_NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
+    .union(CloneFlags::CLONE_NEWCGROUP)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWNET)
+    .union(CLONE_NEWTIME);
+
+impl Linux {
+    /// A user namespace in that of a process, with one reference (`create_user_ns()`).
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if it would be nested too deeply; `EPERM` if the root of the process is not that of its mount namespace, or
+    /// its user or group has no number in its user namespace.
+    pub(crate) fn new_user_namespace(&mut self, task: Id<Task>) -> Result<Id<UserNamespace>, Errno> {
+        let credentials = self.tasks[task].credentials.clone();
+        let parent = credentials.user_namespace;
+        let object = &self.user_namespaces[parent];
+        if object.level > MAX_PARENT_LEVEL {
+            return Err(Errno::ENOSPC);
+        }
+        if self.is_chrooted(task) {
+            return Err(Errno::EPERM);
+        }
+        let Credentials { effective_uid: owner, effective_gid: group, effective, .. } = *credentials;
+        if object.uid_of(owner).is_none() || object.gid_of(group).is_none() {
+            return Err(Errno::EPERM);
+        }
+        let (level, setgroups_allowed) = (object.level + 1, object.setgroups_allowed);
+        let max_processes = self.enforced_process_limit(task);
+        let inode = self.new_namespace_inode();
+        self.user_namespaces[parent].references += 1;
+        Ok(self.user_namespaces.insert(UserNamespace {
+            inode,
+            parent: Some(parent),
+            level,
+            owner,
+            group,
+            uid_map: Vec::new(),
+            gid_map: Vec::new(),
+            setgroups_allowed,
+            parent_could_setfcap: effective.contains(Capabilities::CAP_SETFCAP),
+            max_processes,
+            references: 1,
+        }))
+    }
+
+    /// How many processes those in a user namespace that a process makes may be, all together (`enforced_nproc_rlimit()`).
+    fn enforced_process_limit(&self, task: Id<Task>) -> u64 {
+        let object = &self.tasks[task];
+        let is_root = object.credentials.uid == 0 && object.credentials.user_namespace == self.initial_user_namespace;
+        if is_root { u64::MAX } else { object.limits.soft(cofferdam::kernel::RlimitResource::RLIMIT_NPROC).value() }
+    }
+
+    /// Whether the root of a process is another one than that of its mount namespace (`current_chrooted()`).
+    fn is_chrooted(&self, task: Id<Task>) -> bool {
+        let object = &self.tasks[task];
+        let root = self.fs_states[object.fs].root;
+        let top = self.topmost_overmount(self.mount_namespaces[object.mount_namespace].root);
+        root != self.root_of(top)
+    }
+
+    /// Namespaces for a process that is, or comes from, `task`: those of the flags are new and belong to `user_namespace`,
+    /// the others those of `task`. `fs` goes along into a new mount namespace. Each has a reference more
+    /// (`create_new_namespaces()`).
+    pub(crate) fn create_namespaces(
+        &mut self,
+        task: Id<Task>,
+        flags: CloneFlags,
+        user_namespace: Id<UserNamespace>,
+        fs: Id<FsState>,
+    ) -> Result<(Id<MountNamespace>, Namespaces), Errno> {
+        let (mount, old) = (self.tasks[task].mount_namespace, self.tasks[task].namespaces);
+        let mount = if flags.contains(CloneFlags::CLONE_NEWNS) {
+            self.copy_mount_namespace(mount, user_namespace, Some(fs))?
+        } else {
+            self.mount_namespaces[mount].references += 1;
+            mount
+        };
+        let uts = self.copy_other_namespace(flags, OtherKind::Uts, old.uts, user_namespace);
+        let ipc = self.copy_other_namespace(flags, OtherKind::Ipc, old.ipc, user_namespace);
+        let pid_for_children = if !flags.contains(CloneFlags::CLONE_NEWPID) {
+            self.pid_namespaces[old.pid_for_children].references += 1;
+            Ok(old.pid_for_children)
+        } else if self.tasks[task].pid_namespace == old.pid_for_children {
+            self.new_pid_namespace(user_namespace, old.pid_for_children)
+        } else {
+            Err(Errno::EINVAL)
+        };
+        let pid_for_children = pid_for_children.inspect_err(|_| {
+            self.other_namespace_put(ipc);
+            self.other_namespace_put(uts);
+            self.mount_namespace_put(mount);
+        })?;
+        let cgroup = self.copy_other_namespace(flags, OtherKind::Cgroup, old.cgroup, user_namespace);
+        let network = self.copy_other_namespace(flags, OtherKind::Network, old.network, user_namespace);
+        let time_for_children =
+            self.copy_other_namespace(flags, OtherKind::Time, old.time_for_children, user_namespace);
+        self.other_namespaces[old.time].references += 1;
+        let time = old.time;
+        Ok((mount, Namespaces { uts, ipc, network, cgroup, time, time_for_children, pid_for_children }))
+    }
+
+    fn copy_other_namespace(
+        &mut self,
+        flags: CloneFlags,
+        kind: OtherKind,
+        old: Id<OtherNamespace>,
+        user_namespace: Id<UserNamespace>,
+    ) -> Id<OtherNamespace> {
+        if flags.contains(kind.clone_flag()) {
+            let inode = self.new_namespace_inode();
+            return self.new_other_namespace(kind, inode, user_namespace);
+        }
+        self.other_namespaces[old].references += 1;
+        old
+    }
+
+    /// Lets a process whose time namespace of children is another one go there (`timens_on_fork()`).
+    pub(crate) fn enter_time_namespace(&mut self, namespaces: &mut Namespaces) {
+        let old = std::mem::replace(&mut namespaces.time, namespaces.time_for_children);
+        self.other_namespaces[namespaces.time].references += 1;
+        self.other_namespace_put(old);
+    }
+}

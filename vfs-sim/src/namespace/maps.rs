@@ -1,0 +1,337 @@
+//! The maps of ids of a user namespace, as `/proc/<pid>/{uid_map,gid_map,setgroups}` take and show them
+//! (user_namespaces(7), `kernel/user_namespace.c`).
+
+use cofferdam::kernel::{Capabilities, Errno};
+
+use super::{IdExtent, UserNamespace};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::{Credentials, Task};
+
+/// How many lines a map has at most (`UID_GID_MAP_MAX_EXTENTS`).
+const MAX_LINES: usize = 340;
+
+/// From how many lines on a map is sorted (`UID_GID_MAP_MAX_BASE_EXTENTS`).
+const MAX_UNSORTED_LINES: usize = 5;
+
+/// How long a text may not be (`PAGE_SIZE`).
+const PAGE: usize = 4096;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    Users,
+    Groups,
+}
+
+impl Ids {
+    fn map(self, namespace: &UserNamespace) -> &Vec<IdExtent> {
+        match self {
+            Self::Users => &namespace.uid_map,
+            Self::Groups => &namespace.gid_map,
+        }
+    }
+
+    fn capability(self) -> Capabilities {
+        match self {
+            Self::Users => Capabilities::CAP_SETUID,
+            Self::Groups => Capabilities::CAP_SETGID,
+        }
+    }
+}
+
+impl Linux {
+    /// A write to `uid_map` that a process makes, through a file that was opened with these credentials; the file's
+    /// position is 0, which a caller must check (`EINVAL`) (`proc_uid_map_write()`).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the map is there already, or what is mapped must not be; `EINVAL` if the text is no map.
+    pub(crate) fn write_uid_map(
+        &mut self,
+        task: Id<Task>,
+        opener: &Credentials,
+        namespace: Id<UserNamespace>,
+        text: &[u8],
+    ) -> Result<usize, Errno> {
+        let map = self.new_map(task, opener, namespace, text, Ids::Users)?;
+        self.user_namespaces[namespace].uid_map = map;
+        Ok(text.len())
+    }
+
+    /// As [`write_uid_map`](Self::write_uid_map), for `gid_map` (`proc_gid_map_write()`).
+    pub(crate) fn write_gid_map(
+        &mut self,
+        task: Id<Task>,
+        opener: &Credentials,
+        namespace: Id<UserNamespace>,
+        text: &[u8],
+    ) -> Result<usize, Errno> {
+        let map = self.new_map(task, opener, namespace, text, Ids::Groups)?;
+        self.user_namespaces[namespace].gid_map = map;
+        Ok(text.len())
+    }
+
+    /// A write to `setgroups`; the file's position is 0, which a caller must check (`EINVAL`) (`proc_setgroups_write()`).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the text is neither `allow` nor `deny`; `EPERM` if it is denied already, or there is a `gid_map`.
+    pub(crate) fn write_setgroups(&mut self, namespace: Id<UserNamespace>, text: &[u8]) -> Result<usize, Errno> {
+        const BUFFER: usize = 8;
+        if text.len() >= BUFFER {
+            return Err(Errno::EINVAL);
+        }
+        let string = c_string(text);
+        let (allow, rest) = match (string.strip_prefix(b"allow"), string.strip_prefix(b"deny")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Err(Errno::EINVAL),
+        };
+        if !skip_spaces(rest).is_empty() {
+            return Err(Errno::EINVAL);
+        }
+        let object = &mut self.user_namespaces[namespace];
+        if allow && !object.setgroups_allowed || !allow && !object.gid_map.is_empty() {
+            return Err(Errno::EPERM);
+        }
+        object.setgroups_allowed = allow;
+        Ok(text.len())
+    }
+
+    /// What a read of `uid_map` gives, if the file was opened in the user namespace `viewer` (`uid_m_show()`).
+    pub(crate) fn uid_map_text(&self, namespace: Id<UserNamespace>, viewer: Id<UserNamespace>) -> Vec<u8> {
+        self.map_text(namespace, viewer, Ids::Users)
+    }
+
+    /// What a read of `gid_map` gives, if the file was opened in the user namespace `viewer` (`gid_m_show()`).
+    pub(crate) fn gid_map_text(&self, namespace: Id<UserNamespace>, viewer: Id<UserNamespace>) -> Vec<u8> {
+        self.map_text(namespace, viewer, Ids::Groups)
+    }
+
+    /// What a read of `setgroups` gives (`proc_setgroups_show()`).
+    pub(crate) fn setgroups_text(&self, namespace: Id<UserNamespace>) -> &'static [u8] {
+        if self.user_namespaces[namespace].setgroups_allowed { b"allow\n" } else { b"deny\n" }
+    }
+
+    fn map_text(&self, namespace: Id<UserNamespace>, viewer: Id<UserNamespace>, ids: Ids) -> Vec<u8> {
+        let own = &self.user_namespaces[namespace];
+        let lower = match own.parent {
+            Some(parent) if viewer == namespace => parent,
+            _ => viewer,
+        };
+        let lower = ids.map(&self.user_namespaces[lower]);
+        let line = |extent: &IdExtent| {
+            let IdExtent { inside, outside, count } = extent;
+            let outside = lower.iter().find_map(|extent| extent.inside_of(*outside)).unwrap_or(u32::MAX);
+            format!("{inside:>10} {outside:>10} {count:>10}\n").into_bytes()
+        };
+        ids.map(own).iter().flat_map(line).collect()
+    }
+
+    /// The map that a text stands for, if it may be set (`map_write()`).
+    fn new_map(
+        &self,
+        task: Id<Task>,
+        opener: &Credentials,
+        namespace: Id<UserNamespace>,
+        text: &[u8],
+        ids: Ids,
+    ) -> Result<Vec<IdExtent>, Errno> {
+        let object = &self.user_namespaces[namespace];
+        let parent = object.parent.ok_or(Errno::EPERM)?;
+        if opener.user_namespace != namespace && opener.user_namespace != parent {
+            return Err(Errno::EPERM);
+        }
+        if text.len() >= PAGE {
+            return Err(Errno::EINVAL);
+        }
+        let is_settable =
+            ids.map(object).is_empty() && self.credentials_capable(opener, namespace, Capabilities::CAP_SYS_ADMIN);
+        if !is_settable {
+            return Err(Errno::EPERM);
+        }
+        let mut map = parse(c_string(text)).ok_or(Errno::EINVAL)?;
+        if !self.may_map(task, opener, namespace, parent, &map, ids) {
+            return Err(Errno::EPERM);
+        }
+        let above = ids.map(&self.user_namespaces[parent]);
+        for extent in &mut map {
+            extent.outside = range_outside(above, extent).ok_or(Errno::EPERM)?;
+        }
+        if map.len() > MAX_UNSORTED_LINES {
+            map.sort_unstable_by_key(|extent| extent.inside);
+        }
+        Ok(map)
+    }
+
+    /// Whether the one who opened the file, and the one who writes, may map these ids of the parent
+    /// (`new_idmap_permitted()`).
+    fn may_map(
+        &self,
+        task: Id<Task>,
+        opener: &Credentials,
+        namespace: Id<UserNamespace>,
+        parent: Id<UserNamespace>,
+        map: &[IdExtent],
+        ids: Ids,
+    ) -> bool {
+        if ids == Ids::Users && !self.may_map_root(opener, namespace, parent, map) {
+            return false;
+        }
+        let (object, above) = (&self.user_namespaces[namespace], &self.user_namespaces[parent]);
+        if let [IdExtent { outside, count: 1, .. }] = *map
+            && object.owner == opener.effective_uid
+        {
+            let is_own = match ids {
+                Ids::Users => above.kuid(outside) == Some(opener.effective_uid),
+                Ids::Groups => !object.setgroups_allowed && above.kgid(outside) == Some(opener.effective_gid),
+            };
+            if is_own {
+                return true;
+            }
+        }
+        self.ns_capable(task, parent, ids.capability()) && self.credentials_capable(opener, parent, ids.capability())
+    }
+
+    /// Whether root of the parent may be mapped, if it is: a file with capabilities that it makes would be the parent's
+    /// (`verify_root_map()`).
+    fn may_map_root(
+        &self,
+        opener: &Credentials,
+        namespace: Id<UserNamespace>,
+        parent: Id<UserNamespace>,
+        map: &[IdExtent],
+    ) -> bool {
+        if map.iter().all(|extent| extent.outside != 0) {
+            return true;
+        }
+        if opener.user_namespace == namespace {
+            return self.user_namespaces[namespace].parent_could_setfcap;
+        }
+        self.credentials_capable(opener, parent, Capabilities::CAP_SETFCAP)
+    }
+}
+
+/// What the ids of the parent that a line maps are in the initial user namespace, if one line of the parent has all of
+/// them (`map_id_range_down()`).
+fn range_outside(parent: &[IdExtent], line: &IdExtent) -> Option<u32> {
+    let last = line.outside.checked_add(line.count - 1)?;
+    parent.iter().find(|extent| extent.outside_of(last).is_some())?.outside_of(line.outside)
+}
+
+/// The text up to a NUL.
+fn c_string(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or(text)
+}
+
+/// The kernel's `isspace()`, which knows Latin-1.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r' | 0xA0)
+}
+
+fn skip_spaces(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !is_space(*byte)).unwrap_or(text.len());
+    &text[start..]
+}
+
+/// A number of any length, of which the lowest 32 bits remain, and what follows (`simple_strtoul()`).
+fn number(text: &[u8]) -> (u32, &[u8]) {
+    let text = skip_spaces(text);
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let value = digits.iter().fold(0_u32, |value, digit| value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0')));
+    (value, rest)
+}
+
+/// The lines of a map, ids outside being those of the parent; `None` if that is no map.
+fn parse(text: &[u8]) -> Option<Vec<IdExtent>> {
+    let mut map: Vec<IdExtent> = Vec::new();
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let end = text.iter().position(|byte| *byte == b'\n');
+        let line = &text[..end.unwrap_or(text.len())];
+        rest = end.map(|end| &text[end + 1..]).filter(|rest| !rest.is_empty());
+        let extent = parse_line(line)?;
+        let is_full = map.len() + 1 == MAX_LINES && rest.is_some();
+        if map.iter().any(|other| overlap(other, &extent)) || is_full {
+            return None;
+        }
+        map.push(extent);
+    }
+    Some(map)
+}
+
+fn parse_line(line: &[u8]) -> Option<IdExtent> {
+    let (inside, rest) = number(line);
+    rest.first().filter(|byte| is_space(**byte))?;
+    let (outside, rest) = number(rest);
+    rest.first().filter(|byte| is_space(**byte))?;
+    let (count, rest) = number(rest);
+    if !rest.is_empty() && (!is_space(rest[0]) || !skip_spaces(rest).is_empty()) {
+        return None;
+    }
+    let is_range = |first: u32| first != u32::MAX && count > 0 && first.checked_add(count).is_some();
+    (is_range(inside) && is_range(outside)).then_some(IdExtent { inside, outside, count })
+}
+
+/// Whether two lines have an id in common, inside or outside (`mappings_overlap()`).
+fn overlap(a: &IdExtent, b: &IdExtent) -> bool {
+    let meet = |a_first: u32, b_first: u32| {
+        let (a_last, b_last) = (a_first + (a.count - 1), b_first + (b.count - 1));
+        a_first <= b_last && a_last >= b_first
+    };
+    meet(a.inside, b.inside) || meet(a.outside, b.outside)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"0 1000 1", Some(vec![(0, 1000, 1)]))]
+    #[case(b"0 1000 1\n", Some(vec![(0, 1000, 1)]))]
+    #[case(b" \t0\x0b1000\xa01 \n10 2000 5", Some(vec![(0, 1000, 1), (10, 2000, 5)]))]
+    // A NUL ends the text.
+    #[case(b"0 1000 1\0nonsense", Some(vec![(0, 1000, 1)]))]
+    // Numbers are cut to 32 bits.
+    #[case(b"4294967296 1000 1", Some(vec![(0, 1000, 1)]))]
+    #[case(b"0 0 4294967295", Some(vec![(0, 0, 4_294_967_295)]))]
+    // An empty number is 0; here there is no third one, and a count of 0 is none.
+    #[case(b"0 1000", None)]
+    #[case(b"", None)]
+    #[case(b"\n0 1000 1", None)]
+    #[case(b"0 1000 1\n\n", None)]
+    #[case(b"0 1000 0", None)]
+    #[case(b"-1 1000 1", None)]
+    #[case(b"0 1000 1 1", None)]
+    #[case(b"0,1000,1", None)]
+    #[case(b"4294967295 1000 1", None)]
+    #[case(b"0 4294967290 10", None)]
+    #[case(b"0 1000 2\n1 2000 1", None)]
+    #[case(b"0 1000 2\n5 1001 1", None)]
+    fn texts(#[case] text: &[u8], #[case] expected: Option<Vec<(u32, u32, u32)>>) {
+        let map = parse(c_string(text));
+        let map = map.map(|map| map.iter().map(|line| (line.inside, line.outside, line.count)).collect::<Vec<_>>());
+        assert_eq!(map, expected);
+    }
+
+    #[test]
+    fn a_map_has_at_most_340_lines() {
+        let text =
+            |lines: u32| (0..lines).flat_map(|line| format!("{line} {line} 1\n").into_bytes()).collect::<Vec<_>>();
+        assert_eq!(parse(&text(340)).map(|map| map.len()), Some(340));
+        assert_eq!(parse(&text(341)), None);
+    }
+
+    #[test]
+    fn a_line_must_be_within_one_line_of_the_parent() {
+        let line = |inside, outside, count| IdExtent { inside, outside, count };
+        let parent = [line(0, 100, 10), line(10, 500, 10)];
+        assert_eq!(range_outside(&parent, &line(0, 2, 8)), Some(102));
+        assert_eq!(range_outside(&parent, &line(0, 10, 10)), Some(500));
+        assert_eq!(range_outside(&parent, &line(0, 5, 10)), None);
+        assert_eq!(range_outside(&parent, &line(0, 20, 1)), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! Executing a program (`fs/exec.c`).
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{Bytes, Errno, Fd, RlimitResource};
+
+use super::program::{Format, check_interpreter};
+use super::{Memory, OpenFileKind, RlimitValue, Task};
+use crate::arena::Id;
+use crate::filesystem::InodeKind;
+use crate::linux::Linux;
+use crate::mount::{MntFlags, Path};
+use crate::namespace::UserNamespace;
+use crate::walk::{Access, LookupFlags};
+
+/// How long an argument may be, with the NUL at its end (`MAX_ARG_STRLEN`).
+const MAX_ARGUMENT: usize = 32 * 4096;
+
+/// What arguments and environment may have, whatever the limit of the stack is (`ARG_MAX`).
+const MIN_SPACE: u64 = 131_072;
+
+/// What they may have at most (`_STK_LIM / 4 * 3`).
+const MAX_SPACE: u64 = 6 * 1024 * 1024;
+
+/// How many interpreters of interpreters there may be.
+const MAX_DEPTH: usize = 5;
+
+/// How much of a name is kept (`TASK_COMM_LEN`, without the NUL).
+const MAX_NAME: usize = 15;
+
+/// The arguments of a program, and the room that is left for them (`struct linux_binprm`).
+struct Arguments {
+    strings: Vec<Bytes>,
+    space: u64,
+}
+
+impl Arguments {
+    /// Takes room for a string.
+    fn charge(&mut self, string: &[u8]) -> Result<(), Errno> {
+        if string.len() >= MAX_ARGUMENT {
+            return Err(Errno::E2BIG);
+        }
+        self.space = self.space.checked_sub(string.len() as u64 + 1).ok_or(Errno::E2BIG)?;
+        Ok(())
+    }
+
+    /// Takes the first argument away.
+    fn remove_first(&mut self) {
+        let first = self.strings.remove(0);
+        self.space += first.0.len() as u64 + 1;
+    }
+
+    fn insert_first(&mut self, string: &[u8]) -> Result<(), Errno> {
+        self.charge(string)?;
+        self.strings.insert(0, string.into());
+        Ok(())
+    }
+}
+
+/// A program that can be executed.
+struct Loaded {
+    executable: Path,
+    interpreter: Option<Path>,
+}
+
+impl Linux {
+    /// Executes a program, as far as that has to do with files and privileges: the process then has its name, arguments and
+    /// credentials, and does what the next calls say (`do_execveat_common()`).
+    ///
+    /// # Errors
+    ///
+    /// Those of execve(2).
+    pub(crate) fn execute(&mut self, task: Id<Task>, path: &[u8], argv: &[Bytes], envp: &[Bytes]) -> Result<(), Errno> {
+        if argv.iter().chain(envp).any(|string| string.0.contains(&0)) {
+            return Err(Errno::EINVAL);
+        }
+        self.check_process_count_of_user(task)?;
+        let file = self.open_program(task, path)?;
+        let mut arguments = self.arguments(task, path, argv, envp)?;
+        let loaded = self.load(task, path, file, &mut arguments)?;
+        let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let memory = Memory {
+            executable: Some(loaded.executable),
+            interpreter: loaded.interpreter,
+            name: base[..base.len().min(MAX_NAME)].into(),
+            arguments: Arc::new(arguments.strings),
+            environment: Arc::new(envp.to_vec()),
+        };
+        self.begin_program(task, memory, &loaded);
+        Ok(())
+    }
+
+    /// A process that became a user with too many processes executes nothing while they are too many.
+    fn check_process_count_of_user(&mut self, task: Id<Task>) -> Result<(), Errno> {
+        let object = &self.tasks[task];
+        let user = (object.credentials.user_namespace, object.credentials.uid);
+        if object.has_too_many_processes && self.has_too_many_processes(task, user, 0) {
+            return Err(Errno::EAGAIN);
+        }
+        self.tasks[task].has_too_many_processes = false;
+        Ok(())
+    }
+
+    /// The file of a program (`do_open_execat()`).
+    fn open_program(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
+        let file = self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW)?;
+        let mount = &self.mounts[file.mount];
+        let inode = self.dentries[file.dentry].inode;
+        let is_program = matches!(self.inodes[inode].kind, InodeKind::Regular(_))
+            && !mount.flags.contains(MntFlags::NOEXEC)
+            && !self.superblocks[mount.superblock].no_programs;
+        if !is_program {
+            return Err(Errno::EACCES);
+        }
+        self.inode_permission(task, file.mount, inode, Access::EXECUTE)?;
+        let is_being_written = self.files.iter().any(|(_, open)| {
+            open.can_write && matches!(open.kind, OpenFileKind::Plain) && self.dentries[open.path.dentry].inode == inode
+        });
+        if is_being_written { Err(Errno::ETXTBSY) } else { Ok(file) }
+    }
+
+    /// What a file holds.
+    fn program_text(&self, file: Path) -> Vec<u8> {
+        match &self.inodes[self.dentries[file.dentry].inode].kind {
+            InodeKind::Regular(content) => content.read(0, usize::try_from(content.len()).unwrap_or(usize::MAX)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Arguments and environment, if there is room for them (`bprm_stack_limits()`, `copy_strings()`).
+    fn arguments(&self, task: Id<Task>, path: &[u8], argv: &[Bytes], envp: &[Bytes]) -> Result<Arguments, Errno> {
+        let stack = self.tasks[task].limits.soft(RlimitResource::RLIMIT_STACK).value();
+        let space = MAX_SPACE.min(stack / 4).max(MIN_SPACE);
+        let pointers = (argv.len().max(1) + envp.len()) as u64 * 8;
+        let space = space.checked_sub(pointers).filter(|space| *space > 0).ok_or(Errno::E2BIG)?;
+        let mut arguments = Arguments { strings: argv.to_vec(), space };
+        for string in [path].into_iter().chain(envp.iter().chain(argv).map(|string| &string.0[..])) {
+            arguments.charge(string)?;
+        }
+        if argv.is_empty() {
+            arguments.insert_first(b"")?;
+        }
+        Ok(arguments)
+    }
+
+    /// Finds the program that interprets a file, or is it (`exec_binprm()`).
+    fn load(&mut self, task: Id<Task>, path: &[u8], file: Path, arguments: &mut Arguments) -> Result<Loaded, Errno> {
+        let (mut name, mut file) = (path.to_vec(), file);
+        for _ in 0..=MAX_DEPTH {
+            match Format::of(&self.program_text(file))? {
+                Format::Elf { interpreter } => {
+                    let interpreter = interpreter.map(|path| self.open_interpreter(task, &path)).transpose()?;
+                    if let Some(interpreter) = interpreter {
+                        check_interpreter(&self.program_text(interpreter))?;
+                    }
+                    return Ok(Loaded { executable: file, interpreter });
+                }
+                Format::Script { interpreter, argument } => {
+                    arguments.remove_first();
+                    arguments.insert_first(&name)?;
+                    if let Some(argument) = argument {
+                        arguments.insert_first(&argument)?;
+                    }
+                    arguments.insert_first(&interpreter)?;
+                    file = self.open_interpreter(task, &interpreter)?;
+                    name = interpreter;
+                }
+            }
+        }
+        Err(Errno::ELOOP)
+    }
+
+    /// The file of an interpreter (`open_exec()`). An empty path is the working directory, which is no program.
+    fn open_interpreter(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
+        if path.is_empty() { Err(Errno::EACCES) } else { self.open_program(task, path) }
+    }
+
+    /// What can't fail any more (`begin_new_exec()`).
+    fn begin_program(&mut self, task: Id<Task>, memory: Memory, loaded: &Loaded) {
+        let (credentials, is_privileged) = self.credentials_of_program(task, loaded.executable);
+        self.unshare_descriptors(task);
+        self.close_on_exec(self.tasks[task].files);
+        let own = self.tasks[task].credentials.user_namespace;
+        let (namespace, is_readable) = self.namespace_of_memory(task, loaded, own);
+        self.memory_get(&memory, namespace);
+        let object = &mut self.tasks[task];
+        let old_memory = std::mem::replace(&mut object.memory, memory);
+        let old_namespace = std::mem::replace(&mut object.memory_namespace, namespace);
+        let mut namespaces = object.namespaces;
+        // By the credentials of before.
+        let Task { credentials: ref old, .. } = *object;
+        object.is_dumpable = is_readable && old.effective_uid == old.uid && old.effective_gid == old.gid;
+        if is_privileged {
+            object.parent_death_signal = None;
+        }
+        self.memory_put(&old_memory, old_namespace);
+        self.enter_time_namespace(&mut namespaces);
+        self.tasks[task].namespaces = namespaces;
+        self.commit_credentials(task, credentials);
+    }
+
+    /// The user namespace of the new memory, and whether the process could read all that is in there.
+    fn namespace_of_memory(
+        &self,
+        task: Id<Task>,
+        loaded: &Loaded,
+        own: Id<UserNamespace>,
+    ) -> (Id<UserNamespace>, bool) {
+        let (mut namespace, mut is_readable) = (own, true);
+        for file in loaded.interpreter.iter().chain([&loaded.executable]) {
+            if let Some(above) = self.namespace_of_unreadable(task, *file, namespace) {
+                (namespace, is_readable) = (above, false);
+            }
+        }
+        (namespace, is_readable)
+    }
+
+    /// Gives a process a table of descriptors of its own (`unshare_fd()`).
+    pub(crate) fn unshare_descriptors(&mut self, task: Id<Task>) {
+        let files = self.tasks[task].files;
+        if self.fd_tables[files].references > 1 {
+            let copy = self.copy_descriptors(files);
+            self.tasks[task].files = copy;
+            self.descriptors_put(files);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A process makes another one (`kernel/fork.c`).
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{Capabilities, CloneFlags, Errno};
+
+use super::{Credentials, FdTable, FsState, Signals, Task, TaskState};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::namespace::{MountNamespace, NEW_NAMESPACES, Namespaces, UserNamespace};
+
+/// The flags of clone3(2) that have no name in [`CloneFlags`] (`include/uapi/linux/sched.h`).
+mod flag {
+    use cofferdam::kernel::CloneFlags;
+
+    macro_rules! flags {
+        ($($name:ident = $bits:expr;)*) => {
+            $(pub(super) const $name: CloneFlags = CloneFlags::from_bits_retain($bits);)*
+        };
+    }
+
+    flags! {
+        EXIT_SIGNAL_WITHOUT_NEWTIME = 0x7f;
+        VM = 0x100;
+        SIGHAND = 0x800;
+        PIDFD = 0x1000;
+        PARENT = 0x8000;
+        THREAD = 0x1_0000;
+        SYSVSEM = 0x4_0000;
+        PARENT_SETTID = 0x10_0000;
+        DETACHED = 0x40_0000;
+        CLEAR_SIGHAND = 1 << 32;
+        KNOWN = (1 << 33) - 1;
+    }
+}
+
+/// What a child gets, each with a reference, before it is a process.
+struct Parts {
+    user_namespace: Id<UserNamespace>,
+    files: Id<FdTable>,
+    fs: Id<FsState>,
+    namespaces: Option<(Id<MountNamespace>, Namespaces)>,
+}
+
+impl Linux {
+    /// Makes a child process, as clone3(2) with the exit signal `SIGCHLD` does, which goes on with the calls that are made as
+    /// it, until [`exit`](Self::exit).
+    ///
+    /// # Errors
+    ///
+    /// Those of clone3(2). `EINVAL` for what would share memory.
+    pub fn fork(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Errno> {
+        self.may_call(task)?;
+        check_flags(flags)?;
+        let mut credentials = (*self.tasks[task].credentials).clone();
+        if flags.contains(CloneFlags::CLONE_NEWUSER) {
+            let namespace = self.new_user_namespace(task)?;
+            credentials.enter_user_namespace(namespace);
+        } else {
+            self.user_namespaces[credentials.user_namespace].references += 1;
+        }
+        if let Err(errno) = self.check_process_count(task, &credentials) {
+            self.user_namespace_put(credentials.user_namespace);
+            return Err(errno);
+        }
+        let mut parts = Parts {
+            user_namespace: credentials.user_namespace,
+            files: self.files_of_child(task, flags),
+            fs: self.fs_of_child(task, flags),
+            namespaces: None,
+        };
+        match self.complete_parts(task, flags, &mut parts) {
+            Ok((pids, mount_namespace, namespaces)) => {
+                Ok(self.insert_child(task, flags, credentials, &parts, pids, mount_namespace, namespaces))
+            }
+            Err(errno) => {
+                self.discard_parts(&parts);
+                Err(errno)
+            }
+        }
+    }
+
+    /// Whether the user of a child may have one process more (`copy_process()`). Root of the initial user namespace may.
+    fn check_process_count(&self, task: Id<Task>, child: &Credentials) -> Result<(), Errno> {
+        let is_privileged = child.uid == 0
+            || self.capable(task, Capabilities::CAP_SYS_RESOURCE)
+            || self.capable(task, Capabilities::CAP_SYS_ADMIN);
+        let is_exceeded = !is_privileged && self.has_too_many_processes(task, (child.user_namespace, child.uid), 1);
+        if is_exceeded { Err(Errno::EAGAIN) } else { Ok(()) }
+    }
+
+    fn files_of_child(&mut self, task: Id<Task>, flags: CloneFlags) -> Id<FdTable> {
+        let files = self.tasks[task].files;
+        if !flags.contains(CloneFlags::CLONE_FILES) {
+            return self.copy_descriptors(files);
+        }
+        self.fd_tables[files].references += 1;
+        files
+    }
+
+    fn fs_of_child(&mut self, task: Id<Task>, flags: CloneFlags) -> Id<FsState> {
+        let fs = self.tasks[task].fs;
+        if !flags.contains(CloneFlags::CLONE_FS) {
+            return self.copy_fs_state(fs);
+        }
+        self.fs_states[fs].references += 1;
+        fs
+    }
+
+    /// The steps that can fail once there is something to let go of.
+    fn complete_parts(
+        &mut self,
+        task: Id<Task>,
+        flags: CloneFlags,
+        parts: &mut Parts,
+    ) -> Result<(Vec<i32>, Id<MountNamespace>, Namespaces), Errno> {
+        let (mount_namespace, namespaces) = self.copy_namespaces(task, flags, parts)?;
+        parts.namespaces = Some((mount_namespace, namespaces));
+        let pids = self.allocate_pids(namespaces.pid_for_children)?;
+        if flags.contains(flag::PIDFD) {
+            // There is no place to write it to.
+            self.release_pids(namespaces.pid_for_children);
+            return Err(Errno::EFAULT);
+        }
+        Ok((pids, mount_namespace, namespaces))
+    }
+
+    /// The namespaces of a child (`copy_namespaces()`).
+    fn copy_namespaces(
+        &mut self,
+        task: Id<Task>,
+        flags: CloneFlags,
+        parts: &Parts,
+    ) -> Result<(Id<MountNamespace>, Namespaces), Errno> {
+        if flags.intersects(NEW_NAMESPACES) {
+            if !self.ns_capable(task, parts.user_namespace, Capabilities::CAP_SYS_ADMIN) {
+                return Err(Errno::EPERM);
+            }
+            if flags.contains(CloneFlags::CLONE_NEWIPC | flag::SYSVSEM) {
+                return Err(Errno::EINVAL);
+            }
+        }
+        let (mount, mut namespaces) = self.create_namespaces(task, flags, parts.user_namespace, parts.fs)?;
+        self.enter_time_namespace(&mut namespaces);
+        Ok((mount, namespaces))
+    }
+
+    fn discard_parts(&mut self, parts: &Parts) {
+        if let Some((mount, namespaces)) = parts.namespaces {
+            self.mount_namespace_put(mount);
+            self.namespaces_put(&namespaces);
+        }
+        self.fs_state_put(parts.fs);
+        self.descriptors_put(parts.files);
+        self.user_namespace_put(parts.user_namespace);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what a child consists of")]
+    fn insert_child(
+        &mut self,
+        task: Id<Task>,
+        flags: CloneFlags,
+        credentials: Credentials,
+        parts: &Parts,
+        pids: Vec<i32>,
+        mount_namespace: Id<MountNamespace>,
+        namespaces: Namespaces,
+    ) -> Id<Task> {
+        let pid_namespace = namespaces.pid_for_children;
+        self.pid_namespaces[pid_namespace].references += 1;
+        self.last_task_serial += 1;
+        let parent = self.tasks[task].clone();
+        self.memory_get(&parent.memory, parent.memory_namespace);
+        let mut signals = Signals { pending: Vec::new(), stop: None, is_continued: false, ..parent.signals };
+        if flags.contains(flag::CLEAR_SIGHAND) {
+            signals.ignored = cofferdam::kernel::SignalSet::default();
+        }
+        let child = self.tasks.insert(Task {
+            pid: pids.first().copied().unwrap_or_default(),
+            pids,
+            pid_namespace,
+            serial: self.last_task_serial,
+            parent: Some(task),
+            children: Vec::new(),
+            state: TaskState::Running,
+            credentials: Arc::new(credentials),
+            fs: parts.fs,
+            files: parts.files,
+            mount_namespace,
+            namespaces,
+            parent_death_signal: None,
+            signals,
+            has_too_many_processes: false,
+            postponed_exit: None,
+            ..parent
+        });
+        self.tasks[task].has_too_many_processes = false;
+        self.tasks[task].children.push(child);
+        self.attach_pids(child);
+        child
+    }
+}
+
+/// The flags that are refused by themselves, or together (`clone3_args_valid()`, `copy_process()`).
+fn check_flags(flags: CloneFlags) -> Result<(), Errno> {
+    let has = |flag: CloneFlags| flags.contains(flag);
+    let is_known = flag::KNOWN.contains(flags)
+        && !flags.intersects(flag::DETACHED | flag::EXIT_SIGNAL_WITHOUT_NEWTIME)
+        // These have no exit signal of their own.
+        && !flags.intersects(flag::THREAD | flag::PARENT);
+    // Memory is not shared here; the others need that.
+    let shares_memory = flags.intersects(flag::VM | flag::SIGHAND);
+    // Both ids would be written to the same place.
+    let is_ambiguous = has(flag::PIDFD | flag::PARENT_SETTID);
+    let shares_root =
+        has(CloneFlags::CLONE_FS) && flags.intersects(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER);
+    if is_known && !shares_memory && !is_ambiguous && !shares_root { Ok(()) } else { Err(Errno::EINVAL) }
+}

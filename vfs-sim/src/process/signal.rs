@@ -1,0 +1,278 @@
+//! Signals: sent, blocked, taken, and what they do (`kernel/signal.c`). There are no handlers: those are code.
+
+use cofferdam::kernel::{Capabilities, Errno, Pid, Signal, SignalInfo, SignalSet, WaitStatus};
+use serde::{Deserialize, Serialize};
+
+use super::{Task, TaskState};
+use crate::arena::Id;
+use crate::linux::Linux;
+
+/// `SIGSTOP`
+const STOP: Signal = Signal(19);
+
+/// From here on a signal can be pending more than once (`SIGRTMIN`).
+const FIRST_REAL_TIME: i32 = 32;
+
+/// The last one (`_NSIG`).
+const LAST: i32 = 64;
+
+/// The signals that can't be blocked or ignored (`SIG_KERNEL_ONLY_MASK`).
+const KERNEL_ONLY: SignalSet = set(&[9, 19]);
+
+/// Those that stop a process (`SIG_KERNEL_STOP_MASK`).
+const STOPPING: SignalSet = set(&[19, 20, 21, 22]);
+
+/// Those that do nothing by default: `SIGCONT`, `SIGCHLD`, `SIGWINCH`, `SIGURG` (`SIG_KERNEL_IGNORE_MASK`).
+const HARMLESS: SignalSet = set(&[18, 17, 28, 23]);
+
+/// Those of faults, which are taken before all others (`SYNCHRONOUS_MASK`).
+const SYNCHRONOUS: SignalSet = set(&[11, 7, 4, 5, 8, 31]);
+
+const fn set(signals: &[u32]) -> SignalSet {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < signals.len() {
+        bits |= 1 << (signals[index] - 1);
+        index += 1;
+    }
+    SignalSet(bits)
+}
+
+/// The `si_code` of a signal that kill(2) sent (`SI_USER`).
+const BY_USER: i32 = 0;
+
+/// The codes of `SIGCHLD` (`CLD_*`).
+const CHILD_EXITED: i32 = 1;
+const CHILD_KILLED: i32 = 2;
+const CHILD_STOPPED: i32 = 5;
+const CHILD_CONTINUED: i32 = 6;
+
+/// That a process is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// By which signal.
+    pub(crate) signal: Signal,
+    /// Whether the parent has been told by wait4(2).
+    pub(crate) is_reported: bool,
+}
+
+/// The signals of a process (`struct sighand_struct`, `struct signal_struct`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Signals {
+    /// Those that wait until they are unblocked, or taken by sigwaitinfo(2).
+    pub(crate) blocked: SignalSet,
+    /// Those that are ignored explicitly (`SIG_IGN`).
+    pub(crate) ignored: SignalSet,
+    /// Those that wait, in the order in which they came.
+    pub(crate) pending: Vec<SignalInfo>,
+    /// Whether the process is stopped (`SIGNAL_STOP_STOPPED`).
+    pub(crate) stop: Option<Stop>,
+    /// Whether it goes on, and the parent has not been told by wait4(2) (`SIGNAL_STOP_CONTINUED`).
+    pub(crate) is_continued: bool,
+}
+
+impl Signals {
+    fn ignores(&self, signal: Signal) -> bool {
+        self.ignored.contains(signal)
+    }
+
+    /// Whether a signal does nothing once it is delivered (`sig_handler_ignored()`).
+    fn is_without_effect(&self, signal: Signal) -> bool {
+        self.ignores(signal) || HARMLESS.contains(signal)
+    }
+
+    fn forget(&mut self, signals: SignalSet) {
+        self.pending.retain(|info| !signals.contains(info.signal));
+    }
+
+    /// Takes the signal out that is delivered first, of those in the set (`dequeue_signal()`).
+    fn take(&mut self, from: SignalSet) -> Option<SignalInfo> {
+        let waiting = self.pending.iter().map(|info| info.signal).filter(|signal| from.contains(*signal));
+        let first = waiting.min_by_key(|signal| (!SYNCHRONOUS.contains(*signal), signal.0))?;
+        let index = self.pending.iter().position(|info| info.signal == first)?;
+        Some(self.pending.remove(index))
+    }
+}
+
+/// `valid_signal()`
+pub(crate) fn is_valid_signal(signal: Signal) -> bool {
+    (0..=LAST).contains(&signal.0)
+}
+
+impl Linux {
+    /// Whether a process may send a signal to another one (`check_kill_permission()`).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such signal; `EPERM` if not. All processes are in one session, so that `SIGCONT` is always
+    /// allowed.
+    pub(crate) fn may_signal(&self, task: Id<Task>, target: Id<Task>, signal: Signal) -> Result<(), Errno> {
+        if !is_valid_signal(signal) {
+            return Err(Errno::EINVAL);
+        }
+        let (own, others) = (&self.tasks[task].credentials, &self.tasks[target].credentials);
+        let is_allowed = task == target
+            || signal == Signal::CONT
+            || [own.effective_uid, own.uid].iter().any(|uid| [others.saved_uid, others.uid].contains(uid))
+            || self.ns_capable(task, others.user_namespace, Capabilities::CAP_KILL);
+        if is_allowed { Ok(()) } else { Err(Errno::EPERM) }
+    }
+
+    /// What a process is told about a signal of another one, and whether the sender is above all that it can see
+    /// (`prepare_kill_siginfo()`).
+    pub(crate) fn signal_of_process(&self, task: Id<Task>, target: Id<Task>, signal: Signal) -> (SignalInfo, bool) {
+        let sender = self.pid_seen_by(target, task);
+        (SignalInfo { signal, code: BY_USER, sender: Pid(sender) }, sender == 0)
+    }
+
+    /// Sends a signal, which takes effect at once if it is not blocked (`send_signal_locked()`).
+    pub(crate) fn send_signal(&mut self, target: Id<Task>, info: SignalInfo, is_from_above: bool) {
+        let signal = info.signal;
+        if !self.is_running(target) || signal.0 == 0 {
+            return;
+        }
+        if STOPPING.contains(signal) {
+            self.tasks[target].signals.forget(set(&[18]));
+        }
+        let was_stopped = signal == Signal::CONT && self.prepare_to_continue(target);
+        let is_blocked = self.tasks[target].signals.blocked.contains(signal);
+        if is_blocked || !self.is_ignored_by(target, signal, is_from_above) {
+            let signals = &mut self.tasks[target].signals;
+            let is_pending = signals.pending.iter().any(|info| info.signal == signal);
+            if signal.0 >= FIRST_REAL_TIME || !is_pending {
+                signals.pending.push(info);
+            }
+        }
+        if was_stopped {
+            self.notify_parent_of_stop(target, CHILD_CONTINUED);
+        }
+        self.deliver_signals(target);
+        if was_stopped
+            && self.can_run(target)
+            && let Some(status) = self.tasks[target].postponed_exit
+        {
+            self.end_task(target, WaitStatus::Exited(status));
+        }
+    }
+
+    /// What `SIGCONT` does whether it is blocked, ignored or neither; `true` if the process was stopped
+    /// (`prepare_signal()`).
+    fn prepare_to_continue(&mut self, target: Id<Task>) -> bool {
+        let signals = &mut self.tasks[target].signals;
+        signals.forget(STOPPING);
+        let was_stopped = signals.stop.take().is_some();
+        if was_stopped {
+            signals.is_continued = true;
+        }
+        was_stopped
+    }
+
+    /// Whether a signal that is not blocked does nothing: the init process of a pid namespace gets none that it does not
+    /// ask for, but `SIGKILL` and `SIGSTOP` from above (`sig_task_ignored()`).
+    fn is_ignored_by(&self, target: Id<Task>, signal: Signal, is_from_above: bool) -> bool {
+        if target == self.init && KERNEL_ONLY.contains(signal) {
+            return true;
+        }
+        let signals = &self.tasks[target].signals;
+        let is_default = !signals.ignores(signal);
+        if self.is_namespace_init(target) && is_default && !(is_from_above && KERNEL_ONLY.contains(signal)) {
+            return true;
+        }
+        signals.is_without_effect(signal)
+    }
+
+    /// Whether a process is the first of its pid namespace (`SIGNAL_UNKILLABLE`).
+    pub(crate) fn is_namespace_init(&self, task: Id<Task>) -> bool {
+        self.pid_namespaces[self.tasks[task].pid_namespace].init == Some(task)
+    }
+
+    /// Lets all signals take effect that wait and are not blocked (`get_signal()`).
+    pub(crate) fn deliver_signals(&mut self, task: Id<Task>) {
+        while self.is_running(task) {
+            let signals = &mut self.tasks[task].signals;
+            let deliverable = match signals.stop {
+                Some(_) => set(&[9]),
+                None => SignalSet(!signals.blocked.0),
+            };
+            let Some(SignalInfo { signal, .. }) = signals.take(deliverable) else { return };
+            let is_spared = self.is_namespace_init(task) && !KERNEL_ONLY.contains(signal);
+            if self.tasks[task].signals.is_without_effect(signal) || is_spared {
+                continue;
+            }
+            if STOPPING.contains(signal) {
+                // The others are those of job control, which does not stop processes of an orphaned process group: all
+                // are in the group of init.
+                if signal == STOP {
+                    self.stop(task, signal);
+                }
+                continue;
+            }
+            self.end_task(task, WaitStatus::Signaled(signal));
+        }
+    }
+
+    fn stop(&mut self, task: Id<Task>, signal: Signal) {
+        let signals = &mut self.tasks[task].signals;
+        signals.stop = Some(Stop { signal, is_reported: false });
+        signals.is_continued = false;
+        self.notify_parent_of_stop(task, CHILD_STOPPED);
+    }
+
+    /// Tells the parent that a process was stopped or goes on (`do_notify_parent_cldstop()`).
+    fn notify_parent_of_stop(&mut self, task: Id<Task>, code: i32) {
+        let Some(parent) = self.tasks[task].parent else { return };
+        if !self.tasks[parent].signals.ignores(Signal::CHLD) {
+            self.send_signal(parent, self.news_signal(task, parent, code), false);
+        }
+    }
+
+    fn news_signal(&self, child: Id<Task>, parent: Id<Task>, code: i32) -> SignalInfo {
+        SignalInfo { signal: Signal::CHLD, code, sender: Pid(self.pid_seen_by(parent, child)) }
+    }
+
+    /// Tells the parent that a process has ended; `true` if it does not want to wait for it (`do_notify_parent()`).
+    pub(crate) fn notify_parent(&mut self, task: Id<Task>) -> bool {
+        let Task { parent: Some(parent), state: TaskState::Zombie(status), .. } = self.tasks[task] else {
+            return false;
+        };
+        if self.tasks[parent].signals.ignores(Signal::CHLD) {
+            return true;
+        }
+        let code = match status {
+            WaitStatus::Signaled(_) => CHILD_KILLED,
+            _ => CHILD_EXITED,
+        };
+        self.send_signal(parent, self.news_signal(task, parent, code), false);
+        false
+    }
+
+    /// Sets what a signal does; one that does nothing now is no longer pending (`do_sigaction()`).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such signal, or it can't be ignored.
+    pub(crate) fn set_ignored(&mut self, task: Id<Task>, signal: Signal, is_ignored: bool) -> Result<(), Errno> {
+        if !(1..=LAST).contains(&signal.0) || KERNEL_ONLY.contains(signal) {
+            return Err(Errno::EINVAL);
+        }
+        let signals = &mut self.tasks[task].signals;
+        let only = SignalSet::from_iter([signal]);
+        signals.ignored =
+            if is_ignored { SignalSet(signals.ignored.0 | only.0) } else { SignalSet(signals.ignored.0 & !only.0) };
+        if signals.is_without_effect(signal) {
+            signals.forget(only);
+        }
+        Ok(())
+    }
+
+    /// Blocks exactly these signals; those that are not any more take effect (`__set_current_blocked()`).
+    pub(crate) fn set_blocked(&mut self, task: Id<Task>, signals: SignalSet) {
+        self.tasks[task].signals.blocked = SignalSet(signals.0 & !KERNEL_ONLY.0);
+        self.deliver_signals(task);
+    }
+
+    /// Takes a signal that waits (`do_sigtimedwait()`).
+    pub(crate) fn take_signal(&mut self, task: Id<Task>, from: SignalSet) -> Option<SignalInfo> {
+        self.tasks[task].signals.take(SignalSet(from.0 & !KERNEL_ONLY.0))
+    }
+}
