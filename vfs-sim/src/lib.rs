@@ -24,7 +24,7 @@ pub use handle::{Access, Process};
 pub use host::{LineError, LoadError};
 pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};
 pub use linux::Linux;
-pub use observe::{DescriptorKind, Number};
 pub use mount::Mount;
 pub use namespace::MountNamespace;
+pub use observe::{DescriptorKind, Number};
 pub use process::{PROGRAM, Task};

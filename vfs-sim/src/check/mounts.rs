@@ -96,14 +96,14 @@ impl Linux {
         }
         ensure(seen == expected, "the lists of mountpoints", "every mount with a parent is in one")
     }
+}
 
-    /// That a mount which has been unmounted is in no namespace, and the other way around.
-    pub(super) fn check_membership(&self, id: Id<Mount>, mount: &Mount) -> Result<(), Inconsistency> {
-        let is_outside = mount.flags.intersects(MntFlags::UMOUNT | MntFlags::INTERNAL);
-        let object = name("mount", id);
-        ensure(mount.is_listed == mount.namespace.is_some(), &object, "it is listed in the namespace that it is in")?;
-        ensure(mount.is_listed != is_outside, &object, "it is in a namespace until it is unmounted")
-    }
+/// That a mount is in a namespace until it is unmounted.
+pub(super) fn check_membership(id: Id<Mount>, mount: &Mount) -> Result<(), Inconsistency> {
+    let is_outside = mount.flags.intersects(MntFlags::UMOUNT | MntFlags::INTERNAL);
+    let object = name("mount", id);
+    ensure(mount.is_listed == mount.namespace.is_some(), &object, "it is listed in the namespace that it is in")?;
+    ensure(mount.is_listed != is_outside, &object, "it is in a namespace until it is unmounted")
 }
 
 /// The members of a list, which is whole in both directions.

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::mounts::check_membership;
 use super::{Inconsistency, agree, ensure, find, name};
 use crate::linux::Linux;
 
@@ -39,7 +40,7 @@ impl Linux {
             }
         }
         for (id, mount) in self.mounts.iter() {
-            self.check_membership(id, mount)?;
+            check_membership(id, mount)?;
         }
         let members = self.mounts.iter().filter(|(_, mount)| mount.is_listed).count();
         ensure(members == listed, "the mount namespaces", "every mount is listed in the namespace that it is in")

@@ -9,7 +9,7 @@ use crate::arena::Id;
 use crate::filesystem::{Dentry, FilesystemType, OpenEntry, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
-use crate::process::{OpenFile, OpenFileKind};
+use crate::process::{OpenFile, OpenFileKind, TaskState};
 
 /// How many of something were found for each object.
 struct Counts<K>(FxHashMap<K, u32>);
@@ -52,8 +52,13 @@ impl Linux {
     pub(super) fn check_references(&self) -> Result<(), Inconsistency> {
         let mut tally = Tally::default();
         for (id, state) in self.fs_states.iter() {
-            self.count_place(name("fs state", id), state.root, &mut tally)?;
-            self.count_place(name("fs state", id), state.cwd, &mut tally)?;
+            self.count_place(&name("fs state", id), state.root, &mut tally)?;
+            self.count_place(&name("fs state", id), state.cwd, &mut tally)?;
+        }
+        for (id, task) in self.tasks.iter().filter(|(_, task)| task.state == TaskState::Running) {
+            for program in [task.memory.executable, task.memory.interpreter].into_iter().flatten() {
+                self.count_place(&name("task", id), program, &mut tally)?;
+            }
         }
         for (id, file) in self.files.iter() {
             self.count_file(&name("open file", id), file, &mut tally)?;
@@ -70,19 +75,19 @@ impl Linux {
         self.compare(&tally)
     }
 
-    fn count_place(&self, object: String, place: Path, tally: &mut Tally) -> Result<(), Inconsistency> {
-        find(&self.mounts, place.mount, &object, "a mount")?;
-        find(&self.dentries, place.dentry, &object, "a dentry")?;
+    fn count_place(&self, object: &str, place: Path, tally: &mut Tally) -> Result<(), Inconsistency> {
+        find(&self.mounts, place.mount, object, "a mount")?;
+        find(&self.dentries, place.dentry, object, "a dentry")?;
         tally.path(place);
         Ok(())
     }
 
     fn count_file(&self, object: &str, file: &OpenFile, tally: &mut Tally) -> Result<(), Inconsistency> {
-        self.count_place(object.to_owned(), file.path, tally)?;
+        self.count_place(object, file.path, tally)?;
         match file.kind {
             OpenFileKind::Entry(OpenEntry::Mounts { root, namespace, .. }) => {
                 find(&self.mount_namespaces, namespace, object, "the mount namespace")?;
-                self.count_place(object.to_owned(), root, tally)?;
+                self.count_place(object, root, tally)?;
             }
             OpenFileKind::Context(context) => {
                 find(&self.contexts, context, object, "the context")?;

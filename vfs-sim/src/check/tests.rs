@@ -108,8 +108,11 @@ fn directories_that_are_removed_and_moved_leave_no_contradiction() {
     process.call(|kernel| kernel.chdir(UnixPath::new("/")));
 }
 
+/// What makes a kernel wrong.
+type Break = fn(&mut Linux, Id<Mount>);
+
 /// What is done to a kernel and to the root of its init, and what the check says of it.
-const BROKEN: [(fn(&mut Linux, Id<Mount>), &str); 11] = [
+const BROKEN: [(Break, &str); 11] = [
     (|linux, root| linux.mount_get(root), "the number of references is 4, but there are 3"),
     (|linux, root| linux.dentry_get(linux.mounts[root].root), "the number of references is 4, but there are 3"),
     (|linux, root| linux.mounts[root].writers += 1, "the number of writers is 1, but there are 0"),

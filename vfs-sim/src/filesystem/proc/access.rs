@@ -1,6 +1,6 @@
 //! Who may look into a process (`kernel/ptrace.c`, `fs/proc/base.c`).
 
-use cofferdam::kernel::{Errno};
+use cofferdam::kernel::Errno;
 
 use super::{ProcEntry, TaskEntry};
 use crate::arena::Id;
