@@ -47,6 +47,11 @@ mod pairs {
 }
 
 impl InternalMounts {
+    /// Whether an inode is kept without a dentry.
+    pub(crate) fn keeps_inode(&self, inode: Id<Inode>) -> bool {
+        self.anonymous_inode == inode
+    }
+
     /// Mounts of which there are none yet.
     pub(crate) fn none() -> Self {
         let none = Id::from_number(u32::MAX);

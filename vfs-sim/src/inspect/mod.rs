@@ -20,7 +20,8 @@ use crate::namespace::MountNamespace;
 use crate::process::Task;
 
 impl Linux {
-    /// Every mount, of all namespaces, and of none: detached or unmounted ones that something still uses.
+    /// Every mount, of all namespaces, and of none: unmounted ones that something still uses. Those that the kernel has
+    /// for itself are left out.
     ///
     /// ```
     /// use cofferdam_vfs_sim::Linux;
