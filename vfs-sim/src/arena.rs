@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How many objects are copied when one of them is changed for the first time after a clone.
-const CHUNK: usize = 16;
+/// How many objects a leaf has: so many are copied when one of them is changed for the first time after a clone.
+const LEAF: usize = 16;
+/// How many leaves a branch has: so many references are copied then.
+const BRANCH: usize = 32;
 
 /// The id of an object in an [`Arena`]. It is reused after the object is gone.
 pub struct Id<T> {
@@ -92,19 +94,29 @@ enum Slot<T> {
     Free(Option<u32>),
 }
 
+type Leaf<T> = Vec<Slot<T>>;
+type Branch<T> = Vec<Arc<Leaf<T>>>;
+
+/// Where the slot with this index is: in which branch, leaf, and where there.
+const fn place(index: usize) -> (usize, usize, usize) {
+    (index / LEAF / BRANCH, index / LEAF % BRANCH, index % LEAF)
+}
+
 /// Objects of one kind. The slot that became free last is used first.
 ///
 /// Cloning copies nothing; the first change of an object afterwards copies the few objects next to it.
 #[derive(Clone, Debug)]
 pub struct Arena<T> {
-    chunks: Arc<Vec<Arc<Vec<Slot<T>>>>>,
+    branches: Arc<Vec<Arc<Branch<T>>>>,
     free: Option<u32>,
     used: usize,
+    /// How many slots there are, used or free.
+    length: usize,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { chunks: Arc::default(), free: None, used: 0 }
+        Self { branches: Arc::default(), free: None, used: 0, length: 0 }
     }
 }
 
@@ -121,7 +133,8 @@ impl<T> Arena<T> {
 
     /// The object, if there is one with this id.
     pub fn get(&self, id: Id<T>) -> Option<&T> {
-        match self.chunks.get(id.index() / CHUNK)?.get(id.index() % CHUNK)? {
+        let (branch, leaf, slot) = place(id.index());
+        match self.branches.get(branch)?.get(leaf)?.get(slot)? {
             Slot::Used(object) => Some(object),
             Slot::Free(_) => None,
         }
@@ -129,11 +142,16 @@ impl<T> Arena<T> {
 
     /// Every object with its id, in the order of the ids.
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        (0..).zip(slots).filter_map(|(number, slot)| match slot {
+        (0..).zip(self.slots()).filter_map(|(number, slot)| match slot {
             Slot::Used(object) => Some((Id::from_number(number), object)),
             Slot::Free(_) => None,
         })
+    }
+}
+
+impl<T> Arena<T> {
+    fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
+        self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| leaf.iter())
     }
 }
 
@@ -150,14 +168,19 @@ impl<T: Clone> Arena<T> {
             }
             return Id::from_number(number);
         }
-        let chunks = Arc::make_mut(&mut self.chunks);
-        if chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            chunks.push(Arc::new(Vec::with_capacity(CHUNK)));
+        let index = self.length;
+        let (branch, leaf, _) = place(index);
+        let branches = Arc::make_mut(&mut self.branches);
+        if branches.len() == branch {
+            branches.push(Arc::new(Vec::with_capacity(BRANCH)));
         }
-        let before = (chunks.len() - 1) * CHUNK;
-        let Some(chunk) = chunks.last_mut().map(Arc::make_mut) else { unreachable!("there is a chunk") };
-        chunk.push(Slot::Used(object));
-        Id::from_number(u32::try_from(before + chunk.len() - 1).unwrap_or(u32::MAX))
+        let branch = Arc::make_mut(&mut branches[branch]);
+        if branch.len() == leaf {
+            branch.push(Arc::new(Vec::with_capacity(LEAF)));
+        }
+        Arc::make_mut(&mut branch[leaf]).push(Slot::Used(object));
+        self.length += 1;
+        Id::from_number(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
     /// Takes an object away; `None` if there is no such object.
@@ -182,8 +205,9 @@ impl<T: Clone> Arena<T> {
     }
 
     fn slot_mut(&mut self, index: usize) -> Option<&mut Slot<T>> {
-        let chunk = Arc::make_mut(&mut self.chunks).get_mut(index / CHUNK)?;
-        Arc::make_mut(chunk).get_mut(index % CHUNK)
+        let (branch, leaf, slot) = place(index);
+        let branch = Arc::make_mut(&mut self.branches).get_mut(branch)?;
+        Arc::make_mut(Arc::make_mut(branch).get_mut(leaf)?).get_mut(slot)
     }
 }
 
@@ -218,7 +242,7 @@ impl<T: Clone> IndexMut<Id<T>> for Arena<T> {
 /// As a list of slots and the first that is free.
 impl<T: Serialize> Serialize for Arena<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let slots: Vec<&Slot<T>> = self.chunks.iter().flat_map(|chunk| chunk.iter()).collect();
+        let slots: Vec<&Slot<T>> = self.slots().collect();
         (slots, self.free).serialize(serializer)
     }
 }
@@ -227,13 +251,20 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Arena<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (slots, free) = <(Vec<Slot<T>>, Option<u32>)>::deserialize(deserializer)?;
         let used = slots.iter().filter(|slot| matches!(slot, Slot::Used(_))).count();
-        let mut slots = slots.into_iter().peekable();
-        let mut chunks = Vec::new();
-        while slots.peek().is_some() {
-            chunks.push(Arc::new(slots.by_ref().take(CHUNK).collect()));
-        }
-        Ok(Self { chunks: Arc::new(chunks), free, used })
+        let length = slots.len();
+        let leaves = in_parts(slots, LEAF);
+        Ok(Self { branches: Arc::new(in_parts(leaves, BRANCH)), free, used, length })
     }
+}
+
+/// Cuts a list into parts of this length; the last may be shorter.
+fn in_parts<T>(items: Vec<T>, length: usize) -> Vec<Arc<Vec<T>>> {
+    let mut items = items.into_iter().peekable();
+    let mut parts = Vec::new();
+    while items.peek().is_some() {
+        parts.push(Arc::new(items.by_ref().take(length).collect()));
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -270,12 +301,13 @@ mod tests {
     #[test]
     fn it_is_restored_as_it_was() {
         let mut arena = Arena::default();
-        let ids: Vec<_> = (0..20).map(|n| arena.insert(n)).collect();
+        let ids: Vec<_> = (0..2000).map(|n| arena.insert(n)).collect();
         arena.remove(ids[5]);
         let json = serde_json::to_string(&arena).unwrap();
         let mut restored: Arena<i32> = serde_json::from_str(&json).unwrap();
-        assert_eq!(restored.len(), 19);
+        assert_eq!(restored.len(), 1999);
+        assert_eq!(restored[ids[1777]], 1777);
         assert_eq!(restored.insert(50), ids[5]);
-        assert_eq!(restored.insert(51).number(), 20);
+        assert_eq!(restored.insert(51).number(), 2000);
     }
 }

@@ -30,13 +30,19 @@ pub trait Access: Clone {
 impl Access for Arc<Mutex<Linux>> {
     fn with<R>(&self, act: impl FnOnce(&mut Linux) -> R) -> R {
         // A panic in the middle of a call is a bug of the simulation; what is left can still be looked at.
-        act(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut linux = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut linux);
+        linux.end_call();
+        result
     }
 }
 
 impl Access for &RefCell<&mut Linux> {
     fn with<R>(&self, act: impl FnOnce(&mut Linux) -> R) -> R {
-        act(&mut self.borrow_mut())
+        let mut linux = self.borrow_mut();
+        let result = act(&mut linux);
+        linux.end_call();
+        result
     }
 }
 

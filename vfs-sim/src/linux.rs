@@ -1,11 +1,11 @@
 //! The kernel as a value.
 
 use cofferdam::kernel::{DeviceNumber, MountFlags};
-use imbl::OrdSet;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, Name, Parameters, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
 use crate::pairs::Table;
@@ -58,6 +58,8 @@ pub struct Linux {
     pub(crate) fd_tables: Arena<FdTable>,
     pub(crate) fs_states: Arena<FsState>,
     pub(crate) tasks: Arena<Task>,
+    /// What is in pipes and fifos, as long as they are open (`i_pipe`).
+    pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
 
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
@@ -67,9 +69,13 @@ pub struct Linux {
     pub(crate) next_namespace_inode: u64,
     pub(crate) last_task_serial: u64,
 
+    /// The mounts of the kernel's own.
+    pub(crate) internal: InternalMounts,
     pub(crate) init: Id<Task>,
     pub(crate) initial_user_namespace: Id<UserNamespace>,
     pub(crate) initial_pid_namespace: Id<PidNamespace>,
+    /// Whether a mount was ever locked to its parent: until then nobody needs to look for such ones.
+    pub(crate) was_locked: bool,
     /// The sysctl fs.mount-max.
     pub(crate) mount_max: u32,
 }
@@ -114,6 +120,7 @@ impl Linux {
             fd_tables: Arena::default(),
             fs_states: Arena::default(),
             tasks: Arena::default(),
+            pipes: OrdMap::new(),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),
@@ -121,9 +128,11 @@ impl Linux {
             last_namespace_sequence: 0,
             next_namespace_inode: 0xF000_0000,
             last_task_serial: 0,
+            internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
             initial_pid_namespace: Id::from_number(0),
+            was_locked: false,
             mount_max: 100_000,
         };
         linux.boot();
@@ -161,6 +170,7 @@ impl Linux {
         let fs = self.fs_states.insert(FsState { references: 1, root: path, cwd: path, umask: 0o022 });
         let files = self.fd_tables.insert(FdTable { references: 1, descriptors: Vec::new() });
         self.init = self.new_init(namespace, fs, files);
+        self.mount_internal_filesystems();
     }
 
     /// The first process.

@@ -7,6 +7,9 @@ use crate::arena::Id;
 use crate::linux::Linux;
 use crate::list::List;
 
+/// The first two offsets are those of `.` and `..`, the third one stands for the first entry (`DIR_OFFSET_MIN`).
+const FIRST_OFFSET: u64 = 3;
+
 impl Linux {
     /// The root directory of a new superblock.
     pub(crate) fn new_root_directory(&mut self, superblock: Id<SuperBlock>) -> Id<Dentry> {
@@ -29,7 +32,28 @@ impl Linux {
         self.superblocks[superblock].next_inode += 1;
         let links = if matches!(kind, InodeKind::Directory) { 2 } else { 1 };
         let (uid, gid) = owner;
-        self.inodes.insert(Inode { superblock, number, kind, entry: Entry::None, mode, uid, gid, links, dentries: 0 })
+        self.inodes.insert(Inode {
+            superblock,
+            number,
+            kind,
+            entry: Entry::None,
+            mode,
+            uid,
+            gid,
+            links,
+            dentries: 0,
+            locks: Vec::new(),
+        })
+    }
+
+    /// A dentry that is in no directory, for a file that is found by other means (`d_alloc_pseudo()`,
+    /// `d_obtain_alias()`). It goes when nothing keeps it any more.
+    pub(crate) fn new_detached_dentry(&mut self, inode: Id<Inode>, name: Name) -> Id<Dentry> {
+        let superblock = self.inodes[inode].superblock;
+        let dentry = self.insert_dentry(superblock, inode, Id::from_number(0), name);
+        self.dentries[dentry].parent = dentry;
+        self.dentries[dentry].is_hashed = false;
+        dentry
     }
 
     fn insert_dentry(
@@ -48,11 +72,14 @@ impl Linux {
             is_hashed: true,
             cant_mount: false,
             pins: 0,
+            order: 0,
             offset: 0,
             children: OrdMap::new(),
+            by_order: OrdMap::new(),
+            next_order: 1,
             by_offset: OrdMap::new(),
-            // The first two are those of `.` and `..`.
-            next_offset: 2,
+            next_offset: FIRST_OFFSET,
+            cursors: OrdMap::new(),
             mounts: List::default(),
         })
     }
@@ -82,21 +109,39 @@ impl Linux {
 
     /// Enters a dentry into the directory and under the name that it carries.
     fn enter_directory(&mut self, dentry: Id<Dentry>) {
-        let (parent, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
-        let directory = &mut self.dentries[parent];
-        let offset = directory.next_offset;
-        directory.next_offset += 1;
-        directory.children.insert(name, dentry);
-        directory.by_offset.insert(offset, dentry);
-        self.dentries[dentry].offset = offset;
-        self.dentries[dentry].is_hashed = true;
+        let offset = self.new_offset(self.dentries[dentry].parent);
+        self.enter_directory_at(dentry, offset);
     }
 
-    fn leave_directory(&mut self, dentry: Id<Dentry>) {
-        let Dentry { parent, offset, ref name, .. } = self.dentries[dentry];
+    /// An offset for an entry of a directory (`simple_offset_add()`).
+    pub(super) fn new_offset(&mut self, directory: Id<Dentry>) -> u64 {
+        let directory = &mut self.dentries[directory];
+        directory.next_offset += 1;
+        directory.next_offset - 1
+    }
+
+    /// Enters a dentry, which is read before all others, into the directory and under the name that it carries.
+    pub(super) fn enter_directory_at(&mut self, dentry: Id<Dentry>, offset: u64) {
+        let (parent, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
+        let directory = &mut self.dentries[parent];
+        let order = directory.next_order;
+        directory.next_order += 1;
+        directory.children.insert(name, dentry);
+        directory.by_order.insert(order, dentry);
+        directory.by_offset.insert(offset, dentry);
+        let object = &mut self.dentries[dentry];
+        object.order = order;
+        object.offset = offset;
+        object.is_hashed = true;
+    }
+
+    /// Takes a dentry out of its directory; it still says where it was.
+    pub(super) fn leave_directory(&mut self, dentry: Id<Dentry>) {
+        let Dentry { parent, order, offset, ref name, .. } = self.dentries[dentry];
         let name = name.clone();
         let directory = &mut self.dentries[parent];
         directory.children.remove(name.as_bytes());
+        directory.by_order.remove(&order);
         directory.by_offset.remove(&offset);
     }
 
@@ -113,14 +158,6 @@ impl Linux {
         self.free_if_unused(dentry);
     }
 
-    /// Moves a dentry, and all below it, to a name that is free (`d_move()`).
-    pub(crate) fn move_dentry(&mut self, dentry: Id<Dentry>, parent: Id<Dentry>, name: Name) {
-        self.leave_directory(dentry);
-        self.dentries[dentry].parent = parent;
-        self.dentries[dentry].name = name;
-        self.enter_directory(dentry);
-    }
-
     /// Keeps a dentry from going (`dget()`).
     pub(crate) fn dentry_get(&mut self, dentry: Id<Dentry>) {
         self.dentries[dentry].pins += 1;
@@ -132,7 +169,7 @@ impl Linux {
         self.free_if_unused(dentry);
     }
 
-    fn free_if_unused(&mut self, mut dentry: Id<Dentry>) {
+    pub(super) fn free_if_unused(&mut self, mut dentry: Id<Dentry>) {
         loop {
             let object = &self.dentries[dentry];
             if object.is_hashed || object.pins > 0 {
@@ -141,6 +178,9 @@ impl Linux {
             let (parent, inode) = (object.parent, object.inode);
             self.dentries.remove(dentry);
             self.inode_put(inode);
+            if parent == dentry {
+                return;
+            }
             // The reference that `unhash` took.
             self.dentries[parent].pins -= 1;
             dentry = parent;
@@ -155,7 +195,10 @@ impl Linux {
                 let superblock = object.superblock;
                 self.superblocks[superblock].removed -= 1;
             }
-            self.inodes.remove(inode);
+            let Some(object) = self.inodes.remove(inode) else { return };
+            if let Entry::Namespace(namespace) = object.entry {
+                self.namespace_file_is_gone(namespace);
+            }
         }
     }
 

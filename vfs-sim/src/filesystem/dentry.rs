@@ -7,6 +7,7 @@ use super::{Inode, Name, SuperBlock};
 use crate::arena::Id;
 use crate::list::List;
 use crate::mount::Mount;
+use crate::process::OpenFile;
 
 /// A name in a directory (`struct dentry`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,14 +26,24 @@ pub struct Dentry {
     pub(crate) cant_mount: bool,
     /// How many mounts, processes, open files, contexts, and unlinked children keep it once it is unlinked.
     pub(crate) pins: u32,
-    /// Its place in the directory: a directory is read by falling offset (`simple_offset_add()`).
+    /// Its place among the entries of the directory, which is read by falling order: the entry that came last is the first
+    /// (`d_sib`).
+    pub(crate) order: u64,
+    /// The position of a reader of the directory that is at this entry, in a tmpfs (`simple_offset_add()`).
     pub(crate) offset: u64,
     /// The entries, for a directory.
     pub(crate) children: OrdMap<Name, Id<Dentry>>,
-    /// The entries by their offset.
+    /// The entries by their order (`d_children`).
+    pub(crate) by_order: OrdMap<u64, Id<Dentry>>,
+    /// The order of the next entry.
+    pub(crate) next_order: u64,
+    /// The entries by their offset (`struct offset_ctx`).
     pub(crate) by_offset: OrdMap<u64, Id<Dentry>>,
     /// The offset of the next entry.
     pub(crate) next_offset: u64,
+    /// Where readers are whose position is only a count, as in a ramfs: the entries of a lower order are still to be read
+    /// (`d_alloc_cursor()`).
+    pub(crate) cursors: OrdMap<Id<OpenFile>, u64>,
     /// The mounts on it, in whatever mount and namespace, newest first (`struct mountpoint`, `m_list`).
     pub(crate) mounts: List<Mount>,
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::namespace::NamespaceRef as Namespace;
+
 /// What an inode is beyond its kind: the kernel's own files are more than what is stored in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {
@@ -10,4 +12,6 @@ pub enum Entry {
     None,
     /// A directory that is there to be mounted on and always empty (`make_empty_dir_inode()`).
     EmptyDirectory,
+    /// The file of a namespace.
+    Namespace(Namespace),
 }

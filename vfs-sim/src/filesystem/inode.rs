@@ -5,8 +5,9 @@ use std::sync::Arc;
 use cofferdam::kernel::{DeviceNumber, FileType};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Name, SuperBlock};
+use super::{Content, Entry, Name, SuperBlock};
 use crate::arena::Id;
+use crate::process::OpenFile;
 
 /// A file, of whatever kind (`struct inode`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,13 +30,24 @@ pub struct Inode {
     pub(crate) links: u32,
     /// How many dentries stand for it. It goes with the last.
     pub(crate) dentries: u32,
+    /// The locks of flock(2) (`flc_flock`).
+    pub(crate) locks: Vec<FileLock>,
+}
+
+/// A lock of flock(2) (`struct file_lock`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLock {
+    /// The open file that holds it.
+    pub(crate) file: Id<OpenFile>,
+    /// Whether nobody else can hold one.
+    pub(crate) is_exclusive: bool,
 }
 
 /// What an inode is, with what only that kind has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum InodeKind {
     /// A regular file with its content.
-    Regular(Arc<Vec<u8>>),
+    Regular(Arc<Content>),
     /// A directory; its entries are the dentry's children.
     Directory,
     /// A symbolic link with its target.

@@ -1,5 +1,6 @@
 //! Filesystems: superblocks, inodes and dentries, and the types that the simulation knows.
 
+mod content;
 mod context;
 mod dcache;
 mod dentry;
@@ -7,23 +8,33 @@ mod devtmpfs;
 mod entry;
 mod inode;
 mod instances;
+mod internal;
 mod kinds;
+mod nsfs;
+mod operations;
 mod overlay;
 mod parameters;
+mod pipe;
 mod proc;
+mod rename;
 mod show;
 mod superblock;
 mod sysfs;
 mod usage;
 mod visibility;
 
+pub use content::Content;
 pub use context::{FsContext, Phase, Purpose};
 pub use dentry::Dentry;
 pub use entry::Entry;
-pub use inode::{Inode, InodeKind};
+pub use inode::{FileLock, Inode, InodeKind};
+pub use internal::InternalMounts;
 pub(crate) use kinds::filesystem_type;
+pub use nsfs::NamespaceKind;
+pub(crate) use operations::DirectoryOperations;
 pub(crate) use parameters::ParameterValue;
 pub use parameters::{Parameters, ProcParameters, TmpfsParameters};
+pub use pipe::Pipe;
 pub use superblock::{FilesystemType, SuperBlock};
 
 use std::borrow::Borrow;

@@ -5,11 +5,11 @@ use crate::arena::Id;
 use crate::linux::Linux;
 
 impl Linux {
-    /// How many pages the contents of its files take. Holes count as if they were written.
+    /// How many pages the contents of its files take.
     pub(crate) fn used_pages(&self, superblock: Id<SuperBlock>) -> u64 {
         let own = self.inodes.iter().filter(|(_, inode)| inode.superblock == superblock);
         let pages = own.map(|(_, inode)| match &inode.kind {
-            InodeKind::Regular(content) => content.len().div_ceil(4096),
+            InodeKind::Regular(content) => content.pages(),
             // A target that is short is kept in the inode (`shmem_symlink()`).
             InodeKind::Symlink(target) if target.as_bytes().len() >= 128 => 1,
             _ => 0,

@@ -144,6 +144,9 @@ impl Linux {
 
     /// Whether copying a single mount would uncover what a locked one on it hides (`has_locked_children()`).
     pub(crate) fn has_locked_children(&self, mount: Id<Mount>, root: Id<Dentry>) -> bool {
+        if !self.was_locked {
+            return false;
+        }
         let mut child = self.mounts[mount].children.first;
         while let Some(id) = child {
             let object = &self.mounts[id];
@@ -158,6 +161,7 @@ impl Linux {
     /// Locks a tree that a less privileged user namespace gets: its mounts can't be taken apart nor made less strict
     /// (`lock_mnt_tree()`).
     pub(crate) fn lock_mount_tree(&mut self, tree: Id<Mount>) {
+        self.was_locked = true;
         for mount in self.mount_tree(tree) {
             let flags = &mut self.mounts[mount].flags;
             flags.insert(MntFlags::LOCK_ATIME);

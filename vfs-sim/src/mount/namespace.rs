@@ -152,22 +152,4 @@ impl Linux {
     pub(crate) fn has_no_namespace_loop(&self, task: Id<Task>, tree: Id<Mount>) -> bool {
         !self.mount_tree(tree).into_iter().any(|mount| self.is_namespace_loop(task, self.mounts[mount].root))
     }
-
-    /// The mount namespace that a dentry stands for (`mnt_ns_from_dentry()`).
-    pub(crate) fn mount_namespace_of_file(&self, dentry: Id<Dentry>) -> Option<Id<MountNamespace>> {
-        let _ = dentry;
-        None
-    }
-
-    /// Whether a dentry stands for a namespace of any kind.
-    pub(crate) fn is_namespace_file(&self, dentry: Id<Dentry>) -> bool {
-        let _ = dentry;
-        false
-    }
-
-    /// The user namespace that an open file stands for.
-    pub(crate) fn user_namespace_of_file(&self, file: Id<crate::process::OpenFile>) -> Option<Id<UserNamespace>> {
-        let _ = file;
-        None
-    }
 }

@@ -135,8 +135,8 @@ impl Linux {
 
     /// The namespace that an open file stands for (`get_proc_ns()`).
     fn namespace_of_file(&self, file: Id<OpenFile>) -> Option<NamespaceRef> {
-        let _ = file;
-        None
+        let path = self.files[file].path;
+        self.namespace_of_inode(self.dentries[path.dentry].inode)
     }
 
     /// Whether a process may join a namespace: it needs `CAP_SYS_ADMIN` over the namespace and in its own user namespace.

@@ -1,8 +1,7 @@
-//! What the kernel tells of mounts and filesystems: statmount(2), listmount(2), statfs(2) (`fs/namespace.c`,
-//! `fs/statfs.c`).
+//! What the kernel tells of mounts and filesystems: statmount(2), listmount(2) (`fs/namespace.c`).
 
 use cofferdam::kernel::{
-    Bytes, Capabilities, Errno, Fd, MountAttrFlags, MountFlags, StatFs, StatMount, StatMountMask, UniqueMountId,
+    Bytes, Capabilities, Errno, Fd, MountAttrFlags, MountFlags, StatMount, StatMountMask, UniqueMountId,
 };
 use cofferdam::mountinfo::escape;
 
@@ -194,18 +193,6 @@ impl Linux {
             stat.gid_map = lines(&idmap.gid_map, &caller.gid_map);
         }
     }
-
-    /// statfs
-    pub(crate) fn statfs(&mut self, task: Id<Task>, path: &[u8]) -> Result<StatFs, Errno> {
-        let _ = (task, path);
-        Err(Errno::ENOSYS)
-    }
-
-    /// fstatfs
-    pub(crate) fn fstatfs(&mut self, task: Id<Task>, fd: Fd) -> Result<StatFs, Errno> {
-        let _ = (task, fd);
-        Err(Errno::ENOSYS)
-    }
 }
 
 /// `mnt_to_attr_flags()`
@@ -305,7 +292,7 @@ mod tests {
                 super_flags: MountFlags::MS_RDONLY,
                 mount_id: mount.0,
                 parent_id: root.0,
-                old_mount_id: 3,
+                old_mount_id: linux.mounts[id].id,
                 old_parent_id: 2,
                 attributes: MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOATIME,
                 propagation: MountFlags::MS_PRIVATE,

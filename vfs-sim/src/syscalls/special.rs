@@ -12,7 +12,7 @@ impl Linux {
     /// `do_dentry_open()`).
     pub(super) fn open_inode(&self, path: Path, flags: OpenFlags) -> Result<(), Errno> {
         /// The largest file that is opened without `O_LARGEFILE` (`MAX_NON_LFS`).
-        const MAX_NON_LFS: usize = 0x7FFF_FFFF;
+        const MAX_NON_LFS: u64 = 0x7FFF_FFFF;
         let inode = self.dentries[path.dentry].inode;
         match &self.inodes[inode].kind {
             InodeKind::Regular(content) if content.len() > MAX_NON_LFS && !flags.contains(OpenFlags::O_LARGEFILE) => {
@@ -22,7 +22,6 @@ impl Linux {
             InodeKind::CharacterDevice(device) => self.open_character_device(path, *device)?,
             InodeKind::BlockDevice(device) => open_block_device(*device)?,
             InodeKind::Fifo => self.open_fifo(inode, flags)?,
-            InodeKind::Anonymous if self.is_pipe(inode) => self.open_fifo(inode, flags)?,
             InodeKind::Anonymous | InodeKind::Socket | InodeKind::Symlink(_) => return Err(Errno::ENXIO),
         }
         let is_direct = flags.contains(OpenFlags::O_DIRECT);
@@ -55,7 +54,9 @@ impl Linux {
             self.files.iter().any(|(_, file)| is_end(file) && self.dentries[file.path.dentry].inode == inode)
         };
         let waits = !flags.contains(OpenFlags::O_NONBLOCK);
+        let is_pipe = self.is_pipe(inode);
         match flags.bits() & 0o3 {
+            0 | 1 if is_pipe => Ok(()),
             0 if waits && !is_open(|file| file.can_write) => Err(Errno::EINTR),
             1 if !is_open(|file| file.can_read) => Err(if waits { Errno::EINTR } else { Errno::ENXIO }),
             3 => Err(Errno::EINVAL),

@@ -334,9 +334,9 @@ mod tests {
             lines(linux.mountinfo_text(namespace, root)),
             [
                 "2 1 0:2 / / rw,relatime - tmpfs root rw",
-                "3 2 0:3 / /a\\040b rw,relatime - tmpfs src\\040\\043a rw",
-                "4 3 0:4 / /a\\040b/d rw,nosuid,nodev,noexec,nosymfollow - tmpfs  ro,sync,lazytime",
-                "5 4 0:3 /bb//deleted /a\\040b/d ro,noatime,nodiratime,idmapped unbindable - tmpfs src\\040\\043a rw",
+                "6 2 0:6 / /a\\040b rw,relatime - tmpfs src\\040\\043a rw",
+                "7 6 0:7 / /a\\040b/d rw,nosuid,nodev,noexec,nosymfollow - tmpfs  ro,sync,lazytime",
+                "8 7 0:6 /bb//deleted /a\\040b/d ro,noatime,nodiratime,idmapped unbindable - tmpfs src\\040\\043a rw",
             ]
         );
         assert_eq!(
@@ -366,13 +366,13 @@ mod tests {
         assert_eq!(
             lines(text),
             [
-                "4 2 0:3 / /x rw,relatime - tmpfs inside rw",
-                "5 2 0:3 / / rw,relatime - tmpfs on\\040the\\040root\\040itself rw"
+                "7 2 0:6 / /x rw,relatime - tmpfs inside rw",
+                "8 2 0:6 / / rw,relatime - tmpfs on\\040the\\040root\\040itself rw"
             ]
         );
         assert_eq!(
             lines(linux.mountinfo_text(namespace, linux.root_of(top))),
-            ["5 2 0:3 / / rw,relatime - tmpfs on\\040the\\040root\\040itself rw"]
+            ["8 2 0:6 / / rw,relatime - tmpfs on\\040the\\040root\\040itself rw"]
         );
     }
 
@@ -391,9 +391,9 @@ mod tests {
         assert_eq!(
             lines(linux.mountinfo_text(namespace, root))[1..],
             [
-                "3 4 0:3 / /b/d rw,relatime - tmpfs old rw",
-                "4 2 0:4 / /b rw,relatime - tmpfs new rw",
-                "5 3 0:4 / /b/d/c rw,relatime shared:7 - tmpfs third rw",
+                "6 7 0:6 / /b/d rw,relatime - tmpfs old rw",
+                "7 2 0:7 / /b rw,relatime - tmpfs new rw",
+                "8 6 0:7 / /b/d/c rw,relatime shared:7 - tmpfs third rw",
             ]
         );
     }
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(lines(linux.mountinfo_text(namespace, root)).len(), 3);
         linux.move_dentry(b, root.dentry, Name::from("b"));
         let text = lines(linux.mountinfo_text(namespace, root));
-        assert_eq!(text[1..], ["3 2 0:2 /a /place rw,relatime - tmpfs bind rw"]);
+        assert_eq!(text[1..], ["6 2 0:2 /a /place rw,relatime - tmpfs bind rw"]);
     }
 
     #[test]

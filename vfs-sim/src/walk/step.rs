@@ -51,10 +51,12 @@ impl Linux {
         if self.dentries[place.dentry].mounts.is_empty() {
             return Ok(place);
         }
-        let is_bounded = walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV);
-        if is_bounded {
+        if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV) {
             // Even if the mount on it is in another namespace.
             self.unlazy(walk)?;
+            let Some(mount) = self.lookup_mount(place) else { return Ok(place) };
+            self.touch_mount(mount);
+            return Err(Errno::EXDEV);
         }
         let mut top = place;
         while let Some(mount) = self.lookup_mount(top) {
@@ -62,10 +64,6 @@ impl Linux {
                 self.touch_mount(top.mount);
             }
             top = self.root_of(mount);
-        }
-        if is_bounded && top != place {
-            self.touch_mount(top.mount);
-            return Err(Errno::EXDEV);
         }
         Ok(top)
     }

@@ -1,0 +1,132 @@
+//! The content of regular files: pages, where something was written, and holes.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+
+/// The size of a page.
+const PAGE: u64 = 4096;
+
+/// How many pages one file can have: they are kept in memory, so a simulated disk is full early.
+const MAX_PAGES: usize = 16_384;
+
+/// The content of a regular file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    length: u64,
+    /// The pages by their number, each of which is as long as what was written in it; the rest is zero.
+    pages: OrdMap<u64, Arc<Vec<u8>>>,
+}
+
+/// Where a position is: the number of the page, and the place in it.
+fn split(position: u64) -> (u64, usize) {
+    (position / PAGE, usize::try_from(position % PAGE).unwrap_or_default())
+}
+
+impl Content {
+    /// How many bytes there are, in holes too.
+    pub(crate) fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// How many pages there are outside of holes.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// At most so many bytes from a position on.
+    pub(crate) fn read(&self, position: u64, count: usize) -> Vec<u8> {
+        let rest = self.length.saturating_sub(position);
+        let count = usize::try_from(rest).unwrap_or(usize::MAX).min(count);
+        let mut bytes = Vec::with_capacity(count);
+        while bytes.len() < count {
+            let (number, start) = split(position.saturating_add(bytes.len() as u64));
+            let end = bytes.len() + (count - bytes.len()).min(PAGE as usize - start);
+            if let Some(written) = self.pages.get(&number).and_then(|page| page.get(start..)) {
+                bytes.extend_from_slice(written.get(..end - bytes.len()).unwrap_or(written));
+            }
+            bytes.resize(end, 0);
+        }
+        bytes
+    }
+
+    /// Writes at a position, and says how much: all, unless the disk is full.
+    pub(crate) fn write(&mut self, position: u64, data: &[u8]) -> usize {
+        let mut written = 0;
+        while written < data.len() {
+            let here = position.saturating_add(written as u64);
+            let (number, start) = split(here);
+            if self.pages.len() >= MAX_PAGES && !self.pages.contains_key(&number) {
+                break;
+            }
+            let rest = data.get(written..).unwrap_or_default();
+            let part = rest.get(..PAGE as usize - start).unwrap_or(rest);
+            let page = Arc::make_mut(self.pages.entry(number).or_default());
+            let end = start + part.len();
+            if page.len() < end {
+                page.resize(end, 0);
+            }
+            if let Some(target) = page.get_mut(start..end) {
+                target.copy_from_slice(part);
+            }
+            written += part.len();
+            self.length = self.length.max(here.saturating_add(part.len() as u64));
+        }
+        written
+    }
+
+    /// Cuts what is behind a length, or adds a hole up to there.
+    pub(crate) fn set_len(&mut self, length: u64) {
+        if length < self.length {
+            let (number, end) = split(length);
+            let (below, page, _) = self.pages.split_lookup(&number);
+            self.pages = below;
+            if let Some(mut page) = page
+                && end > 0
+            {
+                Arc::make_mut(&mut page).truncate(end);
+                self.pages.insert(number, page);
+            }
+        }
+        self.length = length;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_between_two_writes_is_zero() {
+        let mut content = Content::default();
+        assert_eq!(content.write(1 << 40, b"xy"), 2);
+        assert_eq!(content.write(4094, b"abcd"), 4);
+        assert_eq!(content.len(), (1 << 40) + 2);
+        assert_eq!(content.pages(), 3);
+        assert_eq!(content.read(4092, 8), b"\0\0abcd\0\0");
+        assert_eq!(content.read((1 << 40) - 1, 9), b"\0xy");
+    }
+
+    #[test]
+    fn what_was_cut_does_not_come_back() {
+        let mut content = Content::default();
+        content.write(0, &[1; 9000]);
+        content.set_len(4100);
+        content.set_len(9000);
+        let bytes = content.read(4095, 9);
+        assert_eq!(bytes, [1, 1, 1, 1, 1, 0, 0, 0, 0]);
+        assert_eq!(content.read(0, 1 << 20).len(), 9000);
+        content.set_len(4096);
+        assert_eq!(content.pages(), 1);
+    }
+
+    #[test]
+    fn the_disk_is_full_at_some_point() {
+        let mut content = Content::default();
+        let data = vec![7; (MAX_PAGES + 1) * PAGE as usize];
+        assert_eq!(content.write(0, &data), MAX_PAGES * PAGE as usize);
+        assert_eq!(content.write(content.len(), b"x"), 0);
+        assert_eq!(content.write(0, b"x"), 1);
+    }
+}

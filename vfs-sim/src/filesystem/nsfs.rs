@@ -1,0 +1,178 @@
+//! The files of namespaces (`fs/nsfs.c`).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Dentry, Entry, Inode, InodeKind, Name};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::mount::Path;
+use crate::namespace::{MountNamespace, NamespaceRef as Namespace, OtherKind, UserNamespace};
+use crate::process::{OpenFile, Task, TaskState};
+
+/// The kinds of namespaces, in the order of `/proc/<pid>/ns` (`ns_entries`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum NamespaceKind {
+    /// network_namespaces(7)
+    Network,
+    /// uts_namespaces(7)
+    Uts,
+    /// ipc_namespaces(7)
+    Ipc,
+    /// pid_namespaces(7)
+    Pid,
+    /// The pid namespace of new children.
+    PidForChildren,
+    /// user_namespaces(7)
+    User,
+    /// mount_namespaces(7)
+    Mount,
+    /// cgroup_namespaces(7)
+    Cgroup,
+    /// time_namespaces(7)
+    Time,
+    /// The time namespace of new children.
+    TimeForChildren,
+}
+
+impl NamespaceKind {
+    /// All of them.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Network,
+        Self::Uts,
+        Self::Ipc,
+        Self::Pid,
+        Self::PidForChildren,
+        Self::User,
+        Self::Mount,
+        Self::Cgroup,
+        Self::Time,
+        Self::TimeForChildren,
+    ];
+
+    /// The name of the file below `/proc/<pid>/ns`.
+    pub(super) fn file_name(self) -> &'static str {
+        match self {
+            Self::Network => "net",
+            Self::Uts => "uts",
+            Self::Ipc => "ipc",
+            Self::Pid => "pid",
+            Self::PidForChildren => "pid_for_children",
+            Self::User => "user",
+            Self::Mount => "mnt",
+            Self::Cgroup => "cgroup",
+            Self::Time => "time",
+            Self::TimeForChildren => "time_for_children",
+        }
+    }
+}
+
+impl Linux {
+    /// The namespace of a kind that a process is in: a process that has ended is left with its user and its pid namespace.
+    pub(crate) fn namespace_of(&self, task: Id<Task>, kind: NamespaceKind) -> Option<Namespace> {
+        let task = &self.tasks[task];
+        let others = &task.namespaces;
+        let of_running = match kind {
+            NamespaceKind::User => return Some(Namespace::User(task.credentials.user_namespace)),
+            NamespaceKind::Pid => return Some(Namespace::Pid(task.pid_namespace)),
+            NamespaceKind::PidForChildren => Namespace::Pid(others.pid_for_children),
+            NamespaceKind::Mount => Namespace::Mount(task.mount_namespace),
+            NamespaceKind::Network => Namespace::Other(others.network),
+            NamespaceKind::Uts => Namespace::Other(others.uts),
+            NamespaceKind::Ipc => Namespace::Other(others.ipc),
+            NamespaceKind::Cgroup => Namespace::Other(others.cgroup),
+            NamespaceKind::Time => Namespace::Other(others.time),
+            NamespaceKind::TimeForChildren => Namespace::Other(others.time_for_children),
+        };
+        matches!(task.state, TaskState::Running).then_some(of_running)
+    }
+
+    /// What a namespace is called: `mnt:[4026531832]` (`ns_get_name()`).
+    pub(crate) fn namespace_name(&self, namespace: Namespace) -> String {
+        let kind = match namespace {
+            Namespace::Mount(_) => NamespaceKind::Mount,
+            Namespace::User(_) => NamespaceKind::User,
+            Namespace::Pid(_) => NamespaceKind::Pid,
+            Namespace::Other(namespace) => match self.other_namespaces[namespace].kind {
+                OtherKind::Network => NamespaceKind::Network,
+                OtherKind::Uts => NamespaceKind::Uts,
+                OtherKind::Ipc => NamespaceKind::Ipc,
+                OtherKind::Cgroup => NamespaceKind::Cgroup,
+                OtherKind::Time => NamespaceKind::Time,
+            },
+        };
+        format!("{}:[{}]", kind.file_name(), self.namespace_inode(namespace))
+    }
+
+    /// The file of a namespace, which keeps it (`ns_get_path()`). It goes with the last reference to it, or with the end of
+    /// the call if there was none.
+    pub(crate) fn namespace_path(&mut self, namespace: Namespace) -> Path {
+        let mount = self.internal.nsfs;
+        if let Some(dentry) = self.internal.namespace_files.get(&namespace) {
+            return Path { mount, dentry: *dentry };
+        }
+        self.namespace_get(namespace);
+        let superblock = self.mounts[mount].superblock;
+        let inode = self.new_inode(superblock, InodeKind::Regular(std::sync::Arc::default()), 0o444, (0, 0));
+        self.inodes[inode].number = self.namespace_inode(namespace);
+        self.inodes[inode].entry = Entry::Namespace(namespace);
+        let name = Name::from(self.namespace_name(namespace).as_str());
+        let dentry = self.new_detached_dentry(inode, name);
+        self.internal.namespace_files.insert(namespace, dentry);
+        self.internal.found.push(dentry);
+        Path { mount, dentry }
+    }
+
+    /// The end of a call: what it found, but does not keep, goes.
+    pub(crate) fn end_call(&mut self) {
+        if self.internal.found.is_empty() {
+            return;
+        }
+        for dentry in std::mem::take(&mut self.internal.found) {
+            if self.internal.namespace_files.values().any(|file| *file == dentry) {
+                self.free_if_unused(dentry);
+            }
+        }
+    }
+
+    /// The end of a namespace's file (`nsfs_evict()`).
+    pub(super) fn namespace_file_is_gone(&mut self, namespace: Namespace) {
+        self.internal.namespace_files.remove(&namespace);
+        self.namespace_put(namespace);
+    }
+
+    /// The namespace that an inode stands for.
+    pub(crate) fn namespace_of_inode(&self, inode: Id<Inode>) -> Option<Namespace> {
+        match self.inodes[inode].entry {
+            Entry::Namespace(namespace) => Some(namespace),
+            _ => None,
+        }
+    }
+
+    /// The mount namespace that a dentry stands for (`mnt_ns_from_dentry()`).
+    pub(crate) fn mount_namespace_of_file(&self, dentry: Id<Dentry>) -> Option<Id<MountNamespace>> {
+        match self.namespace_of_inode(self.dentries[dentry].inode) {
+            Some(Namespace::Mount(namespace)) => Some(namespace),
+            _ => None,
+        }
+    }
+
+    /// Whether a dentry stands for a namespace of any kind.
+    pub(crate) fn is_namespace_file(&self, dentry: Id<Dentry>) -> bool {
+        self.namespace_of_inode(self.dentries[dentry].inode).is_some()
+    }
+
+    /// The user namespace that an open file stands for.
+    pub(crate) fn user_namespace_of_file(&self, file: Id<OpenFile>) -> Option<Id<UserNamespace>> {
+        let dentry = self.files[file].path.dentry;
+        match self.namespace_of_inode(self.dentries[dentry].inode) {
+            Some(Namespace::User(namespace)) => Some(namespace),
+            _ => None,
+        }
+    }
+
+    /// Whether a place is the file of a pid namespace; none if it is no namespace's file.
+    pub(super) fn is_pid_namespace_file(&self, path: Path) -> Option<bool> {
+        let namespace = self.namespace_of_inode(self.dentries[path.dentry].inode)?;
+        Some(matches!(namespace, Namespace::Pid(_)))
+    }
+}

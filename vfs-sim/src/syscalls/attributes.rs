@@ -1,0 +1,183 @@
+//! Changing permissions and owners.
+
+use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, Mode};
+
+use super::stat::lookup_flags;
+use crate::arena::Id;
+use crate::filesystem::{Entry, FilesystemType, Inode, InodeKind};
+use crate::linux::Linux;
+use crate::mount::{Mount, Path};
+use crate::namespace::IdExtent;
+use crate::process::Task;
+
+const ALL: u32 = 0o7777;
+const SET_UID: u32 = 0o4000;
+const SET_GID: u32 = 0o2000;
+const GROUP_EXECUTE: u32 = 0o010;
+
+/// What is to become of a file (`struct iattr`). Ids are those of the initial user namespace, as seen through the mount.
+#[derive(Clone, Copy, Debug, Default)]
+struct Attributes {
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+impl Linux {
+    /// fchmod(2)
+    pub(crate) fn fchmod(&mut self, task: Id<Task>, fd: Fd, mode: Mode) -> Result<(), Errno> {
+        let path = self.files[self.readable_file(task, fd)?].path;
+        self.chmod(task, path, mode)
+    }
+
+    /// fchmodat(2)
+    pub(crate) fn fchmodat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Errno> {
+        let path = self.lookup(task, dirfd, path, lookup_flags(AtFlags::empty(), AtFlags::empty())?)?;
+        self.chmod(task, path, mode)
+    }
+
+    /// `chmod_common()`
+    fn chmod(&mut self, task: Id<Task>, path: Path, mode: Mode) -> Result<(), Errno> {
+        self.want_write(path.mount)?;
+        let inode = self.dentries[path.dentry].inode;
+        if matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let attributes = Attributes { mode: Some(mode.0 & ALL), ..Attributes::default() };
+        self.change_attributes(task, path.mount, inode, attributes)
+    }
+
+    /// fchownat(2)
+    pub(crate) fn fchownat(
+        &mut self,
+        task: Id<Task>,
+        dirfd: Fd,
+        path: &[u8],
+        owner: Option<u32>,
+        group: Option<u32>,
+        flags: AtFlags,
+    ) -> Result<(), Errno> {
+        let how = lookup_flags(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+        let path = self.lookup(task, dirfd, path, how)?;
+        self.want_write(path.mount)?;
+        self.chown(task, path, owner, group)
+    }
+
+    /// `chown_common()`: it takes the set-id bits of what is no directory, even if the owner stays.
+    fn chown(&mut self, task: Id<Task>, path: Path, owner: Option<u32>, group: Option<u32>) -> Result<(), Errno> {
+        let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
+        let attributes =
+            Attributes { mode: None, uid: new_id(owner, &namespace.uid_map)?, gid: new_id(group, &namespace.gid_map)? };
+        let inode = self.dentries[path.dentry].inode;
+        let mode = self.inodes[inode].mode;
+        let mut lost = 0;
+        if !self.inodes[inode].is_directory() {
+            let drops_group = mode & GROUP_EXECUTE != 0 || !self.is_in_group_or_capable(task, path.mount, inode);
+            lost = mode & if drops_group { SET_UID | SET_GID } else { SET_UID };
+        }
+        let attributes = if lost == 0 { attributes } else { Attributes { mode: Some(mode & !lost), ..attributes } };
+        self.change_attributes(task, path.mount, inode, attributes)
+    }
+
+    /// Changes mode and owner, if the process may (`notify_change()`, `setattr_prepare()`, `setattr_copy()`).
+    fn change_attributes(
+        &mut self,
+        task: Id<Task>,
+        mount: Id<Mount>,
+        inode: Id<Inode>,
+        attributes: Attributes,
+    ) -> Result<(), Errno> {
+        let (uid, gid) = self.owner_through(mount, inode);
+        let new_uid =
+            attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        let new_gid =
+            attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        if (new_uid.is_none() && uid.is_none()) || (new_gid.is_none() && gid.is_none()) {
+            return Err(Errno::EOVERFLOW);
+        }
+        self.may_change_in_filesystem(inode, attributes)?;
+        self.may_change_owner(task, mount, inode, attributes)?;
+        if attributes.mode.is_some() && !self.is_owner_or_capable(task, mount, inode) {
+            return Err(Errno::EPERM);
+        }
+        let mode = attributes.mode.map(|mode| {
+            let is_own_group = attributes.gid.or(gid).is_some_and(|gid| self.is_in_group(task, gid));
+            let keeps = is_own_group || self.capable_over_inode(task, mount, inode, Capabilities::CAP_FSETID);
+            if keeps { mode } else { mode & !SET_GID }
+        });
+        let object = &mut self.inodes[inode];
+        object.uid = new_uid.unwrap_or(object.uid);
+        object.gid = new_gid.unwrap_or(object.gid);
+        if let Some(mode) = mode {
+            // Once more, now that it may be another group.
+            let keeps = self.is_in_group_or_capable(task, mount, inode);
+            self.inodes[inode].mode = if keeps { mode } else { mode & !SET_GID };
+        }
+        Ok(())
+    }
+
+    /// What the filesystem has against it (`i_op->setattr`).
+    fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
+        let object = &self.inodes[inode];
+        let is_fixed = match self.superblocks[object.superblock].filesystem {
+            FilesystemType::Proc => attributes.mode.is_some(),
+            _ => object.entry == Entry::EmptyDirectory,
+        };
+        if is_fixed { Err(Errno::EPERM) } else { Ok(()) }
+    }
+
+    /// Whether a process may give a file to this owner and group (`chown_ok()`, `chgrp_ok()`).
+    fn may_change_owner(
+        &self,
+        task: Id<Task>,
+        mount: Id<Mount>,
+        inode: Id<Inode>,
+        attributes: Attributes,
+    ) -> Result<(), Errno> {
+        let (uid, gid) = self.owner_through(mount, inode);
+        let is_own = uid == Some(self.tasks[task].credentials.filesystem_uid);
+        let namespace = self.superblocks[self.inodes[inode].superblock].user_namespace;
+        let is_capable = |id: Option<u32>| {
+            self.capable_over_inode(task, mount, inode, Capabilities::CAP_CHOWN)
+                || (id.is_none() && self.ns_capable(task, namespace, Capabilities::CAP_CHOWN))
+        };
+        if let Some(new) = attributes.uid
+            && !(is_own && uid == Some(new))
+            && !is_capable(uid)
+        {
+            return Err(Errno::EPERM);
+        }
+        if let Some(new) = attributes.gid
+            && !(is_own && (gid == Some(new) || self.is_in_group(task, new)))
+            && !is_capable(gid)
+        {
+            return Err(Errno::EPERM);
+        }
+        Ok(())
+    }
+
+    /// What a user, as seen through a mount, is in its filesystem (`from_vfsuid()`).
+    fn uid_of_filesystem(&self, mount: Id<Mount>, uid: u32) -> Option<u32> {
+        let Some(idmap) = self.mounts[mount].idmap else { return Some(uid) };
+        let filesystem = self.superblocks[self.mounts[mount].superblock].user_namespace;
+        through(uid, &self.user_namespaces[idmap].uid_map, &self.user_namespaces[filesystem].uid_map)
+    }
+
+    /// What a group, as seen through a mount, is in its filesystem (`from_vfsgid()`).
+    fn gid_of_filesystem(&self, mount: Id<Mount>, gid: u32) -> Option<u32> {
+        let Some(idmap) = self.mounts[mount].idmap else { return Some(gid) };
+        let filesystem = self.superblocks[self.mounts[mount].superblock].user_namespace;
+        through(gid, &self.user_namespaces[idmap].gid_map, &self.user_namespaces[filesystem].gid_map)
+    }
+}
+
+/// The id of the initial user namespace that a number stands for in another one; -1 is no id: nothing is changed.
+fn new_id(number: Option<u32>, map: &[IdExtent]) -> Result<Option<u32>, Errno> {
+    let Some(number) = number.filter(|number| *number != u32::MAX) else { return Ok(None) };
+    map.iter().find_map(|extent| extent.outside_of(number)).map(Some).ok_or(Errno::EINVAL)
+}
+
+fn through(id: u32, from: &[IdExtent], to: &[IdExtent]) -> Option<u32> {
+    let number = from.iter().find_map(|extent| extent.inside_of(id))?;
+    to.iter().find_map(|extent| extent.outside_of(number))
+}

@@ -1,0 +1,181 @@
+//! Making directories, nodes and links.
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{AtFlags, Capabilities, DeviceNumber, Errno, Fd, FileType, Mode, NodeMode};
+
+use crate::arena::Id;
+use crate::filesystem::{DirectoryOperations, Inode, InodeKind, Name};
+use crate::linux::Linux;
+use crate::mount::{Mount, Path};
+use crate::process::Task;
+use crate::walk::{Access, LookupFlags, NewName};
+
+/// All permission bits (`S_IALLUGO`).
+const ALL: u32 = 0o7777;
+
+/// Those that mkdir(2) takes: the set-id bits are not for it (`vfs_mkdir()`).
+const OF_DIRECTORIES: u32 = 0o1777;
+
+/// What the file type is in a mode (`S_IFMT`).
+const TYPE: u32 = 0o170_000;
+
+/// The longest target of a symbolic link, without the NUL behind it (`shmem_symlink()`, `page_symlink()`).
+const MAX_TARGET: usize = 4095;
+
+/// A character device with this number stands for a file that is not there, in overlayfs(5); everybody can make one
+/// (`WHITEOUT_DEV`).
+const WHITEOUT: DeviceNumber = DeviceNumber::NONE;
+
+impl Linux {
+    /// mkdirat(2)
+    pub(crate) fn mkdirat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Errno> {
+        let NewName { directory, name } = self.filename_create(task, dirfd, path, true)?;
+        self.may_make(task, directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        let mode = self.mode_of_new(task, directory, mode.0 & OF_DIRECTORIES, true);
+        self.new_entry(task, directory, name, InodeKind::Directory, mode)?;
+        Ok(())
+    }
+
+    /// mknodat(2)
+    pub(crate) fn mknodat(
+        &mut self,
+        task: Id<Task>,
+        dirfd: Fd,
+        path: &[u8],
+        mode: NodeMode,
+        device: DeviceNumber,
+    ) -> Result<(), Errno> {
+        check_device_number(device)?;
+        let bits = mode.file_type.bits() | mode.mode.0;
+        let kind = node_kind(bits, device)?;
+        let NewName { directory, name } = self.filename_create(task, dirfd, path, false)?;
+        if matches!(kind, InodeKind::Regular(_)) {
+            self.may_make(task, directory, DirectoryOperations::CREATE, Errno::EACCES)?;
+        } else {
+            self.may_create(task, directory)?;
+            let needs_privilege = match kind {
+                InodeKind::CharacterDevice(device) => device != WHITEOUT,
+                InodeKind::BlockDevice(_) => true,
+                _ => false,
+            };
+            if needs_privilege && !self.capable(task, Capabilities::CAP_MKNOD) {
+                return Err(Errno::EPERM);
+            }
+            self.has_operation(directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        }
+        let mode = self.mode_of_new(task, directory, bits & ALL, false);
+        self.new_entry(task, directory, name, kind, mode)?;
+        Ok(())
+    }
+
+    /// symlinkat(2)
+    pub(crate) fn symlinkat(&mut self, task: Id<Task>, target: &[u8], dirfd: Fd, path: &[u8]) -> Result<(), Errno> {
+        crate::walk::check_path(target, LookupFlags::empty())?;
+        let NewName { directory, name } = self.filename_create(task, dirfd, path, false)?;
+        self.may_make(task, directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        if target.len() > MAX_TARGET {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        self.new_entry(task, directory, name, InodeKind::Symlink(Name::from(target)), 0o777)?;
+        Ok(())
+    }
+
+    /// linkat(2)
+    pub(crate) fn linkat(
+        &mut self,
+        task: Id<Task>,
+        old_dirfd: Fd,
+        old_path: &[u8],
+        new_dirfd: Fd,
+        new_path: &[u8],
+        flags: AtFlags,
+    ) -> Result<(), Errno> {
+        let how = link_lookup(flags)?;
+        let old = self.lookup(task, old_dirfd, old_path, how)?;
+        let NewName { directory, name } = self.filename_create(task, new_dirfd, new_path, false)?;
+        if old.mount != directory.mount {
+            return Err(Errno::EXDEV);
+        }
+        let inode = self.dentries[old.dentry].inode;
+        self.may_link(task, old.mount, inode)?;
+        self.may_make(task, directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        if self.inodes[inode].is_directory() {
+            return Err(Errno::EPERM);
+        }
+        if self.inodes[inode].links == 0 {
+            return Err(Errno::ENOENT);
+        }
+        self.inodes[inode].links += 1;
+        self.new_dentry(directory.dentry, Name::from(name), inode);
+        Ok(())
+    }
+
+    /// Whether a process may make something in a directory (`may_create()`), and the filesystem can.
+    fn may_make(
+        &self,
+        task: Id<Task>,
+        directory: Path,
+        operation: DirectoryOperations,
+        otherwise: Errno,
+    ) -> Result<(), Errno> {
+        self.may_create(task, directory)?;
+        self.has_operation(directory, operation, otherwise)
+    }
+
+    fn has_operation(&self, directory: Path, operation: DirectoryOperations, otherwise: Errno) -> Result<(), Errno> {
+        if self.directory_operations(directory.dentry).contains(operation) { Ok(()) } else { Err(otherwise) }
+    }
+
+    /// Whether a process may make a link to a file (`may_linkat()`; fs.protected_hardlinks is 1).
+    fn may_link(&self, task: Id<Task>, mount: Id<Mount>, inode: Id<Inode>) -> Result<(), Errno> {
+        if self.has_unmapped_owner(mount, inode) {
+            return Err(Errno::EOVERFLOW);
+        }
+        let is_safe = self.is_safe_to_link(task, mount, inode) || self.is_owner_or_capable(task, mount, inode);
+        if is_safe { Ok(()) } else { Err(Errno::EPERM) }
+    }
+
+    /// Whether nothing can be gained by a link to a file of somebody else (`safe_hardlink_source()`).
+    fn is_safe_to_link(&self, task: Id<Task>, mount: Id<Mount>, inode: Id<Inode>) -> bool {
+        const SET_UID: u32 = 0o4000;
+        const SET_GID_TO_RUN: u32 = 0o2010;
+        let object = &self.inodes[inode];
+        object.file_type() == FileType::Regular
+            && object.mode & SET_UID == 0
+            && object.mode & SET_GID_TO_RUN != SET_GID_TO_RUN
+            && self.inode_permission(task, mount, inode, Access::READ | Access::WRITE).is_ok()
+    }
+}
+
+/// How linkat(2) walks the first path.
+fn link_lookup(flags: AtFlags) -> Result<LookupFlags, Errno> {
+    if !(AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH).contains(flags) {
+        return Err(Errno::EINVAL);
+    }
+    let mut how = LookupFlags::empty();
+    how.set(LookupFlags::FOLLOW, flags.contains(AtFlags::AT_SYMLINK_FOLLOW));
+    how.set(LookupFlags::EMPTY | LookupFlags::LINKAT_EMPTY, flags.contains(AtFlags::AT_EMPTY_PATH));
+    Ok(how)
+}
+
+/// C refuses numbers that do not fit into the call: the major one has 12 bits, the minor one 20.
+fn check_device_number(device: DeviceNumber) -> Result<(), Errno> {
+    if device.major >> 12 == 0 && device.minor >> 20 == 0 { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+/// What mknod(2) makes (`may_mknod()`): type 0 is a regular file.
+fn node_kind(bits: u32, device: DeviceNumber) -> Result<InodeKind, Errno> {
+    if bits & TYPE == 0 {
+        return Ok(InodeKind::Regular(Arc::default()));
+    }
+    match FileType::from_mode(bits) {
+        FileType::Regular => Ok(InodeKind::Regular(Arc::default())),
+        FileType::CharacterDevice => Ok(InodeKind::CharacterDevice(device)),
+        FileType::BlockDevice => Ok(InodeKind::BlockDevice(device)),
+        FileType::Fifo => Ok(InodeKind::Fifo),
+        FileType::Socket => Ok(InodeKind::Socket),
+        FileType::Directory => Err(Errno::EPERM),
+        FileType::Symlink | FileType::Anonymous => Err(Errno::EINVAL),
+    }
+}

@@ -1,0 +1,73 @@
+//! Descriptors.
+
+use cofferdam::kernel::{CloseRangeFlags, Errno, Fd, OpenFlags};
+
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::{OpenFd, Task};
+
+impl Linux {
+    /// close(2)
+    pub(crate) fn close(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
+        let file = self.fd_tables[self.tasks[task].files].take(fd)?;
+        self.file_put(file);
+        Ok(())
+    }
+
+    /// close_range(2)
+    pub(crate) fn close_range(
+        &mut self,
+        task: Id<Task>,
+        first: u32,
+        last: u32,
+        flags: CloseRangeFlags,
+    ) -> Result<(), Errno> {
+        let known = CloseRangeFlags::CLOSE_RANGE_UNSHARE | CloseRangeFlags::CLOSE_RANGE_CLOEXEC;
+        if !known.contains(flags) || first > last {
+            return Err(Errno::EINVAL);
+        }
+        if flags.contains(CloseRangeFlags::CLOSE_RANGE_UNSHARE) {
+            self.unshare_descriptors(task);
+        }
+        let table = self.tasks[task].files;
+        let is_in_range = |index: usize| (first..=last).contains(&u32::try_from(index).unwrap_or(u32::MAX));
+        let mut closed = Vec::new();
+        for (index, slot) in self.fd_tables[table].descriptors.iter_mut().enumerate() {
+            if !is_in_range(index) {
+                continue;
+            }
+            if flags.contains(CloseRangeFlags::CLOSE_RANGE_CLOEXEC) {
+                if let Some(descriptor) = slot {
+                    descriptor.close_on_exec = true;
+                }
+            } else {
+                closed.extend(slot.take());
+            }
+        }
+        for descriptor in closed {
+            self.file_put(descriptor.file);
+        }
+        Ok(())
+    }
+
+    /// dup3(2)
+    pub(crate) fn dup3(&mut self, task: Id<Task>, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd, Errno> {
+        if !OpenFlags::O_CLOEXEC.contains(flags) || oldfd == newfd {
+            return Err(Errno::EINVAL);
+        }
+        let file = self.file(task, oldfd)?;
+        let index = usize::try_from(newfd.0).map_err(|_| Errno::EBADF)?;
+        if index >= self.descriptor_limit(task) {
+            return Err(Errno::EBADF);
+        }
+        let table = &mut self.fd_tables[self.tasks[task].files];
+        let replaced = table.take(newfd).ok();
+        let descriptor = OpenFd { file, close_on_exec: flags.contains(OpenFlags::O_CLOEXEC) };
+        let fd = table.set(index, descriptor).map_err(|_| Errno::EBADF)?;
+        self.files[file].references += 1;
+        if let Some(replaced) = replaced {
+            self.file_put(replaced);
+        }
+        Ok(fd)
+    }
+}

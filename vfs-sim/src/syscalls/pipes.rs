@@ -1,0 +1,120 @@
+//! Pipes and fifos.
+//!
+//! Processes act one at a time: a call that would have to wait for another process waits for ever. It fails with `EDEADLK`
+//! instead.
+
+use cofferdam::kernel::{Errno, Fd, OpenFlags};
+
+use crate::arena::Id;
+use crate::filesystem::{Dentry, Inode, InodeKind, Name};
+use crate::linux::Linux;
+use crate::mount::Path;
+use crate::process::{OpenFile, OpenFileKind, Task};
+
+impl Linux {
+    /// pipe2(2)
+    pub(crate) fn pipe2(&mut self, task: Id<Task>, flags: OpenFlags) -> Result<(Fd, Fd), Errno> {
+        /// A pipe of notifications, which this kernel has not (`O_NOTIFICATION_PIPE`).
+        const NOTIFICATIONS: OpenFlags = OpenFlags::O_EXCL;
+        let known = OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT;
+        if !(known | NOTIFICATIONS).contains(flags) {
+            return Err(Errno::EINVAL);
+        }
+        if flags.contains(NOTIFICATIONS) {
+            return Err(Errno::ENOPKG);
+        }
+        let path = Path { mount: self.internal.pipefs, dentry: self.new_pipe(task) };
+        let of_file = flags & (OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT);
+        let read_end = self.pipe_end(task, path, of_file & OpenFlags::O_NONBLOCK);
+        let write_end = self.pipe_end(task, path, of_file | OpenFlags::O_WRONLY);
+        let read = match self.install_file(task, read_end, flags) {
+            Ok(read) => read,
+            Err(errno) => {
+                self.path_put(path);
+                return Err(errno);
+            }
+        };
+        match self.install_file(task, write_end, flags) {
+            Ok(write) => Ok((read, write)),
+            Err(errno) => {
+                self.close(task, read)?;
+                Err(errno)
+            }
+        }
+    }
+
+    /// A pipe: an inode, and a dentry that is in no directory (`get_pipe_inode()`).
+    fn new_pipe(&mut self, task: Id<Task>) -> Id<Dentry> {
+        let credentials = &self.tasks[task].credentials;
+        let owner = (credentials.filesystem_uid, credentials.filesystem_gid);
+        let superblock = self.mounts[self.internal.pipefs].superblock;
+        let root = self.mounts[self.internal.pipefs].root;
+        let inode = self.new_inode(superblock, InodeKind::Fifo, 0o600, owner);
+        self.new_unnamed_dentry(root, Name::from(""), inode)
+    }
+
+    fn pipe_end(&mut self, task: Id<Task>, path: Path, flags: OpenFlags) -> OpenFile {
+        let can_write = flags.contains(OpenFlags::O_WRONLY);
+        let file = self.open_path(task, path, flags);
+        OpenFile { can_read: !can_write, can_write, kind: OpenFileKind::Plain, ..file }
+    }
+
+    /// Whether a file is open that is an end of this pipe, of the kind asked for.
+    fn has_end(&self, inode: Id<Inode>, is_end: fn(&OpenFile) -> bool) -> bool {
+        self.files.iter().any(|(_, file)| is_end(file) && self.dentries[file.path.dentry].inode == inode)
+    }
+
+    /// Reads from a pipe (`anon_pipe_read()`).
+    pub(super) fn read_pipe(&mut self, file: Id<OpenFile>, count: usize) -> Result<Vec<u8>, Errno> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let inode = self.dentries[self.files[file].path.dentry].inode;
+        match self.pipes.get_mut(&inode) {
+            Some(pipe) if !pipe.is_empty() => return Ok(pipe.read(count)),
+            _ => {}
+        }
+        if !self.has_end(inode, |file| file.can_write) {
+            return Ok(Vec::new());
+        }
+        Err(self.would_wait(file))
+    }
+
+    /// Writes to a pipe (`anon_pipe_write()`). It is as if the signal `SIGPIPE` were ignored.
+    pub(super) fn write_pipe(&mut self, file: Id<OpenFile>, data: &[u8]) -> Result<usize, Errno> {
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let object = &self.files[file];
+        let is_packet = object.flags.contains(OpenFlags::O_DIRECT);
+        let waits = !object.flags.contains(OpenFlags::O_NONBLOCK);
+        let inode = self.dentries[object.path.dentry].inode;
+        if !self.has_end(inode, |file| file.can_read) {
+            return Err(Errno::EPIPE);
+        }
+        let written = self.pipes.entry(inode).or_default().write(data, is_packet);
+        if written == 0 || (waits && written < data.len()) {
+            return Err(self.would_wait(file));
+        }
+        Ok(written)
+    }
+
+    fn would_wait(&self, file: Id<OpenFile>) -> Errno {
+        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { Errno::EAGAIN } else { Errno::EDEADLK }
+    }
+
+    /// What an open file leaves behind when it is closed: its locks and its place in a directory go, and what is in a pipe
+    /// goes with the last of its ends (`locks_remove_file()`, `pipe_release()`).
+    pub(crate) fn end_file(&mut self, file: Id<OpenFile>, path: Path) {
+        let inode = self.dentries[path.dentry].inode;
+        if !self.inodes[inode].locks.is_empty() {
+            self.inodes[inode].locks.retain(|lock| lock.file != file);
+        }
+        if self.dentries[path.dentry].cursors.contains_key(&file) {
+            self.dentries[path.dentry].cursors.remove(&file);
+        }
+        if self.pipes.contains_key(&inode) && !self.has_end(inode, |file| file.can_read || file.can_write) {
+            self.pipes.remove(&inode);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Reading directories (`fs/readdir.c`, `fs/libfs.c`).
+//!
+//! All filesystems give `.` and `..` first, and then the entry that came last, and so on. What the position of a reader means
+//! between two calls differs: in a tmpfs it says which entry is next, in others it is a count, and a cursor among the entries
+//! says where the reader is.
+
+use std::ops::Bound;
+
+use cofferdam::kernel::{Bytes, DirectoryEntry, Errno, Fd, Whence};
+
+use super::read_write::sought;
+use crate::arena::Id;
+use crate::filesystem::{Dentry, FilesystemType, Inode};
+use crate::linux::Linux;
+use crate::process::{OpenFile, Task};
+
+/// How many bytes of entries one call gives.
+const BUFFER: usize = 32 << 10;
+
+/// The position behind `.` and `..` (`DIR_OFFSET_FIRST`).
+const FIRST: u64 = 2;
+
+/// The position at the end of a directory in a tmpfs (`DIR_OFFSET_EOD`).
+const END: u64 = 0x7FFF_FFFF;
+
+/// Entries that are collected as long as there is room for them.
+struct Batch {
+    entries: Vec<DirectoryEntry>,
+    room: usize,
+}
+
+impl Batch {
+    /// Adds an entry, if there is room: a record has 19 bytes besides the name and its NUL, and is a multiple of 8
+    /// (`filldir64()`).
+    fn add(&mut self, name: &[u8], inode: &Inode) -> bool {
+        let length = (19 + name.len() + 1).next_multiple_of(8);
+        let Some(room) = self.room.checked_sub(length) else { return false };
+        self.room = room;
+        self.entries.push(DirectoryEntry {
+            inode: inode.number,
+            file_type: Some(inode.file_type()),
+            name: Bytes::from(name),
+        });
+        true
+    }
+}
+
+impl Linux {
+    /// getdents64(2)
+    pub(crate) fn getdents64(&mut self, task: Id<Task>, fd: Fd) -> Result<Vec<DirectoryEntry>, Errno> {
+        let file = self.readable_file(task, fd)?;
+        let directory = self.files[file].path.dentry;
+        if !self.is_directory(directory) {
+            return Err(Errno::ENOTDIR);
+        }
+        if self.is_deleted(directory) {
+            return Err(Errno::ENOENT);
+        }
+        let mut batch = Batch { entries: Vec::new(), room: BUFFER };
+        if self.add_dots(file, directory, &mut batch) {
+            if self.counts_positions(directory) {
+                self.read_by_cursor(file, directory, &mut batch);
+            } else {
+                self.read_by_offset(file, directory, &mut batch);
+            }
+        }
+        Ok(batch.entries)
+    }
+
+    /// Whether positions in a directory are counted (`dcache_readdir()`), and not offsets (`offset_readdir()`).
+    fn counts_positions(&self, directory: Id<Dentry>) -> bool {
+        let superblock = self.dentries[directory].superblock;
+        !matches!(
+            self.superblocks[superblock].filesystem,
+            FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs
+        )
+    }
+
+    /// Gives `.` and `..`; whether there is room for more (`dir_emit_dots()`).
+    fn add_dots(&mut self, file: Id<OpenFile>, directory: Id<Dentry>, batch: &mut Batch) -> bool {
+        let dots: [(&[u8], Id<Dentry>); 2] = [(b".", directory), (b"..", self.dentries[directory].parent)];
+        for (position, (name, dentry)) in (0..).zip(dots) {
+            if self.files[file].position == position {
+                if !batch.add(name, &self.inodes[self.dentries[dentry].inode]) {
+                    return false;
+                }
+                self.files[file].position += 1;
+            }
+        }
+        true
+    }
+
+    /// The entry with this order, or the next one that is read, if there is any.
+    fn entry_from(&self, directory: Id<Dentry>, order: Bound<u64>) -> Option<Id<Dentry>> {
+        self.dentries[directory].by_order.range((Bound::Unbounded, order)).next_back().map(|(_, dentry)| *dentry)
+    }
+
+    fn add_entry(&self, dentry: Id<Dentry>, batch: &mut Batch) -> bool {
+        let object = &self.dentries[dentry];
+        batch.add(object.name.as_bytes(), &self.inodes[object.inode])
+    }
+
+    /// Reads on where the position is an offset (`offset_iterate_dir()`): at the entry with this offset or the highest below
+    /// it, and with the first entry if there is none.
+    fn read_by_offset(&mut self, file: Id<OpenFile>, directory: Id<Dentry>, batch: &mut Batch) {
+        let position = self.files[file].position;
+        if position == END {
+            return;
+        }
+        let found = if position == FIRST {
+            None
+        } else {
+            self.dentries[directory].by_offset.range(..=position).next_back().map(|(_, dentry)| *dentry)
+        };
+        let mut next = found.or_else(|| self.entry_from(directory, Bound::Unbounded));
+        while let Some(dentry) = next {
+            self.files[file].position = self.dentries[dentry].offset;
+            if !self.add_entry(dentry, batch) {
+                return;
+            }
+            next = self.entry_from(directory, Bound::Excluded(self.dentries[dentry].order));
+        }
+        self.files[file].position = END;
+    }
+
+    /// Reads on where the position is a count and a cursor says what is next (`dcache_readdir()`).
+    fn read_by_cursor(&mut self, file: Id<OpenFile>, directory: Id<Dentry>, batch: &mut Batch) {
+        let cursor = self.dentries[directory].cursors.get(&file).copied().unwrap_or(0);
+        let start = if self.files[file].position == FIRST { Bound::Unbounded } else { Bound::Excluded(cursor) };
+        let mut next = self.entry_from(directory, start);
+        let mut rest = 0;
+        while let Some(dentry) = next {
+            let order = self.dentries[dentry].order;
+            if !self.add_entry(dentry, batch) {
+                rest = order + 1;
+                break;
+            }
+            self.files[file].position += 1;
+            next = self.entry_from(directory, Bound::Excluded(order));
+        }
+        self.dentries[directory].cursors.insert(file, rest);
+    }
+
+    /// lseek(2) on a directory (`offset_dir_llseek()`, `dcache_dir_lseek()`): from the end only where the kernel makes the
+    /// entries up.
+    pub(super) fn seek_directory(&mut self, file: Id<OpenFile>, offset: i64, whence: Whence) -> Result<u64, Errno> {
+        let directory = self.files[file].path.dentry;
+        let superblock = self.dentries[directory].superblock;
+        let end = match self.superblocks[superblock].filesystem {
+            FilesystemType::Proc | FilesystemType::Sysfs => Some(0),
+            _ => None,
+        };
+        let old = self.files[file].position;
+        let position = sought(old, offset, whence, end).ok_or(Errno::EINVAL)?;
+        self.files[file].position = position;
+        if self.counts_positions(directory) && position != old {
+            // Behind that many entries; nowhere if there are not so many.
+            let skipped = usize::try_from(position.saturating_sub(FIRST)).unwrap_or(usize::MAX);
+            let passed = skipped
+                .checked_sub(1)
+                .and_then(|last| self.dentries[directory].by_order.iter().rev().nth(last).map(|(order, _)| *order));
+            self.dentries[directory].cursors.insert(file, passed.unwrap_or(0));
+        }
+        Ok(position)
+    }
+}

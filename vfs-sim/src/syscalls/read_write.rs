@@ -1,0 +1,254 @@
+//! The content of files.
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, Whence};
+
+use crate::arena::Id;
+use crate::filesystem::{FilesystemType, Inode, InodeKind};
+use crate::linux::Linux;
+use crate::process::{OpenFile, OpenFileKind, Task};
+
+/// How much one call reads at most, as a call may.
+const LARGEST_READ: usize = 1 << 20;
+
+/// How large a file can become (`MAX_LFS_FILESIZE`).
+const LARGEST_FILE: u64 = i64::MAX as u64;
+
+/// The bytes that random and urandom give, over and over: as good as any others.
+const RANDOM: &[u8] = b"\x9e\x37\x79\xb9\x7f\x4a\x7c\x15";
+
+/// What an open file is when it is read or written (`struct file_operations`).
+#[derive(Clone, Debug)]
+enum Kind {
+    /// A regular file.
+    Regular(Id<Inode>),
+    /// A text that was written when the file was opened.
+    Text(Arc<Vec<u8>>),
+    /// A pipe or fifo.
+    Pipe,
+    Null,
+    Zero,
+    Full,
+    Random,
+    /// A directory.
+    Directory,
+    /// A context of fsopen(2).
+    Context(Id<crate::filesystem::FsContext>),
+    /// What can't be read or written.
+    Other,
+}
+
+impl Linux {
+    fn content(&self, file: Id<OpenFile>) -> Kind {
+        let object = &self.files[file];
+        match &object.kind {
+            OpenFileKind::Text(text) => return Kind::Text(text.clone()),
+            OpenFileKind::Context(context) => return Kind::Context(*context),
+            OpenFileKind::Path => return Kind::Other,
+            OpenFileKind::Plain => {}
+        }
+        let inode = self.dentries[object.path.dentry].inode;
+        match self.inodes[inode].kind {
+            InodeKind::Regular(_) => Kind::Regular(inode),
+            InodeKind::Directory => Kind::Directory,
+            InodeKind::Fifo => Kind::Pipe,
+            InodeKind::CharacterDevice(DeviceNumber { major: 1, minor }) => match minor {
+                3 => Kind::Null,
+                5 => Kind::Zero,
+                7 => Kind::Full,
+                8 | 9 => Kind::Random,
+                _ => Kind::Other,
+            },
+            _ => Kind::Other,
+        }
+    }
+
+    /// read(2)
+    pub(crate) fn read(&mut self, task: Id<Task>, fd: Fd, count: usize) -> Result<Bytes, Errno> {
+        let file = self.readable_file(task, fd)?;
+        if !self.files[file].can_read {
+            return Err(Errno::EBADF);
+        }
+        let count = count.min(LARGEST_READ);
+        let position = self.files[file].position;
+        let bytes = match self.content(file) {
+            Kind::Regular(inode) => {
+                check_area(position, count)?;
+                let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
+                content.read(position, count)
+            }
+            Kind::Text(text) => {
+                check_area(position, count)?;
+                part_of(&text, position, count)
+            }
+            Kind::Pipe => self.read_pipe(file, count)?,
+            Kind::Null => Vec::new(),
+            Kind::Zero | Kind::Full => vec![0; count],
+            Kind::Random => RANDOM.iter().copied().cycle().take(count).collect(),
+            Kind::Directory => {
+                check_area(position, count)?;
+                return Err(Errno::EISDIR);
+            }
+            Kind::Context(context) => {
+                let context = self.contexts.get_mut(context).ok_or(Errno::ENODATA)?;
+                return context.read_message(count);
+            }
+            Kind::Other => return Err(Errno::EINVAL),
+        };
+        if self.has_position(file) {
+            self.files[file].position += bytes.len() as u64;
+        }
+        Ok(Bytes(bytes))
+    }
+
+    /// write(2)
+    pub(crate) fn write(&mut self, task: Id<Task>, fd: Fd, data: &[u8]) -> Result<usize, Errno> {
+        let file = self.readable_file(task, fd)?;
+        if !self.files[file].can_write {
+            return Err(Errno::EBADF);
+        }
+        match self.content(file) {
+            Kind::Regular(inode) => self.write_regular(task, file, inode, data),
+            Kind::Pipe => self.write_pipe(file, data),
+            Kind::Null | Kind::Zero | Kind::Random => Ok(data.len()),
+            Kind::Full => Err(Errno::ENOSPC),
+            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Writes to a regular file, which loses its set-id bits (`shmem_file_write_iter()`).
+    fn write_regular(
+        &mut self,
+        task: Id<Task>,
+        file: Id<OpenFile>,
+        inode: Id<Inode>,
+        data: &[u8],
+    ) -> Result<usize, Errno> {
+        check_area(self.files[file].position, data.len())?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let mount = self.files[file].path.mount;
+        let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
+        let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
+        let start = if appends { content.len() } else { self.files[file].position };
+        let room = LARGEST_FILE.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)?;
+        let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
+        let lost = self.privileges_lost_by_writing(task, mount, inode);
+        let object = &mut self.inodes[inode];
+        object.mode &= !lost;
+        let InodeKind::Regular(content) = &mut object.kind else { return Err(Errno::EINVAL) };
+        let length = Arc::make_mut(content).write(start, data);
+        if length == 0 {
+            return Err(Errno::ENOSPC);
+        }
+        self.files[file].position = start + length as u64;
+        Ok(length)
+    }
+
+    /// ftruncate(2)
+    pub(crate) fn ftruncate(&mut self, task: Id<Task>, fd: Fd, length: u64) -> Result<(), Errno> {
+        if i64::try_from(length).is_err() {
+            return Err(Errno::EINVAL);
+        }
+        let file = self.readable_file(task, fd)?;
+        let object = &self.files[file];
+        let path = object.path;
+        let inode = self.dentries[path.dentry].inode;
+        if !object.can_write || !matches!(self.inodes[inode].kind, InodeKind::Regular(_)) {
+            return Err(Errno::EINVAL);
+        }
+        if self.has_unmapped_owner(path.mount, inode) {
+            return Err(Errno::EOVERFLOW);
+        }
+        // What the kernel writes itself when it is read has no length.
+        let superblock = self.inodes[inode].superblock;
+        if self.superblocks[superblock].filesystem == FilesystemType::Proc {
+            return Ok(());
+        }
+        let lost = self.privileges_lost_by_writing(task, path.mount, inode);
+        let object = &mut self.inodes[inode];
+        object.mode &= !lost;
+        if let InodeKind::Regular(content) = &mut object.kind
+            && content.len() != length
+        {
+            Arc::make_mut(content).set_len(length);
+        }
+        Ok(())
+    }
+
+    /// fsync(2)
+    pub(crate) fn fsync(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
+        let file = self.readable_file(task, fd)?;
+        let object = &self.files[file];
+        let inode = self.dentries[object.path.dentry].inode;
+        let superblock = self.inodes[inode].superblock;
+        let can_be_synced = match (&self.inodes[inode].kind, &self.superblocks[superblock].filesystem) {
+            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs) => false,
+            (InodeKind::Directory, FilesystemType::Sysfs) => false,
+            (kind, _) => matches!(kind, InodeKind::Regular(_) | InodeKind::Directory),
+        };
+        if can_be_synced { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
+    /// Whether reading moves on in an open file: devices and pipes have no position.
+    fn has_position(&self, file: Id<OpenFile>) -> bool {
+        matches!(self.content(file), Kind::Regular(_) | Kind::Text(_))
+    }
+
+    /// lseek(2)
+    pub(crate) fn lseek(&mut self, task: Id<Task>, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
+        let file = self.readable_file(task, fd)?;
+        match self.content(file) {
+            Kind::Regular(inode) => {
+                let end = match &self.inodes[inode].kind {
+                    InodeKind::Regular(_) => self.size(self.files[file].path.dentry),
+                    _ => 0,
+                };
+                self.seek(file, offset, whence, Some(end))
+            }
+            // A text has no end that could be counted from (`seq_lseek()`).
+            Kind::Text(_) => self.seek(file, offset, whence, None),
+            Kind::Directory => self.seek_directory(file, offset, whence),
+            Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Ok(0),
+            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(Errno::ESPIPE),
+        }
+    }
+
+    /// Moves the position, which stays in the range of a signed number (`generic_file_llseek()`).
+    pub(super) fn seek(
+        &mut self,
+        file: Id<OpenFile>,
+        offset: i64,
+        whence: Whence,
+        end: Option<u64>,
+    ) -> Result<u64, Errno> {
+        let position = sought(self.files[file].position, offset, whence, end).ok_or(Errno::EINVAL)?;
+        self.files[file].position = position;
+        Ok(position)
+    }
+}
+
+/// The position that a call asks for; none if there is no such position.
+pub(super) fn sought(position: u64, offset: i64, whence: Whence, end: Option<u64>) -> Option<u64> {
+    let base = match whence {
+        Whence::Start => 0,
+        Whence::Current => position,
+        Whence::End => end?,
+    };
+    let sought = base.checked_add_signed(offset)?;
+    i64::try_from(sought).ok().map(|_| sought)
+}
+
+/// The end of what is to be read or written must be a position too (`rw_verify_area()`).
+fn check_area(position: u64, count: usize) -> Result<(), Errno> {
+    let end = position.checked_add(count as u64).and_then(|end| i64::try_from(end).ok());
+    end.map(|_| ()).ok_or(Errno::EINVAL)
+}
+
+fn part_of(content: &[u8], position: u64, count: usize) -> Vec<u8> {
+    let start = usize::try_from(position).unwrap_or(usize::MAX).min(content.len());
+    let end = start.saturating_add(count).min(content.len());
+    content.get(start..end).unwrap_or_default().to_vec()
+}

@@ -1,0 +1,138 @@
+//! Removing names.
+
+use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, ResolveFlags};
+
+use crate::arena::Id;
+use crate::filesystem::{Dentry, DirectoryOperations, Inode};
+use crate::linux::Linux;
+use crate::mount::{Mount, Path};
+use crate::process::Task;
+use crate::walk::{Access, Last, Lookup, LookupFlags, Parent};
+
+impl Linux {
+    /// unlinkat(2)
+    pub(crate) fn unlinkat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<(), Errno> {
+        if !AtFlags::AT_REMOVEDIR.contains(flags) {
+            return Err(Errno::EINVAL);
+        }
+        let lookup = Lookup { dirfd, path, flags: LookupFlags::empty(), resolve: ResolveFlags::empty() };
+        let parent = self.walk_parent(task, &lookup)?;
+        if flags.contains(AtFlags::AT_REMOVEDIR) { self.rmdir(task, parent) } else { self.unlink(task, parent) }
+    }
+
+    /// Removes a directory (`filename_rmdir()`, `vfs_rmdir()`).
+    fn rmdir(&mut self, task: Id<Task>, parent: Parent<'_>) -> Result<(), Errno> {
+        let name = match parent.last {
+            Last::Normal { name, .. } => name,
+            Last::DotDot => return Err(Errno::ENOTEMPTY),
+            Last::Dot => return Err(Errno::EINVAL),
+            Last::Root => return Err(Errno::EBUSY),
+        };
+        let directory = parent.path;
+        self.want_write(directory.mount)?;
+        let dentry = self.lookup_entry(directory.dentry, name)?.ok_or(Errno::ENOENT)?;
+        self.may_delete(task, directory, dentry, true)?;
+        self.may_detach(task, directory, dentry, DirectoryOperations::RMDIR)?;
+        if !self.dentries[dentry].children.is_empty() {
+            return Err(Errno::ENOTEMPTY);
+        }
+        self.remove_links(dentry);
+        self.drop_link(self.dentries[directory.dentry].inode);
+        self.remove_dentry(dentry);
+        Ok(())
+    }
+
+    /// Removes what is no directory (`filename_unlinkat()`, `vfs_unlink()`).
+    fn unlink(&mut self, task: Id<Task>, parent: Parent<'_>) -> Result<(), Errno> {
+        let Last::Normal { name, trailing_slashes } = parent.last else { return Err(Errno::EISDIR) };
+        let directory = parent.path;
+        self.want_write(directory.mount)?;
+        let dentry = self.lookup_entry(directory.dentry, name)?.ok_or(Errno::ENOENT)?;
+        if trailing_slashes {
+            return Err(if self.is_directory(dentry) { Errno::EISDIR } else { Errno::ENOTDIR });
+        }
+        self.may_delete(task, directory, dentry, false)?;
+        self.may_detach(task, directory, dentry, DirectoryOperations::UNLINK)?;
+        self.remove_links(dentry);
+        self.remove_dentry(dentry);
+        Ok(())
+    }
+
+    /// Whether a process may take an entry out of a directory, `as_directory` or as something else (`may_delete()`).
+    pub(super) fn may_delete(
+        &self,
+        task: Id<Task>,
+        directory: Path,
+        victim: Id<Dentry>,
+        as_directory: bool,
+    ) -> Result<(), Errno> {
+        let mount = directory.mount;
+        let (parent, inode) = (self.dentries[directory.dentry].inode, self.dentries[victim].inode);
+        if self.has_unmapped_owner(mount, inode) {
+            return Err(Errno::EOVERFLOW);
+        }
+        self.inode_permission(task, mount, parent, Access::WRITE | Access::EXECUTE)?;
+        if self.is_protected_by_sticky_bit(task, mount, parent, inode) {
+            return Err(Errno::EPERM);
+        }
+        let is_root = self.dentries[victim].parent == victim;
+        match (as_directory, self.is_directory(victim)) {
+            (true, false) => Err(Errno::ENOTDIR),
+            (true, true) if is_root => Err(Errno::EBUSY),
+            (false, true) => Err(Errno::EISDIR),
+            _ if self.is_deleted(directory.dentry) => Err(Errno::ENOENT),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a directory is one in which everybody can remove only what is theirs, and this is not (`check_sticky()`).
+    fn is_protected_by_sticky_bit(
+        &self,
+        task: Id<Task>,
+        mount: Id<Mount>,
+        directory: Id<Inode>,
+        inode: Id<Inode>,
+    ) -> bool {
+        const STICKY: u32 = 0o1000;
+        let user = Some(self.tasks[task].credentials.filesystem_uid);
+        self.inodes[directory].mode & STICKY != 0
+            && self.owner_through(mount, inode).0 != user
+            && self.owner_through(mount, directory).0 != user
+            && !self.capable_over_inode(task, mount, inode, Capabilities::CAP_FOWNER)
+    }
+
+    /// Whether the filesystem can remove an entry, and nothing is mounted on it where the process sees it.
+    fn may_detach(
+        &self,
+        task: Id<Task>,
+        directory: Path,
+        dentry: Id<Dentry>,
+        operation: DirectoryOperations,
+    ) -> Result<(), Errno> {
+        if !self.directory_operations(directory.dentry).contains(operation) {
+            return Err(Errno::EPERM);
+        }
+        if self.is_local_mountpoint(task, dentry) {
+            return Err(Errno::EBUSY);
+        }
+        if self.refuses_changes(directory.dentry) { Err(Errno::EPERM) } else { Ok(()) }
+    }
+
+    /// Takes the links away that an entry stands for: two for a directory (`simple_unlink()`, `simple_rmdir()`).
+    pub(super) fn remove_links(&mut self, dentry: Id<Dentry>) {
+        let inode = self.dentries[dentry].inode;
+        if self.inodes[inode].is_directory() {
+            self.drop_link(inode);
+        }
+        self.drop_link(inode);
+    }
+
+    /// Takes a name away whose link is gone, and unmounts what others have mounted on it (the end of `vfs_unlink()`).
+    pub(super) fn remove_dentry(&mut self, dentry: Id<Dentry>) {
+        self.dentry_get(dentry);
+        self.dentries[dentry].cant_mount = true;
+        self.detach_mounts(dentry);
+        self.unhash(dentry);
+        self.dentry_put(dentry);
+    }
+}

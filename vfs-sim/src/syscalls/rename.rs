@@ -1,0 +1,227 @@
+//! Renaming.
+
+use cofferdam::kernel::{DeviceNumber, Errno, Fd, RenameFlags, ResolveFlags};
+
+use crate::arena::Id;
+use crate::filesystem::{Dentry, DirectoryOperations, FilesystemType, InodeKind, Name};
+use crate::linux::Linux;
+use crate::mount::Path;
+use crate::process::Task;
+use crate::walk::{Access, Last, Lookup, LookupFlags};
+
+/// A name in a directory, as a path said it.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    directory: Path,
+    name: &'a [u8],
+    trailing_slashes: bool,
+}
+
+/// A rename that is about to be done (`struct renamedata`).
+#[derive(Clone, Copy, Debug)]
+struct Rename<'a> {
+    old: Place<'a>,
+    new: Place<'a>,
+    source: Id<Dentry>,
+    target: Option<Id<Dentry>>,
+    flags: RenameFlags,
+}
+
+impl Rename<'_> {
+    fn exchanges(&self) -> bool {
+        self.flags.contains(RenameFlags::RENAME_EXCHANGE)
+    }
+
+    fn stays_in_directory(&self) -> bool {
+        self.old.directory.dentry == self.new.directory.dentry
+    }
+}
+
+impl Linux {
+    /// renameat2(2)
+    pub(crate) fn renameat2(
+        &mut self,
+        task: Id<Task>,
+        old_dirfd: Fd,
+        old_path: &[u8],
+        new_dirfd: Fd,
+        new_path: &[u8],
+        flags: RenameFlags,
+    ) -> Result<(), Errno> {
+        check_flags(flags)?;
+        let lookup = |dirfd, path| Lookup { dirfd, path, flags: LookupFlags::empty(), resolve: ResolveFlags::empty() };
+        let old = self.walk_parent(task, &lookup(old_dirfd, old_path))?;
+        let new = self.walk_parent(task, &lookup(new_dirfd, new_path))?;
+        if old.path.mount != new.path.mount {
+            return Err(Errno::EXDEV);
+        }
+        let old = place(old.path, old.last).ok_or(Errno::EBUSY)?;
+        let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) { Errno::EEXIST } else { Errno::EBUSY };
+        let new = place(new.path, new.last).ok_or(is_taken)?;
+        self.want_write(old.directory.mount)?;
+        let rename = self.look_up_rename(old, new, flags)?;
+        self.check_slashes(&rename)?;
+        self.check_ancestry(&rename)?;
+        self.rename(task, &rename)
+    }
+
+    /// Looks both names up.
+    fn look_up_rename<'a>(&mut self, old: Place<'a>, new: Place<'a>, flags: RenameFlags) -> Result<Rename<'a>, Errno> {
+        let source = self.lookup_entry(old.directory.dentry, old.name)?.ok_or(Errno::ENOENT)?;
+        let target = self.lookup_entry(new.directory.dentry, new.name)?;
+        match target {
+            Some(_) if flags.contains(RenameFlags::RENAME_NOREPLACE) => Err(Errno::EEXIST),
+            None if flags.contains(RenameFlags::RENAME_EXCHANGE) => Err(Errno::ENOENT),
+            _ => Ok(Rename { old, new, source, target, flags }),
+        }
+    }
+
+    /// Slashes behind a name are for directories.
+    fn check_slashes(&self, rename: &Rename<'_>) -> Result<(), Errno> {
+        let is_target_directory = rename.target.is_some_and(|target| self.is_directory(target));
+        if rename.exchanges() && !is_target_directory && rename.new.trailing_slashes {
+            return Err(Errno::ENOTDIR);
+        }
+        let has_slashes = rename.old.trailing_slashes || (!rename.exchanges() && rename.new.trailing_slashes);
+        if has_slashes && !self.is_directory(rename.source) { Err(Errno::ENOTDIR) } else { Ok(()) }
+    }
+
+    /// A directory can't get into itself, nor can what is in it take its place (`lock_rename()`).
+    fn check_ancestry(&self, rename: &Rename<'_>) -> Result<(), Errno> {
+        if self.is_subdirectory(rename.new.directory.dentry, rename.source) {
+            return Err(Errno::EINVAL);
+        }
+        if rename.target.is_some_and(|target| self.is_subdirectory(rename.old.directory.dentry, target)) {
+            return Err(if rename.exchanges() { Errno::EINVAL } else { Errno::ENOTEMPTY });
+        }
+        Ok(())
+    }
+
+    /// `vfs_rename()`
+    fn rename(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+        let Rename { old, new, source, target, .. } = *rename;
+        let inode = self.dentries[source].inode;
+        if target.is_some_and(|target| self.dentries[target].inode == inode) {
+            return Ok(());
+        }
+        self.may_rename(task, rename)?;
+        let is_mountpoint = |dentry| self.is_local_mountpoint(task, dentry);
+        if is_mountpoint(source) || target.is_some_and(is_mountpoint) {
+            return Err(Errno::EBUSY);
+        }
+        self.check_flags_of_filesystem(rename)?;
+        if let (true, Some(target)) = (rename.exchanges(), target) {
+            self.exchange_links(rename, target);
+            self.exchange_dentries(source, target);
+            return Ok(());
+        }
+        if target.is_some_and(|target| !self.dentries[target].children.is_empty()) {
+            return Err(Errno::ENOTEMPTY);
+        }
+        let whites_out = rename.flags.contains(RenameFlags::RENAME_WHITEOUT);
+        if whites_out {
+            self.owner_of_new(task, old.directory.mount)?;
+        }
+        let destination = self.destination(new.directory.dentry, Name::from(new.name), target);
+        self.move_links(rename);
+        if let Some(target) = target {
+            self.remove_links(target);
+            self.remove_dentry(target);
+        }
+        self.lift_dentry(source);
+        if whites_out {
+            self.new_entry(task, old.directory, old.name, InodeKind::CharacterDevice(DeviceNumber::NONE), 0)?;
+        }
+        self.put_down_dentry(source, destination);
+        Ok(())
+    }
+
+    /// Whether a process may rename, and the filesystem can.
+    fn may_rename(&self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+        let Rename { old, new, source, target, .. } = *rename;
+        let is_directory = self.is_directory(source);
+        let is_target_directory = target.is_some_and(|target| self.is_directory(target));
+        self.may_delete(task, old.directory, source, is_directory)?;
+        match target {
+            None => self.may_create(task, new.directory)?,
+            Some(target) => {
+                let as_directory = if rename.exchanges() { is_target_directory } else { is_directory };
+                self.may_delete(task, new.directory, target, as_directory)?;
+            }
+        }
+        if !self.directory_operations(old.directory.dentry).contains(DirectoryOperations::RENAME) {
+            return Err(Errno::EPERM);
+        }
+        if rename.stays_in_directory() {
+            return Ok(());
+        }
+        // Their `..` changes.
+        let changes = [(source, is_directory)]
+            .into_iter()
+            .chain(target.map(|target| (target, rename.exchanges() && is_target_directory)));
+        for (dentry, is_changed) in changes {
+            if is_changed {
+                self.inode_permission(task, old.directory.mount, self.dentries[dentry].inode, Access::WRITE)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the filesystem says to the flags (`simple_rename()`, `shmem_rename2()`, `kernfs_iop_rename()`).
+    fn check_flags_of_filesystem(&self, rename: &Rename<'_>) -> Result<(), Errno> {
+        let superblock = self.dentries[rename.source].superblock;
+        let known = match self.superblocks[superblock].filesystem {
+            FilesystemType::Sysfs => RenameFlags::empty(),
+            FilesystemType::Ramfs | FilesystemType::Overlay => {
+                RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE
+            }
+            _ => RenameFlags::all(),
+        };
+        if !known.contains(rename.flags) {
+            return Err(Errno::EINVAL);
+        }
+        if self.refuses_changes(rename.old.directory.dentry) { Err(Errno::EPERM) } else { Ok(()) }
+    }
+
+    /// The `..` of a directory that moves is a link to where it is; one that is replaced had one too.
+    fn move_links(&mut self, rename: &Rename<'_>) {
+        if !self.is_directory(rename.source) {
+            return;
+        }
+        let old = self.dentries[rename.old.directory.dentry].inode;
+        let new = self.dentries[rename.new.directory.dentry].inode;
+        if rename.target.is_none() {
+            self.inodes[new].links += 1;
+        }
+        self.drop_link(old);
+    }
+
+    /// The same for two that change places (`simple_rename_exchange()`).
+    fn exchange_links(&mut self, rename: &Rename<'_>, target: Id<Dentry>) {
+        let old = self.dentries[rename.old.directory.dentry].inode;
+        let new = self.dentries[rename.new.directory.dentry].inode;
+        let (gaining, losing) = match (self.is_directory(rename.source), self.is_directory(target)) {
+            (true, false) => (new, old),
+            (false, true) => (old, new),
+            _ => return,
+        };
+        self.inodes[gaining].links += 1;
+        self.drop_link(losing);
+    }
+}
+
+/// The flags that renameat2(2) knows and can do together.
+fn check_flags(flags: RenameFlags) -> Result<(), Errno> {
+    let known = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE | RenameFlags::RENAME_WHITEOUT;
+    let one_way = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_WHITEOUT;
+    let is_contradictory = flags.contains(RenameFlags::RENAME_EXCHANGE) && flags.intersects(one_way);
+    if is_contradictory || !known.contains(flags) { Err(Errno::EINVAL) } else { Ok(()) }
+}
+
+/// A name that can be renamed, which `.`, `..` and the root can not.
+fn place(directory: Path, last: Last<'_>) -> Option<Place<'_>> {
+    match last {
+        Last::Normal { name, trailing_slashes } => Some(Place { directory, name, trailing_slashes }),
+        _ => None,
+    }
+}
