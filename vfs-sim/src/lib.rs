@@ -4,10 +4,13 @@
 mod arena;
 mod filesystem;
 mod handle;
+mod host;
+mod inspect;
 mod linux;
 mod list;
 mod mount;
 mod namespace;
+mod observe;
 mod pairs;
 mod process;
 mod syscalls;
@@ -16,5 +19,10 @@ mod walk;
 
 pub use arena::{Arena, Id};
 pub use handle::{Access, Process};
+pub use host::{LineError, LoadError};
+pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};
 pub use linux::Linux;
+pub use mount::Mount;
+pub use namespace::MountNamespace;
+pub use observe::{DescriptorKind, Number};
 pub use process::{PROGRAM, Task};

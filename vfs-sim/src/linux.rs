@@ -19,7 +19,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    fn starting_at(first: u32) -> Self {
+    pub(crate) fn starting_at(first: u32) -> Self {
         Self { next: first, free: OrdSet::new() }
     }
 
@@ -200,6 +200,7 @@ impl Linux {
             is_internal: false,
             root: Id::from_number(0),
             user_namespace,
+            pid_namespace: None,
             active: 0,
             writers: 0,
             removed: 0,

@@ -327,6 +327,7 @@ macro_rules! values {
     ($($(#[doc = $doc:literal])+ $variant:ident($type:ty);)*) => {
         /// What a successful call gives, as data.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[allow(clippy::large_enum_variant, reason = "there are few at a time")]
         pub enum Value {
             /// Nothing but success.
             Done,

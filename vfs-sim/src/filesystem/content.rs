@@ -6,7 +6,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 /// The size of a page.
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
 
 /// How many pages one file can have: they are kept in memory, so a simulated disk is full early.
 const MAX_PAGES: usize = 16_384;
@@ -21,7 +21,8 @@ pub struct Content {
 
 /// Where a position is: the number of the page, and the place in it.
 fn split(position: u64) -> (u64, usize) {
-    (position / PAGE, usize::try_from(position % PAGE).unwrap_or_default())
+    let page = PAGE as u64;
+    (position / page, usize::try_from(position % page).unwrap_or_default())
 }
 
 impl Content {
@@ -42,7 +43,7 @@ impl Content {
         let mut bytes = Vec::with_capacity(count);
         while bytes.len() < count {
             let (number, start) = split(position.saturating_add(bytes.len() as u64));
-            let end = bytes.len() + (count - bytes.len()).min(PAGE as usize - start);
+            let end = bytes.len() + (count - bytes.len()).min(PAGE - start);
             if let Some(written) = self.pages.get(&number).and_then(|page| page.get(start..)) {
                 bytes.extend_from_slice(written.get(..end - bytes.len()).unwrap_or(written));
             }
@@ -61,7 +62,7 @@ impl Content {
                 break;
             }
             let rest = data.get(written..).unwrap_or_default();
-            let part = rest.get(..PAGE as usize - start).unwrap_or(rest);
+            let part = rest.get(..PAGE - start).unwrap_or(rest);
             let page = Arc::make_mut(self.pages.entry(number).or_default());
             let end = start + part.len();
             if page.len() < end {
@@ -124,8 +125,8 @@ mod tests {
     #[test]
     fn the_disk_is_full_at_some_point() {
         let mut content = Content::default();
-        let data = vec![7; (MAX_PAGES + 1) * PAGE as usize];
-        assert_eq!(content.write(0, &data), MAX_PAGES * PAGE as usize);
+        let data = vec![7; (MAX_PAGES + 1) * PAGE];
+        assert_eq!(content.write(0, &data), MAX_PAGES * PAGE);
         assert_eq!(content.write(content.len(), b"x"), 0);
         assert_eq!(content.write(0, b"x"), 1);
     }

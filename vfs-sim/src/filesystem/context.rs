@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Dentry, FilesystemType, Name, Parameters};
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::namespace::UserNamespace;
+use crate::namespace::{PidNamespace, UserNamespace};
 use crate::process::{Credentials, Task};
 
 /// How many messages a context keeps (`struct fc_log`).
@@ -55,6 +55,8 @@ pub struct FsContext {
     pub(crate) parameters: Parameters,
     /// The user namespace that the superblock belongs to.
     pub(crate) user_namespace: Id<UserNamespace>,
+    /// For proc, the pid namespace of who made the context.
+    pub(crate) pid_namespace: Option<Id<PidNamespace>>,
     /// The root, once the superblock is there.
     pub(crate) root: Option<Id<Dentry>>,
     /// Who made the context.
@@ -104,6 +106,7 @@ impl Linux {
             sb_flags_mask: MountFlags::empty(),
             source: None,
             user_namespace: credentials.user_namespace,
+            pid_namespace: None,
             root: None,
             credentials,
             is_exclusive: false,
@@ -148,6 +151,7 @@ impl Linux {
             sb_flags_mask,
             source: None,
             user_namespace,
+            pid_namespace: None,
             root: Some(root),
             credentials,
             is_exclusive: false,
@@ -165,13 +169,21 @@ impl Linux {
     /// What the type does with a context first (`init_fs_context()`).
     fn init_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
         let owner = match context.filesystem {
-            // Of the pid, network and ipc namespace, which are the initial ones.
-            FilesystemType::Proc | FilesystemType::Sysfs | FilesystemType::Mqueue => self.initial_user_namespace,
+            FilesystemType::Proc => self.pid_namespaces[self.tasks[task].pid_namespace].user_namespace,
+            FilesystemType::Sysfs => self.other_namespaces[self.tasks[task].namespaces.network].user_namespace,
+            FilesystemType::Mqueue => self.other_namespaces[self.tasks[task].namespaces.ipc].user_namespace,
             _ => context.user_namespace,
         };
         let is_sysfs = context.filesystem == FilesystemType::Sysfs;
         if is_sysfs && !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
             return Err(Errno::EPERM);
+        }
+        if context.filesystem == FilesystemType::Proc {
+            let namespace = self.tasks[task].pid_namespace;
+            self.pid_namespaces[namespace].references += 1;
+            if let Some(before) = context.pid_namespace.replace(namespace) {
+                self.pid_namespace_put(before);
+            }
         }
         self.user_namespaces[owner].references += 1;
         self.user_namespace_put(context.user_namespace);
@@ -222,11 +234,15 @@ impl Linux {
     }
 
     /// Ends a context (`put_fs_context()`).
+    #[allow(clippy::needless_pass_by_value, reason = "it is of no use afterwards")]
     pub(crate) fn drop_context(&mut self, context: FsContext) {
         if let Some(root) = context.root {
             let superblock = self.dentries[root].superblock;
             self.dentry_put(root);
             self.superblock_put(superblock);
+        }
+        if let Some(namespace) = context.pid_namespace {
+            self.pid_namespace_put(namespace);
         }
         self.user_namespace_put(context.user_namespace);
         self.user_namespace_put(context.credentials.user_namespace);

@@ -2,7 +2,7 @@
 
 use imbl::OrdMap;
 
-use super::{Dentry, Entry, Inode, InodeKind, Name, SuperBlock};
+use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, Name, SuperBlock};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::list::List;
@@ -234,6 +234,9 @@ impl Linux {
             return;
         }
         let (root, device, user_namespace) = (object.root, object.device, object.user_namespace);
+        let pid_namespace = object.pid_namespace;
+        // A loaded host may have several filesystems of one device.
+        let is_anonymous = device.major == 0 && !matches!(object.filesystem, FilesystemType::Foreign(_));
         let mut rest = vec![root];
         while let Some(dentry) = rest.pop() {
             let Some(object) = self.dentries.remove(dentry) else { continue };
@@ -241,7 +244,12 @@ impl Linux {
             self.inode_put(object.inode);
         }
         self.superblocks.remove(superblock);
-        self.anonymous_devices.release(device.minor);
+        if is_anonymous {
+            self.anonymous_devices.release(device.minor);
+        }
+        if let Some(namespace) = pid_namespace {
+            self.pid_namespace_put(namespace);
+        }
         self.user_namespace_put(user_namespace);
     }
 }

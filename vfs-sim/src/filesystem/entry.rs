@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::namespace::NamespaceRef as Namespace;
+use super::ProcEntry;
+use crate::namespace::NamespaceRef;
 
 /// What an inode is beyond its kind: the kernel's own files are more than what is stored in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,5 +14,7 @@ pub enum Entry {
     /// A directory that is there to be mounted on and always empty (`make_empty_dir_inode()`).
     EmptyDirectory,
     /// The file of a namespace.
-    Namespace(Namespace),
+    Namespace(NamespaceRef),
+    /// An entry of proc.
+    Proc(ProcEntry),
 }

@@ -118,6 +118,10 @@ impl Linux {
                     return Err(Errno::EINVAL);
                 }
                 self.refuse_devices_and_programs(superblock);
+                if let Some(namespace) = context.pid_namespace {
+                    self.pid_namespaces[namespace].references += 1;
+                    self.superblocks[superblock].pid_namespace = Some(namespace);
+                }
                 self.fill_proc(superblock);
                 Parameters::Proc(settled)
             }
@@ -126,7 +130,6 @@ impl Linux {
                 self.fill_devpts(task, superblock, own.ptmx_mode);
                 parameters.clone()
             }
-            Parameters::Overlay(_) => self.fill_overlay(task, superblock, context, parameters)?,
             Parameters::None => {
                 match context.filesystem {
                     FilesystemType::Sysfs => {
@@ -251,7 +254,6 @@ impl Linux {
                     self.inodes[ptmx].mode = mode;
                 }
             }
-            (Parameters::Overlay(_), Parameters::Overlay(_)) => self.reconfigure_overlay(superblock, context)?,
             _ => {}
         }
         self.superblocks[superblock].parameters = settled;

@@ -7,7 +7,7 @@ use super::{Dentry, FilesystemType, Inode, InodeKind, Name};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
-use crate::namespace::NamespaceRef as Namespace;
+use crate::namespace::NamespaceRef;
 
 /// The mounts of the kernel's own, and what is found in them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,18 +22,18 @@ pub struct InternalMounts {
     anonymous_inode: Id<Inode>,
     /// The files of namespaces that something keeps.
     #[serde(with = "pairs")]
-    pub(crate) namespace_files: OrdMap<Namespace, Id<Dentry>>,
+    pub(crate) namespace_files: OrdMap<NamespaceRef, Id<Dentry>>,
     /// Files of namespaces that a running call has found, and perhaps does not keep.
     pub(super) found: Vec<Id<Dentry>>,
 }
 
 /// A map whose keys are no strings, as pairs.
 mod pairs {
-    use super::{Dentry, Id, Namespace, OrdMap};
+    use super::{Dentry, Id, NamespaceRef, OrdMap};
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(
-        map: &OrdMap<Namespace, Id<Dentry>>,
+        map: &OrdMap<NamespaceRef, Id<Dentry>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map.iter())
@@ -41,8 +41,8 @@ mod pairs {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<OrdMap<Namespace, Id<Dentry>>, D::Error> {
-        Vec::<(Namespace, Id<Dentry>)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
+    ) -> Result<OrdMap<NamespaceRef, Id<Dentry>>, D::Error> {
+        Vec::<(NamespaceRef, Id<Dentry>)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
     }
 }
 

@@ -3,11 +3,12 @@
 use super::{FilesystemType, Name};
 
 /// The types on block devices that the kernel has: mounting one ends at its device, as there is none.
-const ON_BLOCK_DEVICES: [&str; 6] = ["ext3", "ext2", "ext4", "squashfs", "xfs", "btrfs"];
+pub(super) const ON_BLOCK_DEVICES: [&str; 6] = ["ext3", "ext2", "ext4", "squashfs", "xfs", "btrfs"];
 
 /// The type that goes by a name in mount(2) and fsopen(2) (`get_fs_type()`); `ENODEV` if there is none.
 ///
-/// A kernel without cgroups, debugfs, fuse and the like is simulated: those are not known.
+/// A kernel without overlay, cgroups, debugfs, fuse and the like is simulated: those are not known. What overlay does to
+/// its layers, from the first mount on, is more than a path walk.
 pub(crate) fn filesystem_type(name: &[u8]) -> Option<FilesystemType> {
     Some(match name {
         b"tmpfs" => FilesystemType::Tmpfs,
@@ -16,7 +17,6 @@ pub(crate) fn filesystem_type(name: &[u8]) -> Option<FilesystemType> {
         b"sysfs" => FilesystemType::Sysfs,
         b"devpts" => FilesystemType::Devpts,
         b"devtmpfs" => FilesystemType::Devtmpfs,
-        b"overlay" => FilesystemType::Overlay,
         b"mqueue" => FilesystemType::Mqueue,
         b"pipefs" => FilesystemType::Pipefs,
         _ if ON_BLOCK_DEVICES.iter().any(|known| known.as_bytes() == name) => FilesystemType::Foreign(Name::from(name)),

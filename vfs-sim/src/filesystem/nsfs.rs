@@ -6,7 +6,7 @@ use super::{Dentry, Entry, Inode, InodeKind, Name};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::mount::Path;
-use crate::namespace::{MountNamespace, NamespaceRef as Namespace, OtherKind, UserNamespace};
+use crate::namespace::{MountNamespace, NamespaceRef, UserNamespace};
 use crate::process::{OpenFile, Task, TaskState};
 
 /// The kinds of namespaces, in the order of `/proc/<pid>/ns` (`ns_entries`).
@@ -68,44 +68,46 @@ impl NamespaceKind {
 
 impl Linux {
     /// The namespace of a kind that a process is in: a process that has ended is left with its user and its pid namespace.
-    pub(crate) fn namespace_of(&self, task: Id<Task>, kind: NamespaceKind) -> Option<Namespace> {
+    /// A pid namespace that never had a process is not told of.
+    pub(crate) fn namespace_of(&self, task: Id<Task>, kind: NamespaceKind) -> Option<NamespaceRef> {
         let task = &self.tasks[task];
-        let others = &task.namespaces;
-        let of_running = match kind {
-            NamespaceKind::User => return Some(Namespace::User(task.credentials.user_namespace)),
-            NamespaceKind::Pid => return Some(Namespace::Pid(task.pid_namespace)),
-            NamespaceKind::PidForChildren => Namespace::Pid(others.pid_for_children),
-            NamespaceKind::Mount => Namespace::Mount(task.mount_namespace),
-            NamespaceKind::Network => Namespace::Other(others.network),
-            NamespaceKind::Uts => Namespace::Other(others.uts),
-            NamespaceKind::Ipc => Namespace::Other(others.ipc),
-            NamespaceKind::Cgroup => Namespace::Other(others.cgroup),
-            NamespaceKind::Time => Namespace::Other(others.time),
-            NamespaceKind::TimeForChildren => Namespace::Other(others.time_for_children),
-        };
-        matches!(task.state, TaskState::Running).then_some(of_running)
+        let is_running = matches!(task.state, TaskState::Running);
+        let namespaces = &task.namespaces;
+        match kind {
+            NamespaceKind::User => return Some(NamespaceRef::User(task.credentials.user_namespace)),
+            NamespaceKind::Pid => return Some(NamespaceRef::Pid(task.pid_namespace)),
+            _ if !is_running => return None,
+            NamespaceKind::PidForChildren => {
+                let namespace = namespaces.pid_for_children;
+                return self.pid_namespaces[namespace].had_init.then_some(NamespaceRef::Pid(namespace));
+            }
+            _ => {}
+        }
+        Some(match kind {
+            NamespaceKind::Mount => NamespaceRef::Mount(task.mount_namespace),
+            NamespaceKind::Network => NamespaceRef::Other(namespaces.network),
+            NamespaceKind::Uts => NamespaceRef::Other(namespaces.uts),
+            NamespaceKind::Ipc => NamespaceRef::Other(namespaces.ipc),
+            NamespaceKind::Cgroup => NamespaceRef::Other(namespaces.cgroup),
+            NamespaceKind::Time => NamespaceRef::Other(namespaces.time),
+            _ => NamespaceRef::Other(namespaces.time_for_children),
+        })
     }
 
     /// What a namespace is called: `mnt:[4026531832]` (`ns_get_name()`).
-    pub(crate) fn namespace_name(&self, namespace: Namespace) -> String {
+    pub(crate) fn namespace_name(&self, namespace: NamespaceRef) -> String {
         let kind = match namespace {
-            Namespace::Mount(_) => NamespaceKind::Mount,
-            Namespace::User(_) => NamespaceKind::User,
-            Namespace::Pid(_) => NamespaceKind::Pid,
-            Namespace::Other(namespace) => match self.other_namespaces[namespace].kind {
-                OtherKind::Network => NamespaceKind::Network,
-                OtherKind::Uts => NamespaceKind::Uts,
-                OtherKind::Ipc => NamespaceKind::Ipc,
-                OtherKind::Cgroup => NamespaceKind::Cgroup,
-                OtherKind::Time => NamespaceKind::Time,
-            },
+            NamespaceRef::Mount(_) => "mnt",
+            NamespaceRef::User(_) => "user",
+            NamespaceRef::Pid(_) => "pid",
+            NamespaceRef::Other(id) => self.other_namespaces[id].kind.name(),
         };
-        format!("{}:[{}]", kind.file_name(), self.namespace_inode(namespace))
+        format!("{kind}:[{}]", self.namespace_inode(namespace))
     }
 
     /// The file of a namespace, which keeps it (`ns_get_path()`). It goes with the last reference to it, or with the end of
     /// the call if there was none.
-    pub(crate) fn namespace_path(&mut self, namespace: Namespace) -> Path {
+    pub(crate) fn namespace_path(&mut self, namespace: NamespaceRef) -> Path {
         let mount = self.internal.nsfs;
         if let Some(dentry) = self.internal.namespace_files.get(&namespace) {
             return Path { mount, dentry: *dentry };
@@ -117,6 +119,7 @@ impl Linux {
         self.inodes[inode].entry = Entry::Namespace(namespace);
         let name = Name::from(self.namespace_name(namespace).as_str());
         let dentry = self.new_detached_dentry(inode, name);
+        self.dentries[dentry].cant_mount = true;
         self.internal.namespace_files.insert(namespace, dentry);
         self.internal.found.push(dentry);
         Path { mount, dentry }
@@ -135,13 +138,13 @@ impl Linux {
     }
 
     /// The end of a namespace's file (`nsfs_evict()`).
-    pub(super) fn namespace_file_is_gone(&mut self, namespace: Namespace) {
+    pub(super) fn namespace_file_is_gone(&mut self, namespace: NamespaceRef) {
         self.internal.namespace_files.remove(&namespace);
         self.namespace_put(namespace);
     }
 
     /// The namespace that an inode stands for.
-    pub(crate) fn namespace_of_inode(&self, inode: Id<Inode>) -> Option<Namespace> {
+    pub(crate) fn namespace_of_inode(&self, inode: Id<Inode>) -> Option<NamespaceRef> {
         match self.inodes[inode].entry {
             Entry::Namespace(namespace) => Some(namespace),
             _ => None,
@@ -151,7 +154,7 @@ impl Linux {
     /// The mount namespace that a dentry stands for (`mnt_ns_from_dentry()`).
     pub(crate) fn mount_namespace_of_file(&self, dentry: Id<Dentry>) -> Option<Id<MountNamespace>> {
         match self.namespace_of_inode(self.dentries[dentry].inode) {
-            Some(Namespace::Mount(namespace)) => Some(namespace),
+            Some(NamespaceRef::Mount(namespace)) => Some(namespace),
             _ => None,
         }
     }
@@ -163,16 +166,21 @@ impl Linux {
 
     /// The user namespace that an open file stands for.
     pub(crate) fn user_namespace_of_file(&self, file: Id<OpenFile>) -> Option<Id<UserNamespace>> {
-        let dentry = self.files[file].path.dentry;
-        match self.namespace_of_inode(self.dentries[dentry].inode) {
-            Some(Namespace::User(namespace)) => Some(namespace),
+        match self.namespace_of_file(file) {
+            Some(NamespaceRef::User(namespace)) => Some(namespace),
             _ => None,
         }
+    }
+
+    /// The namespace that an open file stands for (`get_proc_ns()`).
+    pub(crate) fn namespace_of_file(&self, file: Id<OpenFile>) -> Option<NamespaceRef> {
+        let dentry = self.files[file].path.dentry;
+        self.namespace_of_inode(self.dentries[dentry].inode)
     }
 
     /// Whether a place is the file of a pid namespace; none if it is no namespace's file.
     pub(super) fn is_pid_namespace_file(&self, path: Path) -> Option<bool> {
         let namespace = self.namespace_of_inode(self.dentries[path.dentry].inode)?;
-        Some(matches!(namespace, Namespace::Pid(_)))
+        Some(matches!(namespace, NamespaceRef::Pid(_)))
     }
 }

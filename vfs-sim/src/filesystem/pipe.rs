@@ -99,13 +99,13 @@ mod tests {
         let mut pipe = Pipe::default();
         assert_eq!(pipe.write(&[1; 4000], false), 4000);
         assert_eq!(pipe.write(&[2; 5000], false), 5000);
-        assert_eq!(pipe.write(&[3; 70_000], false), 53_616);
+        assert_eq!(pipe.write(&vec![3; 70_000], false), 53_616);
     }
 
     #[test]
     fn the_room_of_a_buffer_is_free_when_all_of_it_is_read() {
         let mut pipe = Pipe::default();
-        assert_eq!(pipe.write(&[0; 100_000], false), 65_536);
+        assert_eq!(pipe.write(&vec![0; 100_000], false), 65_536);
         assert_eq!(pipe.read(1).len(), 1);
         assert_eq!(pipe.write(b"x", false), 0);
         assert_eq!(pipe.read(4095).len(), 4095);

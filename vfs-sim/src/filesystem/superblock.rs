@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dentry, Name, Parameters};
 use crate::arena::Id;
-use crate::namespace::UserNamespace;
+use crate::namespace::{PidNamespace, UserNamespace};
 
 /// A type of filesystem (`struct file_system_type`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,8 @@ pub struct SuperBlock {
     pub(crate) root: Id<Dentry>,
     /// The user namespace that it was mounted from (`s_user_ns`).
     pub(crate) user_namespace: Id<UserNamespace>,
+    /// For proc, the pid namespace whose processes it shows.
+    pub(crate) pid_namespace: Option<Id<PidNamespace>>,
     /// How many mounts and contexts use it (`s_active`). It goes with the last.
     pub(crate) active: u32,
     /// How many open files can write to it, through any mount.

@@ -50,6 +50,17 @@ impl OtherKind {
         }
     }
 
+    /// What the file of such a namespace is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Uts => "uts",
+            Self::Ipc => "ipc",
+            Self::Network => "net",
+            Self::Cgroup => "cgroup",
+            Self::Time => "time",
+        }
+    }
+
     /// The number of the one that the kernel boots with (`include/uapi/linux/nsfs.h`).
     pub(crate) fn initial_inode(self) -> u64 {
         match self {

@@ -60,8 +60,10 @@ impl Linux {
             return;
         }
         let Some(object) = self.files.remove(file) else { return };
-        if let OpenFileKind::Context(context) = object.kind {
-            self.context_put(context);
+        match object.kind {
+            OpenFileKind::Context(context) => self.context_put(context),
+            OpenFileKind::Entry(entry) => self.release_entry(entry),
+            _ => {}
         }
         let path = object.path;
         self.end_file(file, path);

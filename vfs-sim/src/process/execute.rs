@@ -293,7 +293,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn interpreters_can_be_nested_four_deep() {
+    fn interpreters_can_be_nested_five_deep() {
         let mut linux = Linux::new();
         make_program(&mut linux, b"/0", PROGRAM);
         for depth in 1..=6 {

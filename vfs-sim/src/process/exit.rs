@@ -113,6 +113,7 @@ impl Linux {
 
     /// Removes a process that has ended and was waited for, or is not to be (`release_task()`).
     pub(crate) fn release_task(&mut self, task: Id<Task>) {
+        self.forget_task(task);
         self.detach_pids(task);
         let Some(object) = self.tasks.remove(task) else { return };
         if let Some(parent) = object.parent {

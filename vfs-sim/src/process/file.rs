@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Credentials;
 use crate::arena::Id;
-use crate::filesystem::FsContext;
+use crate::filesystem::{FsContext, OpenEntry};
 use crate::mount::Path;
 
 /// An open file, which several descriptors can share (`struct file`).
@@ -43,6 +43,8 @@ pub enum OpenFileKind {
     Plain,
     /// A text that was written when it was opened.
     Text(Arc<Vec<u8>>),
+    /// A file of proc, whose text is written when it is read.
+    Entry(OpenEntry),
     /// A context of fsopen(2) or fspick(2).
     Context(Id<FsContext>),
 }

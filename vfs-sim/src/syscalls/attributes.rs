@@ -4,7 +4,7 @@ use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, Mode};
 
 use super::stat::lookup_flags;
 use crate::arena::Id;
-use crate::filesystem::{Entry, FilesystemType, Inode, InodeKind};
+use crate::filesystem::{Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 use crate::namespace::IdExtent;
@@ -88,11 +88,9 @@ impl Linux {
         attributes: Attributes,
     ) -> Result<(), Errno> {
         let (uid, gid) = self.owner_through(mount, inode);
-        let new_uid =
-            attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
-        let new_gid =
-            attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
-        if (new_uid.is_none() && uid.is_none()) || (new_gid.is_none() && gid.is_none()) {
+        let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        if (owner.is_none() && uid.is_none()) || (group.is_none() && gid.is_none()) {
             return Err(Errno::EOVERFLOW);
         }
         self.may_change_in_filesystem(inode, attributes)?;
@@ -106,8 +104,8 @@ impl Linux {
             if keeps { mode } else { mode & !SET_GID }
         });
         let object = &mut self.inodes[inode];
-        object.uid = new_uid.unwrap_or(object.uid);
-        object.gid = new_gid.unwrap_or(object.gid);
+        object.uid = owner.unwrap_or(object.uid);
+        object.gid = group.unwrap_or(object.gid);
         if let Some(mode) = mode {
             // Once more, now that it may be another group.
             let keeps = self.is_in_group_or_capable(task, mount, inode);
@@ -118,12 +116,7 @@ impl Linux {
 
     /// What the filesystem has against it (`i_op->setattr`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
-        let object = &self.inodes[inode];
-        let is_fixed = match self.superblocks[object.superblock].filesystem {
-            FilesystemType::Proc => attributes.mode.is_some(),
-            _ => object.entry == Entry::EmptyDirectory,
-        };
-        if is_fixed { Err(Errno::EPERM) } else { Ok(()) }
+        self.may_change_entry(inode, attributes.mode.is_some())
     }
 
     /// Whether a process may give a file to this owner and group (`chown_ok()`, `chgrp_ok()`).

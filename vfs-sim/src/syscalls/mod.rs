@@ -21,5 +21,7 @@ mod rename;
 mod special;
 mod stat;
 mod statfs;
+#[cfg(test)]
+mod tests;
 mod trees;
 mod umount;

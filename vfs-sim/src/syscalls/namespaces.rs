@@ -7,7 +7,7 @@ use crate::linux::Linux;
 use crate::namespace::{
     MountNamespace, NEW_NAMESPACES, NamespaceRef, OtherKind, OtherNamespace, PidNamespace, UserNamespace,
 };
-use crate::process::{Credentials, FsState, OpenFile, Task};
+use crate::process::{Credentials, FsState, Task};
 
 /// `CLONE_VM`, `CLONE_SIGHAND`, `CLONE_THREAD`: a process with one thread shares none of them.
 const UNSHARED_ALREADY: CloneFlags = CloneFlags::from_bits_retain(0x1_0900);
@@ -131,12 +131,6 @@ impl Linux {
             NamespaceRef::Pid(id) => self.join_pid_namespace(task, id),
             NamespaceRef::Other(id) => self.join_other_namespace(task, id),
         }
-    }
-
-    /// The namespace that an open file stands for (`get_proc_ns()`).
-    fn namespace_of_file(&self, file: Id<OpenFile>) -> Option<NamespaceRef> {
-        let path = self.files[file].path;
-        self.namespace_of_inode(self.dentries[path.dentry].inode)
     }
 
     /// Whether a process may join a namespace: it needs `CAP_SYS_ADMIN` over the namespace and in its own user namespace.

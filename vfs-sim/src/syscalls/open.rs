@@ -159,6 +159,7 @@ impl Linux {
             self.want_write(path.mount)?;
         }
         self.open_inode(path, flags)?;
+        let kind = self.open_entry(task, path, can_write)?.unwrap_or(OpenFileKind::Plain);
         let kept = OpenFlags::O_CREAT | OpenFlags::O_EXCL | OpenFlags::O_NOCTTY | OpenFlags::O_TRUNC;
         let file = self.open_path(task, path, flags.difference(kept));
         if counts {
@@ -166,6 +167,6 @@ impl Linux {
             self.mounts[path.mount].writers += 1;
             self.superblocks[superblock].writers += 1;
         }
-        Ok(OpenFile { can_read, can_write, kind: OpenFileKind::Plain, ..file })
+        Ok(OpenFile { can_read, can_write, kind, ..file })
     }
 }

@@ -48,9 +48,8 @@ impl Linux {
         let credentials = &self.tasks[task].credentials;
         let owner = (credentials.filesystem_uid, credentials.filesystem_gid);
         let superblock = self.mounts[self.internal.pipefs].superblock;
-        let root = self.mounts[self.internal.pipefs].root;
         let inode = self.new_inode(superblock, InodeKind::Fifo, 0o600, owner);
-        self.new_unnamed_dentry(root, Name::from(""), inode)
+        self.new_detached_dentry(inode, Name::from(""))
     }
 
     fn pipe_end(&mut self, task: Id<Task>, path: Path, flags: OpenFlags) -> OpenFile {

@@ -57,8 +57,14 @@ impl Linux {
             return Err(Errno::ENOENT);
         }
         let mut batch = Batch { entries: Vec::new(), room: BUFFER };
+        let listed = match self.list_proc(task, directory) {
+            Some(entries) => Some(entries?),
+            None => self.list_sysfs(directory),
+        };
         if self.add_dots(file, directory, &mut batch) {
-            if self.counts_positions(directory) {
+            if let Some(entries) = listed {
+                self.read_listed(file, &entries, &mut batch);
+            } else if self.counts_positions(directory) {
                 self.read_by_cursor(file, directory, &mut batch);
             } else {
                 self.read_by_offset(file, directory, &mut batch);
@@ -67,12 +73,30 @@ impl Linux {
         Ok(batch.entries)
     }
 
+    /// Reads on where each entry has a position of its own that rises (`proc_readdir()`, `kernfs_fop_readdir()`).
+    fn read_listed(&mut self, file: Id<OpenFile>, entries: &[(u64, Id<Dentry>)], batch: &mut Batch) {
+        for (position, dentry) in entries {
+            if *position < self.files[file].position {
+                continue;
+            }
+            self.files[file].position = *position;
+            if !self.add_entry(*dentry, batch) {
+                return;
+            }
+            self.files[file].position = position + 1;
+        }
+    }
+
     /// Whether positions in a directory are counted (`dcache_readdir()`), and not offsets (`offset_readdir()`).
     fn counts_positions(&self, directory: Id<Dentry>) -> bool {
         let superblock = self.dentries[directory].superblock;
         !matches!(
             self.superblocks[superblock].filesystem,
-            FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs
+            FilesystemType::Rootfs
+                | FilesystemType::Tmpfs
+                | FilesystemType::Devtmpfs
+                | FilesystemType::Proc
+                | FilesystemType::Sysfs
         )
     }
 

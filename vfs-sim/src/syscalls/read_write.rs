@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, Whence};
 
 use crate::arena::Id;
-use crate::filesystem::{FilesystemType, Inode, InodeKind};
+use crate::filesystem::{Entry, FilesystemType, FsContext, Inode, InodeKind, SeekRule};
 use crate::linux::Linux;
 use crate::process::{OpenFile, OpenFileKind, Task};
 
@@ -34,7 +34,7 @@ enum Kind {
     /// A directory.
     Directory,
     /// A context of fsopen(2).
-    Context(Id<crate::filesystem::FsContext>),
+    Context(Id<FsContext>),
     /// What can't be read or written.
     Other,
 }
@@ -45,11 +45,12 @@ impl Linux {
         match &object.kind {
             OpenFileKind::Text(text) => return Kind::Text(text.clone()),
             OpenFileKind::Context(context) => return Kind::Context(*context),
-            OpenFileKind::Path => return Kind::Other,
+            OpenFileKind::Path | OpenFileKind::Entry(_) => return Kind::Other,
             OpenFileKind::Plain => {}
         }
         let inode = self.dentries[object.path.dentry].inode;
         match self.inodes[inode].kind {
+            InodeKind::Regular(_) if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Kind::Other,
             InodeKind::Regular(_) => Kind::Regular(inode),
             InodeKind::Directory => Kind::Directory,
             InodeKind::Fifo => Kind::Pipe,
@@ -72,6 +73,12 @@ impl Linux {
         }
         let count = count.min(LARGEST_READ);
         let position = self.files[file].position;
+        if matches!(self.files[file].kind, OpenFileKind::Entry(_)) {
+            check_area(position, count)?;
+        }
+        if let Some(result) = self.read_entry(file, count) {
+            return result;
+        }
         let bytes = match self.content(file) {
             Kind::Regular(inode) => {
                 check_area(position, count)?;
@@ -107,6 +114,9 @@ impl Linux {
         let file = self.readable_file(task, fd)?;
         if !self.files[file].can_write {
             return Err(Errno::EBADF);
+        }
+        if let Some(result) = self.write_entry(task, file, data) {
+            return result;
         }
         match self.content(file) {
             Kind::Regular(inode) => self.write_regular(task, file, inode, data),
@@ -185,8 +195,8 @@ impl Linux {
         let inode = self.dentries[object.path.dentry].inode;
         let superblock = self.inodes[inode].superblock;
         let can_be_synced = match (&self.inodes[inode].kind, &self.superblocks[superblock].filesystem) {
-            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs) => false,
-            (InodeKind::Directory, FilesystemType::Sysfs) => false,
+            (_, FilesystemType::Proc | FilesystemType::Nsfs | FilesystemType::AnonInodeFs)
+            | (InodeKind::Directory, FilesystemType::Sysfs) => false,
             (kind, _) => matches!(kind, InodeKind::Regular(_) | InodeKind::Directory),
         };
         if can_be_synced { Ok(()) } else { Err(Errno::EINVAL) }
@@ -200,6 +210,12 @@ impl Linux {
     /// lseek(2)
     pub(crate) fn lseek(&mut self, task: Id<Task>, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
         let file = self.readable_file(task, fd)?;
+        match self.entry_seek_rule(file) {
+            Some(SeekRule::Sequence) => return self.seek(file, offset, whence, None),
+            Some(SeekRule::Plain) => return self.seek(file, offset, whence, Some(0)),
+            Some(SeekRule::Stream) => return Err(Errno::ESPIPE),
+            None => {}
+        }
         match self.content(file) {
             Kind::Regular(inode) => {
                 let end = match &self.inodes[inode].kind {

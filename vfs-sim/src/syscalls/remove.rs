@@ -30,7 +30,7 @@ impl Linux {
         };
         let directory = parent.path;
         self.want_write(directory.mount)?;
-        let dentry = self.lookup_entry(directory.dentry, name)?.ok_or(Errno::ENOENT)?;
+        let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(Errno::ENOENT)?;
         self.may_delete(task, directory, dentry, true)?;
         self.may_detach(task, directory, dentry, DirectoryOperations::RMDIR)?;
         if !self.dentries[dentry].children.is_empty() {
@@ -47,7 +47,7 @@ impl Linux {
         let Last::Normal { name, trailing_slashes } = parent.last else { return Err(Errno::EISDIR) };
         let directory = parent.path;
         self.want_write(directory.mount)?;
-        let dentry = self.lookup_entry(directory.dentry, name)?.ok_or(Errno::ENOENT)?;
+        let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(Errno::ENOENT)?;
         if trailing_slashes {
             return Err(if self.is_directory(dentry) { Errno::EISDIR } else { Errno::ENOTDIR });
         }

@@ -59,16 +59,22 @@ impl Linux {
         let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) { Errno::EEXIST } else { Errno::EBUSY };
         let new = place(new.path, new.last).ok_or(is_taken)?;
         self.want_write(old.directory.mount)?;
-        let rename = self.look_up_rename(old, new, flags)?;
+        let rename = self.look_up_rename(task, old, new, flags)?;
         self.check_slashes(&rename)?;
         self.check_ancestry(&rename)?;
         self.rename(task, &rename)
     }
 
     /// Looks both names up.
-    fn look_up_rename<'a>(&mut self, old: Place<'a>, new: Place<'a>, flags: RenameFlags) -> Result<Rename<'a>, Errno> {
-        let source = self.lookup_entry(old.directory.dentry, old.name)?.ok_or(Errno::ENOENT)?;
-        let target = self.lookup_entry(new.directory.dentry, new.name)?;
+    fn look_up_rename<'a>(
+        &mut self,
+        task: Id<Task>,
+        old: Place<'a>,
+        new: Place<'a>,
+        flags: RenameFlags,
+    ) -> Result<Rename<'a>, Errno> {
+        let source = self.lookup_entry(task, old.directory.dentry, old.name)?.ok_or(Errno::ENOENT)?;
+        let target = self.lookup_entry(task, new.directory.dentry, new.name)?;
         match target {
             Some(_) if flags.contains(RenameFlags::RENAME_NOREPLACE) => Err(Errno::EEXIST),
             None if flags.contains(RenameFlags::RENAME_EXCHANGE) => Err(Errno::ENOENT),

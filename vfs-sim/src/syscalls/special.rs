@@ -11,13 +11,8 @@ impl Linux {
     /// What the driver or the filesystem behind an inode says when it is opened (`f_op->open`, and the rest of
     /// `do_dentry_open()`).
     pub(super) fn open_inode(&self, path: Path, flags: OpenFlags) -> Result<(), Errno> {
-        /// The largest file that is opened without `O_LARGEFILE` (`MAX_NON_LFS`).
-        const MAX_NON_LFS: u64 = 0x7FFF_FFFF;
         let inode = self.dentries[path.dentry].inode;
         match &self.inodes[inode].kind {
-            InodeKind::Regular(content) if content.len() > MAX_NON_LFS && !flags.contains(OpenFlags::O_LARGEFILE) => {
-                return Err(Errno::EOVERFLOW);
-            }
             InodeKind::Regular(_) | InodeKind::Directory => {}
             InodeKind::CharacterDevice(device) => self.open_character_device(path, *device)?,
             InodeKind::BlockDevice(device) => open_block_device(*device)?,

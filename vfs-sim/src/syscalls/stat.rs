@@ -29,15 +29,16 @@ impl Linux {
         // A descriptor by itself is not looked up, and nobody cares for the other flags.
         if path.is_empty() && flags.contains(AtFlags::AT_EMPTY_PATH) && dirfd.0 >= 0 {
             let path = self.files[self.file(task, dirfd)?].path;
-            return Ok(self.stat(task, path));
+            return self.stat(task, path);
         }
         let others = AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH;
         let path = self.lookup(task, dirfd, path, lookup_flags(flags, synchronization | others)?)?;
-        Ok(self.stat(task, path))
+        self.stat(task, path)
     }
 
     /// What statx(2) tells of a place (`vfs_statx_path()`).
-    fn stat(&self, task: Id<Task>, path: Path) -> Stat {
+    fn stat(&mut self, task: Id<Task>, path: Path) -> Result<Stat, Errno> {
+        let size = self.entry_attributes(task, self.dentries[path.dentry].inode)?;
         let object = &self.inodes[self.dentries[path.dentry].inode];
         let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
         let (uid, gid) = self.owner_through(path.mount, self.dentries[path.dentry].inode);
@@ -45,19 +46,19 @@ impl Linux {
             InodeKind::CharacterDevice(device) | InodeKind::BlockDevice(device) => device,
             _ => DeviceNumber::NONE,
         };
-        Stat {
+        Ok(Stat {
             file_type: object.file_type(),
             mode: Mode(object.mode),
             links: object.links,
             uid: shown_id(uid, &namespace.uid_map),
             gid: shown_id(gid, &namespace.gid_map),
-            size: self.size(path.dentry),
+            size: size.unwrap_or_else(|| self.size(path.dentry)),
             inode: object.number,
             device: self.superblocks[object.superblock].device,
             rdev,
             mount_id: u64::from(self.mounts[path.mount].id),
             is_mount_root: self.is_root_of_mount(path),
-        }
+        })
     }
 
     /// The size of a file (`i_size`).
@@ -67,7 +68,6 @@ impl Linux {
         match (&object.kind, filesystem) {
             (InodeKind::Regular(_), FilesystemType::Sysfs) => SYSFS_SIZE,
             (InodeKind::Regular(content), _) => content.len(),
-            (InodeKind::Symlink(_), FilesystemType::Proc) => 0,
             (InodeKind::Symlink(target), _) => target.as_bytes().len() as u64,
             (InodeKind::Directory, FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs) => {
                 ENTRY_SIZE * (2 + self.dentries[dentry].children.len() as u64)

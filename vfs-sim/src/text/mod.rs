@@ -6,4 +6,5 @@ mod options;
 mod path;
 mod propagation;
 
+pub(crate) use options::{IDMAPPED, MOUNT_OPTIONS, SUPER_OPTIONS};
 pub(crate) use path::PathText;

@@ -28,6 +28,9 @@ impl Linux {
     }
 }
 
+/// How long a line mostly is at most.
+const USUAL_LENGTH: usize = 128;
+
 /// A mount can't be seen from the root: its line is left out (`SEQ_SKIP`).
 struct Skipped;
 
@@ -64,7 +67,7 @@ impl<'a> Listing<'a> {
             linux,
             namespace,
             root,
-            text: Vec::new(),
+            text: Vec::with_capacity(linux.mount_namespaces[namespace].mounts.len() * USUAL_LENGTH),
             places: Vec::new(),
             names: Vec::new(),
             options: None,
@@ -185,14 +188,17 @@ impl<'a> Listing<'a> {
 
     /// What of its filesystem is mounted (`show_path()`).
     fn push_root(&mut self, root: Id<Dentry>) {
+        if let Some(name) = self.linux.name_without_path(root) {
+            self.text.extend_from_slice(name.as_bytes());
+            return;
+        }
         self.names.clear();
         let mut above = root;
         loop {
             let object = &self.linux.dentries[above];
             if object.parent == above {
                 if self.names.is_empty() {
-                    // A slash, or what a filesystem of files without a path says instead.
-                    self.text.extend_from_slice(object.name.as_bytes());
+                    self.text.push(b'/');
                 }
                 break;
             }
@@ -208,12 +214,9 @@ impl<'a> Listing<'a> {
     /// The path of a mount from the root on (`seq_path_root()`).
     fn push_mountpoint(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
         let start = self.text.len();
-        let prefix = match self.collect_names(mount) {
-            Ok(prefix) => prefix,
-            Err(Skipped) => {
-                *self.place(mount) = Place::Outside;
-                return Err(Skipped);
-            }
+        let Ok(prefix) = self.collect_names(mount) else {
+            *self.place(mount) = Place::Outside;
+            return Err(Skipped);
         };
         self.text.extend_from_within(prefix);
         self.push_names();

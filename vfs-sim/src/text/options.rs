@@ -42,12 +42,12 @@ impl FilesystemType {
 
 impl Linux {
     /// How the first of the options of a mount, or of a superblock, reads.
-    pub(super) fn read_only_text(is_read_only: bool) -> &'static [u8] {
+    pub(crate) fn read_only_text(is_read_only: bool) -> &'static [u8] {
         if is_read_only { b"ro" } else { b"rw" }
     }
 
     /// The options of a mount behind `ro` or `rw`, each with a comma in front (`show_vfsmnt_opts()`).
-    pub(super) fn push_mount_options(&self, mount: Id<Mount>, text: &mut Vec<u8>) {
+    pub(crate) fn push_mount_options(&self, mount: Id<Mount>, text: &mut Vec<u8>) {
         let object = &self.mounts[mount];
         for (flag, option) in MOUNT_OPTIONS {
             if object.flags.contains(flag) {

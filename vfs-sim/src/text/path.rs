@@ -50,6 +50,9 @@ impl Linux {
     /// The path of a dentry in its filesystem, as the root in mountinfo: with `//deleted` behind it if it has lost its name
     /// (`dentry_path()`).
     pub(crate) fn dentry_text(&self, dentry: Id<Dentry>) -> Vec<u8> {
+        if let Some(name) = self.name_without_path(dentry) {
+            return name.as_bytes().to_vec();
+        }
         let mut names = Vec::new();
         let mut above = dentry;
         loop {
@@ -65,6 +68,13 @@ impl Linux {
             bytes.extend_from_slice(b"//deleted");
         }
         bytes
+    }
+
+    /// What stands for the path of a file of a namespace, which has none (`nsfs_show_path()`).
+    pub(super) fn name_without_path(&self, dentry: Id<Dentry>) -> Option<&Name> {
+        let object = &self.dentries[dentry];
+        let filesystem = &self.superblocks[object.superblock].filesystem;
+        (filesystem.name() == b"nsfs").then_some(&object.name)
     }
 
     /// Whether a dentry has lost its name (`d_unlinked()`).

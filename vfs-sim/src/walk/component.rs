@@ -5,8 +5,9 @@ use cofferdam::kernel::Errno;
 use super::step::Follow;
 use super::{Access, Walk};
 use crate::arena::Id;
-use crate::filesystem::{Dentry, FilesystemType, Name};
+use crate::filesystem::{Dentry, Entry, FilesystemType, Name};
 use crate::linux::Linux;
+use crate::process::Task;
 
 /// The longest name (`NAME_MAX`).
 const MAX_NAME: usize = 255;
@@ -130,7 +131,8 @@ impl Linux {
     /// Whether the process may look up names in the directory (`may_lookup()`).
     fn may_search(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
         let inode = self.dentries[walk.path.dentry].inode;
-        if self.inodes[inode].mode & 0o111 == 0o111 {
+        let has_own_rule = matches!(self.inodes[inode].entry, Entry::Proc(_));
+        if self.inodes[inode].mode & 0o111 == 0o111 && !has_own_rule {
             return Ok(());
         }
         let result = self.inode_permission(walk.task, walk.path.mount, inode, Access::EXECUTE);
@@ -164,14 +166,12 @@ impl Linux {
 
     /// Finds a name in the directory (`lookup_fast()`, `lookup_slow()`).
     fn walk_name(&mut self, walk: &mut Walk<'_>, name: &[u8]) -> Result<Id<Dentry>, Errno> {
-        match self.find_lazily(walk, name)? {
-            Some(dentry) => Ok(dentry),
-            None => {
-                // Names that are not there are not remembered.
-                self.unlazy(walk)?;
-                self.lookup_entry(walk.path.dentry, name)?.ok_or(Errno::ENOENT)
-            }
+        if let Some(dentry) = self.find_lazily(walk, name)? {
+            return Ok(dentry);
         }
+        // Names that are not there are not remembered.
+        self.unlazy(walk)?;
+        self.lookup_entry(walk.task, walk.path.dentry, name)?.ok_or(Errno::ENOENT)
     }
 
     /// Finds a name among those that are known (`lookup_fast()`).
@@ -180,7 +180,16 @@ impl Linux {
         if walk.is_lazy && self.is_checked_again(directory, name) {
             self.unlazy(walk)?;
         }
-        Ok(self.child(directory, name))
+        Ok(self.known_child(walk.task, directory, name))
+    }
+
+    /// A name that is known and, where that changes, still right.
+    fn known_child(&mut self, task: Id<Task>, directory: Id<Dentry>, name: &[u8]) -> Option<Id<Dentry>> {
+        let known = self.child(directory, name)?;
+        match self.find_in_proc(task, directory, name) {
+            Some(found) => found.ok(),
+            None => Some(known),
+        }
     }
 
     /// Whether the filesystem checks a name each time that it is looked up, for which it needs references
@@ -191,7 +200,8 @@ impl Linux {
             FilesystemType::Sysfs => true,
             FilesystemType::Proc => {
                 let is_of_process = name == b"self" || name == b"thread-self" || name.iter().all(u8::is_ascii_digit);
-                directory == superblock.root && !is_of_process
+                let is_root = directory == superblock.root;
+                !(is_root && is_of_process) && self.needs_references_to_check(directory)
             }
             _ => false,
         }
@@ -199,7 +209,15 @@ impl Linux {
 
     /// Finds a name in a directory: none if it is free, and an error if the directory is removed, or there can't be such a
     /// name (`lookup_one_qstr_excl()`).
-    pub(crate) fn lookup_entry(&mut self, directory: Id<Dentry>, name: &[u8]) -> Result<Option<Id<Dentry>>, Errno> {
+    pub(crate) fn lookup_entry(
+        &mut self,
+        task: Id<Task>,
+        directory: Id<Dentry>,
+        name: &[u8],
+    ) -> Result<Option<Id<Dentry>>, Errno> {
+        if let Some(result) = self.find_in_proc(task, directory, name) {
+            return result.map(Some);
+        }
         if let Some(dentry) = self.child(directory, name) {
             return Ok(Some(dentry));
         }

@@ -38,7 +38,7 @@ impl Linux {
         let directory = parent.path;
         // That nothing can be written is the last thing to be told.
         let may_write = self.want_write(directory.mount);
-        if self.lookup_entry(directory.dentry, name)?.is_some() {
+        if self.lookup_entry(task, directory.dentry, name)?.is_some() {
             return Err(Errno::EEXIST);
         }
         if trailing_slashes && !is_directory {

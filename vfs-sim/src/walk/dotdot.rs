@@ -20,10 +20,10 @@ impl Linux {
     fn directory_above(&mut self, walk: &mut Walk<'_>) -> Result<Id<Dentry>, Errno> {
         let root = self.root_of_walk(walk);
         if walk.path == root {
-            return self.stay_in_root(walk);
+            return stay_in_root(walk);
         }
         if self.is_root_of_mount(walk.path) {
-            let Some(mountpoint) = self.mountpoint_above(walk.path.mount, root) else { return self.stay_in_root(walk) };
+            let Some(mountpoint) = self.mountpoint_above(walk.path.mount, root) else { return stay_in_root(walk) };
             let is_bounded = walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV);
             if is_bounded && walk.is_lazy {
                 return Err(Errno::ECHILD);
@@ -41,13 +41,6 @@ impl Linux {
             return Err(if walk.is_lazy { Errno::ECHILD } else { Errno::ENOENT });
         }
         Ok(parent)
-    }
-
-    fn stay_in_root(&self, walk: &Walk<'_>) -> Result<Id<Dentry>, Errno> {
-        if walk.resolve.contains(ResolveFlags::RESOLVE_BENEATH) {
-            return Err(if walk.is_lazy { Errno::ECHILD } else { Errno::EXDEV });
-        }
-        Ok(walk.path.dentry)
     }
 
     /// Where the mount, or the lowest of those below it that are stacked at the same place, is mounted; none if the root is
@@ -72,4 +65,12 @@ impl Linux {
         let object = &self.mounts[mount];
         object.root == self.superblocks[object.superblock].root || self.is_subdirectory(directory, object.root)
     }
+}
+
+/// What is above the root: itself.
+fn stay_in_root(walk: &Walk<'_>) -> Result<Id<Dentry>, Errno> {
+    if walk.resolve.contains(ResolveFlags::RESOLVE_BENEATH) {
+        return Err(if walk.is_lazy { Errno::ECHILD } else { Errno::EXDEV });
+    }
+    Ok(walk.path.dentry)
 }

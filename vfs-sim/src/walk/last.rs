@@ -80,18 +80,16 @@ impl Linux {
             walk.flags |= LookupFlags::FOLLOW | LookupFlags::DIRECTORY;
         }
         let known = if intent.is_exclusive() { None } else { self.find_lazily(walk, name)? };
-        let dentry = match known {
-            Some(dentry) => dentry,
-            None => {
-                self.unlazy(walk)?;
-                match self.lookup_open(walk, name, intent)? {
-                    (dentry, false) => dentry,
-                    (dentry, true) => {
-                        walk.path.dentry = dentry;
-                        return Ok(Step::Created);
-                    }
-                }
+        let dentry = if let Some(dentry) = known {
+            dentry
+        } else {
+            self.unlazy(walk)?;
+            let (dentry, is_created) = self.lookup_open(walk, name, intent)?;
+            if is_created {
+                walk.path.dentry = dentry;
+                return Ok(Step::Created);
             }
+            dentry
         };
         walk.links.pop();
         Ok(self.step_into(walk, dentry, Follow::Last)?.map_or(Step::Found, Step::Link))
@@ -103,7 +101,7 @@ impl Linux {
         if self.is_deleted(directory.dentry) {
             return Err(Errno::ENOENT);
         }
-        if let Some(dentry) = self.lookup_entry(directory.dentry, name)? {
+        if let Some(dentry) = self.lookup_entry(walk.task, directory.dentry, name)? {
             return Ok((dentry, false));
         }
         if !intent.creates() {
@@ -129,14 +127,14 @@ impl Linux {
     /// Whether users can make files in a filesystem's directories (`i_op->create`).
     pub(crate) fn makes_files(&self, directory: Id<Dentry>) -> bool {
         let superblock = self.dentries[directory].superblock;
-        match self.superblocks[superblock].filesystem {
+        !matches!(
+            self.superblocks[superblock].filesystem,
             FilesystemType::Proc
-            | FilesystemType::Sysfs
-            | FilesystemType::Devpts
-            | FilesystemType::Nsfs
-            | FilesystemType::Pipefs
-            | FilesystemType::AnonInodeFs => false,
-            _ => true,
-        }
+                | FilesystemType::Sysfs
+                | FilesystemType::Devpts
+                | FilesystemType::Nsfs
+                | FilesystemType::Pipefs
+                | FilesystemType::AnonInodeFs
+        )
     }
 }

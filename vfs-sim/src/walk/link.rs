@@ -70,15 +70,11 @@ impl Linux {
         Ok(())
     }
 
-    /// Where a link leads whose target is no text, such as `/proc/<pid>/cwd`; none for other links.
-    pub(crate) fn magic_link_target(&self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Path, Errno>> {
-        let _ = (task, inode);
-        None
-    }
-
     /// The text of a symbolic link.
-    fn link_text(&self, task: Id<Task>, inode: Id<Inode>) -> Result<Name, Errno> {
-        let _ = task;
+    fn link_text(&mut self, task: Id<Task>, inode: Id<Inode>) -> Result<Name, Errno> {
+        if let Some(text) = self.entry_link_text(task, inode) {
+            return text.map(|text| Name::from(text.as_slice()));
+        }
         match &self.inodes[inode].kind {
             InodeKind::Symlink(target) => Ok(target.clone()),
             _ => Err(Errno::EINVAL),

@@ -13,6 +13,8 @@ mod link;
 mod permission;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use component::Last;
 pub(crate) use create::NewName;

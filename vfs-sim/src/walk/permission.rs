@@ -41,7 +41,7 @@ impl Linux {
                 return Err(Errno::EACCES);
             }
         }
-        self.generic_permission(task, mount, inode, access)
+        self.entry_permission(task, inode, access.bits(), || self.generic_permission(task, mount, inode, access))
     }
 
     /// Whether the owner or the group of an inode has no number through a mount (`HAS_UNMAPPED_ID()`).

@@ -39,8 +39,8 @@ fn parse_nodes(list: &str) -> Option<bool> {
     let is_zero = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte == b'0');
     let mut has_node = false;
     for item in list.split([',', ' ', '\n', '\t']).filter(|item| !item.is_empty()) {
-        let (first, last) = item.split_once('-').unwrap_or((item, item));
-        if !is_zero(first) || !is_zero(last) {
+        let (low, high) = item.split_once('-').unwrap_or((item, item));
+        if !is_zero(low) || !is_zero(high) {
             return None;
         }
         has_node = true;
@@ -49,6 +49,7 @@ fn parse_nodes(list: &str) -> Option<bool> {
 }
 
 #[cfg(test)]
+#[allow(clippy::option_option, reason = "as above")]
 mod tests {
     use rstest::rstest;
 

@@ -3,16 +3,14 @@
 mod devpts;
 mod memory_policy;
 mod numbers;
-mod overlay;
 mod proc;
 mod ramfs;
 mod tmpfs;
 mod values;
 
 pub use devpts::DevptsParameters;
-pub use overlay::OverlayParameters;
 pub use proc::{HidePid, ProcParameters};
-pub use tmpfs::{Huge, TmpfsParameters};
+pub use tmpfs::TmpfsParameters;
 
 use cofferdam::kernel::{Errno, Fd, MountFlags};
 use serde::{Deserialize, Serialize};
@@ -21,6 +19,11 @@ use super::{FilesystemType, FsContext, Name};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::process::{Credentials, Task};
+
+/// A number as the kernel reads it, its base from its prefix (`kstrtouint()`).
+pub(crate) fn unsigned_number(text: &[u8]) -> Option<u32> {
+    numbers::unsigned(text, 0)
+}
 
 /// The value of a parameter (`struct fs_parameter`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +59,6 @@ pub enum Parameters {
     Proc(ProcParameters),
     /// Those of devpts.
     Devpts(DevptsParameters),
-    /// Those of overlay.
-    Overlay(Box<OverlayParameters>),
 }
 
 /// Why a parameter was refused; with what the context's log says.
@@ -83,7 +84,6 @@ impl Parameters {
             FilesystemType::Ramfs => Self::Ramfs(ramfs::DEFAULT_MODE),
             FilesystemType::Proc => Self::Proc(ProcParameters::default()),
             FilesystemType::Devpts => Self::Devpts(DevptsParameters::default()),
-            FilesystemType::Overlay => Self::Overlay(Box::default()),
             _ => Self::None,
         }
     }
@@ -96,7 +96,6 @@ impl Parameters {
             Self::Ramfs(mode) => ramfs::show(*mode, text),
             Self::Proc(parameters) => parameters.show(text),
             Self::Devpts(parameters) => parameters.show(text),
-            Self::Overlay(parameters) => parameters.show(text),
         }
     }
 }
@@ -176,7 +175,6 @@ impl Linux {
             Parameters::Ramfs(mode) => ramfs::parse(mode, key, value),
             Parameters::Proc(own) => self.parse_proc(task, context, own, key, value),
             Parameters::Devpts(own) => self.parse_devpts(task, own, key, value),
-            Parameters::Overlay(own) => self.parse_overlay(task, context, own, key, value),
         };
         context.parameters = parameters;
         outcome
@@ -192,7 +190,6 @@ impl Linux {
         let Some(data) = data else { return Ok(()) };
         let split: fn(&[u8]) -> Vec<Vec<u8>> = match context.parameters {
             Parameters::Tmpfs(_) => tmpfs::split,
-            Parameters::Overlay(_) => overlay::split,
             _ => |data| data.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect(),
         };
         for option in split(data) {

@@ -1,0 +1,161 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exhaustive::alphabet::Alphabet;
+use crate::generate::Profile;
+use crate::sequence::{Looks, MAX_TASKS};
+use crate::universe::Privileges;
+
+/// Proves that the simulated kernel does, call by call, what the real one does.
+///
+/// Sequences of calls are carried out on both, and every result and every mount table compared. On the real kernel this
+/// happens in mount and pid namespaces of their own; that needs root, or the right to make user namespaces.
+#[derive(Debug, Parser)]
+#[command(name = "conform", version, max_term_width = 120)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Try random sequences; a sequence on which the kernels differ is shrunk, printed and saved
+    Random(RandomArguments),
+    /// Try every sequence up to a depth over a few directories and calls
+    Exhaustive(ExhaustiveArguments),
+    /// Try saved sequences
+    Replay(ReplayArguments),
+    /// Show which documented outcomes of which calls random sequences reach
+    Coverage(CoverageArguments),
+    /// Try sequences for another conform (not for people)
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Arguments of `conform random`.
+#[derive(Debug, Args)]
+pub(crate) struct RandomArguments {
+    /// How many calls to make at least
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) ops: u64,
+    /// Where chance starts; the same seed gives the same sequences [default: a fresh one, which is printed]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Where to save the sequences on which the kernels differ
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Go on until there are so many sequences that differ in different ways
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) divergences: usize,
+    /// Save a report of the outcomes that occurred, as JSON, and print it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coverage: Option<PathBuf>,
+    /// Compare the real kernel with itself: what differs depends on more than the sequence
+    #[arg(long, hide = true)]
+    pub(crate) real_only: bool,
+    #[command(flatten)]
+    pub(crate) sequences: SequenceArguments,
+    #[command(flatten)]
+    pub(crate) running: RunningArguments,
+}
+
+/// What sequences are like.
+#[derive(Debug, Args)]
+pub(crate) struct SequenceArguments {
+    /// How many processes a sequence has at most
+    #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=MAX_TASKS as u64))]
+    pub(crate) tasks: u64,
+    /// What the calls are about
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: Profile,
+    /// How many steps a sequence has
+    #[arg(long, value_name = "L", default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) length: u64,
+    /// Compare the mount tables of all processes after every call, not only at the end of the sequence
+    #[arg(long)]
+    pub(crate) check_every_call: bool,
+}
+
+impl SequenceArguments {
+    pub(crate) fn looks(&self) -> Looks {
+        if self.check_every_call { Looks::AfterEveryCall } else { Looks::AtTheEnd }
+    }
+}
+
+/// How the work is done.
+#[derive(Debug, Args)]
+pub(crate) struct RunningArguments {
+    /// How many sequences to try at a time [default: twice as many as there are processors, as the kernel often waits]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Privileges of the sequences [default: root, or else a user namespace]
+    #[arg(long, value_enum)]
+    pub(crate) privileges: Option<Privileges>,
+}
+
+/// Arguments of `conform exhaustive`.
+#[derive(Debug, Args)]
+pub(crate) struct ExhaustiveArguments {
+    /// How many calls a sequence has at most
+    #[arg(long, value_name = "D", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) depth: u32,
+    /// Directories and calls
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) universe: Alphabet,
+    /// Where to save the sequences on which the kernels differ
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Go on until there are so many sequences that differ in different ways
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) divergences: usize,
+    /// Save a report of the outcomes that occurred, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coverage: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: RunningArguments,
+}
+
+/// Arguments of `conform replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// Files with sequences, as `random` saves them
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print every sequence with what the real kernel did
+    #[arg(long)]
+    pub(crate) verbose: bool,
+    /// Compare the mount tables after every call, whatever the files say
+    #[arg(long)]
+    pub(crate) check_every_call: bool,
+    /// Shrink sequences on which the kernels differ, and save them in place
+    #[arg(long)]
+    pub(crate) shrink: bool,
+    /// Privileges of the sequences [default: those that the files ask for]
+    #[arg(long, value_enum)]
+    pub(crate) privileges: Option<Privileges>,
+}
+
+/// Arguments of `conform coverage`.
+#[derive(Debug, Args)]
+pub(crate) struct CoverageArguments {
+    /// How many calls to make at least
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(crate) ops: u64,
+    /// Where chance starts
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where to save the sequences on which the kernels differ
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Where to save the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sequences: SequenceArguments,
+    #[command(flatten)]
+    pub(crate) running: RunningArguments,
+}

@@ -1,0 +1,147 @@
+//! Results of calls.
+
+use cofferdam::kernel::{Bytes, DirectoryEntry, FileType, Stat, StatMount, Value};
+
+use super::{Kind, Pair, Verdict, differs, same};
+use crate::control;
+
+impl Pair<'_> {
+    pub(super) fn values(&mut self, real: &Value, simulated: &Value) -> Verdict {
+        match (real, simulated) {
+            (Value::Stat(real), Value::Stat(simulated)) => self.stat(real, simulated),
+            (Value::StatMount(real), Value::StatMount(simulated)) => self.statmount(real, simulated),
+            (Value::Mounts(real), Value::Mounts(simulated)) => {
+                same("number of mounts", &real.len(), &simulated.len())?;
+                for (real, simulated) in real.iter().zip(simulated) {
+                    self.relate(Kind::UniqueMount, "mount", real.0, simulated.0)?;
+                }
+                Ok(())
+            }
+            (Value::Entries(real), Value::Entries(simulated)) => entries(real, simulated),
+            (Value::Bytes(real), Value::Bytes(simulated)) => self.bytes(real, simulated),
+            (real, simulated) if real == simulated => Ok(()),
+            _ => differs("the results differ".into()),
+        }
+    }
+
+    fn stat(&mut self, real: &Stat, simulated: &Stat) -> Verdict {
+        let mut renamed = *simulated;
+        renamed.device = real.device;
+        renamed.inode = real.inode;
+        renamed.mount_id = real.mount_id;
+        if is_root_of_proc(real) {
+            renamed.links = real.links;
+        }
+        if renamed != *real {
+            return differs(format!("{real:?} and {simulated:?}"));
+        }
+        self.device(real.device, simulated.device)?;
+        self.inode(simulated.device, real.inode, simulated.inode)?;
+        self.relate(Kind::Mount, "mount id", real.mount_id, simulated.mount_id)
+    }
+
+    fn statmount(&mut self, real: &StatMount, simulated: &StatMount) -> Verdict {
+        let renamed = StatMount {
+            device: real.device,
+            mount_id: real.mount_id,
+            parent_id: real.parent_id,
+            old_mount_id: real.old_mount_id,
+            old_parent_id: real.old_parent_id,
+            peer_group: real.peer_group,
+            master: real.master,
+            propagate_from: real.propagate_from,
+            namespace_id: real.namespace_id,
+            root: real.root.clone(),
+            ..simulated.clone()
+        };
+        if renamed != *real {
+            return differs(format!("{real:?} and {simulated:?}"));
+        }
+        self.device(real.device, simulated.device)?;
+        for (what, kind, real, simulated) in [
+            ("mount", Kind::UniqueMount, real.mount_id, simulated.mount_id),
+            ("parent", Kind::UniqueMount, real.parent_id, simulated.parent_id),
+            ("old mount id", Kind::Mount, real.old_mount_id.into(), simulated.old_mount_id.into()),
+            ("old parent id", Kind::Mount, real.old_parent_id.into(), simulated.old_parent_id.into()),
+            ("peer group", Kind::PeerGroup, real.peer_group, simulated.peer_group),
+            ("master", Kind::PeerGroup, real.master, simulated.master),
+            ("propagate_from", Kind::PeerGroup, real.propagate_from, simulated.propagate_from),
+            ("namespace", Kind::UniqueNamespace, real.namespace_id, simulated.namespace_id),
+        ] {
+            self.relate_if_any(kind, what, real, simulated)?;
+        }
+        self.bytes(&real.root, &simulated.root)
+    }
+
+    /// Bytes that were read, and targets of links. Some are texts of the kernel with ids in them.
+    fn bytes(&mut self, real: &Bytes, simulated: &Bytes) -> Verdict {
+        if let (Some((real_name, real)), Some((name, simulated))) = (named_number(&real.0), named_number(&simulated.0)) {
+            if real_name != name {
+                return differs("the links lead to objects of different kinds".into());
+            }
+            return self.relate(Kind::Namespace, "the link", real, simulated);
+        }
+        if looks_like_mountinfo(&real.0) && looks_like_mountinfo(&simulated.0) {
+            return self.mountinfo(&real.0, &simulated.0);
+        }
+        same("bytes", real, simulated)
+    }
+}
+
+/// Whose links are as many as there are processes on the machine (`proc_root_getattr()`).
+fn is_root_of_proc(stat: &Stat) -> bool {
+    // A directory of another filesystem has a size.
+    stat.file_type == FileType::Directory && stat.inode == 1 && stat.size == 0 && stat.mode.0 == 0o555
+}
+
+/// Entries for the descriptors of the machinery, in `/proc/self/fd`, are left out. The numbers of inodes are not
+/// compared: statx(2) gives them too, with the device that they belong to.
+fn entries(real: &[DirectoryEntry], simulated: &[DirectoryEntry]) -> Verdict {
+    let mut real = real.iter().filter(|entry| !belongs_to_machinery(entry));
+    let mut simulated = simulated.iter();
+    loop {
+        match (real.next(), simulated.next()) {
+            (None, None) => return Ok(()),
+            (Some(real), Some(simulated)) => {
+                same("entry", &real.name, &simulated.name)?;
+                if real.file_type != simulated.file_type {
+                    return differs(format!("{}: {:?} and {:?}", real.name, real.file_type, simulated.file_type));
+                }
+            }
+            (Some(real), None) => return differs(format!("{} is missing in the simulation", real.name)),
+            (None, Some(simulated)) => return differs(format!("{} is only in the simulation", simulated.name)),
+        }
+    }
+}
+
+fn belongs_to_machinery(entry: &DirectoryEntry) -> bool {
+    let number = std::str::from_utf8(&entry.name.0).ok().and_then(|name| name.parse::<i32>().ok());
+    number.is_some_and(|number| number >= control::FIRST)
+}
+
+/// What a link to an object without a path says: `mnt:[4026531841]`.
+pub(super) fn named_number(text: &[u8]) -> Option<(&str, u64)> {
+    let (name, number) = std::str::from_utf8(text).ok()?.strip_suffix(']')?.split_once(":[")?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    Some((name, number.parse().ok().filter(|_| is_name)?))
+}
+
+fn looks_like_mountinfo(text: &[u8]) -> bool {
+    cofferdam::mountinfo::entries(text).next().is_some_and(|entry| entry.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"mnt:[4026531841]", Some(("mnt", 4_026_531_841)))]
+    #[case(b"/a/mnt:[1]", None)]
+    #[case(b"mnt:[x]", None)]
+    #[case(b":[1]", None)]
+    fn links_to_objects_without_a_path(#[case] text: &[u8], #[case] expected: Option<(&str, u64)>) {
+        assert_eq!(named_number(text), expected);
+    }
+}

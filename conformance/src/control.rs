@@ -1,0 +1,52 @@
+//! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
+
+use cofferdam::kernel::{Call, Fd, FlockOperation, Signal, WaitOptions};
+
+use crate::sequence::TaskIndex;
+
+/// Descriptors from here on belong to the machinery.
+pub(crate) const FIRST: i32 = 960;
+
+/// Signals that end nobody, whom they may be sent to; 0 is none.
+const HARMLESS: [Signal; 4] = [Signal(0), Signal::CHLD, Signal::CONT, Signal::WINCH];
+
+/// Where results are written.
+pub(crate) const RESULTS: Fd = Fd(FIRST);
+/// The directory of the machine's proc.
+pub(crate) const PROC: Fd = Fd(FIRST + 1);
+const TURNS: i32 = FIRST + 2;
+
+/// Where a process hears that it is its turn.
+pub(crate) fn turn_of(task: TaskIndex) -> Fd {
+    Fd(TURNS + 2 * number(task))
+}
+
+/// Where it is told.
+pub(crate) fn turn_to(task: TaskIndex) -> Fd {
+    Fd(TURNS + 2 * number(task) + 1)
+}
+
+fn number(task: TaskIndex) -> i32 {
+    i32::try_from(task).unwrap_or(i32::MAX / 4)
+}
+
+/// Whether a call leaves those descriptors alone, and returns at once.
+pub(crate) fn spares(call: &Call) -> bool {
+    match call {
+        Call::Close { fd } | Call::Read { fd, .. } | Call::Write { fd, .. } | Call::Setns { fd, .. } => fd.0 < FIRST,
+        Call::CloseRange { first, last, .. } => {
+            // Nothing is closed if the range is empty.
+            first > last || i32::try_from(*last).is_ok_and(|last| last < FIRST)
+        }
+        Call::Dup3 { oldfd, newfd, .. } => oldfd.0 < FIRST && newfd.0 < FIRST,
+        // Its child would have to be waited for, and what it does is no data.
+        Call::Clone3 { .. } | Call::Sigwaitinfo { .. } => false,
+        // Others would end processes in ways that the machinery does not see.
+        Call::Kill { pid, signal } => {
+            HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL)
+        }
+        Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),
+        Call::Flock { operation, .. } => operation.intersects(FlockOperation::LOCK_NB | FlockOperation::LOCK_UN),
+        _ => true,
+    }
+}

@@ -1,0 +1,172 @@
+//! Open files: openat2(2), reading and writing, descriptors.
+
+use cofferdam::kernel::{
+    Bytes, Call, CloseRangeFlags, Fd, FlockOperation, Mode, OpenFlags, OpenHow, ResolveFlags, Whence,
+};
+use cofferdam_vfs_sim::DescriptorKind;
+
+use super::scene::{Scene, Want};
+use super::{Action, Maker};
+
+pub(super) const FAMILY: &[(u32, Maker)] = &[
+    (14, open_directory),
+    (10, open_file),
+    (6, open_path),
+    (6, create),
+    (6, open_table),
+    (6, restricted),
+    (8, read),
+    (5, write),
+    (4, lseek),
+    (2, ftruncate),
+    (1, fsync),
+    (2, flock),
+    (8, getdents),
+    (8, close),
+    (2, close_range),
+    (4, dup),
+    (2, pipe),
+];
+
+fn openat2(dirfd: Fd, path: Bytes, flags: OpenFlags, mode: u32, resolve: ResolveFlags) -> Action {
+    Action::Call(Call::Openat2 { dirfd, path, how: OpenHow { flags, mode: Mode(mode), resolve } })
+}
+
+fn open(dirfd: Fd, path: Bytes, flags: OpenFlags) -> Action {
+    openat2(dirfd, path, flags, 0, ResolveFlags::empty())
+}
+
+fn open_directory(scene: &mut Scene<'_>) -> Option<Action> {
+    let (dirfd, path) = scene.place(Want::Directory);
+    let flags = [OpenFlags::O_CLOEXEC, OpenFlags::O_NOFOLLOW, OpenFlags::O_NOATIME];
+    Some(open(dirfd, path, scene.some(OpenFlags::O_DIRECTORY, &flags, 15)))
+}
+
+/// Never waits for the other end of a fifo.
+fn open_file(scene: &mut Scene<'_>) -> Option<Action> {
+    let want = scene.weighted(&[(8, Want::File), (2, Want::Anything)]);
+    let (dirfd, path) = if scene.chance(4) { (Fd::CWD, "/b/fifo".into()) } else { scene.place(want) };
+    let access = scene.weighted(&[(5, OpenFlags::empty()), (5, OpenFlags::O_RDWR), (3, OpenFlags::O_WRONLY)]);
+    let flags = [OpenFlags::O_CLOEXEC, OpenFlags::O_NOFOLLOW, OpenFlags::O_APPEND, OpenFlags::O_TRUNC];
+    Some(open(dirfd, path, scene.some(access | OpenFlags::O_NONBLOCK, &flags, 12)))
+}
+
+fn open_path(scene: &mut Scene<'_>) -> Option<Action> {
+    let (dirfd, path) = scene.place(Want::Anything);
+    let flags = [OpenFlags::O_CLOEXEC, OpenFlags::O_NOFOLLOW, OpenFlags::O_DIRECTORY];
+    Some(open(dirfd, path, scene.some(OpenFlags::O_PATH, &flags, 20)))
+}
+
+fn create(scene: &mut Scene<'_>) -> Option<Action> {
+    let want = scene.weighted(&[(8, Want::New), (3, Want::Anything)]);
+    let (dirfd, path) = scene.place(want);
+    let access = scene.weighted(&[(2, OpenFlags::empty()), (5, OpenFlags::O_RDWR), (3, OpenFlags::O_WRONLY)]);
+    let flags = [OpenFlags::O_EXCL, OpenFlags::O_TRUNC, OpenFlags::O_APPEND, OpenFlags::O_NOFOLLOW];
+    let flags = scene.some(access | OpenFlags::O_CREAT | OpenFlags::O_NONBLOCK, &flags, 20);
+    let mode = scene.pick(&[0o644, 0o600, 0o777, 0o000, 0o7777]);
+    Some(openat2(dirfd, path, flags, mode, ResolveFlags::empty()))
+}
+
+/// A mount table, in the words of the kernel.
+fn open_table(scene: &mut Scene<'_>) -> Option<Action> {
+    let process = scene.weighted(&[(6, "self"), (2, "1"), (2, "2"), (1, "3"), (1, "thread-self")]);
+    let file = scene.weighted(&[(6, "mountinfo"), (3, "mounts")]);
+    Some(open(Fd::CWD, Bytes::from(format!("/proc/{process}/{file}")), OpenFlags::empty()))
+}
+
+fn restricted(scene: &mut Scene<'_>) -> Option<Action> {
+    const RESOLVE: &[ResolveFlags] = &[
+        ResolveFlags::RESOLVE_BENEATH,
+        ResolveFlags::RESOLVE_IN_ROOT,
+        ResolveFlags::RESOLVE_NO_XDEV,
+        ResolveFlags::RESOLVE_NO_SYMLINKS,
+        ResolveFlags::RESOLVE_NO_MAGICLINKS,
+    ];
+    let (dirfd, path) = match scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Place]) {
+        Some(fd) => {
+            let paths =
+                ["d", "e", "d/x", "..", "../b", "/a", "relative", "absolute", "up", "dangling", "loop", ".", "d/../e", "f"];
+            (fd, scene.pick(&paths).into())
+        }
+        None => scene.place(Want::Anything),
+    };
+    let mut resolve = scene.pick(RESOLVE);
+    if scene.chance(30) {
+        resolve |= scene.pick(RESOLVE);
+    }
+    let flags = if scene.chance(70) { OpenFlags::O_PATH } else { OpenFlags::O_DIRECTORY };
+    Some(openat2(dirfd, path, flags, 0, resolve))
+}
+
+fn readable(scene: &mut Scene<'_>) -> Option<Fd> {
+    if scene.chance(92) { scene.descriptor(&[DescriptorKind::Other]) } else { scene.any_descriptor() }
+}
+
+/// As much as there is: how much of a table fits in less depends on the length of the ids in it.
+fn read(scene: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Read { fd: readable(scene)?, count: 64 << 10 }))
+}
+
+fn write(scene: &mut Scene<'_>) -> Option<Action> {
+    let data = scene.pick(&["", "x", "#!/nothing\n", "some text\n"]).into();
+    Some(Action::Call(Call::Write { fd: readable(scene)?, data }))
+}
+
+/// Back to the beginning, or to where it makes no sense.
+fn lseek(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?;
+    let (offset, whence) = scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, (0, Whence::Current))]);
+    Some(Action::Call(Call::Lseek { fd, offset, whence }))
+}
+
+fn ftruncate(scene: &mut Scene<'_>) -> Option<Action> {
+    let length = scene.pick(&[0, 1, 5000]);
+    Some(Action::Call(Call::Ftruncate { fd: readable(scene)?, length }))
+}
+
+fn fsync(scene: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Fsync { fd: readable(scene)? }))
+}
+
+fn flock(scene: &mut Scene<'_>) -> Option<Action> {
+    let operation = scene.weighted(&[
+        (3, FlockOperation::LOCK_SH.union(FlockOperation::LOCK_NB)),
+        (3, FlockOperation::LOCK_EX.union(FlockOperation::LOCK_NB)),
+        (3, FlockOperation::LOCK_UN),
+    ]);
+    Some(Action::Call(Call::Flock { fd: readable(scene)?, operation }))
+}
+
+fn getdents(scene: &mut Scene<'_>) -> Option<Action> {
+    /// What proc(5) lists is the machine's.
+    const PROC: u64 = 0x9fa0;
+    let fd = if scene.chance(90) { scene.descriptor(&[DescriptorKind::Directory])? } else { scene.any_descriptor()? };
+    match scene.ask(&Call::Fstatfs { fd }) {
+        Some(cofferdam::kernel::Value::StatFs(stat)) if stat.magic == PROC => None,
+        _ => Some(Action::Call(Call::Getdents64 { fd })),
+    }
+}
+
+fn close(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = if scene.chance(95) { scene.any_descriptor()? } else { Fd(77) };
+    Some(Action::Call(Call::Close { fd }))
+}
+
+fn close_range(scene: &mut Scene<'_>) -> Option<Action> {
+    let first = u32::try_from(scene.below(8)).ok()?;
+    let last = scene.pick(&[0, 3, 5, 9, 200]);
+    let flags = [CloseRangeFlags::CLOSE_RANGE_CLOEXEC, CloseRangeFlags::CLOSE_RANGE_UNSHARE];
+    let flags = scene.some(CloseRangeFlags::empty(), &flags, 25);
+    Some(Action::Call(Call::CloseRange { first, last, flags }))
+}
+
+fn dup(scene: &mut Scene<'_>) -> Option<Action> {
+    let oldfd = scene.any_descriptor()?;
+    let newfd = Fd(i32::try_from(scene.below(20)).ok()?);
+    let flags = if scene.chance(20) { OpenFlags::O_CLOEXEC } else { OpenFlags::empty() };
+    Some(Action::Call(Call::Dup3 { oldfd, newfd, flags }))
+}
+
+fn pipe(scene: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Pipe2 { flags: scene.some(OpenFlags::O_NONBLOCK, &[OpenFlags::O_CLOEXEC], 20) }))
+}

@@ -1,0 +1,124 @@
+//! Random sequences. Each step is made with the state in view that the simulated kernel is in after those before it, so
+//! that most calls succeed.
+
+mod contexts;
+mod credentials;
+mod files;
+mod mounts;
+mod namespaces;
+mod paths;
+mod profile;
+mod propagation;
+mod query;
+mod scene;
+mod spoil;
+mod trees;
+mod unmount;
+
+use std::collections::BTreeSet;
+
+use cofferdam::kernel::{UniqueMountId, Value};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+pub(crate) use profile::Profile;
+use scene::Scene;
+
+use crate::observation::Observation;
+use crate::sequence::{Action, Looks, MAX_TASKS, Plan, Sequence, Step, TaskIndex, Universe};
+use crate::simulated::{Simulated, Simulation};
+
+/// Makes a step's action, if the state has what it needs.
+type Maker = fn(&mut Scene<'_>) -> Option<Action>;
+
+/// How often, in percent, an argument is replaced by one that makes little sense.
+const SPOILED: u32 = 4;
+/// How often a maker is asked for another action before there is no step.
+const MOST_ATTEMPTS: usize = 20;
+/// How often, in percent, the process that acted last goes on.
+const GOES_ON: u32 = 70;
+
+/// What sequences are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recipe {
+    pub(crate) profile: Profile,
+    /// How many steps a sequence has.
+    pub(crate) length: usize,
+    /// How many processes it has at most.
+    pub(crate) tasks: usize,
+    /// When the mount tables are compared.
+    pub(crate) looks: Looks,
+}
+
+/// A sequence with what the simulated kernel did.
+pub(crate) struct Generated {
+    pub(crate) sequence: Sequence,
+    pub(crate) plan: Plan,
+    pub(crate) simulated: Vec<Observation>,
+}
+
+/// Makes the sequence with a number out of those of a seed.
+pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, number: u64) -> Generated {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(number);
+    let mut kernel = simulation.begin(Universe::Standard);
+    let mut sequence = Sequence { universe: Universe::Standard, steps: Vec::with_capacity(recipe.length) };
+    let mut simulated = Vec::new();
+    let mut task = 0;
+    let mut told = BTreeSet::new();
+    while sequence.steps.len() < recipe.length {
+        task = choose_task(&mut rng, &kernel, task);
+        let Some(action) = choose_action(&mut rng, &mut kernel, task, recipe, &told) else { break };
+        let step = Step { task, action };
+        let observation = kernel.perform(&step);
+        if let Some(Ok(Value::Mounts(mounts))) = observation.result() {
+            told.extend(mounts.iter().copied());
+        }
+        let is_broken = matches!(observation, Observation::Panicked(_));
+        sequence.steps.push(step);
+        simulated.push(observation);
+        if is_broken {
+            break;
+        }
+    }
+    let plan = sequence.plan(recipe.looks);
+    let simulated = match recipe.looks {
+        // The looks stand at the end, so that what was seen so far is the beginning.
+        Looks::AtTheEnd => {
+            let looks = plan.items.iter().skip(simulated.len());
+            let looks: Vec<_> = looks.map(|item| kernel.carry_out(item)).collect();
+            simulated.into_iter().chain(looks).collect()
+        }
+        Looks::AfterEveryCall => simulation.run(&plan),
+    };
+    Generated { sequence, plan, simulated }
+}
+
+fn choose_task(rng: &mut ChaCha8Rng, kernel: &Simulated, last: TaskIndex) -> TaskIndex {
+    use rand::{RngExt, seq::IteratorRandom};
+    if kernel.census().lives(last) && rng.random_ratio(GOES_ON, 100) {
+        return last;
+    }
+    kernel.census().living().choose(rng).unwrap_or(0)
+}
+
+fn choose_action(
+    rng: &mut ChaCha8Rng,
+    kernel: &mut Simulated,
+    task: TaskIndex,
+    recipe: &Recipe,
+    told: &BTreeSet<UniqueMountId>,
+) -> Option<Action> {
+    let mut scene = Scene::new(rng, kernel, task, recipe.tasks.min(MAX_TASKS), told);
+    for _ in 0..MOST_ATTEMPTS {
+        let maker = recipe.profile.choose(&mut scene);
+        let Some(mut action) = maker(&mut scene) else { continue };
+        if scene.chance(SPOILED) {
+            spoil::spoil(&mut scene, &mut action);
+        }
+        if scene.admits(&action) {
+            return Some(action);
+        }
+    }
+    None
+}

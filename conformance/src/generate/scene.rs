@@ -1,0 +1,255 @@
+//! What a step is made from: chance, and the state of the simulated kernel as a process sees it.
+
+use std::collections::BTreeSet;
+
+use cofferdam::kernel::{AtFlags, Bytes, Call, Fd, FileType, OpenFlags, OpenHow, Stat, UniqueMountId, Value};
+use cofferdam_vfs_sim::DescriptorKind;
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::sequence::{Action, Step, TaskIndex};
+use crate::simulated::Simulated;
+
+/// The process that acts, in the state that it is in.
+pub(super) struct Scene<'a> {
+    rng: &'a mut ChaCha8Rng,
+    kernel: &'a mut Simulated,
+    task: TaskIndex,
+    most_tasks: usize,
+    told: &'a BTreeSet<UniqueMountId>,
+    mounts: Option<Vec<MountedAt>>,
+}
+
+/// A mount that the process sees.
+#[derive(Clone, Debug)]
+pub(super) struct MountedAt {
+    pub(super) path: Bytes,
+    pub(super) filesystem: Bytes,
+}
+
+/// What a path is to lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Anything,
+    Directory,
+    File,
+    Symlink,
+    /// Nothing yet, in a directory that exists.
+    New,
+}
+
+const DIRECTORIES: &[&str] = &[
+    "/", "/a", "/b", "/c", "/a/d", "/a/e", "/b/d", "/b/e", "/c/d", "/c/e", "/a/d/x", "/b/closed", "/c/sticky",
+    "/a b\\\n#", "/n0", "/n1", "/a/n0", "/b/n1", "/c/d/n0", "/b/e/n1", "/a/relative", "/a/absolute", "/a/up/b",
+    "/c/chain", "/a/d/../e", "/d", "/e", "/d/x", ".", "..", "d", "e", "../b", "../../c/e",
+];
+const FILES: &[&str] =
+    &["/a/f", "/b/f", "/c/f", "/own", "/b/closed/f", "/n2", "/a/n2", "/b/n3", "/c/sticky/n2", "/f", "f", "../f", "../c/f"];
+const SYMLINKS: &[&str] =
+    &["/a/relative", "/a/absolute", "/a/dangling", "/a/loop", "/a/up", "/c/chain", "/c/n3", "/b/n0", "relative", "/relative"];
+/// Names that do not exist at the beginning.
+const NEW_NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n 4\n"];
+/// What stays inside a directory.
+const RELATIVE: &[&str] = &["d", "e", "f", "d/x", "a", "b", "c", "a/d", "b/e", ".", "..", "n0", "n2"];
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        rng: &'a mut ChaCha8Rng,
+        kernel: &'a mut Simulated,
+        task: TaskIndex,
+        most_tasks: usize,
+        told: &'a BTreeSet<UniqueMountId>,
+    ) -> Self {
+        Self { rng, kernel, task, most_tasks, told, mounts: None }
+    }
+
+    /// A name for one more process, if there may be one.
+    pub(super) fn free_task(&self) -> Option<TaskIndex> {
+        self.kernel.census().free_name().filter(|name| *name < self.most_tasks)
+    }
+
+    pub(super) fn admits(&self, action: &Action) -> bool {
+        self.kernel.census().admits(&Step { task: self.task, action: action.clone() })
+    }
+
+    pub(super) fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_ratio(percent.min(100), 100)
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.rng.random_range(0..end.max(1))
+    }
+
+    /// One out of a table, which must not be empty.
+    pub(super) fn pick<T: Clone>(&mut self, table: &[T]) -> T {
+        let index = self.rng.random_range(0..table.len());
+        table[index].clone()
+    }
+
+    pub(super) fn pick_any<T: Clone>(&mut self, choice: &[T]) -> Option<T> {
+        choice.choose(self.rng).cloned()
+    }
+
+    /// One out of a table with weights, at least one of which is not 0.
+    pub(super) fn weighted<T: Copy>(&mut self, table: &[(u32, T)]) -> T {
+        let total: u32 = table.iter().map(|(weight, _)| weight).sum();
+        let mut rest = self.rng.random_range(0..total);
+        for (weight, value) in table {
+            match rest.checked_sub(*weight) {
+                Some(less) => rest = less,
+                None => return *value,
+            }
+        }
+        table[0].1
+    }
+
+    /// Some of the flags: each with a chance.
+    pub(super) fn some<F: std::ops::BitOr<Output = F> + Copy>(&mut self, none: F, flags: &[F], percent: u32) -> F {
+        flags.iter().fold(none, |set, flag| if self.chance(percent) { set | *flag } else { set })
+    }
+
+    /// Asks the simulated kernel as the process that acts.
+    pub(super) fn ask(&mut self, call: &Call) -> Option<Value> {
+        self.kernel.ask(self.task, call).ok()
+    }
+
+    fn stat(&mut self, dirfd: Fd, path: &Bytes, flags: AtFlags) -> Option<Stat> {
+        match self.ask(&Call::Statx { dirfd, path: path.clone(), flags })? {
+            Value::Stat(stat) => Some(stat),
+            _ => None,
+        }
+    }
+
+    /// The type of filesystem that a path leads to, by its magic number.
+    pub(super) fn magic_at(&mut self, dirfd: Fd, path: &Bytes) -> Option<u64> {
+        let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW, ..OpenHow::default() };
+        let opened = (!path.0.is_empty()).then(|| self.ask(&Call::Openat2 { dirfd, path: path.clone(), how }));
+        let fd = match opened {
+            Some(Some(Value::Descriptor(fd))) => fd,
+            Some(_) => return None,
+            None => dirfd,
+        };
+        let stat = self.ask(&Call::Fstatfs { fd });
+        if opened.is_some() {
+            self.ask(&Call::Close { fd });
+        }
+        match stat? {
+            Value::StatFs(stat) => Some(stat.magic),
+            _ => None,
+        }
+    }
+
+    /// Whether a mount's unique id was told in the sequence: only then the real kernel's can be found.
+    pub(super) fn knows(&self, mount: UniqueMountId) -> bool {
+        self.told.contains(&mount)
+    }
+
+    fn is(&mut self, dirfd: Fd, path: &Bytes, want: Want) -> bool {
+        let flags = if want == Want::Symlink { AtFlags::AT_SYMLINK_NOFOLLOW } else { AtFlags::empty() };
+        let found = self.stat(dirfd, path, flags).map(|stat| stat.file_type);
+        match want {
+            Want::Anything => found.is_some(),
+            Want::Directory => found == Some(FileType::Directory),
+            Want::File => found == Some(FileType::Regular),
+            Want::Symlink => found == Some(FileType::Symlink),
+            Want::New => found.is_none(),
+        }
+    }
+
+    /// A path from the root or the working directory, which mostly leads to what is wanted.
+    pub(super) fn path(&mut self, want: Want) -> Bytes {
+        const ATTEMPTS: usize = 6;
+        let mut path = Bytes::from("/a");
+        for _ in 0..ATTEMPTS {
+            path = self.candidate(want);
+            if self.is(Fd::CWD, &path, want) {
+                break;
+            }
+        }
+        path
+    }
+
+    fn candidate(&mut self, want: Want) -> Bytes {
+        match want {
+            Want::Directory if self.chance(25) => self.mountpoint().unwrap_or_else(|| "/".into()),
+            Want::Directory => self.pick(DIRECTORIES).into(),
+            Want::File => self.pick(FILES).into(),
+            Want::Symlink => self.pick(SYMLINKS).into(),
+            Want::Anything => {
+                let want = self.weighted(&[(5, Want::Directory), (4, Want::File), (2, Want::Symlink)]);
+                self.candidate(want)
+            }
+            Want::New => {
+                let directory = self.path(Want::Directory);
+                let name = self.pick(NEW_NAMES);
+                join(&directory, name)
+            }
+        }
+    }
+
+    /// A path with the directory that it starts in.
+    pub(super) fn place(&mut self, want: Want) -> (Fd, Bytes) {
+        if self.chance(20)
+            && let Some(fd) = self.descriptor(&[DescriptorKind::Directory, DescriptorKind::Place, DescriptorKind::Tree])
+        {
+            for _ in 0..4 {
+                let path = Bytes::from(if want == Want::New { self.pick(NEW_NAMES) } else { self.pick(RELATIVE) });
+                if self.is(fd, &path, want) {
+                    return (fd, path);
+                }
+            }
+        }
+        (Fd::CWD, self.path(want))
+    }
+
+    /// An open descriptor of one of these kinds.
+    pub(super) fn descriptor(&mut self, kinds: &[DescriptorKind]) -> Option<Fd> {
+        let open = self.kernel.descriptors(self.task);
+        let fitting: Vec<_> = open.into_iter().filter(|(_, kind)| kinds.contains(kind)).map(|(fd, _)| fd).collect();
+        self.pick_any(&fitting)
+    }
+
+    /// Any open descriptor.
+    pub(super) fn any_descriptor(&mut self) -> Option<Fd> {
+        let open: Vec<_> = self.kernel.descriptors(self.task).into_iter().map(|(fd, _)| fd).collect();
+        self.pick_any(&open)
+    }
+
+    /// The mounts that the process sees.
+    pub(super) fn mounts(&mut self) -> &[MountedAt] {
+        let (kernel, task) = (&*self.kernel, self.task);
+        self.mounts.get_or_insert_with(|| {
+            let table = kernel.mountinfo(task);
+            cofferdam::mountinfo::entries(&table)
+                .filter_map(Result::ok)
+                .map(|entry| MountedAt {
+                    path: Bytes::from(entry.mountpoint().as_ref()),
+                    filesystem: Bytes::from(entry.filesystem_type().as_ref()),
+                })
+                .collect()
+        })
+    }
+
+    /// Where something is mounted.
+    pub(super) fn mountpoint(&mut self) -> Option<Bytes> {
+        let mounts = self.mounts().to_vec();
+        self.pick_any(&mounts).map(|mount| mount.path)
+    }
+
+    /// Where something is mounted that the universe does not have from the beginning.
+    pub(super) fn own_mountpoint(&mut self) -> Option<Bytes> {
+        let mounts: Vec<_> =
+            self.mounts().iter().filter(|mount| mount.path.0 != b"/" && mount.path.0 != b"/proc").cloned().collect();
+        self.pick_any(&mounts).map(|mount| mount.path)
+    }
+}
+
+pub(super) fn join(directory: &Bytes, name: &str) -> Bytes {
+    let mut path = directory.0.clone();
+    if path.last() != Some(&b'/') {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name.as_bytes());
+    Bytes(path)
+}

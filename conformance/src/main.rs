@@ -1,0 +1,53 @@
+//! Proves that the simulated kernel does, call by call, what the real one does.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod campaign;
+mod census;
+mod compare;
+mod control;
+mod coverage;
+mod coverage_table;
+mod exhaustive;
+mod generate;
+mod observation;
+mod random;
+mod real;
+mod replay;
+mod report;
+mod sequence;
+mod shrink;
+mod simulated;
+mod trial;
+mod universe;
+mod worker;
+mod workers;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Command, CommandLine};
+
+/// The exit status when the kernels differ.
+const DIFFERENT: u8 = 1;
+/// The exit status when they could not be compared.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match CommandLine::parse().command {
+        Command::Random(arguments) => random::random(&arguments).map_err(|error| error.to_string()),
+        Command::Replay(arguments) => replay::replay(&arguments).map_err(|error| error.to_string()),
+        Command::Coverage(arguments) => random::coverage(&arguments).map_err(|error| error.to_string()),
+        Command::Exhaustive(arguments) => exhaustive::exhaustive(&arguments).map_err(|error| error.to_string()),
+        Command::Worker => return ExitCode::from(worker::run()),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(DIFFERENT),
+        Err(error) => {
+            eprintln!("conform: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What was seen of a kernel while it carried out a plan.
+
+use cofferdam::kernel::{Bytes, Errno, Value};
+use serde::{Deserialize, Serialize};
+
+/// The mount tables of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tables {
+    /// `/proc/self/mountinfo`
+    pub(crate) mountinfo: Bytes,
+    /// `/proc/self/mounts`
+    pub(crate) mounts: Bytes,
+}
+
+/// What came of one item of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Observation {
+    /// The item was passed over (see [`Census::admits`](crate::census::Census::admits)).
+    Skipped,
+    /// What a call returned.
+    Returned(Result<Value, Errno>),
+    /// The mount tables, or the error with which they could not be read.
+    Looked(Result<Tables, Errno>),
+    /// The simulation panicked, with this message.
+    Panicked(String),
+}
+
+impl Observation {
+    /// The result of a call.
+    pub(crate) fn result(&self) -> Option<&Result<Value, Errno>> {
+        match self {
+            Self::Returned(result) => Some(result),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A session: the first process of a sequence, in namespaces of its own.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
+use cofferdam_linux::LinuxKernel;
+
+use super::runner::Runner;
+use super::sandbox::close_others;
+use super::token::write_all;
+use crate::control;
+use crate::observation::Observation;
+use crate::sequence::{Action, Item, Plan};
+use crate::universe::{self, PreparationError};
+
+/// The exit status of a session that did not begin.
+const NOT_BEGUN: i32 = 112;
+
+/// What the first process does; gives its exit status. When it ends the kernel ends all others.
+pub(super) fn session(plan: &Plan, reference: &[Observation], results: &OwnedFd) -> i32 {
+    if set_up(plan, results).is_err() {
+        return NOT_BEGUN;
+    }
+    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe));
+    if report(&made).is_err() || made.is_err() {
+        return NOT_BEGUN;
+    }
+    Runner::first(plan, reference).run()
+}
+
+fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
+    let kernel = LinuxKernel;
+    // kill(2) with 0 must not reach the driver.
+    nix::unistd::setsid().map_err(|errno| Errno::from_raw(errno as i32))?;
+    kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
+    close_others(&kernel)?;
+    let children = plan.items.iter().filter_map(|item| match item {
+        Item::Step(_, step) => match step.action {
+            Action::Fork { child, .. } => Some(child),
+            _ => None,
+        },
+        Item::Look(_) => None,
+    });
+    let mut tasks: Vec<_> = children.filter(|child| *child < crate::sequence::MAX_TASKS).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    for task in tasks.into_iter().filter(|task| *task != 0).chain([0]) {
+        let (read, write) = kernel.pipe2(OpenFlags::O_CLOEXEC)?;
+        kernel.dup3(read, control::turn_of(task), OpenFlags::O_CLOEXEC)?;
+        kernel.dup3(write, control::turn_to(task), OpenFlags::O_CLOEXEC)?;
+        kernel.close(read)?;
+        kernel.close(write)?;
+    }
+    Ok(())
+}
+
+/// The first thing that is written: whether the universe could be made.
+fn report(made: &Result<(), PreparationError>) -> Result<(), Errno> {
+    let message = rmp_serde::to_vec(&made.as_ref().err()).map_err(|_| Errno::EPROTO)?;
+    write_all(&LinuxKernel, control::RESULTS, &message)
+}

@@ -1,0 +1,86 @@
+//! `conform replay`: saved sequences.
+
+use std::path::{Path, PathBuf};
+
+use crate::arguments::ReplayArguments;
+use crate::report::{Saved, script};
+use crate::sequence::Looks;
+use crate::shrink::{Failure, shrink};
+use crate::trial::{MachineError, Machines};
+use crate::universe::Privileges;
+
+/// Saved sequences could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// A file can't be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A file has no sequence.
+    #[error("{}: {error}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// The kernels are not available.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+}
+
+/// Tries saved sequences; true if the kernels did the same on all.
+pub(crate) fn replay(arguments: &ReplayArguments) -> Result<bool, ReplayError> {
+    let files = arguments.files.iter().map(|path| Ok((path, read(path)?)));
+    let files = files.collect::<Result<Vec<_>, ReplayError>>()?;
+    std::panic::set_hook(Box::new(|_| {}));
+    let machines = Machines::new(arguments.privileges)?;
+    let (mut same, mut different, mut passed_over) = (0, 0, 0);
+    for (path, saved) in files {
+        if saved.privileges == Some(Privileges::Root) && machines.privileges() != Privileges::Root {
+            println!("{}: passed over, as it needs root", path.display());
+            passed_over += 1;
+            continue;
+        }
+        if try_saved(&machines, path, &saved, arguments)? {
+            same += 1;
+        } else {
+            different += 1;
+        }
+    }
+    println!("{same} the same, {different} different, {passed_over} passed over");
+    Ok(different == 0)
+}
+
+fn read(path: &Path) -> Result<Saved, ReplayError> {
+    let text = std::fs::read(path).map_err(|error| ReplayError::File { path: path.into(), error })?;
+    serde_json::from_slice(&text).map_err(|error| ReplayError::Format { path: path.into(), error })
+}
+
+fn try_saved(
+    machines: &Machines,
+    path: &Path,
+    saved: &Saved,
+    arguments: &ReplayArguments,
+) -> Result<bool, ReplayError> {
+    let looks = if arguments.check_every_call { Looks::AfterEveryCall } else { saved.looks() };
+    let outcome = machines.try_sequence(&saved.sequence, looks)?;
+    if arguments.verbose || outcome.divergence.is_some() {
+        println!("{}:", path.display());
+        print!("{}", script(&saved.sequence, &outcome));
+    }
+    let Some(divergence) = outcome.divergence else { return Ok(true) };
+    if arguments.shrink {
+        let failure = Failure { sequence: saved.sequence.clone(), looks, divergence };
+        let failure = shrink(machines, failure)?;
+        let saved = Saved { note: saved.note.clone(), ..Saved::new(&failure, machines.privileges()) };
+        let text = serde_json::to_string_pretty(&saved)
+            .map_err(|error| ReplayError::Format { path: path.into(), error })?;
+        std::fs::write(path, text + "\n").map_err(|error| ReplayError::File { path: path.into(), error })?;
+    }
+    Ok(false)
+}

@@ -1,0 +1,198 @@
+//! The simulated kernel, carrying out the same plans.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Value};
+use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
+
+use crate::census::{Census, Member};
+use crate::compare::{Identities, Kind};
+use crate::observation::{Observation, Tables};
+use crate::sequence::{Action, Item, MAX_TASKS, Plan, Step, TaskIndex, Universe};
+use crate::universe::{self, PreparationError, Privileges};
+
+/// Simulated kernels in the state in which sequences begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Simulation {
+    standard: Simulated,
+    small: Simulated,
+}
+
+/// A simulated kernel with the processes of a sequence. A clone is cheap.
+#[derive(Clone, Debug)]
+pub(crate) struct Simulated {
+    linux: Linux,
+    tasks: [Option<Id<Task>>; MAX_TASKS],
+    census: Census,
+}
+
+impl Simulation {
+    /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
+    pub(crate) fn new(privileges: Privileges) -> Result<Self, PreparationError> {
+        let mut base = Simulated::boot();
+        base.make(&own_namespaces(privileges))?;
+        base.make(&universe::empty_namespace())?;
+        let prepared = |universe| {
+            let mut kernel = base.clone();
+            kernel.make(&universe::calls(universe))?;
+            Ok(kernel)
+        };
+        Ok(Self { standard: prepared(Universe::Standard)?, small: prepared(Universe::Small)? })
+    }
+
+    /// A kernel for a sequence.
+    pub(crate) fn begin(&self, universe: Universe) -> Simulated {
+        match universe {
+            Universe::Standard => self.standard.clone(),
+            Universe::Small => self.small.clone(),
+        }
+    }
+
+    /// Carries out a plan.
+    pub(crate) fn run(&self, plan: &Plan) -> Vec<Observation> {
+        let mut kernel = self.begin(plan.universe);
+        plan.items.iter().map(|item| kernel.carry_out(item)).collect()
+    }
+}
+
+/// What init does on a machine that has booted, to have namespaces of its own, and in them a proc, as on a real machine.
+fn own_namespaces(privileges: Privileges) -> Vec<Call> {
+    let mut calls = vec![universe::mkdir("/proc", 0o555), universe::mount("proc", "/proc", "proc", None)];
+    match privileges {
+        Privileges::Root => calls.push(Call::Unshare { flags: CloneFlags::CLONE_NEWNS }),
+        Privileges::UserNamespace => {
+            calls.push(Call::Unshare { flags: CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS });
+            for (path, text) in
+                [("/proc/self/setgroups", "deny"), ("/proc/self/uid_map", "0 0 1"), ("/proc/self/gid_map", "0 0 1")]
+            {
+                calls.extend(write(path, text));
+            }
+        }
+    }
+    calls
+}
+
+/// Opens, writes, closes, while no descriptor is open.
+fn write(path: &str, text: &str) -> [Call; 3] {
+    let fd = Fd(0);
+    let how = OpenHow { flags: OpenFlags::O_WRONLY, ..OpenHow::default() };
+    [
+        Call::Openat2 { dirfd: Fd::CWD, path: path.into(), how },
+        Call::Write { fd, data: text.into() },
+        Call::Close { fd },
+    ]
+}
+
+impl Simulated {
+    fn boot() -> Self {
+        let linux = Linux::new();
+        let mut tasks = [None; MAX_TASKS];
+        tasks[0] = Some(linux.init());
+        Self { linux, tasks, census: Census::new() }
+    }
+
+    fn make(&mut self, calls: &[Call]) -> Result<(), PreparationError> {
+        let (linux, init) = (&mut self.linux, self.tasks[0]);
+        universe::make(|call| init.map_or(Err(Errno::ESRCH), |init| linux.call(init, call)), calls)
+    }
+
+    pub(crate) fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// Makes a call for the sake of its answer, which changes nothing.
+    pub(crate) fn ask(&mut self, task: TaskIndex, call: &Call) -> Result<Value, Errno> {
+        let id = self.id(task)?;
+        catch_unwind(AssertUnwindSafe(|| self.linux.call(id, call))).unwrap_or(Err(Errno::EFAULT))
+    }
+
+    /// The open descriptors of a process.
+    pub(crate) fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
+        self.id(task).into_iter().flat_map(|task| self.linux.descriptors(task)).collect()
+    }
+
+    /// The mount table of a process.
+    pub(crate) fn mountinfo(&self, task: TaskIndex) -> Vec<u8> {
+        self.id(task).ok().and_then(|task| self.linux.mountinfo_table(task)).unwrap_or_default()
+    }
+
+    pub(crate) fn carry_out(&mut self, item: &Item) -> Observation {
+        match item {
+            Item::Step(_, step) => self.perform(step),
+            Item::Look(task) => self.look(*task),
+        }
+    }
+
+    /// Carries out a step.
+    pub(crate) fn perform(&mut self, step: &Step) -> Observation {
+        if !self.census.admits(step) {
+            return Observation::Skipped;
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.act(step))) {
+            Ok(result) => Observation::Returned(result),
+            Err(payload) => Observation::Panicked(message(payload.as_ref())),
+        }
+    }
+
+    fn act(&mut self, step: &Step) -> Result<Value, Errno> {
+        let task = self.id(step.task)?;
+        match &step.action {
+            Action::Call(call) => {
+                let value = self.linux.call(task, call)?;
+                if let Some(victim) = self.census.victim(call) {
+                    self.census.remove(victim);
+                }
+                Ok(value)
+            }
+            Action::Fork { child, flags } => {
+                let id = self.linux.fork(task, *flags)?;
+                let pid = self.linux.pid(id).ok_or(Errno::ESRCH)?;
+                *self.tasks.get_mut(*child).ok_or(Errno::ESRCH)? = Some(id);
+                self.census.add(*child, Member { pid, parent: step.task });
+                Ok(Value::Process(pid))
+            }
+            Action::Exit { status } => {
+                self.linux.exit(task, *status);
+                self.census.remove(step.task);
+                Ok(Value::Done)
+            }
+        }
+    }
+
+    fn look(&self, task: TaskIndex) -> Observation {
+        if !self.census.lives(task) {
+            return Observation::Skipped;
+        }
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            let task = self.id(task).ok()?;
+            let (mountinfo, mounts) = (self.linux.mountinfo_table(task)?, self.linux.mounts_table(task)?);
+            Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
+        }));
+        match looked {
+            Ok(tables) => Observation::Looked(tables.ok_or(Errno::ESRCH)),
+            Err(payload) => Observation::Panicked(message(payload.as_ref())),
+        }
+    }
+
+    /// What the numbers stand for now.
+    pub(crate) fn identities(&self, before: &Identities, time: u64) -> Identities {
+        let numbers = self.linux.numbers().flat_map(|number| match number {
+            Number::Mount { id, unique_id } => {
+                [Some((Kind::Mount, id.into(), Some(unique_id))), Some((Kind::UniqueMount, unique_id, Some(unique_id)))]
+            }
+            Number::PeerGroup(group) => [Some((Kind::PeerGroup, group.into(), None)), None],
+            Number::Device(minor) => [Some((Kind::Device, minor.into(), None)), None],
+            Number::Namespace(inode) => [Some((Kind::Namespace, inode, None)), None],
+        });
+        before.next(numbers.flatten(), time)
+    }
+
+    fn id(&self, task: TaskIndex) -> Result<Id<Task>, Errno> {
+        self.tasks.get(task).copied().flatten().ok_or(Errno::ESRCH)
+    }
+}
+
+fn message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+}

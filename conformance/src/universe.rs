@@ -1,0 +1,145 @@
+//! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
+
+use cofferdam::kernel::{
+    AtFlags, Call, DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, Signal, SignalAction, UmountFlags, Value,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::sequence::Universe;
+
+/// What the sequences may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Privileges {
+    /// They run as root of the machine.
+    Root,
+    /// They run as root of a user namespace.
+    UserNamespace,
+}
+
+/// A user without privileges.
+pub(crate) const USER: u32 = 1000;
+
+/// The kernel could not be brought into the state that sequences begin with.
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{call} failed: {errno}")]
+pub(crate) struct PreparationError {
+    /// The call.
+    pub(crate) call: String,
+    /// Its error.
+    pub(crate) errno: Errno,
+}
+
+/// Makes the calls, each of which must succeed.
+pub(crate) fn make(
+    mut kernel: impl FnMut(&Call) -> Result<Value, Errno>,
+    calls: &[Call],
+) -> Result<(), PreparationError> {
+    for call in calls {
+        kernel(call).map_err(|errno| PreparationError { call: call.to_string(), errno })?;
+    }
+    Ok(())
+}
+
+/// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc.
+pub(crate) fn empty_namespace() -> Vec<Call> {
+    let mut calls = vec![Call::Mount {
+        source: None,
+        target: "/".into(),
+        filesystemtype: None,
+        mountflags: MountFlags::MS_REC | MountFlags::MS_PRIVATE,
+        data: None,
+    }];
+    calls.extend(new_root("/proc"));
+    calls.push(mkdir("/new", 0o755));
+    calls
+}
+
+/// A new tmpfs becomes the root of the namespace, and the old root is gone.
+fn new_root(place: &str) -> [Call; 5] {
+    [
+        mount("root", place, "tmpfs", Some("mode=755")),
+        Call::Chdir { path: place.into() },
+        Call::PivotRoot { new_root: ".".into(), put_old: ".".into() },
+        Call::Umount2 { target: ".".into(), flags: UmountFlags::MNT_DETACH },
+        Call::Chdir { path: "/".into() },
+    ]
+}
+
+/// The calls that make a universe, in a namespace as [`empty_namespace`] leaves it.
+pub(crate) fn calls(universe: Universe) -> Vec<Call> {
+    let mut calls = vec![
+        // A write into a pipe without a reader is to fail, not to kill.
+        Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
+        Call::Umask { mask: Mode(0) },
+    ];
+    calls.extend(new_root("/new"));
+    match universe {
+        Universe::Standard => standard(&mut calls),
+        Universe::Small => calls.extend(["/a", "/b", "/c"].map(|path| mkdir(path, 0o755))),
+    }
+    calls.push(Call::Umask { mask: Mode(0o022) });
+    calls
+}
+
+fn standard(calls: &mut Vec<Call>) {
+    for top in ["/a", "/b", "/c"] {
+        calls.push(mkdir(top, 0o755));
+        for (name, mode) in [("d", 0o755), ("e", 0o777)] {
+            calls.push(mkdir(&format!("{top}/{name}"), mode));
+        }
+        calls.push(file(&format!("{top}/f"), 0o644));
+    }
+    calls.extend([
+        mkdir("/a/d/x", 0o755),
+        // Nobody but its owner gets in.
+        mkdir("/b/closed", 0o700),
+        file("/b/closed/f", 0o600),
+        // Everyone may create, and remove what is theirs.
+        mkdir("/c/sticky", 0o1777),
+        mkdir("/a b\\\n#", 0o755),
+        file("/own", 0o640),
+        Call::Fchownat { dirfd: Fd::CWD, path: "/own".into(), owner: Some(USER), group: Some(USER), flags: AtFlags::empty() },
+        symlink("d", "/a/relative"),
+        symlink("/b/e", "/a/absolute"),
+        symlink("nothing", "/a/dangling"),
+        symlink("loop", "/a/loop"),
+        symlink("../../../..", "/a/up"),
+        symlink("/a/absolute/../d", "/c/chain"),
+        Call::Mknodat {
+            dirfd: Fd::CWD,
+            path: "/b/fifo".into(),
+            mode: NodeMode { file_type: FileType::Fifo, mode: Mode(0o644) },
+            device: DeviceNumber::NONE,
+        },
+        mkdir("/proc", 0o555),
+        mount("proc", "/proc", "proc", None),
+    ]);
+}
+
+pub(crate) fn mkdir(path: &str, mode: u32) -> Call {
+    Call::Mkdirat { dirfd: Fd::CWD, path: path.into(), mode: Mode(mode) }
+}
+
+fn file(path: &str, mode: u32) -> Call {
+    Call::Mknodat {
+        dirfd: Fd::CWD,
+        path: path.into(),
+        mode: NodeMode { file_type: FileType::Regular, mode: Mode(mode) },
+        device: DeviceNumber::NONE,
+    }
+}
+
+fn symlink(target: &str, path: &str) -> Call {
+    Call::Symlinkat { target: target.into(), dirfd: Fd::CWD, path: path.into() }
+}
+
+pub(crate) fn mount(source: &str, target: &str, filesystem: &str, data: Option<&str>) -> Call {
+    Call::Mount {
+        source: Some(source.into()),
+        target: target.into(),
+        filesystemtype: Some(filesystem.into()),
+        mountflags: MountFlags::empty(),
+        data: data.map(Into::into),
+    }
+}

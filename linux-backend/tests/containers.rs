@@ -1,0 +1,36 @@
+//! The containers of `core/tests/containers` on the real kernel. They fork, so this is a program without threads.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+#[macro_use]
+mod harness;
+#[path = "../../core/tests/containers/scenarios.rs"]
+mod scenarios;
+#[path = "../../core/tests/scenarios/world.rs"]
+#[allow(dead_code, unused_macros, reason = "it serves other tests too")]
+mod world;
+
+use cofferdam::kernel::{CloneFlags, Kernel, WaitOptions, WaitStatus};
+use cofferdam_linux::LinuxKernel;
+
+fn main() {
+    let tests = tests! { containers };
+    harness::run(&tests);
+}
+
+/// Each scenario in a process of its own, as it changes the mount namespace.
+fn containers() {
+    if !common::is_root("containers") {
+        return;
+    }
+    for (name, scenario) in scenarios::SCENARIOS {
+        println!("{name}");
+        let child = LinuxKernel
+            .clone3(CloneFlags::empty(), &mut |_| {
+                i32::from(std::panic::catch_unwind(|| world::linux::in_a_new_namespace(*scenario)).is_err())
+            })
+            .unwrap();
+        let ended = LinuxKernel.wait4(child, WaitOptions::empty()).unwrap();
+        assert_eq!(ended, Some((child, WaitStatus::Exited(0))), "{name}");
+    }
+}

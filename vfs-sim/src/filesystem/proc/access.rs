@@ -1,0 +1,137 @@
+//! Who may look into a process (`kernel/ptrace.c`, `fs/proc/base.c`).
+
+use cofferdam::kernel::Errno;
+
+use super::{ProcEntry, TaskEntry};
+use crate::arena::Id;
+use crate::filesystem::{Entry, HidePid, Inode, Parameters, SuperBlock};
+use crate::linux::Linux;
+use crate::process::{FdTable, Task, TaskState};
+
+/// From what `hidepid` hides a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HiddenFrom {
+    /// From being looked into.
+    Looking,
+    /// From being listed.
+    Listing,
+}
+
+/// `MAY_EXEC`
+const EXECUTE: u32 = 1;
+/// `MAY_WRITE`
+const WRITE: u32 = 2;
+
+impl Linux {
+    /// The descriptors of a process that has not ended.
+    pub(super) fn running_files(&self, task: Id<Task>) -> Option<&FdTable> {
+        let object = &self.tasks[task];
+        matches!(object.state, TaskState::Running).then(|| &self.fd_tables[object.files])
+    }
+
+    /// Who owns the files of a process (`task_dump_owner()`): its effective user, or root if others may not look into it.
+    pub(super) fn dump_owner(&self, task: Id<Task>, is_open_to_all: bool) -> (u32, u32) {
+        let object = &self.tasks[task];
+        let is_dumpable = matches!(object.state, TaskState::Running) && object.is_dumpable;
+        if is_open_to_all || is_dumpable {
+            (object.credentials.effective_uid, object.credentials.effective_gid)
+        } else {
+            (0, 0)
+        }
+    }
+
+    /// Whether `hidepid` hides one process from another (`has_pid_permissions()`).
+    pub(super) fn hides(&self, task: Id<Task>, superblock: Id<SuperBlock>, other: Id<Task>, from: HiddenFrom) -> bool {
+        let hide_pid = self.hide_pid(superblock);
+        let least = if from == HiddenFrom::Looking { HidePid::NoAccess } else { HidePid::Invisible };
+        if hide_pid == HidePid::NotPtraceable {
+            return !self.may_access(task, other);
+        }
+        if hide_pid < least {
+            return false;
+        }
+        let group = match &self.superblocks[superblock].parameters {
+            Parameters::Proc(parameters) => parameters.gid.unwrap_or(0),
+            _ => 0,
+        };
+        let own = &self.tasks[task].credentials;
+        let is_in_group = own.filesystem_gid == group || own.groups.contains(&group);
+        !is_in_group && !self.may_access(task, other)
+    }
+
+    /// The permission to use an inode of the kernel's own filesystems, where these have rules of their own; `access` are the
+    /// bits of `MAY_*`, `generic` is what the usual rules say.
+    pub(crate) fn entry_permission(
+        &self,
+        task: Id<Task>,
+        inode: Id<Inode>,
+        access: u32,
+        generic: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let entry = match self.inodes[inode].entry {
+            // Immutable.
+            Entry::Namespace(_) if access & WRITE != 0 => return Err(Errno::EPERM),
+            Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) => return generic(),
+            Entry::Proc(entry) => entry,
+        };
+        match entry {
+            ProcEntry::Directory(directory) if directory.is_sysctl() => self.sysctl_permission(task, inode, access),
+            ProcEntry::File(directory, _) if directory.is_sysctl() => {
+                if access & EXECUTE != 0 {
+                    Err(Errno::EACCES)
+                } else {
+                    self.sysctl_permission(task, inode, access)
+                }
+            }
+            ProcEntry::Task { task: other, pid, entry } => {
+                let other = self.proc_task(other, pid);
+                self.task_permission(task, inode, (other, entry), access, generic)
+            }
+            _ => generic(),
+        }
+    }
+
+    fn task_permission(
+        &self,
+        task: Id<Task>,
+        inode: Id<Inode>,
+        (other, entry): (Option<Id<Task>>, TaskEntry),
+        access: u32,
+        generic: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        match entry {
+            TaskEntry::Process | TaskEntry::Thread if access & WRITE != 0 => Err(Errno::EPERM),
+            // `proc_pid_permission()`
+            TaskEntry::Process => {
+                let other = other.ok_or(Errno::ESRCH)?;
+                let superblock = self.inodes[inode].superblock;
+                if !self.hides(task, superblock, other, HiddenFrom::Looking) {
+                    return generic();
+                }
+                Err(if self.hide_pid(superblock) == HidePid::Invisible { Errno::ENOENT } else { Errno::EPERM })
+            }
+            // `proc_fd_permission()`
+            TaskEntry::Descriptors => generic().or_else(|errno| if other == Some(task) { Ok(()) } else { Err(errno) }),
+            // `proc_fdinfo_permission()`
+            TaskEntry::DescriptorInfos | TaskEntry::DescriptorInfo(_) => {
+                let other = other.ok_or(Errno::ESRCH)?;
+                if self.may_access(task, other) { generic() } else { Err(Errno::EACCES) }
+            }
+            _ => generic(),
+        }
+    }
+
+    /// The mode alone decides, as seen by root, root's group, and others (`test_perm()`).
+    fn sysctl_permission(&self, task: Id<Task>, inode: Id<Inode>, access: u32) -> Result<(), Errno> {
+        let credentials = &self.tasks[task].credentials;
+        let mode = self.inodes[inode].mode;
+        let mode = if credentials.effective_uid == 0 {
+            mode >> 6
+        } else if credentials.effective_gid == 0 || credentials.groups.contains(&0) {
+            mode >> 3
+        } else {
+            mode
+        };
+        if access & 7 & !mode == 0 { Ok(()) } else { Err(Errno::EACCES) }
+    }
+}

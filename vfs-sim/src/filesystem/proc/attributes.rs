@@ -1,0 +1,88 @@
+//! What stat(2) tells of entries of proc, and what may be changed of them.
+
+use cofferdam::kernel::Errno;
+
+use super::access::HiddenFrom;
+use super::{Directory, ProcEntry, TaskEntry};
+use crate::arena::Id;
+use crate::filesystem::{Entry, Inode, InodeKind};
+use crate::linux::Linux;
+use crate::process::Task;
+
+impl Linux {
+    /// Brings an inode up to date before stat(2) tells of it; the result is its size where that is not the usual one
+    /// (`pid_getattr()`, `proc_fd_getattr()`, `proc_root_getattr()`).
+    pub(crate) fn entry_attributes(&mut self, task: Id<Task>, inode: Id<Inode>) -> Result<Option<u64>, Errno> {
+        match self.proc_entry(inode) {
+            Some(ProcEntry::Directory(Directory::Root)) => {
+                let processes = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+                self.inodes[inode].links = Directory::Root.links().saturating_add(processes);
+                Ok(None)
+            }
+            Some(ProcEntry::Task { task: other, pid, entry }) => {
+                let other = self.proc_task(other, pid);
+                self.task_attributes(task, inode, other, entry)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn task_attributes(
+        &mut self,
+        task: Id<Task>,
+        inode: Id<Inode>,
+        other: Option<Id<Task>>,
+        entry: TaskEntry,
+    ) -> Result<Option<u64>, Errno> {
+        let has_own_rule = matches!(
+            entry,
+            TaskEntry::Process | TaskEntry::Thread | TaskEntry::Threads | TaskEntry::Namespaces | TaskEntry::Attributes
+        );
+        match (entry, other) {
+            (TaskEntry::Descriptor(_), _) => Ok(Some(64)),
+            (TaskEntry::Descriptors, None) => Err(Errno::ENOENT),
+            (TaskEntry::Descriptors, Some(other)) => {
+                let count = self.running_files(other).map_or(0, |files| files.descriptors.iter().flatten().count());
+                Ok(Some(u64::try_from(count).unwrap_or(0)))
+            }
+            (_, Some(other)) if has_own_rule => {
+                let superblock = self.inodes[inode].superblock;
+                if self.hides(task, superblock, other, HiddenFrom::Listing) {
+                    return Err(Errno::ENOENT);
+                }
+                let is_open_to_all = self.inodes[inode].is_directory() && self.inodes[inode].mode == 0o555;
+                let (uid, gid) = self.dump_owner(other, is_open_to_all);
+                let object = &mut self.inodes[inode];
+                (object.uid, object.gid) = (uid, gid);
+                Ok(None)
+            }
+            (_, None) if has_own_rule => {
+                let object = &mut self.inodes[inode];
+                (object.uid, object.gid) = (0, 0);
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the mode, or the owner and group, of an inode can be changed at all, before it is asked who does: `EPERM` if
+    /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes).
+    pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool) -> Result<(), Errno> {
+        let is_refused = match self.inodes[inode].entry {
+            Entry::None => false,
+            Entry::EmptyDirectory | Entry::Namespace(_) => true,
+            Entry::Proc(entry) => match entry {
+                ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
+                ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. } => true,
+                ProcEntry::Task { .. } => is_mode,
+                ProcEntry::SelfLink | ProcEntry::ThreadSelfLink => false,
+            },
+        };
+        if is_refused { Err(Errno::EPERM) } else { Ok(()) }
+    }
+
+    /// Whether an inode is a link whose target is told, or walked to, in a way of its own.
+    pub(super) fn is_entry_link(&self, inode: Id<Inode>) -> bool {
+        matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) && self.proc_entry(inode).is_some()
+    }
+}

@@ -1,0 +1,325 @@
+//! Names in proc: found, made, listed, and forgotten.
+
+use cofferdam::kernel::Errno;
+
+use super::{ProcEntry, TaskEntry, access::HiddenFrom, tables::What};
+use crate::arena::Id;
+use crate::filesystem::{Dentry, Entry, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
+use crate::linux::Linux;
+use crate::process::{OpenFd, Task};
+
+/// Where the processes begin in a listing of the root (`TGID_OFFSET`): two before them are the links.
+const FIRST_PROCESS: u64 = 258;
+
+/// The entries of a directory, each with its position.
+pub(crate) type Listed = Vec<(u64, Id<Dentry>)>;
+
+/// What is to be made.
+struct Made {
+    name: Name,
+    kind: InodeKind,
+    mode: u32,
+    links: u32,
+    entry: Entry,
+}
+
+/// A name that is a number, without zeros in front (`name_to_int()`).
+fn number(name: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(name).ok()?;
+    let is_plain = text == "0" || !text.starts_with(['0', '+']);
+    text.parse().ok().filter(|number| is_plain && *number != u32::MAX)
+}
+
+impl Linux {
+    /// A name in a directory of proc: found among those that are known, if it still is right, or made; none for a directory
+    /// of another filesystem (`proc_lookup()`, `proc_pid_lookup()` and others, `pid_revalidate()`).
+    pub(crate) fn find_in_proc(
+        &mut self,
+        task: Id<Task>,
+        directory: Id<Dentry>,
+        name: &[u8],
+    ) -> Option<Result<Id<Dentry>, Errno>> {
+        let entry = self.proc_entry(self.dentries[directory].inode)?;
+        Some(self.find_proc_entry(task, directory, entry, name).ok_or(Errno::ENOENT))
+    }
+
+    fn find_proc_entry(
+        &mut self,
+        task: Id<Task>,
+        directory: Id<Dentry>,
+        entry: ProcEntry,
+        name: &[u8],
+    ) -> Option<Id<Dentry>> {
+        if let Some(dentry) = self.dentries[directory].children.get(name).copied() {
+            if self.revalidate(dentry) {
+                return Some(dentry);
+            }
+            self.invalidate(dentry);
+            return None;
+        }
+        let superblock = self.dentries[directory].superblock;
+        let made = match entry {
+            ProcEntry::Directory(super::Directory::Root) => self
+                .process_by_name(task, superblock, name)
+                .map(|process| self.task_entry(process, name, 0o555, TaskEntry::Process))
+                .or_else(|| self.generic_entry(superblock, super::Directory::Root, name)),
+            ProcEntry::Directory(generic) => self.generic_entry(superblock, generic, name),
+            ProcEntry::Task { task, pid, entry } => {
+                let process = self.proc_task(task, pid)?;
+                let (mode, entry) = self.entry_of_task(superblock, process, entry, name)?;
+                Some(self.task_entry(process, name, mode, entry))
+            }
+            _ => None,
+        };
+        made.map(|made| self.make_proc_entry(directory, made))
+    }
+
+    fn process_by_name(&self, task: Id<Task>, superblock: Id<SuperBlock>, name: &[u8]) -> Option<Id<Task>> {
+        let pid = number(name).and_then(|number| i32::try_from(number).ok())?;
+        let namespace = self.superblocks[superblock].pid_namespace?;
+        let process = self.pid_namespaces[namespace].tasks.get(&pid).copied()?;
+        let is_hidden = self.hide_pid(superblock) == HidePid::NotPtraceable
+            && self.hides(task, superblock, process, HiddenFrom::Looking);
+        (!is_hidden).then_some(process)
+    }
+
+    /// What a name in a directory of a process stands for.
+    fn entry_of_task(
+        &self,
+        superblock: Id<SuperBlock>,
+        task: Id<Task>,
+        directory: TaskEntry,
+        name: &[u8],
+    ) -> Option<(u32, TaskEntry)> {
+        match directory {
+            TaskEntry::Threads => {
+                let own = i32::try_from(number(name)?).ok()? == self.pid_on(superblock, task);
+                own.then_some((0o555, TaskEntry::Thread))
+            }
+            TaskEntry::Descriptors => {
+                let fd = number(name)?;
+                self.descriptor_of(task, fd)
+                    .map(|descriptor| (self.mode_of_descriptor(descriptor), TaskEntry::Descriptor(fd)))
+            }
+            TaskEntry::DescriptorInfos => {
+                let fd = number(name)?;
+                self.descriptor_of(task, fd).map(|_| (0o444, TaskEntry::DescriptorInfo(fd)))
+            }
+            fixed => fixed.fixed_entry(name),
+        }
+    }
+
+    /// A descriptor of a process that has not ended.
+    pub(super) fn descriptor_of(&self, task: Id<Task>, fd: u32) -> Option<OpenFd> {
+        let table = self.running_files(task)?;
+        usize::try_from(fd).ok().and_then(|fd| table.descriptors.get(fd).copied().flatten())
+    }
+
+    /// The permissions of a link in `fd` say how the file was opened (`tid_fd_update_inode()`).
+    fn mode_of_descriptor(&self, descriptor: OpenFd) -> u32 {
+        let file = &self.files[descriptor.file];
+        let read = if file.can_read { 0o500 } else { 0 };
+        let write = if file.can_write { 0o300 } else { 0 };
+        read | write
+    }
+
+    fn task_entry(&self, task: Id<Task>, name: &[u8], mode: u32, entry: TaskEntry) -> Made {
+        let kind = if entry.is_directory() {
+            InodeKind::Directory
+        } else if entry.is_link() {
+            InodeKind::Symlink(Name::from(""))
+        } else {
+            InodeKind::Regular(std::sync::Arc::default())
+        };
+        let pid = self.tasks[task].pid;
+        let links = entry.links();
+        Made { name: Name::from(name), kind, mode, links, entry: Entry::Proc(ProcEntry::Task { task, pid, entry }) }
+    }
+
+    /// An entry that is no process's; with `subset=pid` there are none in the root.
+    fn generic_entry(&self, superblock: Id<SuperBlock>, directory: super::Directory, name: &[u8]) -> Option<Made> {
+        if directory == super::Directory::Root && self.has_processes_only(superblock) {
+            return None;
+        }
+        let position = directory.nodes().iter().position(|node| node.name.as_bytes() == name)?;
+        let node = &directory.nodes()[position];
+        let (kind, links, entry) = match node.what {
+            What::Directory(inner) => (InodeKind::Directory, inner.links(), Entry::Proc(ProcEntry::Directory(inner))),
+            What::MountPoint => (InodeKind::Directory, 2, Entry::EmptyDirectory),
+            What::Link(target) => (InodeKind::Symlink(Name::from(target)), 1, Entry::None),
+            _ => {
+                let position = u16::try_from(position).ok()?;
+                let entry = Entry::Proc(ProcEntry::File(directory, position));
+                (InodeKind::Regular(std::sync::Arc::default()), 1, entry)
+            }
+        };
+        Some(Made { name: Name::from(name), kind, mode: node.mode, links, entry })
+    }
+
+    fn make_proc_entry(&mut self, directory: Id<Dentry>, made: Made) -> Id<Dentry> {
+        let superblock = self.dentries[directory].superblock;
+        let inode = self.new_inode(superblock, made.kind, made.mode, (0, 0));
+        self.inodes[inode].links = made.links;
+        self.inodes[inode].entry = made.entry;
+        let dentry = self.new_dentry(directory, made.name, inode);
+        if let Some(ProcEntry::Task { entry: TaskEntry::Descriptor(_) | TaskEntry::DescriptorInfo(_), .. }) =
+            self.proc_entry(inode)
+        {
+            // `proc_splice_unmountable()`
+            self.dentries[dentry].cant_mount = true;
+        }
+        self.revalidate(dentry);
+        dentry
+    }
+
+    /// Whether checking a name in a directory takes references (`tid_fd_revalidate()`, `proc_misc_d_revalidate()`): not so
+    /// for what is a process's, but its descriptors.
+    pub(crate) fn needs_references_to_check(&self, directory: Id<Dentry>) -> bool {
+        match self.proc_entry(self.dentries[directory].inode) {
+            Some(ProcEntry::Task { entry, .. }) => {
+                matches!(entry, TaskEntry::Descriptors | TaskEntry::DescriptorInfos)
+            }
+            entry => entry.is_some(),
+        }
+    }
+
+    /// Whether a name is still right; then its owner and permissions are brought up to date (`pid_revalidate()`,
+    /// `tid_fd_revalidate()`).
+    pub(super) fn revalidate(&mut self, dentry: Id<Dentry>) -> bool {
+        let inode = self.dentries[dentry].inode;
+        let Some(ProcEntry::Task { task, pid, entry }) = self.proc_entry(inode) else { return true };
+        let Some(task) = self.proc_task(task, pid) else { return false };
+        if let TaskEntry::Descriptor(fd) | TaskEntry::DescriptorInfo(fd) = entry {
+            let Some(descriptor) = self.descriptor_of(task, fd) else { return false };
+            if matches!(entry, TaskEntry::Descriptor(_)) {
+                self.inodes[inode].mode = self.mode_of_descriptor(descriptor);
+            }
+        }
+        self.update_owner(task, inode, entry);
+        true
+    }
+
+    fn update_owner(&mut self, task: Id<Task>, inode: Id<Inode>, entry: TaskEntry) {
+        let object = &self.inodes[inode];
+        let is_open_to_all = object.is_directory() && object.mode == 0o555;
+        let is_descriptor = matches!(entry, TaskEntry::Descriptor(_) | TaskEntry::DescriptorInfo(_));
+        let (uid, gid) = self.dump_owner(task, is_open_to_all && !is_descriptor);
+        let object = &mut self.inodes[inode];
+        (object.uid, object.gid) = (uid, gid);
+    }
+
+    /// Takes a name away, all below it, and what is mounted there (`d_invalidate()`).
+    fn invalidate(&mut self, dentry: Id<Dentry>) {
+        let mut all = vec![dentry];
+        let mut next = 0;
+        while let Some(directory) = all.get(next).copied() {
+            all.extend(self.dentries[directory].children.values());
+            next += 1;
+        }
+        for dentry in all.into_iter().rev() {
+            self.dentry_get(dentry);
+            self.detach_mounts(dentry);
+            self.unhash(dentry);
+            self.dentry_put(dentry);
+        }
+    }
+
+    /// A process was waited for: nothing of it is found any more, and what is mounted there is unmounted
+    /// (`proc_flush_pid()`).
+    pub(crate) fn forget_task(&mut self, task: Id<Task>) {
+        let shows = |id: Id<SuperBlock>, object: &SuperBlock| {
+            object.pid_namespace.map(|_| (object.root, self.pid_on(id, task)))
+        };
+        let all: Vec<_> = self.superblocks.iter().filter_map(|(id, object)| shows(id, object)).collect();
+        for (root, pid) in all {
+            let name = pid.to_string();
+            if let Some(dentry) = self.dentries[root].children.get(name.as_bytes()).copied() {
+                self.invalidate(dentry);
+            }
+        }
+    }
+
+    /// The id of a process as a proc shows it; 0 if it does not.
+    pub(super) fn pid_on(&self, superblock: Id<SuperBlock>, task: Id<Task>) -> i32 {
+        self.superblocks[superblock].pid_namespace.map_or(0, |namespace| self.pid_in(namespace, task))
+    }
+
+    /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
+    /// directory of another filesystem.
+    pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Errno>> {
+        let entry = self.proc_entry(self.dentries[directory].inode)?;
+        let names = match entry {
+            ProcEntry::Directory(generic) => self.generic_names(task, directory, generic),
+            ProcEntry::Task { task, pid, entry } => match self.proc_task(task, pid) {
+                Some(process) => self.names_of_task(self.dentries[directory].superblock, process, entry),
+                None => return Some(Err(Errno::ENOENT)),
+            },
+            _ => return None,
+        };
+        let found = names.into_iter().filter_map(|(position, name)| {
+            self.find_proc_entry(task, directory, entry, name.as_bytes()).map(|dentry| (position, dentry))
+        });
+        Some(Ok(found.collect()))
+    }
+
+    fn generic_names(&self, task: Id<Task>, directory: Id<Dentry>, generic: super::Directory) -> Vec<(u64, String)> {
+        let superblock = self.dentries[directory].superblock;
+        let is_root = generic == super::Directory::Root;
+        let nodes = if is_root && self.has_processes_only(superblock) { &[] } else { generic.nodes() };
+        let mut names: Vec<(u64, String)> = (2..).zip(nodes.iter().map(|node| node.name.to_owned())).collect();
+        if is_root {
+            names.push((FIRST_PROCESS - 2, "self".into()));
+            names.push((FIRST_PROCESS - 1, "thread-self".into()));
+            let namespace = self.superblocks[superblock].pid_namespace;
+            let processes = namespace.into_iter().flat_map(|namespace| &self.pid_namespaces[namespace].tasks);
+            let shown = processes.filter(|(_, process)| !self.hides(task, superblock, **process, HiddenFrom::Listing));
+            names.extend(
+                shown.map(|(pid, _)| *pid).map(|pid| (FIRST_PROCESS + u64::from(pid.unsigned_abs()), pid.to_string())),
+            );
+        }
+        names
+    }
+
+    fn names_of_task(&self, superblock: Id<SuperBlock>, task: Id<Task>, entry: TaskEntry) -> Vec<(u64, String)> {
+        match entry {
+            TaskEntry::Threads => vec![(2, self.pid_on(superblock, task).to_string())],
+            TaskEntry::Descriptors | TaskEntry::DescriptorInfos => {
+                let Some(table) = self.running_files(task) else { return Vec::new() };
+                let open = (0_u64..).zip(&table.descriptors).filter(|(_, descriptor)| descriptor.is_some());
+                open.map(|(fd, _)| (fd + 2, fd.to_string())).collect()
+            }
+            fixed => (2..).zip(fixed.fixed_entries().into_iter().map(|entry| entry.0.to_owned())).collect(),
+        }
+    }
+
+    pub(super) fn hide_pid(&self, superblock: Id<SuperBlock>) -> HidePid {
+        match &self.superblocks[superblock].parameters {
+            Parameters::Proc(parameters) => parameters.hide_pid.unwrap_or_default(),
+            _ => HidePid::Off,
+        }
+    }
+
+    fn has_processes_only(&self, superblock: Id<SuperBlock>) -> bool {
+        matches!(&self.superblocks[superblock].parameters, Parameters::Proc(own) if own.pid_only == Some(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"0", Some(0))]
+    #[case(b"12", Some(12))]
+    #[case(b"012", None)]
+    #[case(b"+1", None)]
+    #[case(b"-1", None)]
+    #[case(b"4294967295", None)]
+    #[case(b"4294967296", None)]
+    #[case(b"", None)]
+    fn numbers(#[case] name: &[u8], #[case] expected: Option<u32>) {
+        assert_eq!(number(name), expected);
+    }
+}

@@ -1,0 +1,332 @@
+//! Open files of proc: what they say and take, and where reading goes on (`fs/seq_file.c`).
+
+use cofferdam::kernel::{Bytes, Capabilities, Errno};
+use serde::{Deserialize, Serialize};
+
+use super::tables::What;
+use super::{Directory, ProcEntry, TaskEntry, TaskFile};
+use crate::arena::Id;
+use crate::filesystem::Entry;
+use crate::linux::Linux;
+use crate::mount::Path;
+use crate::namespace::{MountNamespace, UserNamespace};
+use crate::process::{OpenFile, OpenFileKind, Task, TaskState};
+
+/// How much a list is read at once, in whole entries (`seq_has_overflowed()`).
+const CHUNK: usize = 4095;
+
+/// What an open file of proc is about: some hold what they were opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OpenEntry {
+    /// A table of mounts.
+    Mounts {
+        /// Which one.
+        file: TaskFile,
+        /// The namespace of the process.
+        namespace: Id<MountNamespace>,
+        /// The root of the process.
+        root: Path,
+    },
+    /// A map of ids, or `setgroups`.
+    Map {
+        /// Which one.
+        file: TaskFile,
+        /// The user namespace of the process.
+        namespace: Id<UserNamespace>,
+    },
+    /// What the inode stands for.
+    Inode,
+}
+
+/// How lseek(2) works on a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekRule {
+    /// From the start and the current position, but not from the end: `EINVAL` (`seq_lseek()`).
+    Sequence,
+    /// As on a file of size 0.
+    Plain,
+    /// Not at all: `ESPIPE`.
+    Stream,
+}
+
+impl Linux {
+    /// What opening an inode of the kernel's own filesystems gives, with its references taken; none for inodes that are
+    /// opened as any other.
+    pub(crate) fn open_entry(
+        &mut self,
+        task: Id<Task>,
+        path: Path,
+        for_writing: bool,
+    ) -> Result<Option<OpenFileKind>, Errno> {
+        let inode = self.dentries[path.dentry].inode;
+        if self.inodes[inode].is_directory() {
+            return Ok(None);
+        }
+        let entry = match self.proc_entry(inode) {
+            None | Some(ProcEntry::Directory(_)) => return Ok(None),
+            Some(ProcEntry::Task { task: other, pid, entry: TaskEntry::File(file) }) => {
+                let other = self.proc_task(other, pid);
+                self.open_task_file(task, other, file, for_writing)?
+            }
+            Some(_) => OpenEntry::Inode,
+        };
+        match entry {
+            OpenEntry::Mounts { namespace, root, .. } => {
+                self.mount_namespaces[namespace].references += 1;
+                self.path_get(root);
+            }
+            OpenEntry::Map { namespace, .. } => self.user_namespaces[namespace].references += 1,
+            OpenEntry::Inode => {}
+        }
+        Ok(Some(OpenFileKind::Entry(entry)))
+    }
+
+    fn open_task_file(
+        &self,
+        task: Id<Task>,
+        other: Option<Id<Task>>,
+        file: TaskFile,
+        for_writing: bool,
+    ) -> Result<OpenEntry, Errno> {
+        match file {
+            // `mounts_open_common()`
+            TaskFile::Mounts | TaskFile::MountInfo | TaskFile::MountStats => {
+                let other = &self.tasks[other.ok_or(Errno::EINVAL)?];
+                if !matches!(other.state, TaskState::Running) {
+                    return Err(Errno::EINVAL);
+                }
+                let root = self.fs_states[other.fs].root;
+                Ok(OpenEntry::Mounts { file, namespace: other.mount_namespace, root })
+            }
+            // `proc_id_map_open()`
+            TaskFile::UidMap | TaskFile::GidMap | TaskFile::ProjidMap => {
+                let other = &self.tasks[other.ok_or(Errno::EINVAL)?];
+                Ok(OpenEntry::Map { file, namespace: other.credentials.user_namespace })
+            }
+            // `proc_setgroups_open()`
+            TaskFile::SetGroups => {
+                let namespace = self.tasks[other.ok_or(Errno::ESRCH)?].credentials.user_namespace;
+                if for_writing && !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
+                    return Err(Errno::EACCES);
+                }
+                Ok(OpenEntry::Map { file, namespace })
+            }
+            _ => Ok(OpenEntry::Inode),
+        }
+    }
+
+    /// Gives back what an open file of proc held.
+    pub(crate) fn release_entry(&mut self, entry: OpenEntry) {
+        match entry {
+            OpenEntry::Mounts { namespace, root, .. } => {
+                self.path_put(root);
+                self.mount_namespace_put(namespace);
+            }
+            OpenEntry::Map { namespace, .. } => self.user_namespace_put(namespace),
+            OpenEntry::Inode => {}
+        }
+    }
+
+    /// Reads from an open file whose content is not that of a file: one of proc, the file of a namespace, or a context;
+    /// none for other files.
+    pub(crate) fn read_entry(&mut self, file: Id<OpenFile>, count: usize) -> Option<Result<Bytes, Errno>> {
+        let object = &self.files[file];
+        let inode = self.dentries[object.path.dentry].inode;
+        match object.kind {
+            OpenFileKind::Context(context) => Some(self.contexts[context].read_message(count)),
+            OpenFileKind::Entry(entry) => Some(self.read_proc(file, entry, count)),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(Errno::EINVAL)),
+            _ => None,
+        }
+    }
+
+    fn read_proc(&mut self, file: Id<OpenFile>, entry: OpenEntry, count: usize) -> Result<Bytes, Errno> {
+        let text = self.entry_text(file, entry)?;
+        let position = usize::try_from(self.files[file].position).unwrap_or(usize::MAX);
+        let part = match entry {
+            OpenEntry::Mounts { .. } => read_lines(&text, position, count),
+            OpenEntry::Map { file, .. } if file != TaskFile::SetGroups => read_lines(&text, position, count),
+            _ if self.is_number(file) && position > 0 => &[],
+            _ => slice(&text, position, count),
+        };
+        self.files[file].position += u64::try_from(part.len()).unwrap_or(0);
+        Ok(part.into())
+    }
+
+    /// All that an open file of proc says.
+    fn entry_text(&self, file: Id<OpenFile>, entry: OpenEntry) -> Result<Vec<u8>, Errno> {
+        let object = &self.files[file];
+        let viewer = object.credentials.user_namespace;
+        match entry {
+            OpenEntry::Mounts { file: TaskFile::MountInfo, namespace, root } => {
+                Ok(self.mountinfo_text(namespace, root))
+            }
+            OpenEntry::Mounts { file: TaskFile::MountStats, namespace, root } => {
+                Ok(self.mountstats_text(namespace, root))
+            }
+            OpenEntry::Mounts { namespace, root, .. } => Ok(self.mounts_text(namespace, root)),
+            OpenEntry::Map { file, namespace } => Ok(self.map_file_text(namespace, file, viewer)),
+            OpenEntry::Inode => match self.proc_entry(self.dentries[object.path.dentry].inode) {
+                Some(ProcEntry::File(directory, position)) => Ok(self.generic_text(directory, position)),
+                Some(ProcEntry::Task { task, pid, entry }) => {
+                    let task = self.proc_task(task, pid);
+                    match entry {
+                        TaskEntry::DescriptorInfo(fd) => {
+                            task.and_then(|task| self.descriptor_text(task, fd)).ok_or(Errno::ENOENT)
+                        }
+                        TaskEntry::File(file) => {
+                            let superblock = self.dentries[object.path.dentry].superblock;
+                            Ok(self.task_text(task.ok_or(Errno::ESRCH)?, file, viewer, superblock))
+                        }
+                        _ => Err(Errno::EINVAL),
+                    }
+                }
+                _ => Err(Errno::EINVAL),
+            },
+        }
+    }
+
+    /// The directory of the kernel's own that an open file is in, and its place there.
+    fn generic_file(&self, file: Id<OpenFile>) -> Option<(Directory, u16)> {
+        match self.proc_entry(self.dentries[self.files[file].path.dentry].inode)? {
+            ProcEntry::File(directory, position) => Some((directory, position)),
+            _ => None,
+        }
+    }
+
+    /// Whether an open file is a number of sysctl(5), which is read at once (`proc_dointvec()`).
+    fn is_number(&self, file: Id<OpenFile>) -> bool {
+        self.generic_file(file).is_some_and(|(directory, position)| {
+            directory.is_sysctl()
+                && match Self::generic_node(directory, position).map(|node| node.what) {
+                    Some(What::Text(text)) => text.trim_end().bytes().all(|byte| byte.is_ascii_digit()),
+                    Some(What::MountMax) => true,
+                    _ => false,
+                }
+        })
+    }
+
+    /// Writes to an open file whose content is not that of a file; none for other files. Settings whose effect is not
+    /// simulated are refused with `EINVAL`.
+    pub(crate) fn write_entry(
+        &mut self,
+        task: Id<Task>,
+        file: Id<OpenFile>,
+        data: &[u8],
+    ) -> Option<Result<usize, Errno>> {
+        let object = &self.files[file];
+        let inode = self.dentries[object.path.dentry].inode;
+        let result = match object.kind {
+            OpenFileKind::Context(_) => Err(Errno::EINVAL),
+            OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
+                self.write_map(task, file, kind, namespace, data)
+            }
+            OpenFileKind::Entry(_) => {
+                let node = self.generic_file(file).and_then(|(directory, place)| Self::generic_node(directory, place));
+                match node.map(|node| node.what) {
+                    // What does not begin at the start is ignored (kernel.sysctl_writes_strict).
+                    Some(What::MountMax) if object.position > 0 || self.write_mount_max(data) => Ok(()),
+                    _ => Err(Errno::EINVAL),
+                }
+            }
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Err(Errno::EINVAL),
+            _ => return None,
+        };
+        Some(result.map(|()| {
+            self.files[file].position += u64::try_from(data.len()).unwrap_or(0);
+            data.len()
+        }))
+    }
+
+    /// `proc_uid_map_write()`, `proc_gid_map_write()`, `proc_setgroups_write()`
+    fn write_map(
+        &mut self,
+        task: Id<Task>,
+        file: Id<OpenFile>,
+        kind: TaskFile,
+        namespace: Id<UserNamespace>,
+        data: &[u8],
+    ) -> Result<(), Errno> {
+        let object = &self.files[file];
+        let opener = object.credentials.clone();
+        let viewer = opener.user_namespace;
+        let parent = self.user_namespaces[namespace].parent;
+        if kind != TaskFile::SetGroups && (parent.is_none() || viewer != namespace && Some(viewer) != parent) {
+            return Err(Errno::EPERM);
+        }
+        if object.position != 0 || data.len() >= 4096 {
+            return Err(Errno::EINVAL);
+        }
+        match kind {
+            TaskFile::UidMap => self.write_uid_map(task, &opener, namespace, data).map(drop),
+            TaskFile::GidMap => self.write_gid_map(task, &opener, namespace, data).map(drop),
+            TaskFile::SetGroups => self.write_setgroups(namespace, data).map(drop),
+            // Project ids are not simulated.
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// How lseek(2) works on an open file of the kernel's own filesystems; none for other files.
+    pub(crate) fn entry_seek_rule(&self, file: Id<OpenFile>) -> Option<SeekRule> {
+        let object = &self.files[file];
+        let inode = self.dentries[object.path.dentry].inode;
+        match object.kind {
+            OpenFileKind::Context(_) => Some(SeekRule::Stream),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(SeekRule::Stream),
+            OpenFileKind::Entry(_) => {
+                let is_sysctl = self.generic_file(file).is_some_and(|(directory, _)| directory.is_sysctl());
+                Some(if is_sysctl { SeekRule::Plain } else { SeekRule::Sequence })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn slice(text: &[u8], position: usize, count: usize) -> &[u8] {
+    let rest = text.get(position..).unwrap_or_default();
+    rest.get(..count).unwrap_or(rest)
+}
+
+/// What one read of a list gives (`seq_read_iter()`): the rest of an entry that was read in part, then as many whole entries
+/// as fit into the buffer, until there is enough.
+fn read_lines(text: &[u8], position: usize, count: usize) -> &[u8] {
+    let rest = text.get(position..).unwrap_or_default();
+    let line_end = |from: usize| {
+        let found = rest.get(from..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'));
+        found.map_or(rest.len(), |length| from + length + 1)
+    };
+    let is_inside = position > 0 && text.get(position - 1) != Some(&b'\n');
+    let start = if is_inside { line_end(0) } else { 0 };
+    if start >= count {
+        return rest.get(..count).unwrap_or(rest);
+    }
+    let mut end = line_end(start);
+    while end < rest.len() && end < count {
+        let next = line_end(end);
+        if next - start > CHUNK {
+            break;
+        }
+        end = next;
+    }
+    rest.get(..end.min(count)).unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_in_whole_lines_that_fit_into_a_page() {
+        let line = [b'x'; 99];
+        let text: Vec<u8> = (0..100).flat_map(|_| line.iter().copied().chain([b'\n'])).collect();
+        assert_eq!(read_lines(&text, 0, 100_000).len(), 4000);
+        assert_eq!(read_lines(&text, 4000, 100_000).len(), 4000);
+        assert_eq!(read_lines(&text, 8000, 100_000).len(), 2000);
+        assert_eq!(read_lines(&text, 10_000, 100_000).len(), 0);
+        assert_eq!(read_lines(&text, 0, 150).len(), 150);
+        // The rest of a line does not count.
+        assert_eq!(read_lines(&text, 150, 100_000).len(), 4050);
+        assert_eq!(read_lines(&text, 150, 30).len(), 30);
+        assert_eq!(read_lines(&text, 20_000, 30).len(), 0);
+    }
+}

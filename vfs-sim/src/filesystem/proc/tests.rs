@@ -1,0 +1,175 @@
+//! proc through the calls.
+
+use cofferdam::kernel::{
+    AtFlags, Bytes, Errno, Fd, Mode, MountFlags, OpenFlags, OpenHow, ResolveFlags, StatFs, Whence,
+};
+
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::Task;
+
+/// A machine with a proc and its first process.
+fn machine() -> (Linux, Id<Task>) {
+    let mut linux = Linux::new();
+    let task = linux.init();
+    for directory in [b"/proc".as_slice(), b"/sys", b"/m"] {
+        linux.mkdirat(task, Fd::CWD, directory, Mode(0o755)).unwrap();
+    }
+    linux.mount(task, Some(b"proc"), b"/proc", Some(b"proc"), MountFlags::empty(), None).unwrap();
+    (linux, task)
+}
+
+fn open(linux: &mut Linux, path: &str, flags: OpenFlags) -> Result<Fd, Errno> {
+    let how = OpenHow { flags, mode: Mode(0), resolve: ResolveFlags::empty() };
+    linux.openat2(linux.init(), Fd::CWD, path.as_bytes(), how)
+}
+
+fn read(linux: &mut Linux, path: &str) -> String {
+    let fd = open(linux, path, OpenFlags::empty()).unwrap();
+    let bytes = linux.read(linux.init(), fd, 4096).unwrap();
+    linux.close(linux.init(), fd).unwrap();
+    String::from_utf8(bytes.0).unwrap()
+}
+
+fn link(linux: &mut Linux, path: &str) -> Result<String, Errno> {
+    let Bytes(bytes) = linux.readlinkat(linux.init(), Fd::CWD, path.as_bytes())?;
+    Ok(String::from_utf8(bytes).unwrap())
+}
+
+fn names(linux: &mut Linux, path: &str) -> Vec<String> {
+    let fd = open(linux, path, OpenFlags::O_DIRECTORY).unwrap();
+    let mut names = Vec::new();
+    loop {
+        let entries = linux.getdents64(linux.init(), fd).unwrap();
+        if entries.is_empty() {
+            linux.close(linux.init(), fd).unwrap();
+            return names;
+        }
+        names.extend(entries.into_iter().map(|entry| String::from_utf8(entry.name.0).unwrap()));
+    }
+}
+
+#[test]
+fn a_process_looks_at_itself() {
+    let (mut linux, _) = machine();
+    assert_eq!(link(&mut linux, "/proc/self").unwrap(), "1");
+    assert_eq!(link(&mut linux, "/proc/thread-self").unwrap(), "1/task/1");
+    assert_eq!(link(&mut linux, "/proc/mounts").unwrap(), "self/mounts");
+    assert_eq!(link(&mut linux, "/proc/self/ns/mnt").unwrap(), "mnt:[4026531832]");
+    assert_eq!(link(&mut linux, "/proc/self/cwd").unwrap(), "/");
+    assert_eq!(link(&mut linux, "/proc/self/exe"), Err(Errno::ENOENT));
+    assert!(read(&mut linux, "/proc/mounts").ends_with("proc /proc proc rw,relatime 0 0\n"));
+    assert_eq!(read(&mut linux, "/proc/self/uid_map"), "         0          0 4294967295\n");
+    let fd = open(&mut linux, "/proc/self/fd", OpenFlags::O_DIRECTORY).unwrap();
+    assert_eq!(link(&mut linux, &format!("/proc/self/fd/{}", fd.0)).unwrap(), "/proc/1/fd");
+    assert_eq!(names(&mut linux, "/proc/self/fd"), [".", "..", "0", "1"]);
+    assert_eq!(names(&mut linux, "/proc/self/ns")[2..5], ["net", "uts", "ipc"]);
+    assert_eq!(names(&mut linux, "/proc/sys")[2..], ["abi", "debug", "dev", "fs", "kernel", "net", "user", "vm"]);
+}
+
+#[test]
+fn names_that_are_not_there_can_t_be_made() {
+    let (mut linux, task) = machine();
+    for directory in ["/proc", "/proc/self", "/proc/sys/kernel", "/proc/self/fd"] {
+        let path = format!("{directory}/zz");
+        assert_eq!(linux.mkdirat(task, Fd::CWD, path.as_bytes(), Mode(0o700)), Err(Errno::ENOENT));
+        let fd = open(&mut linux, &path, OpenFlags::O_CREAT | OpenFlags::O_WRONLY);
+        assert_eq!(fd, Err(Errno::ENOENT));
+    }
+    let unlink = |linux: &mut Linux, path: &str| linux.unlinkat(task, Fd::CWD, path.as_bytes(), AtFlags::empty());
+    assert_eq!(unlink(&mut linux, "/proc/version"), Err(Errno::EPERM));
+    assert_eq!(unlink(&mut linux, "/proc/self/status"), Err(Errno::EPERM));
+    assert_eq!(unlink(&mut linux, "/proc/sys/kernel/osrelease"), Err(Errno::EACCES));
+    let chmod = |linux: &mut Linux, path: &str| linux.fchmodat(task, Fd::CWD, path.as_bytes(), Mode(0o777));
+    assert_eq!(chmod(&mut linux, "/proc/self/status"), Err(Errno::EPERM));
+    assert_eq!(chmod(&mut linux, "/proc/sys/kernel/osrelease"), Err(Errno::EPERM));
+    let chown = |linux: &mut Linux, path: &str| {
+        linux.fchownat(task, Fd::CWD, path.as_bytes(), Some(0), Some(0), AtFlags::empty())
+    };
+    assert_eq!(chown(&mut linux, "/proc/self"), Err(Errno::EPERM));
+    assert_eq!(chown(&mut linux, "/proc/self/status"), Ok(()));
+    assert_eq!(chown(&mut linux, "/proc/sys/kernel"), Err(Errno::EPERM));
+}
+
+#[test]
+fn files_are_opened_and_sought_by_the_rules_of_each() {
+    let (mut linux, task) = machine();
+    assert_eq!(open(&mut linux, "/proc/self/ns/mnt", OpenFlags::O_WRONLY), Err(Errno::EPERM));
+    assert_eq!(open(&mut linux, "/proc/sys/kernel/osrelease", OpenFlags::O_RDWR), Err(Errno::EACCES));
+    let version = open(&mut linux, "/proc/version", OpenFlags::empty()).unwrap();
+    assert_eq!(linux.lseek(task, version, 0, Whence::End), Err(Errno::EINVAL));
+    assert_eq!(linux.lseek(task, version, 6, Whence::Start), Ok(6));
+    assert_eq!(linux.read(task, version, 7), Ok("version".into()));
+    assert_eq!(linux.lseek(task, version, 5000, Whence::Start), Ok(5000));
+    assert_eq!(linux.read(task, version, 7), Ok("".into()));
+    let number = open(&mut linux, "/proc/sys/fs/mount-max", OpenFlags::O_RDWR).unwrap();
+    assert_eq!(linux.lseek(task, number, 0, Whence::End), Ok(0));
+    assert_eq!(linux.lseek(task, number, 5, Whence::Start), Ok(5));
+    assert_eq!(linux.read(task, number, 10), Ok("".into()));
+    assert_eq!(linux.lseek(task, number, 0, Whence::Start), Ok(0));
+    assert_eq!(linux.write(task, number, b"7\n"), Ok(2));
+    assert_eq!(read(&mut linux, "/proc/sys/fs/mount-max"), "7\n");
+    let namespace = open(&mut linux, "/proc/self/ns/mnt", OpenFlags::empty()).unwrap();
+    assert_eq!(linux.lseek(task, namespace, 0, Whence::Start), Err(Errno::ESPIPE));
+    assert_eq!(linux.read(task, namespace, 10), Err(Errno::EINVAL));
+    let stat = linux.statx(task, namespace, b"", AtFlags::AT_EMPTY_PATH).unwrap();
+    assert_eq!((stat.inode, stat.mode, stat.links), (4_026_531_832, Mode(0o444), 1));
+    let statfs = linux.fstatfs(task, namespace).unwrap();
+    assert_eq!(statfs, StatFs { magic: 0x6e73_6673, block_size: 4096, name_length: 255, flags: 0x20 });
+    let table = open(&mut linux, "/proc/self/mounts", OpenFlags::empty()).unwrap();
+    let length = linux.read(task, table, 4096).unwrap().0.len();
+    assert_eq!(linux.read(task, table, 4096), Ok("".into()));
+    linux.mount(task, Some(b"x"), b"/m", Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
+    assert_eq!(linux.read(task, table, 4096), Ok("x /m tmpfs rw,relatime 0 0\n".into()));
+    assert_eq!(linux.lseek(task, table, 0, Whence::Current), Ok(length as u64 + 27));
+}
+
+#[test]
+fn what_a_descriptor_is_of_can_be_told() {
+    let (mut linux, task) = machine();
+    let directory = open(&mut linux, "/m", OpenFlags::O_PATH).unwrap();
+    let (reading, _) = linux.pipe2(task, OpenFlags::empty()).unwrap();
+    assert_eq!(link(&mut linux, &format!("/proc/self/fd/{}", directory.0)).unwrap(), "/m");
+    let pipe = link(&mut linux, &format!("/proc/self/fd/{}", reading.0)).unwrap();
+    assert!(pipe.starts_with("pipe:["), "{pipe}");
+    let of_link = |linux: &mut Linux, fd: Fd| {
+        let path = format!("/proc/self/fd/{}", fd.0);
+        linux.statx(task, Fd::CWD, path.as_bytes(), AtFlags::AT_SYMLINK_NOFOLLOW).unwrap()
+    };
+    assert_eq!((of_link(&mut linux, directory).mode, of_link(&mut linux, directory).size), (Mode(0), 64));
+    assert_eq!(of_link(&mut linux, reading).mode, Mode(0o500));
+    let info = read(&mut linux, &format!("/proc/self/fdinfo/{}", reading.0));
+    assert!(info.starts_with("pos:\t0\nflags:\t00\n"), "{info}");
+    linux.close(task, reading).unwrap();
+    let gone = format!("/proc/self/fd/{}", reading.0);
+    assert_eq!(link(&mut linux, &gone), Err(Errno::ENOENT));
+    linux.unlinkat(task, Fd::CWD, b"/m", AtFlags::AT_REMOVEDIR).unwrap();
+    assert_eq!(link(&mut linux, &format!("/proc/self/fd/{}", directory.0)).unwrap(), "/m (deleted)");
+}
+
+#[test]
+fn sysfs_has_its_directories_and_no_others() {
+    let (mut linux, task) = machine();
+    linux.mount(task, Some(b"sysfs"), b"/sys", Some(b"sysfs"), MountFlags::empty(), None).unwrap();
+    assert_eq!(names(&mut linux, "/sys")[2..5], ["kernel", "power", "class"]);
+    assert_eq!(linux.mkdirat(task, Fd::CWD, b"/sys/zz", Mode(0o700)), Err(Errno::EPERM));
+    let flags = OpenFlags::O_CREAT | OpenFlags::O_WRONLY;
+    assert_eq!(open(&mut linux, "/sys/zz", flags), Err(Errno::EACCES));
+    let remove = |linux: &mut Linux, path: &[u8]| linux.unlinkat(task, Fd::CWD, path, AtFlags::AT_REMOVEDIR);
+    assert_eq!(remove(&mut linux, b"/sys/kernel"), Err(Errno::EPERM));
+    assert_eq!(remove(&mut linux, b"/sys/zz"), Err(Errno::ENOENT));
+}
+
+#[test]
+fn a_kernel_is_restored_with_what_is_open() {
+    let (mut linux, task) = machine();
+    let table = open(&mut linux, "/proc/self/mountinfo", OpenFlags::empty()).unwrap();
+    let namespace = open(&mut linux, "/proc/self/ns/user", OpenFlags::empty()).unwrap();
+    let json = serde_json::to_string(&linux).unwrap();
+    let mut restored: Linux = serde_json::from_str(&json).unwrap();
+    assert_eq!(restored.read(task, table, 4096), linux.read(task, table, 4096));
+    let name = format!("/proc/self/fd/{}", namespace.0);
+    assert_eq!(link(&mut restored, &name).unwrap(), "user:[4026531837]");
+    restored.close(task, namespace).unwrap();
+    assert!(restored.internal.namespace_files.is_empty());
+}
