@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Task, TaskState};
+use super::{OpenFileKind, Task, TaskState};
 use crate::arena::{Arena, Id};
+use crate::filesystem::OpenEntry;
 use crate::linux::Linux;
 use crate::namespace::NamespaceRef;
 
@@ -111,9 +112,17 @@ impl Linux {
         for (_, context) in self.contexts.iter() {
             users.extend([context.user_namespace, context.credentials.user_namespace]);
         }
-        let parents = self.pid_namespaces.iter().filter_map(|(_, namespace)| namespace.parent);
-        let files = self.internal.namespace_files.keys().copied();
-        users.into_iter().map(NamespaceRef::User).chain(parents.map(NamespaceRef::Pid)).chain(files).collect()
+        let mut pids = Vec::new();
+        pids.extend(self.pid_namespaces.iter().filter_map(|(_, namespace)| namespace.parent));
+        pids.extend(self.superblocks.iter().filter_map(|(_, superblock)| superblock.pid_namespace));
+        pids.extend(self.contexts.iter().filter_map(|(_, context)| context.pid_namespace));
+        let mut files: Vec<_> = self.internal.namespace_files.keys().copied().collect();
+        files.extend(self.files.iter().filter_map(|(_, file)| match file.kind {
+            OpenFileKind::Entry(OpenEntry::Mounts { namespace, .. }) => Some(NamespaceRef::Mount(namespace)),
+            OpenFileKind::Entry(OpenEntry::Map { namespace, .. }) => Some(NamespaceRef::User(namespace)),
+            _ => None,
+        }));
+        users.into_iter().map(NamespaceRef::User).chain(pids.into_iter().map(NamespaceRef::Pid)).chain(files).collect()
     }
 }
 
