@@ -68,7 +68,7 @@ impl NamespaceKind {
 
 impl Linux {
     /// The namespace of a kind that a process is in: a process that has ended is left with its user and its pid namespace.
-    /// A pid namespace without a process that gets its orphans is not told of.
+    /// A pid namespace that never had a process is not told of.
     pub(crate) fn namespace_of(&self, task: Id<Task>, kind: NamespaceKind) -> Option<NamespaceRef> {
         let task = &self.tasks[task];
         let is_running = matches!(task.state, TaskState::Running);
@@ -79,7 +79,7 @@ impl Linux {
             _ if !is_running => return None,
             NamespaceKind::PidForChildren => {
                 let namespace = namespaces.pid_for_children;
-                return self.pid_namespaces[namespace].init.map(|_| NamespaceRef::Pid(namespace));
+                return self.pid_namespaces[namespace].had_init.then_some(NamespaceRef::Pid(namespace));
             }
             _ => {}
         }

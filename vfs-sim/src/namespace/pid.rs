@@ -33,6 +33,8 @@ pub struct PidNamespace {
     /// The process that gets the orphans; none before the first process, and after it has been waited for
     /// (`child_reaper`).
     pub(crate) init: Option<Id<Task>>,
+    /// Whether there ever was such a process: until then `/proc/<pid>/ns/pid_for_children` does not tell of it.
+    pub(crate) had_init: bool,
     /// Whether there can be new processes: not once the first one has ended, or could not be made (`PIDNS_ADDING`).
     pub(crate) is_open: bool,
     /// Where the search for a free id begins.
@@ -84,6 +86,7 @@ impl Linux {
             level,
             user_namespace,
             init: None,
+            had_init: false,
             is_open: true,
             next_pid: 1,
             pid_max: MAX_PID_LIMIT,
@@ -159,6 +162,7 @@ impl Linux {
         let object = &mut self.pid_namespaces[innermost];
         if object.init.is_none() && object.tasks.len() == 1 {
             object.init = Some(task);
+            object.had_init = true;
         }
     }
 

@@ -28,13 +28,18 @@ impl Linux {
         if is_full { Err(Errno::EMFILE) } else { Ok(()) }
     }
 
+    /// An open file with one reference, whose path and what is particular to its kind have theirs already
+    /// (`alloc_file()`).
+    pub(crate) fn new_file(&mut self, file: OpenFile) -> Id<OpenFile> {
+        self.user_namespaces[file.credentials.user_namespace].references += 1;
+        self.files.insert(OpenFile { references: 1, ..file })
+    }
+
     /// Opens a descriptor for a file, the lowest that is free; the file is closed if there is none (`FD_ADD()`).
     ///
-    /// The references that the file's path holds must have been taken before; that of its credentials to their user
-    /// namespace is taken here.
+    /// The references that the file's path holds must have been taken before.
     pub(crate) fn install_file(&mut self, task: Id<Task>, file: OpenFile, flags: OpenFlags) -> Result<Fd, Errno> {
-        self.user_namespaces[file.credentials.user_namespace].references += 1;
-        let file = self.files.insert(OpenFile { references: 1, ..file });
+        let file = self.new_file(file);
         let close_on_exec = flags.contains(OpenFlags::O_CLOEXEC);
         let limit = self.descriptor_limit(task);
         let table = &mut self.fd_tables[self.tasks[task].files];

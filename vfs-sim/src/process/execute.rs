@@ -7,7 +7,7 @@ use cofferdam::kernel::{Bytes, Errno, Fd, RlimitResource};
 use super::program::{Format, check_interpreter};
 use super::{Memory, OpenFileKind, RlimitValue, Task};
 use crate::arena::Id;
-use crate::filesystem::InodeKind;
+use crate::filesystem::{Content, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Path};
 use crate::namespace::UserNamespace;
@@ -119,11 +119,10 @@ impl Linux {
         if is_being_written { Err(Errno::ETXTBSY) } else { Ok(file) }
     }
 
-    /// What a file holds.
-    fn program_text(&self, file: Path) -> Vec<u8> {
+    fn program_content(&self, file: Path) -> Arc<Content> {
         match &self.inodes[self.dentries[file.dentry].inode].kind {
-            InodeKind::Regular(content) => content.read(0, usize::try_from(content.len()).unwrap_or(usize::MAX)),
-            _ => Vec::new(),
+            InodeKind::Regular(content) => content.clone(),
+            _ => Arc::default(),
         }
     }
 
@@ -147,11 +146,11 @@ impl Linux {
     fn load(&mut self, task: Id<Task>, path: &[u8], file: Path, arguments: &mut Arguments) -> Result<Loaded, Errno> {
         let (mut name, mut file) = (path.to_vec(), file);
         for _ in 0..=MAX_DEPTH {
-            match Format::of(&self.program_text(file))? {
+            match Format::of(&self.program_content(file))? {
                 Format::Elf { interpreter } => {
                     let interpreter = interpreter.map(|path| self.open_interpreter(task, &path)).transpose()?;
                     if let Some(interpreter) = interpreter {
-                        check_interpreter(&self.program_text(interpreter))?;
+                        check_interpreter(&self.program_content(interpreter))?;
                     }
                     return Ok(Loaded { executable: file, interpreter });
                 }
@@ -223,5 +222,166 @@ impl Linux {
             self.tasks[task].files = copy;
             self.descriptors_put(files);
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use cofferdam::kernel::{Mode, OpenFlags, OpenHow, Prctl};
+    use rstest::rstest;
+
+    use super::*;
+    use crate::process::PROGRAM;
+
+    /// Makes a file that everybody may read and execute.
+    pub(in crate::process) fn make_program(linux: &mut Linux, path: &[u8], content: &[u8]) {
+        make_file(linux, path, content, 0o755);
+    }
+
+    fn make_file(linux: &mut Linux, path: &[u8], content: &[u8], mode: u32) {
+        let init = linux.init();
+        let flags = OpenFlags::O_CREAT | OpenFlags::O_EXCL | OpenFlags::O_WRONLY;
+        let how = OpenHow { flags, mode: Mode(0o600), ..OpenHow::default() };
+        let fd = linux.openat2(init, Fd::CWD, path, how).unwrap();
+        assert_eq!(linux.write(init, fd, content), Ok(content.len()));
+        linux.fchmod(init, fd, Mode(mode)).unwrap();
+        linux.close(init, fd).unwrap();
+    }
+
+    fn execute(linux: &mut Linux, path: &str) -> Result<(), Errno> {
+        let init = linux.init();
+        linux.execute(init, path.as_bytes(), &["zero".into(), "one".into()], &["A=b".into()])
+    }
+
+    fn arguments(linux: &Linux) -> Vec<String> {
+        linux.tasks[linux.init()]
+            .memory
+            .arguments
+            .iter()
+            .map(|argument| String::from_utf8(argument.0.clone()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_program_is_executed_with_its_arguments() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        assert_eq!(execute(&mut linux, "/program"), Ok(()));
+        assert_eq!(arguments(&linux), ["zero", "one"]);
+        assert_eq!(linux.tasks[linux.init()].memory.name, "program".into());
+        linux.check_process_references().unwrap();
+    }
+
+    #[test]
+    fn a_script_is_executed_by_its_interpreter() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        make_program(&mut linux, b"/inner", b"#!/program -x  y \n");
+        make_program(&mut linux, b"/outer", b"#! ./inner\n");
+        assert_eq!(execute(&mut linux, "/outer"), Ok(()));
+        assert_eq!(arguments(&linux), ["/program", "-x  y", "./inner", "/outer", "one"]);
+        assert_eq!(linux.tasks[linux.init()].memory.name, "outer".into());
+    }
+
+    #[test]
+    fn without_arguments_there_is_an_empty_one() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        let init = linux.init();
+        assert_eq!(linux.execute(init, b"/program", &[], &[]), Ok(()));
+        assert_eq!(arguments(&linux), [""]);
+    }
+
+    #[test]
+    fn interpreters_can_be_nested_five_deep() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/0", PROGRAM);
+        for depth in 1..=6 {
+            let (path, content) = (format!("/{depth}"), format!("#!/{}\n", depth - 1));
+            make_program(&mut linux, path.as_bytes(), content.as_bytes());
+        }
+        assert_eq!(execute(&mut linux, "/5"), Ok(()));
+        assert_eq!(execute(&mut linux, "/6"), Err(Errno::ELOOP));
+    }
+
+    #[rstest]
+    #[case("/missing", Err(Errno::ENOENT))]
+    #[case("", Err(Errno::ENOENT))]
+    #[case("/program/", Err(Errno::ENOTDIR))]
+    #[case("/", Err(Errno::EACCES))]
+    #[case("/plain", Err(Errno::EACCES))]
+    #[case("/empty", Err(Errno::ENOEXEC))]
+    #[case("/text", Err(Errno::ENOEXEC))]
+    #[case("/lost", Err(Errno::ENOENT))]
+    #[case("/nameless", Err(Errno::EACCES))]
+    #[case("/odd", Err(Errno::EACCES))]
+    fn what_is_no_program(#[case] path: &str, #[case] expected: Result<(), Errno>) {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        make_file(&mut linux, b"/plain", PROGRAM, 0o644);
+        make_program(&mut linux, b"/empty", b"");
+        make_program(&mut linux, b"/text", b"echo");
+        make_program(&mut linux, b"/lost", b"#!/missing\n");
+        make_program(&mut linux, b"/nameless", b"#!");
+        make_program(&mut linux, b"/odd", b"#!/plain\n");
+        assert_eq!(execute(&mut linux, path), expected);
+        linux.check_process_references().unwrap();
+    }
+
+    #[test]
+    fn arguments_can_be_too_long() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        let init = linux.init();
+        let long = |length| vec![Bytes::from("x".repeat(length))];
+        assert_eq!(linux.execute(init, b"/program", &long(131_071), &[]), Ok(()));
+        assert_eq!(linux.execute(init, b"/program", &long(131_072), &[]), Err(Errno::E2BIG));
+        // 2 MiB, a quarter of the stack, are for all together.
+        let many = |count| vec![Bytes::from("x".repeat(131_071)); count];
+        assert_eq!(linux.execute(init, b"/program", &many(15), &[]), Ok(()));
+        assert_eq!(linux.execute(init, b"/program", &many(8), &many(8)), Err(Errno::E2BIG));
+        assert_eq!(linux.execute(init, b"/program", &["a\0b".into()], &[]), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn a_file_that_is_written_is_not_executed() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        let init = linux.init();
+        let how = OpenHow { flags: OpenFlags::O_WRONLY, ..OpenHow::default() };
+        let fd = linux.openat2(init, Fd::CWD, b"/program", how).unwrap();
+        assert_eq!(execute(&mut linux, "/program"), Err(Errno::ETXTBSY));
+        linux.close(init, fd).unwrap();
+        assert_eq!(execute(&mut linux, "/program"), Ok(()));
+    }
+
+    #[test]
+    fn descriptors_are_closed_that_say_so() {
+        let mut linux = Linux::new();
+        make_program(&mut linux, b"/program", PROGRAM);
+        let init = linux.init();
+        let mut open = |flags| linux.openat2(init, Fd::CWD, b"/", OpenHow { flags, ..OpenHow::default() }).unwrap();
+        let (kept, closed) = (open(OpenFlags::empty()), open(OpenFlags::O_CLOEXEC));
+        assert_eq!(execute(&mut linux, "/program"), Ok(()));
+        assert_eq!(linux.close(init, kept), Ok(()));
+        assert_eq!(linux.close(init, closed), Err(Errno::EBADF));
+    }
+
+    #[test]
+    fn the_set_user_id_bit_counts_unless_nothing_may_be_gained() {
+        let user_of = |mode, no_new_privileges| {
+            let mut linux = Linux::new();
+            let init = linux.init();
+            make_file(&mut linux, b"/program", PROGRAM, mode);
+            linux.setresuid(init, 1000, 1000, 1000).unwrap();
+            if no_new_privileges {
+                linux.prctl(init, Prctl::SetNoNewPrivileges).unwrap();
+            }
+            assert_eq!(execute(&mut linux, "/program"), Ok(()));
+            linux.geteuid(init)
+        };
+        assert_eq!(user_of(0o4755, false), Ok(0));
+        assert_eq!(user_of(0o0755, false), Ok(1000));
+        assert_eq!(user_of(0o4755, true), Ok(1000));
     }
 }

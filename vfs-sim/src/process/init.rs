@@ -34,6 +34,7 @@ impl Linux {
             level: 0,
             user_namespace,
             init: None,
+            had_init: false,
             is_open: true,
             next_pid: 2,
             pid_max: PID_MAX,

@@ -2,6 +2,7 @@
 
 mod access;
 mod capability;
+mod check;
 mod credentials;
 mod descriptors;
 mod execute;

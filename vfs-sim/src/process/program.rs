@@ -2,6 +2,8 @@
 
 use cofferdam::kernel::Errno;
 
+use crate::filesystem::Content;
+
 /// A program that ends at once with status 0, which Linux on x86-64 can execute as well.
 pub const PROGRAM: &[u8] = &[
     0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 64 bits, little endian
@@ -33,7 +35,7 @@ const MACHINE: u16 = 62;
 const INTERPRETER: u32 = 3;
 
 /// `PATH_MAX`
-const MAX_PATH: u64 = 4096;
+const MAX_PATH: usize = 4096;
 
 /// A file that can be executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +52,10 @@ impl Format {
     /// # Errors
     ///
     /// `ENOEXEC` if it has none; `EIO` if it ends too early.
-    pub(crate) fn of(content: &[u8]) -> Result<Self, Errno> {
+    pub(crate) fn of(content: &Content) -> Result<Self, Errno> {
         let mut head = [0; HEAD];
-        let length = content.len().min(HEAD);
-        head[..length].copy_from_slice(&content[..length]);
+        let start = content.read(0, HEAD);
+        head[..start.len()].copy_from_slice(&start);
         if head.starts_with(b"#!") { script(&head) } else { elf(&head, content) }
     }
 }
@@ -63,10 +65,10 @@ impl Format {
 /// # Errors
 ///
 /// `EIO` if it is shorter than its header; `ELIBBAD` if it is no program for this machine.
-pub(crate) fn check_interpreter(content: &[u8]) -> Result<(), Errno> {
-    let head = content.get(..ELF_HEADER).ok_or(Errno::EIO)?;
+pub(crate) fn check_interpreter(content: &Content) -> Result<(), Errno> {
+    let head = slice(content, 0, ELF_HEADER).ok_or(Errno::EIO)?;
     let is_sound =
-        head.starts_with(b"\x7fELF") && u16_at(head, 18) == MACHINE && program_headers(head, content).is_some();
+        head.starts_with(b"\x7fELF") && u16_at(&head, 18) == MACHINE && program_headers(&head, content).is_some();
     if is_sound { Ok(()) } else { Err(Errno::ELIBBAD) }
 }
 
@@ -107,7 +109,7 @@ fn script(head: &[u8; HEAD]) -> Result<Format, Errno> {
 }
 
 /// `load_elf_binary()`
-fn elf(head: &[u8; HEAD], content: &[u8]) -> Result<Format, Errno> {
+fn elf(head: &[u8; HEAD], content: &Content) -> Result<Format, Errno> {
     const EXECUTABLE: u16 = 2;
     const SHARED_OBJECT: u16 = 3;
     let is_program = head.starts_with(b"\x7fELF")
@@ -120,9 +122,7 @@ fn elf(head: &[u8; HEAD], content: &[u8]) -> Result<Format, Errno> {
     let interpreter = headers.chunks_exact(PROGRAM_HEADER).find(|header| u32_at(header, 0) == INTERPRETER);
     let Some(header) = interpreter else { return Ok(Format::Elf { interpreter: None }) };
     let (offset, length) = (u64_at(header, 8), u64_at(header, 32));
-    if !(2..=MAX_PATH).contains(&length) {
-        return Err(Errno::ENOEXEC);
-    }
+    let length = usize::try_from(length).ok().filter(|length| (2..=MAX_PATH).contains(length)).ok_or(Errno::ENOEXEC)?;
     if i64::try_from(offset).is_err() {
         return Err(Errno::EINVAL);
     }
@@ -135,18 +135,18 @@ fn elf(head: &[u8; HEAD], content: &[u8]) -> Result<Format, Errno> {
 }
 
 /// `load_elf_phdrs()`
-fn program_headers<'a>(head: &[u8], content: &'a [u8]) -> Option<&'a [u8]> {
+fn program_headers(head: &[u8], content: &Content) -> Option<Vec<u8>> {
     const MAX_SIZE: usize = 65536;
     let size = usize::from(u16_at(head, 56)) * PROGRAM_HEADER;
     if usize::from(u16_at(head, 54)) != PROGRAM_HEADER || size == 0 || size > MAX_SIZE {
         return None;
     }
-    slice(content, u64_at(head, 32), size as u64)
+    slice(content, u64_at(head, 32), size)
 }
 
-fn slice(content: &[u8], offset: u64, length: u64) -> Option<&[u8]> {
-    let start = usize::try_from(offset).ok()?;
-    content.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+/// So many bytes, if there are as many.
+fn slice(content: &Content, offset: u64, length: usize) -> Option<Vec<u8>> {
+    Some(content.read(offset, length)).filter(|bytes| bytes.len() == length)
 }
 
 fn array<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
@@ -171,6 +171,16 @@ mod tests {
 
     use super::*;
 
+    fn format_of(bytes: &[u8]) -> Result<Format, Errno> {
+        Format::of(&file(bytes))
+    }
+
+    fn file(bytes: &[u8]) -> Content {
+        let mut content = Content::default();
+        content.write(0, bytes);
+        content
+    }
+
     fn script_of(interpreter: &str, argument: Option<&str>) -> Result<Format, Errno> {
         Ok(Format::Script { interpreter: interpreter.into(), argument: argument.map(Into::into) })
     }
@@ -188,36 +198,38 @@ mod tests {
     #[case(b"# /bin/sh\n", Err(Errno::ENOEXEC))]
     #[case(b"", Err(Errno::ENOEXEC))]
     fn scripts(#[case] content: &[u8], #[case] expected: Result<Format, Errno>) {
-        assert_eq!(Format::of(content), expected);
+        assert_eq!(format_of(content), expected);
     }
 
     #[test]
     fn a_path_that_may_be_cut_off_is_none() {
         let cut_off = [b"#!/".to_vec(), vec![b'x'; 300]].concat();
-        assert_eq!(Format::of(&cut_off), Err(Errno::ENOEXEC));
+        assert_eq!(format_of(&cut_off), Err(Errno::ENOEXEC));
         let long_argument = [b"#!/x ".to_vec(), vec![b'y'; 300]].concat();
         let argument = "y".repeat(250);
-        assert_eq!(Format::of(&long_argument), script_of("/x", Some(&argument)));
+        assert_eq!(format_of(&long_argument), script_of("/x", Some(&argument)));
     }
 
     #[test]
     fn programs() {
-        assert_eq!(Format::of(PROGRAM), Ok(Format::Elf { interpreter: None }));
-        assert_eq!(check_interpreter(PROGRAM), Ok(()));
-        assert_eq!(Format::of(b"\x7fELF"), Err(Errno::ENOEXEC));
-        assert_eq!(check_interpreter(b"\x7fELF"), Err(Errno::EIO));
-        assert_eq!(Format::of(&PROGRAM[..100]), Err(Errno::ENOEXEC));
+        assert_eq!(format_of(PROGRAM), Ok(Format::Elf { interpreter: None }));
+        assert_eq!(check_interpreter(&file(PROGRAM)), Ok(()));
+        assert_eq!(format_of(b"\x7fELF"), Err(Errno::ENOEXEC));
+        assert_eq!(check_interpreter(&file(b"\x7fELF")), Err(Errno::EIO));
+        assert_eq!(format_of(&PROGRAM[..100]), Err(Errno::ENOEXEC));
         let mut dynamic = PROGRAM.to_vec();
         dynamic[64] = 3;
         dynamic[72] = 120;
         dynamic[96] = 9;
         dynamic[120..129].copy_from_slice(b"/ld/ld.so");
-        assert_eq!(Format::of(&dynamic), Err(Errno::ENOEXEC));
+        assert_eq!(format_of(&dynamic), Err(Errno::ENOEXEC));
         dynamic[128] = 0;
-        assert_eq!(Format::of(&dynamic), Ok(Format::Elf { interpreter: Some(b"/ld/ld.s".to_vec()) }));
+        assert_eq!(format_of(&dynamic), Ok(Format::Elf { interpreter: Some(b"/ld/ld.s".to_vec()) }));
         dynamic[96] = 10;
-        assert_eq!(Format::of(&dynamic), Err(Errno::EIO));
+        assert_eq!(format_of(&dynamic), Err(Errno::EIO));
+        dynamic[72..80].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(format_of(&dynamic), Err(Errno::EINVAL));
         dynamic[96] = 1;
-        assert_eq!(Format::of(&dynamic), Err(Errno::ENOEXEC));
+        assert_eq!(format_of(&dynamic), Err(Errno::ENOEXEC));
     }
 }

@@ -45,7 +45,7 @@ impl Linux {
     }
 
     fn drop_tree_file(&mut self, file: OpenFile) {
-        let file = self.files.insert(OpenFile { references: 1, ..file });
+        let file = self.new_file(file);
         self.file_put(file);
     }
 
