@@ -172,7 +172,7 @@ pub mod simulated {
             kernel.mount(source, directory, Some(filesystem.as_bytes()), MountFlags::empty(), None).unwrap();
         }
         scenario(&World { kernel: &kernel, directory: UnixPath::new("/world").to_path_buf() });
-        //CHECK kernel.linux().check().unwrap();
+        kernel.linux().check().unwrap();
     }
 }
 
