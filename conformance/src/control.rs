@@ -42,9 +42,7 @@ pub(crate) fn spares(call: &Call) -> bool {
         // Its child would have to be waited for, and what it does is no data.
         Call::Clone3 { .. } | Call::Sigwaitinfo { .. } => false,
         // Others would end processes in ways that the machinery does not see.
-        Call::Kill { pid, signal } => {
-            HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL)
-        }
+        Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL),
         Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),
         Call::Flock { operation, .. } => operation.intersects(FlockOperation::LOCK_NB | FlockOperation::LOCK_UN),
         _ => true,

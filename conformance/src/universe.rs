@@ -1,7 +1,8 @@
 //! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
 
 use cofferdam::kernel::{
-    AtFlags, Call, DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, Signal, SignalAction, UmountFlags, Value,
+    AtFlags, Call, Capabilities, CapabilitySets, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
+    Prctl, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,37 @@ pub(crate) enum Privileges {
     Root,
     /// They run as root of a user namespace.
     UserNamespace,
+}
+
+/// The capabilities of a process that begins a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CapabilitiesAtStart {
+    pub(crate) sets: CapabilitySets,
+    pub(crate) bounding: Capabilities,
+}
+
+impl CapabilitiesAtStart {
+    /// Those of a process of the kernel.
+    pub(crate) fn read(kernel: &dyn Kernel) -> Result<Self, Errno> {
+        let mut bounding = Capabilities::empty();
+        for number in 0..u64::BITS {
+            // The kernel knows no more of them from the first on that it refuses.
+            match kernel.prctl(Prctl::ReadBoundingCapability(number)) {
+                Ok(0) => {}
+                Ok(_) => bounding |= Capabilities::from_bits_retain(1 << number),
+                Err(_) => break,
+            }
+        }
+        Ok(Self { sets: kernel.capget()?, bounding })
+    }
+
+    /// The calls of a process that has all capabilities, to have no more than these.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let all = (Capabilities::CAP_CHECKPOINT_RESTORE.bits() << 1) - 1;
+        let dropped = Capabilities::from_bits_retain(all).difference(self.bounding);
+        let drops = dropped.numbers().map(|number| Call::Prctl { operation: Prctl::DropBoundingCapability(number) });
+        drops.chain([Call::Capset { sets: self.sets }]).collect()
+    }
 }
 
 /// A user without privileges.
@@ -99,7 +131,13 @@ fn standard(calls: &mut Vec<Call>) {
         mkdir("/c/sticky", 0o1777),
         mkdir("/a b\\\n#", 0o755),
         file("/own", 0o640),
-        Call::Fchownat { dirfd: Fd::CWD, path: "/own".into(), owner: Some(USER), group: Some(USER), flags: AtFlags::empty() },
+        Call::Fchownat {
+            dirfd: Fd::CWD,
+            path: "/own".into(),
+            owner: Some(USER),
+            group: Some(USER),
+            flags: AtFlags::empty(),
+        },
         symlink("d", "/a/relative"),
         symlink("/b/e", "/a/absolute"),
         symlink("nothing", "/a/dangling"),
