@@ -33,7 +33,7 @@ impl Simulation {
         let mut base = Simulated::boot();
         base.make(&own_capabilities())?;
         base.make(&own_namespaces(privileges))?;
-        base.make(&universe::empty_namespace())?;
+        base.make(&universe::empty_namespace(privileges))?;
         let prepared = |universe| {
             let mut kernel = base.clone();
             kernel.make(&universe::calls(universe))?;

@@ -41,8 +41,15 @@ pub(crate) fn make(
     Ok(())
 }
 
+/// How many mounts there are between the root of sequences and that of the machine.
+const COVERS: usize = 2;
+
 /// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc.
-pub(crate) fn empty_namespace() -> Vec<Call> {
+///
+/// Beneath every root is the one that the machine booted with. Where nothing is locked, a process gets there if it
+/// unmounts its root and enters its namespace anew. What is to be found there depends on the machine, and is shared
+/// with it, so that other mounts come first, more of them than a sequence is likely to unmount.
+pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![Call::Mount {
         source: None,
         target: "/".into(),
@@ -51,6 +58,12 @@ pub(crate) fn empty_namespace() -> Vec<Call> {
         data: None,
     }];
     calls.extend(new_root("/proc"));
+    if privileges == Privileges::Root {
+        for _ in 0..COVERS {
+            calls.push(mount("cover", "/", "tmpfs", Some("mode=755")));
+            calls.extend([Call::Chdir { path: "/..".into() }, Call::Chroot { path: ".".into() }]);
+        }
+    }
     calls.push(mkdir("/new", 0o755));
     calls
 }

@@ -67,7 +67,7 @@ impl Sandbox {
         let proc = kernel.openat2(Fd::CWD, UnixPath::new("/proc"), how).map_err(doing("opening /proc"))?;
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
         kernel.close(proc).map_err(doing("close"))?;
-        universe::make(|call| call.apply(&kernel), &universe::empty_namespace())?;
+        universe::make(|call| call.apply(&kernel), &universe::empty_namespace(privileges))?;
         Ok(Self { privileges })
     }
 
@@ -82,8 +82,7 @@ impl Sandbox {
         let kernel = LinuxKernel;
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| SandboxError::Call { what: "pipe2", errno: Errno::from_raw(errno.raw_os_error()) })?;
-        let flags = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
-        let pid = kernel.clone3(flags, &mut |_| session(plan, reference, &write)).map_err(doing("clone3"))?;
+        let pid = kernel.clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, reference, &write)).map_err(doing("clone3"))?;
         drop::<OwnedFd>(write);
         Ok(Running::new(pid, read))
     }

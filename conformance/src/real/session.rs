@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel, OpenFlags};
 use cofferdam_linux::LinuxKernel;
 
 use super::runner::Runner;
@@ -34,6 +34,8 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     nix::unistd::setsid().map_err(|errno| Errno::from_raw(errno as i32))?;
     kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
     close_others(&kernel)?;
+    stay_on_one_processor()?;
+    kernel.unshare(CloneFlags::CLONE_NEWNS)?;
     let children = plan.items.iter().filter_map(|item| match item {
         Item::Step(_, step) => match step.action {
             Action::Fork { child, .. } => Some(child),
@@ -55,6 +57,14 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
         kernel.close(write)?;
     }
     Ok(())
+}
+
+/// Of two mount namespaces, which one is the older decides whether one can be mounted in the other. The kernel compares
+/// their numbers, of which each processor has a supply (`gen_cookie_next()`): only those of one processor are in order.
+fn stay_on_one_processor() -> Result<(), Errno> {
+    let mut processors = rustix::thread::CpuSet::new();
+    processors.set(rustix::thread::sched_getcpu());
+    rustix::thread::sched_setaffinity(None, &processors).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
 }
 
 /// The first thing that is written: whether the universe could be made.
