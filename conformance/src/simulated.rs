@@ -10,7 +10,7 @@ use crate::census::{Census, Member};
 use crate::compare::{Identities, Kind};
 use crate::observation::{Observation, Tables};
 use crate::sequence::{Action, Item, MAX_TASKS, Plan, Step, TaskIndex, Universe};
-use crate::universe::{self, PreparationError, Privileges};
+use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges};
 
 /// Simulated kernels in the state in which sequences begin.
 #[derive(Clone, Debug)]
@@ -29,14 +29,15 @@ pub(crate) struct Simulated {
 
 impl Simulation {
     /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
-    pub(crate) fn new(privileges: Privileges) -> Result<Self, PreparationError> {
+    pub(crate) fn new(privileges: Privileges, capabilities: &CapabilitiesAtStart) -> Result<Self, PreparationError> {
         let mut base = Simulated::boot();
         base.make(&own_capabilities())?;
         base.make(&own_namespaces(privileges))?;
-        base.make(&universe::empty_namespace(privileges))?;
+        base.make(&universe::empty_namespace())?;
+        base.make(&capabilities.calls())?;
         let prepared = |universe| {
             let mut kernel = base.clone();
-            kernel.make(&universe::calls(universe))?;
+            kernel.make(&universe::calls(universe, privileges))?;
             Ok(kernel)
         };
         Ok(Self { standard: prepared(Universe::Standard)?, small: prepared(Universe::Small)? })

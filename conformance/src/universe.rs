@@ -1,7 +1,8 @@
 //! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
 
 use cofferdam::kernel::{
-    AtFlags, Call, DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, Signal, SignalAction, UmountFlags, Value,
+    AtFlags, Call, Capabilities, CapabilitySets, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
+    Prctl, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,37 @@ pub(crate) enum Privileges {
     Root,
     /// They run as root of a user namespace.
     UserNamespace,
+}
+
+/// The capabilities of a process that begins a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CapabilitiesAtStart {
+    pub(crate) sets: CapabilitySets,
+    pub(crate) bounding: Capabilities,
+}
+
+impl CapabilitiesAtStart {
+    /// Those of a process of the kernel.
+    pub(crate) fn read(kernel: &dyn Kernel) -> Result<Self, Errno> {
+        let mut bounding = Capabilities::empty();
+        for number in 0..u64::BITS {
+            // The kernel knows no more of them from the first on that it refuses.
+            match kernel.prctl(Prctl::ReadBoundingCapability(number)) {
+                Ok(0) => {}
+                Ok(_) => bounding |= Capabilities::from_bits_retain(1 << number),
+                Err(_) => break,
+            }
+        }
+        Ok(Self { sets: kernel.capget()?, bounding })
+    }
+
+    /// The calls of a process that has all capabilities, to have no more than these.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let all = (Capabilities::CAP_CHECKPOINT_RESTORE.bits() << 1) - 1;
+        let dropped = Capabilities::from_bits_retain(all).difference(self.bounding);
+        let drops = dropped.numbers().map(|number| Call::Prctl { operation: Prctl::DropBoundingCapability(number) });
+        drops.chain([Call::Capset { sets: self.sets }]).collect()
+    }
 }
 
 /// A user without privileges.
@@ -41,15 +73,8 @@ pub(crate) fn make(
     Ok(())
 }
 
-/// How many mounts there are between the root of sequences and that of the machine.
-const COVERS: usize = 2;
-
 /// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc.
-///
-/// Beneath every root is the one that the machine booted with. Where nothing is locked, a process gets there if it
-/// unmounts its root and enters its namespace anew. What is to be found there depends on the machine, and is shared
-/// with it, so that other mounts come first, more of them than a sequence is likely to unmount.
-pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
+pub(crate) fn empty_namespace() -> Vec<Call> {
     let mut calls = vec![Call::Mount {
         source: None,
         target: "/".into(),
@@ -58,12 +83,6 @@ pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
         data: None,
     }];
     calls.extend(new_root("/proc"));
-    if privileges == Privileges::Root {
-        for _ in 0..COVERS {
-            calls.push(mount("cover", "/", "tmpfs", Some("mode=755")));
-            calls.extend([Call::Chdir { path: "/..".into() }, Call::Chroot { path: ".".into() }]);
-        }
-    }
     calls.push(mkdir("/new", 0o755));
     calls
 }
@@ -79,14 +98,33 @@ fn new_root(place: &str) -> [Call; 5] {
     ]
 }
 
+/// How many mounts there are between the root of a sequence and that of the machine.
+const COVERS: usize = 2;
+
+/// Another root on top of the root.
+///
+/// Beneath every root is the one that the machine booted with. Where nothing is locked, a process gets there if it
+/// unmounts its root and enters its namespace anew. What is to be found there depends on the machine, and belongs to it,
+/// so that other mounts come first: more of them than a sequence is likely to unmount.
+fn cover() -> [Call; 3] {
+    [
+        mount("root", "/", "tmpfs", Some("mode=755")),
+        Call::Chdir { path: "/..".into() },
+        Call::Chroot { path: ".".into() },
+    ]
+}
+
 /// The calls that make a universe, in a namespace as [`empty_namespace`] leaves it.
-pub(crate) fn calls(universe: Universe) -> Vec<Call> {
+pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
         Call::Umask { mask: Mode(0) },
     ];
     calls.extend(new_root("/new"));
+    if privileges == Privileges::Root {
+        calls.extend((0..COVERS).flat_map(|_| cover()));
+    }
     match universe {
         Universe::Standard => standard(&mut calls),
         Universe::Small => calls.extend(["/a", "/b", "/c"].map(|path| mkdir(path, 0o755))),
@@ -112,7 +150,13 @@ fn standard(calls: &mut Vec<Call>) {
         mkdir("/c/sticky", 0o1777),
         mkdir("/a b\\\n#", 0o755),
         file("/own", 0o640),
-        Call::Fchownat { dirfd: Fd::CWD, path: "/own".into(), owner: Some(USER), group: Some(USER), flags: AtFlags::empty() },
+        Call::Fchownat {
+            dirfd: Fd::CWD,
+            path: "/own".into(),
+            owner: Some(USER),
+            group: Some(USER),
+            flags: AtFlags::empty(),
+        },
         symlink("d", "/a/relative"),
         symlink("/b/e", "/a/absolute"),
         symlink("nothing", "/a/dangling"),

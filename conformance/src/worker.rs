@@ -181,8 +181,7 @@ impl Random<'_> {
     /// While the real kernel carries out a sequence, the next one is made.
     fn run(&mut self) -> Result<(), WorkerError> {
         let work = self.work.clone();
-        let recipe =
-            Recipe { profile: work.profile, length: work.length, tasks: work.tasks, looks: work.looks };
+        let recipe = Recipe { profile: work.profile, length: work.length, tasks: work.tasks, looks: work.looks };
         let mut tally = Tally::new();
         let mut pending: Option<(u64, Trial, Generated)> = None;
         let mut number = work.first;

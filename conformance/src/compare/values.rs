@@ -75,7 +75,8 @@ impl Pair<'_> {
 
     /// Bytes that were read, and targets of links. Some are texts of the kernel with ids in them.
     fn bytes(&mut self, real: &Bytes, simulated: &Bytes) -> Verdict {
-        if let (Some((real_name, real)), Some((name, simulated))) = (named_number(&real.0), named_number(&simulated.0)) {
+        if let (Some((real_name, real)), Some((name, simulated))) = (named_number(&real.0), named_number(&simulated.0))
+        {
             if real_name != name {
                 return differs("the links lead to objects of different kinds".into());
             }

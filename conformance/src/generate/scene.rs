@@ -40,14 +40,68 @@ pub(super) enum Want {
 }
 
 const DIRECTORIES: &[&str] = &[
-    "/", "/a", "/b", "/c", "/a/d", "/a/e", "/b/d", "/b/e", "/c/d", "/c/e", "/a/d/x", "/b/closed", "/c/sticky",
-    "/a b\\\n#", "/n0", "/n1", "/a/n0", "/b/n1", "/c/d/n0", "/b/e/n1", "/a/relative", "/a/absolute", "/a/up/b",
-    "/c/chain", "/a/d/../e", "/d", "/e", "/d/x", ".", "..", "d", "e", "../b", "../../c/e",
+    "/",
+    "/a",
+    "/b",
+    "/c",
+    "/a/d",
+    "/a/e",
+    "/b/d",
+    "/b/e",
+    "/c/d",
+    "/c/e",
+    "/a/d/x",
+    "/b/closed",
+    "/c/sticky",
+    "/a b\\\n#",
+    "/n0",
+    "/n1",
+    "/a/n0",
+    "/b/n1",
+    "/c/d/n0",
+    "/b/e/n1",
+    "/a/relative",
+    "/a/absolute",
+    "/a/up/b",
+    "/c/chain",
+    "/a/d/../e",
+    "/d",
+    "/e",
+    "/d/x",
+    ".",
+    "..",
+    "d",
+    "e",
+    "../b",
+    "../../c/e",
 ];
-const FILES: &[&str] =
-    &["/a/f", "/b/f", "/c/f", "/own", "/b/closed/f", "/n2", "/a/n2", "/b/n3", "/c/sticky/n2", "/f", "f", "../f", "../c/f"];
-const SYMLINKS: &[&str] =
-    &["/a/relative", "/a/absolute", "/a/dangling", "/a/loop", "/a/up", "/c/chain", "/c/n3", "/b/n0", "relative", "/relative"];
+const FILES: &[&str] = &[
+    "/a/f",
+    "/b/f",
+    "/c/f",
+    "/own",
+    "/b/closed/f",
+    "/n2",
+    "/a/n2",
+    "/b/n3",
+    "/c/sticky/n2",
+    "/f",
+    "f",
+    "../f",
+    "../c/f",
+];
+const SYMLINKS: &[&str] = &[
+    "/a/relative",
+    "/a/absolute",
+    "/a/dangling",
+    "/a/loop",
+    "/a/up",
+    "/c/chain",
+    "/c/n3",
+    "/b/n0",
+    "relative",
+    "/relative",
+];
 /// Names that do not exist at the beginning.
 const NEW_NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n 4\n"];
 /// What stays inside a directory.
