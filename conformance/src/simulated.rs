@@ -37,7 +37,7 @@ impl Simulation {
         base.make(&capabilities.calls())?;
         let prepared = |universe| {
             let mut kernel = base.clone();
-            kernel.make(&universe::calls(universe))?;
+            kernel.make(&universe::calls(universe, privileges))?;
             Ok(kernel)
         };
         Ok(Self { standard: prepared(Universe::Standard)?, small: prepared(Universe::Small)? })

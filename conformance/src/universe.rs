@@ -98,14 +98,33 @@ fn new_root(place: &str) -> [Call; 5] {
     ]
 }
 
+/// How many mounts there are between the root of a sequence and that of the machine.
+const COVERS: usize = 2;
+
+/// Another root on top of the root.
+///
+/// Beneath every root is the one that the machine booted with. Where nothing is locked, a process gets there if it
+/// unmounts its root and enters its namespace anew. What is to be found there depends on the machine, and belongs to it,
+/// so that other mounts come first: more of them than a sequence is likely to unmount.
+fn cover() -> [Call; 3] {
+    [
+        mount("root", "/", "tmpfs", Some("mode=755")),
+        Call::Chdir { path: "/..".into() },
+        Call::Chroot { path: ".".into() },
+    ]
+}
+
 /// The calls that make a universe, in a namespace as [`empty_namespace`] leaves it.
-pub(crate) fn calls(universe: Universe) -> Vec<Call> {
+pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
         Call::Umask { mask: Mode(0) },
     ];
     calls.extend(new_root("/new"));
+    if privileges == Privileges::Root {
+        calls.extend((0..COVERS).flat_map(|_| cover()));
+    }
     match universe {
         Universe::Standard => standard(&mut calls),
         Universe::Small => calls.extend(["/a", "/b", "/c"].map(|path| mkdir(path, 0o755))),

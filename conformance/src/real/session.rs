@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel, OpenFlags};
 use cofferdam_linux::LinuxKernel;
 
 use super::runner::Runner;
@@ -11,17 +11,17 @@ use super::token::write_all;
 use crate::control;
 use crate::observation::Observation;
 use crate::sequence::{Action, Item, Plan};
-use crate::universe::{self, PreparationError};
+use crate::universe::{self, PreparationError, Privileges};
 
 /// The exit status of a session that did not begin.
 const NOT_BEGUN: i32 = 112;
 
 /// What the first process does; gives its exit status. When it ends the kernel ends all others.
-pub(super) fn session(plan: &Plan, reference: &[Observation], results: &OwnedFd) -> i32 {
+pub(super) fn session(plan: &Plan, privileges: Privileges, reference: &[Observation], results: &OwnedFd) -> i32 {
     if set_up(plan, results).is_err() {
         return NOT_BEGUN;
     }
-    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe));
+    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe, privileges));
     if report(&made).is_err() || made.is_err() {
         return NOT_BEGUN;
     }
@@ -34,6 +34,8 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     nix::unistd::setsid().map_err(|errno| Errno::from_raw(errno as i32))?;
     kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
     close_others(&kernel)?;
+    stay_on_one_processor()?;
+    kernel.unshare(CloneFlags::CLONE_NEWNS)?;
     let children = plan.items.iter().filter_map(|item| match item {
         Item::Step(_, step) => match step.action {
             Action::Fork { child, .. } => Some(child),
@@ -55,6 +57,14 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
         kernel.close(write)?;
     }
     Ok(())
+}
+
+/// Of two mount namespaces, which one is the older decides whether one can be mounted in the other. The kernel compares
+/// their numbers, of which each processor has a supply (`gen_cookie_next()`): only those of one processor are in order.
+fn stay_on_one_processor() -> Result<(), Errno> {
+    let mut processors = rustix::thread::CpuSet::new();
+    processors.set(rustix::thread::sched_getcpu());
+    rustix::thread::sched_setaffinity(None, &processors).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
 }
 
 /// The first thing that is written: whether the universe could be made.
