@@ -107,6 +107,11 @@ impl Simulated {
         catch_unwind(AssertUnwindSafe(|| self.linux.call(id, call))).unwrap_or(Err(Errno::EFAULT))
     }
 
+    /// How many mounts there are.
+    pub(crate) fn mounts(&self) -> usize {
+        self.linux.mounts().count()
+    }
+
     /// The open descriptors of a process.
     pub(crate) fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
         self.id(task).into_iter().flat_map(|task| self.linux.descriptors(task)).collect()
