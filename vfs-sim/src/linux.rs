@@ -205,6 +205,7 @@ impl Linux {
             writers: 0,
             removed: 0,
             next_inode: 1,
+            kernel_namespace: None,
             parameters: Parameters::None,
             options: Vec::new(),
         });

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Dentry, FilesystemType, Name, Parameters};
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::namespace::{PidNamespace, UserNamespace};
+use crate::namespace::{OtherNamespace, PidNamespace, UserNamespace};
 use crate::process::{Credentials, Task};
 
 /// How many messages a context keeps (`struct fc_log`).
@@ -57,6 +57,8 @@ pub struct FsContext {
     pub(crate) user_namespace: Id<UserNamespace>,
     /// For proc, the pid namespace of who made the context.
     pub(crate) pid_namespace: Option<Id<PidNamespace>>,
+    /// For sysfs the network namespace, for mqueue the ipc namespace of who made the context.
+    pub(crate) kernel_namespace: Option<Id<OtherNamespace>>,
     /// The root, once the superblock is there.
     pub(crate) root: Option<Id<Dentry>>,
     /// Who made the context.
@@ -107,6 +109,7 @@ impl Linux {
             source: None,
             user_namespace: credentials.user_namespace,
             pid_namespace: None,
+            kernel_namespace: None,
             root: None,
             credentials,
             is_exclusive: false,
@@ -152,6 +155,7 @@ impl Linux {
             source: None,
             user_namespace,
             pid_namespace: None,
+            kernel_namespace: None,
             root: Some(root),
             credentials,
             is_exclusive: false,
@@ -184,6 +188,18 @@ impl Linux {
             if let Some(before) = context.pid_namespace.replace(namespace) {
                 self.pid_namespace_put(before);
             }
+        }
+        let namespaces = &self.tasks[task].namespaces;
+        let kernel_namespace = match context.filesystem {
+            FilesystemType::Sysfs => Some(namespaces.network),
+            FilesystemType::Mqueue => Some(namespaces.ipc),
+            _ => None,
+        };
+        if let Some(namespace) = kernel_namespace {
+            self.other_namespaces[namespace].references += 1;
+        }
+        if let Some(before) = std::mem::replace(&mut context.kernel_namespace, kernel_namespace) {
+            self.other_namespace_put(before);
         }
         self.user_namespaces[owner].references += 1;
         self.user_namespace_put(context.user_namespace);
@@ -243,6 +259,9 @@ impl Linux {
         }
         if let Some(namespace) = context.pid_namespace {
             self.pid_namespace_put(namespace);
+        }
+        if let Some(namespace) = context.kernel_namespace {
+            self.other_namespace_put(namespace);
         }
         self.user_namespace_put(context.user_namespace);
         self.user_namespace_put(context.credentials.user_namespace);

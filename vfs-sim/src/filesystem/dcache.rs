@@ -234,7 +234,7 @@ impl Linux {
             return;
         }
         let (root, device, user_namespace) = (object.root, object.device, object.user_namespace);
-        let pid_namespace = object.pid_namespace;
+        let (pid_namespace, kernel_namespace) = (object.pid_namespace, object.kernel_namespace);
         // A loaded host may have several filesystems of one device.
         let is_anonymous = device.major == 0 && !matches!(object.filesystem, FilesystemType::Foreign(_));
         let mut rest = vec![root];
@@ -249,6 +249,9 @@ impl Linux {
         }
         if let Some(namespace) = pid_namespace {
             self.pid_namespace_put(namespace);
+        }
+        if let Some(namespace) = kernel_namespace {
+            self.other_namespace_put(namespace);
         }
         self.user_namespace_put(user_namespace);
     }

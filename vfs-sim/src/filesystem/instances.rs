@@ -8,6 +8,7 @@ use super::{
 };
 use crate::arena::Id;
 use crate::linux::Linux;
+use crate::namespace::{OtherNamespace, UserNamespace};
 use crate::process::Task;
 use crate::walk::LookupFlags;
 
@@ -19,12 +20,15 @@ impl Linux {
             return Err(Errno::EBUSY);
         }
         let superblock = match context.filesystem.clone() {
-            FilesystemType::Sysfs => match self.instance_of(&FilesystemType::Sysfs) {
+            FilesystemType::Sysfs => match self.instance_of(&FilesystemType::Sysfs, context.kernel_namespace) {
                 Some(superblock) => Self::share(superblock, context)?,
                 None => self.new_instance(task, context)?,
             },
-            FilesystemType::Mqueue => Self::share(self.own_instance(&FilesystemType::Mqueue), context)?,
-            FilesystemType::Devtmpfs => self.own_instance(&FilesystemType::Devtmpfs),
+            FilesystemType::Mqueue if context.is_exclusive => return Err(Self::refuse_sharing(context)),
+            FilesystemType::Mqueue => {
+                self.own_instance(&FilesystemType::Mqueue, context.kernel_namespace, context.user_namespace)
+            }
+            FilesystemType::Devtmpfs => self.own_instance(&FilesystemType::Devtmpfs, None, self.initial_user_namespace),
             FilesystemType::Foreign(_) => return self.find_device(task, context),
             _ => self.new_instance(task, context)?,
         };
@@ -35,18 +39,39 @@ impl Linux {
         Ok(())
     }
 
-    /// A superblock of a type of which there is at most one.
-    fn instance_of(&self, filesystem: &FilesystemType) -> Option<Id<SuperBlock>> {
-        self.superblocks.iter().find(|(_, object)| object.filesystem == *filesystem).map(|(id, _)| id)
+    /// A superblock of a type of which there is at most one for each namespace.
+    fn instance_of(
+        &self,
+        filesystem: &FilesystemType,
+        namespace: Option<Id<OtherNamespace>>,
+    ) -> Option<Id<SuperBlock>> {
+        // Of one of a host that was loaded it is not known.
+        let is_it = |object: &SuperBlock| {
+            object.filesystem == *filesystem
+                && (object.kernel_namespace == namespace || object.kernel_namespace.is_none())
+        };
+        self.superblocks.iter().find(|(_, object)| is_it(object)).map(|(id, _)| id)
     }
 
-    /// The one superblock of a type that the kernel itself keeps one of; it is made when it is first asked for.
-    fn own_instance(&mut self, filesystem: &FilesystemType) -> Id<SuperBlock> {
-        if let Some(superblock) = self.instance_of(filesystem) {
+    /// The one superblock of a type that the kernel itself keeps one of; it is made when it is first asked for. Those of
+    /// namespaces go with the last mount all the same.
+    fn own_instance(
+        &mut self,
+        filesystem: &FilesystemType,
+        namespace: Option<Id<OtherNamespace>>,
+        owner: Id<UserNamespace>,
+    ) -> Id<SuperBlock> {
+        if let Some(superblock) = self.instance_of(filesystem, namespace) {
             return superblock;
         }
-        let superblock = self.new_superblock(filesystem.clone(), self.initial_user_namespace);
-        self.superblocks[superblock].active += 1;
+        let superblock = self.new_superblock(filesystem.clone(), owner);
+        match namespace {
+            Some(namespace) => {
+                self.other_namespaces[namespace].references += 1;
+                self.superblocks[superblock].kernel_namespace = Some(namespace);
+            }
+            None => self.superblocks[superblock].active += 1,
+        }
         if *filesystem == FilesystemType::Devtmpfs {
             let credentials = self.tasks[self.init].credentials.clone();
             let parameters = Parameters::Tmpfs(TmpfsParameters::of_devtmpfs(&credentials));
@@ -62,12 +87,13 @@ impl Linux {
 
     /// What becomes of a context that finds a superblock (`share_extant_sb` in `sget_fc()`).
     fn share(superblock: Id<SuperBlock>, context: &mut FsContext) -> Result<Id<SuperBlock>, Errno> {
-        if context.is_exclusive {
-            let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
-            context.log('w', &format!("{name}: reusing existing filesystem not allowed"));
-            return Err(Errno::EBUSY);
-        }
-        Ok(superblock)
+        if context.is_exclusive { Err(Self::refuse_sharing(context)) } else { Ok(superblock) }
+    }
+
+    fn refuse_sharing(context: &mut FsContext) -> Errno {
+        let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
+        context.log('w', &format!("{name}: reusing existing filesystem not allowed"));
+        Errno::EBUSY
     }
 
     /// A new superblock (`get_tree_nodev()`).
@@ -81,6 +107,10 @@ impl Linux {
         let object = &mut self.superblocks[superblock];
         object.flags = context.sb_flags;
         object.no_devices = !is_initial;
+        object.kernel_namespace = context.kernel_namespace;
+        if let Some(namespace) = context.kernel_namespace {
+            self.other_namespaces[namespace].references += 1;
+        }
         let parameters = std::mem::take(&mut context.parameters);
         let filled = self.fill_superblock(task, superblock, context, &parameters);
         context.parameters = parameters;

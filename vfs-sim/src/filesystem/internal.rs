@@ -47,6 +47,11 @@ mod pairs {
 }
 
 impl InternalMounts {
+    /// Whether an inode is kept without a dentry.
+    pub(crate) fn keeps_inode(&self, inode: Id<Inode>) -> bool {
+        self.anonymous_inode == inode
+    }
+
     /// Mounts of which there are none yet.
     pub(crate) fn none() -> Self {
         let none = Id::from_number(u32::MAX);
@@ -66,12 +71,25 @@ impl Linux {
     /// Mounts the filesystems of the kernel's own, as it does when it boots.
     pub(crate) fn mount_internal_filesystems(&mut self) {
         self.internal.nsfs = self.internal_mount(FilesystemType::Nsfs, "nsfs");
+        // The files of namespaces can be mounted.
+        let nsfs = self.mounts[self.internal.nsfs].superblock;
+        self.superblocks[nsfs].is_internal = false;
         self.internal.pipefs = self.internal_mount(FilesystemType::Pipefs, "pipefs");
         self.internal.anonymous = self.internal_mount(FilesystemType::AnonInodeFs, "anon_inodefs");
         let superblock = self.mounts[self.internal.anonymous].superblock;
         let inode = self.new_inode(superblock, InodeKind::Anonymous, 0o600, (0, 0));
         self.inodes[inode].dentries = 1;
         self.internal.anonymous_inode = inode;
+    }
+
+    /// Gives the kernel's own mounts new numbers, when those of a loaded host were taken out of the same ones.
+    pub(crate) fn renumber_internal_mounts(&mut self) {
+        for mount in [self.internal.nsfs, self.internal.pipefs, self.internal.anonymous] {
+            self.mounts[mount].id = self.mount_ids.allocate();
+            let device = self.anonymous_device();
+            let superblock = self.mounts[mount].superblock;
+            self.superblocks[superblock].device = device;
+        }
     }
 
     fn internal_mount(&mut self, filesystem: FilesystemType, source: &str) -> Id<Mount> {

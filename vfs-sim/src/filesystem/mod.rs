@@ -35,7 +35,7 @@ pub(crate) use operations::DirectoryOperations;
 pub use parameters::{HidePid, Parameters, ProcParameters, TmpfsParameters};
 pub(crate) use parameters::{ParameterValue, unsigned_number};
 pub use pipe::Pipe;
-pub use proc::{OpenEntry, ProcEntry, SeekRule};
+pub use proc::{OpenEntry, OpenMountTable, ProcEntry, SeekRule};
 pub use superblock::{FilesystemType, SuperBlock};
 
 use std::borrow::Borrow;

@@ -177,10 +177,4 @@ impl Linux {
         let dentry = self.files[file].path.dentry;
         self.namespace_of_inode(self.dentries[dentry].inode)
     }
-
-    /// Whether a place is the file of a pid namespace; none if it is no namespace's file.
-    pub(super) fn is_pid_namespace_file(&self, path: Path) -> Option<bool> {
-        let namespace = self.namespace_of_inode(self.dentries[path.dentry].inode)?;
-        Some(matches!(namespace, NamespaceRef::Pid(_)))
-    }
 }

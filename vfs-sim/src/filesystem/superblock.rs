@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dentry, Name, Parameters};
 use crate::arena::Id;
-use crate::namespace::{PidNamespace, UserNamespace};
+use crate::namespace::{OtherNamespace, PidNamespace, UserNamespace};
 
 /// A type of filesystem (`struct file_system_type`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub struct SuperBlock {
     pub(crate) removed: u32,
     /// The number of the next inode.
     pub(crate) next_inode: u64,
+    /// The network namespace of a sysfs, the ipc namespace of an mqueue.
+    pub(crate) kernel_namespace: Option<Id<OtherNamespace>>,
     /// What its type keeps of its parameters.
     pub(crate) parameters: Parameters,
     /// The parameters as they were read of a host that was loaded, shown in the place of those above.

@@ -17,7 +17,7 @@ use self::tree::Top;
 use crate::arena::Id;
 use crate::filesystem::Name;
 use crate::linux::{Linux, Numbers};
-use crate::mount::{Mount, Path};
+use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
 
 impl Linux {
@@ -36,11 +36,11 @@ impl Linux {
     /// ```
     /// use cofferdam_vfs_sim::Linux;
     ///
-    /// let linux = Linux::from_mountinfo(
-    ///     b"29 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw\n\
-    ///       36 29 0:31 / /srv rw,nosuid,nodev master:1 - tmpfs tmpfs rw,size=64k\n",
-    /// )?;
-    /// assert_eq!(linux.mounts().count(), 3);
+    /// let text = b"29 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw\n\
+    ///              36 29 0:31 / /srv rw,nosuid,nodev master:1 - tmpfs tmpfs rw,size=64k\n";
+    /// let linux = Linux::from_mountinfo(text)?;
+    /// let init = linux.task(linux.init()).expect("init runs");
+    /// assert_eq!(init.mountinfo(), text);
     /// # Ok::<(), cofferdam_vfs_sim::LoadError>(())
     /// ```
     ///
@@ -147,10 +147,11 @@ impl Loader<'_> {
         linux.mount_ids = Numbers::starting_at(first_unused);
         linux.group_ids = Numbers::starting_at(groups.last_group() + 1);
         linux.anonymous_devices = Numbers::starting_at(minor.unwrap_or(0) + 1);
-        for superblock in self.superblocks.made_up() {
+        for superblock in self.superblocks.others(linux) {
             let device = linux.anonymous_device();
             linux.superblocks[superblock].device = device;
         }
+        linux.renumber_internal_mounts();
         let namespace = linux.tasks[linux.init].mount_namespace;
         linux.mount_max = linux.mount_max.max(linux.mount_namespaces[namespace].count);
     }

@@ -168,7 +168,7 @@ impl Loader<'_> {
         (object.inode, object.sequence, object.references) = (self.linux.next_namespace_inode, sequence, 1);
         self.linux.next_namespace_inode += 1;
         let below = self.hidden_root(namespace, next(first_unused));
-        let superblock = self.made_up_superblock(FilesystemType::Tmpfs);
+        let superblock = self.linux.new_superblock(FilesystemType::Tmpfs, self.linux.initial_user_namespace);
         let linux = &mut self.linux;
         let mount = linux.new_mount(linux.superblocks[superblock].root, &Name::from("root"));
         linux.mounts[mount].id = next(first_unused);

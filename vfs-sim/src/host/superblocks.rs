@@ -1,7 +1,7 @@
 //! The filesystems of a table, and what has to be in them.
 
 use cofferdam::kernel::{DeviceNumber, MountFlags};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Loader;
 use super::error::{LineError, quote};
@@ -20,8 +20,6 @@ type Place = (Id<SuperBlock>, Vec<Vec<u8>>);
 #[derive(Default)]
 pub(super) struct Superblocks {
     by_key: FxHashMap<Key, Id<SuperBlock>>,
-    /// Those that are in no line.
-    made_up: Vec<Id<SuperBlock>>,
     /// The contexts that superblocks were made in, and that keep them until there are mounts.
     contexts: Vec<FsContext>,
     /// Files and directories that are not there any more.
@@ -29,8 +27,10 @@ pub(super) struct Superblocks {
 }
 
 impl Superblocks {
-    pub(super) fn made_up(&self) -> Vec<Id<SuperBlock>> {
-        self.made_up.clone()
+    /// The superblocks of a kernel that are in no line.
+    pub(super) fn others(&self, linux: &Linux) -> Vec<Id<SuperBlock>> {
+        let shown: FxHashSet<_> = self.by_key.values().copied().collect();
+        linux.superblocks.iter().map(|(id, _)| id).filter(|id| !shown.contains(id)).collect()
     }
 
     /// Leaves the superblocks to their mounts.
@@ -42,13 +42,6 @@ impl Superblocks {
 }
 
 impl Loader<'_> {
-    /// A superblock that the text does not tell of.
-    pub(super) fn made_up_superblock(&mut self, filesystem: FilesystemType) -> Id<SuperBlock> {
-        let superblock = self.linux.new_superblock(filesystem, self.linux.initial_user_namespace);
-        self.superblocks.made_up.push(superblock);
-        superblock
-    }
-
     /// What a line mounts, kept by a reference.
     pub(super) fn root_of_line(&mut self, line: &Line) -> Result<Id<Dentry>, LineError> {
         let superblock = self.superblock_of_line(line);

@@ -4,7 +4,9 @@ use super::*;
 use crate::filesystem::FilesystemType;
 
 fn load(text: &str) -> Linux {
-    Linux::from_mountinfo(text.as_bytes()).unwrap()
+    let linux = Linux::from_mountinfo(text.as_bytes()).unwrap();
+    assert_eq!(linux.check(), Ok(()));
+    linux
 }
 
 /// mountinfo of init.
@@ -101,9 +103,12 @@ fn new_numbers_are_above_those_of_the_text() {
 
 #[test]
 fn nothing_is_left_of_the_machine_that_it_began_as() {
-    let linux = load("5 1 0:2 / / rw - ext4 none rw\n");
-    assert_eq!((linux.mounts.len(), linux.mount_namespaces.len(), linux.superblocks.len()), (5, 1, 5));
-    assert_eq!((linux.dentries.len(), linux.inodes.len(), linux.contexts.len()), (5, 6, 0));
+    let (linux, new) = (load("5 1 0:2 / / rw - ext4 none rw\n"), Linux::new());
+    let sizes = |linux: &Linux| {
+        let mounts = (linux.mounts.len(), linux.mount_namespaces.len(), linux.superblocks.len());
+        (mounts, linux.dentries.len(), linux.inodes.len(), linux.contexts.len())
+    };
+    assert_eq!(sizes(&linux), sizes(&new));
 }
 
 #[rstest]

@@ -112,7 +112,7 @@ impl Loader<'_> {
                 let id = *first_unused;
                 *first_unused += 1;
                 let below = self.hidden_root(namespace, id);
-                let superblock = self.made_up_superblock(FilesystemType::Tmpfs);
+                let superblock = self.linux.new_superblock(FilesystemType::Tmpfs, self.linux.initial_user_namespace);
                 let root = self.linux.superblocks[superblock].root;
                 let mount = self.linux.new_mount(root, &Name::from("root"));
                 self.linux.mounts[mount].id = *parent;
@@ -126,7 +126,7 @@ impl Loader<'_> {
 
     /// The root of the namespace, which no process sees once a root is mounted on it.
     pub(super) fn hidden_root(&mut self, namespace: Id<MountNamespace>, id: u32) -> Path {
-        let superblock = self.made_up_superblock(FilesystemType::Rootfs);
+        let superblock = self.linux.new_superblock(FilesystemType::Rootfs, self.linux.initial_user_namespace);
         let root = self.linux.superblocks[superblock].root;
         let mount = self.linux.new_mount(root, &Name::from("rootfs"));
         self.linux.mounts[mount].id = id;

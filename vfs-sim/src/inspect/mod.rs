@@ -15,12 +15,13 @@ use cofferdam::kernel::{Bytes, Pid};
 
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::mount::{Mount, Path};
+use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::MountNamespace;
 use crate::process::Task;
 
 impl Linux {
-    /// Every mount, of all namespaces, and of none: detached or unmounted ones that something still uses.
+    /// Every mount, of all namespaces, and of none: unmounted ones that something still uses. Those that the kernel has
+    /// for itself are left out.
     ///
     /// ```
     /// use cofferdam_vfs_sim::Linux;
@@ -34,7 +35,9 @@ impl Linux {
     /// println!("{}", init.mount_namespace());
     /// ```
     pub fn mounts(&self) -> impl Iterator<Item = MountView<'_>> {
-        self.mounts.iter().map(|(id, _)| MountView::new(self, id))
+        // Not those of the kernel's own.
+        let shown = self.mounts.iter().filter(|(_, mount)| !mount.flags.contains(MntFlags::INTERNAL));
+        shown.map(|(id, _)| MountView::new(self, id))
     }
 
     /// A mount, if it is still there.

@@ -4,6 +4,7 @@ use cofferdam::kernel::Errno;
 
 use super::{MntFlags, Mount, Path, UmountTree};
 use crate::arena::Id;
+use crate::filesystem::FilesystemType;
 use crate::linux::Linux;
 use crate::namespace::MountNamespace;
 use crate::process::Task;
@@ -56,7 +57,8 @@ impl Linux {
     /// [`attach_tree`](Self::attach_tree).
     pub(crate) fn graft_tree(&mut self, task: Id<Task>, tree: Id<Mount>, place: Path) -> Result<(), Errno> {
         let object = &self.mounts[tree];
-        if self.superblocks[object.superblock].is_internal {
+        let superblock = &self.superblocks[object.superblock];
+        if superblock.is_internal && superblock.filesystem != FilesystemType::Nsfs {
             return Err(Errno::EINVAL);
         }
         let root = self.dentries[object.root].inode;

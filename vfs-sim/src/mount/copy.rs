@@ -24,19 +24,19 @@ bitflags! {
 }
 
 impl Linux {
-    /// A copy of one mount, of what is at and below `root`, not in any tree yet (`clone_mnt()`).
+    /// A copy of one mount, of what is at and below `root`, not in any tree yet (`clone_mnt()`). That it can't be bind
+    /// mounted is not copied: in a copy of a mount namespace nothing is unbindable (as in 6.18).
     pub(crate) fn clone_mount(&mut self, old: Id<Mount>, root: Id<Dentry>, flags: CopyFlags) -> Id<Mount> {
         let source = self.mounts[old].source.clone();
         let mount = self.new_mount(root, &source);
         let original = &self.mounts[old];
-        let (old_flags, is_unbindable, idmap) = (original.flags, original.is_unbindable, original.idmap);
+        let (old_flags, idmap) = (original.flags, original.idmap);
         let (old_group, old_master) = (original.group, original.master);
         if let Some(user_namespace) = idmap {
             self.user_namespaces[user_namespace].references += 1;
         }
         let copy = &mut self.mounts[mount];
         copy.flags = old_flags.difference(MntFlags::INTERNAL_FLAGS);
-        copy.is_unbindable = is_unbindable;
         copy.idmap = idmap;
         copy.group = if flags.contains(CopyFlags::SLAVE) { 0 } else { old_group };
         if flags.contains(CopyFlags::MAKE_SHARED) && copy.group == 0 {

@@ -20,7 +20,8 @@ impl Linux {
         Ok(place)
     }
 
-    /// Where a mount goes that is put beneath the mount whose root a place is.
+    /// Where a mount goes that is put beneath the topmost of the mounts on the mount whose root a place is, or beneath
+    /// that mount itself if there is none on it.
     ///
     /// # Errors
     ///
@@ -29,14 +30,15 @@ impl Linux {
         if !self.is_root_of_mount(path) {
             return Err(Errno::EINVAL);
         }
-        let Mount { parent, mountpoint, .. } = self.mounts[path.mount];
+        let top = self.topmost_overmount(path.mount);
+        let Mount { parent, mountpoint, .. } = self.mounts[top];
         if self.dentries[mountpoint].cant_mount || self.mounts[path.mount].namespace.is_none() {
             return Err(Errno::ENOENT);
         }
         if parent == path.mount && self.mounts[parent].overmount.is_none() {
             return Err(Errno::EINVAL);
         }
-        self.check_mountpoint(path.mount, mountpoint)?;
+        self.can_be_mountpoint(mountpoint)?;
         Ok(Path { mount: parent, dentry: mountpoint })
     }
 
@@ -52,11 +54,12 @@ impl Linux {
         let mut dentry = dentry;
         loop {
             let object = &self.dentries[dentry];
-            if !object.is_hashed {
-                return Err(Errno::ENOENT);
-            }
+            // Also the file of a namespace, which is in no directory.
             if object.parent == dentry {
                 return Ok(());
+            }
+            if !object.is_hashed {
+                return Err(Errno::ENOENT);
             }
             dentry = object.parent;
         }

@@ -21,6 +21,8 @@ impl Linux {
         let old = &*self.tasks[task].credentials;
         let mut new = old.clone();
         self.become_owner(task, program, &mut new);
+        // Those of the file: it has none (`get_file_caps()`).
+        new.permitted = Capabilities::empty();
         let root = self.user_namespaces[old.user_namespace].kuid(0);
         let is_root = |uid: u32| Some(uid) == root;
         if is_root(new.effective_uid) || is_root(new.uid) {

@@ -197,9 +197,6 @@ impl Linux {
             return Err(Errno::EINVAL);
         }
         if recurse {
-            if self.mounts[from.mount].namespace.is_none() {
-                return Err(Errno::EINVAL);
-            }
             return self.copy_tree(from.mount, from.dentry, CopyFlags::COPY_NAMESPACE_FILES);
         }
         if self.has_locked_children(from.mount, from.dentry) {

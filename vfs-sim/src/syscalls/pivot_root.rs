@@ -11,12 +11,12 @@ use crate::walk::LookupFlags;
 impl Linux {
     /// pivot_root(2)
     pub(crate) fn pivot_root(&mut self, task: Id<Task>, new_root: &[u8], put_old: &[u8]) -> Result<(), Errno> {
-        let flags = LookupFlags::FOLLOW | LookupFlags::DIRECTORY;
-        let new = self.lookup(task, Fd::CWD, new_root, flags)?;
-        let old = self.lookup(task, Fd::CWD, put_old, flags)?;
         if !self.may_mount(task) {
             return Err(Errno::EPERM);
         }
+        let flags = LookupFlags::FOLLOW | LookupFlags::DIRECTORY;
+        let new = self.lookup(task, Fd::CWD, new_root, flags)?;
+        let old = self.lookup(task, Fd::CWD, put_old, flags)?;
         let root = self.fs_states[self.tasks[task].fs].root;
         let place = self.lock_mount(old)?;
         self.can_pivot(task, new, place, root)?;

@@ -1,7 +1,7 @@
 //! What the kernel tells of mounts and filesystems: statmount(2), listmount(2) (`fs/namespace.c`).
 
 use cofferdam::kernel::{
-    Bytes, Capabilities, Errno, Fd, MountAttrFlags, MountFlags, StatMount, StatMountMask, UniqueMountId,
+    Bytes, Capabilities, Errno, MountAttrFlags, MountFlags, StatMount, StatMountMask, UniqueMountId,
 };
 use cofferdam::mountinfo::escape;
 

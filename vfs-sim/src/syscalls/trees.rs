@@ -191,7 +191,9 @@ impl Linux {
         let place = if beneath { self.lock_mount_beneath(to)? } else { self.lock_mount(to)? };
         self.can_move(task, from.mount, place)?;
         if beneath {
-            self.can_move_beneath(task, from.mount, to.mount, place)?;
+            let is_below = self.mounts[to.mount].parent == place.mount;
+            let over = if is_below { Some(to.mount) } else { self.mounts[place.mount].overmount };
+            self.can_move_beneath(task, from.mount, over.unwrap_or(to.mount), place)?;
         }
         if self.mounts[place.mount].is_shared && self.has_unbindable(from.mount) {
             return Err(Errno::EINVAL);

@@ -7,6 +7,7 @@ use super::{ParameterValue, Refusal, numbers, values};
 use crate::arena::Id;
 use crate::filesystem::{FsContext, Purpose};
 use crate::linux::Linux;
+use crate::namespace::NamespaceRef;
 use crate::process::Task;
 use crate::walk::LookupFlags;
 
@@ -73,7 +74,7 @@ impl Linux {
     pub(super) fn parse_proc(
         &mut self,
         task: Id<Task>,
-        context: &FsContext,
+        context: &mut FsContext,
         parameters: &mut ProcParameters,
         key: &[u8],
         value: ParameterValue<'_>,
@@ -105,11 +106,11 @@ impl Linux {
         Ok(())
     }
 
-    /// The pid namespace whose processes are shown: there is one (`proc_parse_pidns_param()`).
+    /// The pid namespace whose processes are shown: that of the process, or one below (`proc_parse_pidns_param()`).
     fn parse_pid_namespace(
         &mut self,
         task: Id<Task>,
-        context: &FsContext,
+        context: &mut FsContext,
         key: &[u8],
         value: ParameterValue<'_>,
     ) -> Result<(), Refusal> {
@@ -129,12 +130,27 @@ impl Linux {
             }
             _ => return Err(values::bad_value(key)),
         };
-        match self.is_pid_namespace_file(path) {
-            None => Err(Refusal::Invalid("pidns argument is not an nsfs file".into())),
-            Some(false) => Err(Refusal::Invalid("pidns argument is not a pidns file".into())),
-            Some(true) if self.ns_capable(task, self.initial_user_namespace, Capabilities::CAP_SYS_ADMIN) => Ok(()),
-            Some(true) => Err(error(Errno::EPERM, "insufficient permissions to set pidns")),
+        let invalid = |message: &str| Refusal::Invalid(message.into());
+        let inode = self.dentries[path.dentry].inode;
+        let namespace = self.namespace_of_inode(inode).ok_or_else(|| invalid("pidns argument is not an nsfs file"))?;
+        let NamespaceRef::Pid(target) = namespace else {
+            return Err(invalid("pidns argument is not a pidns file"));
+        };
+        let owner = self.pid_namespaces[target].user_namespace;
+        if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
+            return Err(error(Errno::EPERM, "insufficient permissions to set pidns"));
         }
+        if !self.is_in_pid_namespace(target, self.tasks[task].pid_namespace) {
+            return Err(invalid("cannot set pidns to non-descendant pidns"));
+        }
+        self.pid_namespaces[target].references += 1;
+        if let Some(before) = context.pid_namespace.replace(target) {
+            self.pid_namespace_put(before);
+        }
+        self.user_namespaces[owner].references += 1;
+        let before = std::mem::replace(&mut context.user_namespace, owner);
+        self.user_namespace_put(before);
+        Ok(())
     }
 
     /// Applies the parameters to a proc (`proc_apply_options()`). The result is what the context's log says of an error,

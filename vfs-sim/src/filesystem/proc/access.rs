@@ -32,12 +32,16 @@ impl Linux {
     /// Who owns the files of a process (`task_dump_owner()`): its effective user, or root if others may not look into it.
     pub(super) fn dump_owner(&self, task: Id<Task>, is_open_to_all: bool) -> (u32, u32) {
         let object = &self.tasks[task];
-        let is_dumpable = matches!(object.state, TaskState::Running) && object.is_dumpable;
-        if is_open_to_all || is_dumpable {
-            (object.credentials.effective_uid, object.credentials.effective_gid)
-        } else {
-            (0, 0)
+        let is_running = matches!(object.state, TaskState::Running);
+        if is_open_to_all || is_running && object.is_dumpable {
+            return (object.credentials.effective_uid, object.credentials.effective_gid);
         }
+        if !is_running {
+            return (0, 0);
+        }
+        // Root of the user namespace that the memory belongs to.
+        let namespace = &self.user_namespaces[object.memory_namespace];
+        (namespace.kuid(0).unwrap_or(0), namespace.kgid(0).unwrap_or(0))
     }
 
     /// Whether `hidepid` hides one process from another (`has_pid_permissions()`).

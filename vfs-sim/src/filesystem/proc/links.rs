@@ -79,8 +79,7 @@ impl Linux {
         if self.superblocks[dentry.superblock].filesystem == FilesystemType::Pipefs {
             return format!("pipe:[{}]", self.inodes[dentry.inode].number).into_bytes();
         }
-        let is_internal = self.superblocks[dentry.superblock].is_internal;
-        if is_internal && dentry.parent == place.dentry && dentry.name.as_bytes() != b"/" {
+        if dentry.parent == place.dentry && dentry.name.as_bytes() != b"/" {
             return dentry.name.as_bytes().to_vec();
         }
         let root = self.fs_states[self.tasks[task].fs].root;

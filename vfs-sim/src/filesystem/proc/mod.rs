@@ -8,6 +8,7 @@ mod attributes;
 mod entry_tests;
 mod links;
 mod lookup;
+mod mount_tables;
 mod open;
 mod tables;
 mod task_tables;
@@ -16,6 +17,7 @@ mod task_text;
 mod tests;
 mod text;
 
+pub use mount_tables::OpenMountTable;
 pub use open::{OpenEntry, SeekRule};
 pub use tables::Directory;
 pub use task_tables::TaskFile;

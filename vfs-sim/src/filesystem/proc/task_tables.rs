@@ -3,12 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::TaskEntry;
+use crate::text::MountTable;
 
 /// A file of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the files")]
 pub enum TaskFile {
     Status,
+    Comm,
+    CommandLine,
+    Environment,
     Mounts,
     MountInfo,
     MountStats,
@@ -57,7 +61,7 @@ const NODES: &[TaskNode] = &[
     node("fdinfo", 0o555, TaskEntry::DescriptorInfos),
     node("ns", 0o511, TaskEntry::Namespaces),
     node("net", 0o555, TaskEntry::Silent),
-    node("environ", 0o400, SILENT),
+    file("environ", 0o400, TaskFile::Environment),
     node("auxv", 0o400, SILENT),
     file("status", 0o444, TaskFile::Status),
     node("personality", 0o400, SILENT),
@@ -65,9 +69,9 @@ const NODES: &[TaskNode] = &[
     node("sched", 0o644, SILENT),
     process("autogroup", 0o644, SILENT),
     process("timens_offsets", 0o644, SILENT),
-    node("comm", 0o644, SILENT),
+    file("comm", 0o644, TaskFile::Comm),
     node("syscall", 0o400, SILENT),
-    node("cmdline", 0o444, SILENT),
+    file("cmdline", 0o444, TaskFile::CommandLine),
     node("stat", 0o444, SILENT),
     node("statm", 0o444, SILENT),
     node("maps", 0o444, SILENT),
@@ -117,6 +121,18 @@ const ATTRIBUTES: [(&str, u32); 6] = [
     ("keycreate", 0o666),
     ("sockcreate", 0o666),
 ];
+
+impl TaskFile {
+    /// The table of mounts that it is, if it is one.
+    pub(super) fn mount_table(self) -> Option<MountTable> {
+        match self {
+            Self::MountInfo => Some(MountTable::MountInfo),
+            Self::Mounts => Some(MountTable::Mounts),
+            Self::MountStats => Some(MountTable::MountStats),
+            _ => None,
+        }
+    }
+}
 
 impl TaskEntry {
     /// The entries of a directory that does not change, with their permissions, in the order in which they are listed.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cofferdam::kernel::{Capabilities, OpenFlags};
+use cofferdam::kernel::{Bytes, Capabilities, OpenFlags};
 
 use super::TaskFile;
 use crate::arena::Id;
@@ -10,6 +10,11 @@ use crate::filesystem::SuperBlock;
 use crate::linux::Linux;
 use crate::namespace::{IdExtent, UserNamespace};
 use crate::process::{Task, TaskState};
+
+/// Texts with a NUL behind each (`get_mm_cmdline()`, `environ_read()`).
+fn with_nuls(texts: &[Bytes]) -> Vec<u8> {
+    texts.iter().flat_map(|text| text.0.iter().copied().chain([0])).collect()
+}
 
 /// What an id without a number in a namespace is shown as (fs.overflowuid).
 const OVERFLOW: u32 = 65534;
@@ -23,8 +28,13 @@ impl Linux {
         viewer: Id<UserNamespace>,
         superblock: Id<SuperBlock>,
     ) -> Vec<u8> {
+        let Task { memory, state, .. } = &self.tasks[task];
+        let is_running = matches!(state, TaskState::Running);
         match file {
             TaskFile::Status => self.status(task, viewer, superblock).into_bytes(),
+            TaskFile::Comm => [memory.name.0.as_slice(), b"\n"].concat(),
+            TaskFile::CommandLine if is_running => with_nuls(&memory.arguments),
+            TaskFile::Environment if is_running => with_nuls(&memory.environment),
             TaskFile::Cgroup => b"0::/\n".to_vec(),
             TaskFile::Cpuset => b"/\n".to_vec(),
             TaskFile::LoginUid => b"4294967295".to_vec(),

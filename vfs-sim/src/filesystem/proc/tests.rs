@@ -1,7 +1,7 @@
 //! proc through the calls.
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Errno, Fd, Mode, MountFlags, OpenFlags, OpenHow, ResolveFlags, StatFs, Whence,
+    AtFlags, Bytes, CloneFlags, Errno, Fd, Mode, MountFlags, OpenFlags, OpenHow, ResolveFlags, StatFs, Whence,
 };
 
 use crate::arena::Id;
@@ -172,4 +172,95 @@ fn a_kernel_is_restored_with_what_is_open() {
     assert_eq!(link(&mut restored, &name).unwrap(), "user:[4026531837]");
     restored.close(task, namespace).unwrap();
     assert!(restored.internal.namespace_files.is_empty());
+}
+
+/// As [`open`], for another process.
+fn open_as(linux: &mut Linux, task: Id<Task>, path: &str, flags: OpenFlags) -> Result<Fd, Errno> {
+    let how = OpenHow { flags, mode: Mode(0), resolve: ResolveFlags::empty() };
+    linux.openat2(task, Fd::CWD, path.as_bytes(), how)
+}
+
+#[test]
+fn a_proc_shows_the_processes_of_its_pid_namespace() {
+    let (mut linux, _) = machine();
+    let child = linux.fork(linux.init(), CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS).unwrap();
+    let own = linux.fork(child, CloneFlags::empty()).unwrap();
+    assert_eq!(link(&mut linux, "/proc/2/ns/user").unwrap(), "user:[4026531837]");
+    assert_eq!(link(&mut linux, "/proc/3/cwd").unwrap(), "/");
+    linux.mount(child, Some(b"proc"), b"/m", Some(b"proc"), MountFlags::empty(), None).unwrap();
+    let read_link = |linux: &mut Linux, task, path: &str| {
+        linux.readlinkat(task, Fd::CWD, path.as_bytes()).map(|bytes| String::from_utf8(bytes.0).unwrap())
+    };
+    assert_eq!(read_link(&mut linux, child, "/m/self").unwrap(), "1");
+    assert_eq!(read_link(&mut linux, own, "/m/thread-self").unwrap(), "2/task/2");
+    assert_eq!(read_link(&mut linux, child, "/proc/self").unwrap(), "2");
+    let of_namespace = read_link(&mut linux, child, "/m/self/ns/pid").unwrap();
+    assert_eq!(link(&mut linux, "/proc/2/ns/pid").unwrap(), of_namespace);
+    assert_eq!(link(&mut linux, "/proc/1/ns/pid").unwrap(), "pid:[4026531836]");
+    let status = open_as(&mut linux, own, "/m/self/status", OpenFlags::empty()).unwrap();
+    let text = String::from_utf8(linux.read(own, status, 4096).unwrap().0).unwrap();
+    assert!(text.contains("\nPid:\t2\nPPid:\t1\n") && text.contains("\nNSpid:\t2\n"), "{text}");
+    assert!(read(&mut linux, "/proc/3/status").contains("\nNSpid:\t3\t2\n"));
+    // One that has ended is still there, with nothing to look into.
+    linux.exit(own, 0);
+    assert_eq!(read_link(&mut linux, child, "/m/2/cwd"), Err(Errno::ENOENT));
+    assert_eq!(read_link(&mut linux, child, "/m/2/ns/mnt"), Err(Errno::ENOENT));
+    assert_eq!(open_as(&mut linux, child, "/m/2/mountinfo", OpenFlags::empty()), Err(Errno::EINVAL));
+    assert_eq!(open_as(&mut linux, child, "/m/2/environ", OpenFlags::empty()), Err(Errno::ESRCH));
+    let directory = open_as(&mut linux, child, "/m/2", OpenFlags::O_DIRECTORY).unwrap();
+    linux.wait4(child, cofferdam::kernel::Pid(-1), cofferdam::kernel::WaitOptions::empty()).unwrap();
+    assert_eq!(open_as(&mut linux, child, "/m/2", OpenFlags::O_PATH), Err(Errno::ENOENT));
+    assert_eq!(linux.getdents64(child, directory), Err(Errno::ENOENT));
+}
+
+#[test]
+fn a_user_namespace_is_set_up_through_proc() {
+    let (mut linux, task) = machine();
+    let child = linux.fork(task, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).unwrap();
+    let mount = |linux: &mut Linux| linux.mount(child, None, b"/m", Some(b"proc"), MountFlags::empty(), None);
+    // The pid namespace is another's.
+    assert_eq!(mount(&mut linux), Err(Errno::EPERM));
+    let write = |linux: &mut Linux, task, path: &str, text: &[u8]| {
+        let fd = open_as(linux, task, path, OpenFlags::O_WRONLY)?;
+        let result = linux.write(task, fd, text);
+        linux.close(task, fd).unwrap();
+        result
+    };
+    assert_eq!(write(&mut linux, task, "/proc/2/setgroups", b"deny\n"), Ok(5));
+    assert_eq!(write(&mut linux, task, "/proc/2/uid_map", b"0 100 10\n"), Ok(9));
+    assert_eq!(write(&mut linux, task, "/proc/2/uid_map", b"0 100 10\n"), Err(Errno::EPERM));
+    assert_eq!(write(&mut linux, task, "/proc/1/uid_map", b"0 100 10\n"), Err(Errno::EPERM));
+    assert_eq!(read(&mut linux, "/proc/2/uid_map"), "         0        100         10\n");
+    assert_eq!(read(&mut linux, "/proc/2/setgroups"), "deny\n");
+    let fd = open_as(&mut linux, child, "/proc/self/uid_map", OpenFlags::empty()).unwrap();
+    assert_eq!(linux.read(child, fd, 100), Ok("         0        100         10\n".into()));
+    // Its owner is the user that made it.
+    assert_eq!(write(&mut linux, child, "/proc/1/comm", b"x"), Err(Errno::EINVAL));
+    assert_eq!(linux.readlinkat(child, Fd::CWD, b"/proc/1/cwd"), Err(Errno::EACCES));
+}
+
+#[test]
+fn namespaces_are_joined_and_kept_through_their_files() {
+    let (mut linux, task) = machine();
+    let child = linux.fork(task, CloneFlags::CLONE_NEWNS).unwrap();
+    let name = link(&mut linux, "/proc/2/ns/mnt").unwrap();
+    linux
+        .mknodat(
+            task,
+            Fd::CWD,
+            b"/file",
+            cofferdam::kernel::NodeMode { file_type: cofferdam::kernel::FileType::Regular, mode: Mode(0o600) },
+            cofferdam::kernel::DeviceNumber::NONE,
+        )
+        .unwrap();
+    linux.mount(task, Some(b"/proc/2/ns/mnt"), b"/file", None, MountFlags::MS_BIND, None).unwrap();
+    assert!(read(&mut linux, "/proc/self/mountinfo").contains(&format!(" {name} /file rw - nsfs nsfs rw\n")));
+    let namespace = linux.tasks[child].mount_namespace;
+    linux.exit(child, 0);
+    linux.wait4(task, cofferdam::kernel::Pid(-1), cofferdam::kernel::WaitOptions::empty()).unwrap();
+    assert_eq!(linux.mount_namespaces[namespace].references, 1);
+    let fd = open(&mut linux, "/file", OpenFlags::empty()).unwrap();
+    assert_eq!(linux.setns(task, fd, CloneFlags::CLONE_NEWUSER), Err(Errno::EINVAL));
+    assert_eq!(linux.setns(task, fd, CloneFlags::CLONE_NEWNS), Ok(()));
+    assert_eq!(link(&mut linux, "/proc/self/ns/mnt").unwrap(), name);
 }

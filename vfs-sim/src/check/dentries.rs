@@ -1,0 +1,124 @@
+//! Dentries, inodes and superblocks.
+
+use rustc_hash::FxHashMap;
+
+use super::{Inconsistency, agree, ensure, find, name};
+use crate::arena::Id;
+use crate::filesystem::{Dentry, FilesystemType, Inode};
+use crate::linux::Linux;
+
+impl Linux {
+    pub(super) fn check_dentries(&self) -> Result<(), Inconsistency> {
+        let mut of_inode: FxHashMap<Id<Inode>, u32> = FxHashMap::default();
+        for (id, dentry) in self.dentries.iter() {
+            let object = name("dentry", id);
+            let inode = find(&self.inodes, dentry.inode, &object, "the inode")?;
+            *of_inode.entry(dentry.inode).or_default() += 1;
+            ensure(inode.superblock == dentry.superblock, &object, "the inode is in the same filesystem")?;
+            let superblock = find(&self.superblocks, dentry.superblock, &object, "the superblock")?;
+            let parent = find(&self.dentries, dentry.parent, &object, "the parent")?;
+            ensure(parent.superblock == dentry.superblock, &object, "the parent is in the same filesystem")?;
+            if dentry.parent == id {
+                let is_root = superblock.root == id;
+                ensure(is_root || !dentry.is_hashed, &object, "what has no parent is a root, or in no directory")?;
+            } else {
+                self.check_name(id, dentry, parent)?;
+            }
+            self.check_entries(id, dentry)?;
+        }
+        self.check_inodes(&of_inode)?;
+        self.check_superblocks()
+    }
+
+    /// That a dentry is found in its directory, or in none.
+    fn check_name(&self, id: Id<Dentry>, dentry: &Dentry, parent: &Dentry) -> Result<(), Inconsistency> {
+        let object = name("dentry", id);
+        let parent_inode = find(&self.inodes, parent.inode, &object, "the inode of the parent")?;
+        ensure(parent_inode.is_directory(), &object, "the parent is a directory")?;
+        let is_entry = parent.children.get(&dentry.name) == Some(&id);
+        ensure(is_entry == dentry.is_hashed, &object, "the directory knows the name while it is hashed")?;
+        let is_ordered = parent.by_order.get(&dentry.order) == Some(&id);
+        ensure(is_ordered == dentry.is_hashed, &object, "the directory lists it while it is hashed")?;
+        // Nothing is its own ancestor.
+        let mut above = dentry.parent;
+        for _ in 0..=self.dentries.len() {
+            let next = find(&self.dentries, above, &object, "a directory above")?.parent;
+            if next == above {
+                return Ok(());
+            }
+            above = next;
+        }
+        ensure(false, &object, "the directories above end in a root")
+    }
+
+    /// That the entries of a directory say that they are there.
+    fn check_entries(&self, id: Id<Dentry>, dentry: &Dentry) -> Result<(), Inconsistency> {
+        let object = name("dentry", id);
+        let entries = u64::try_from(dentry.children.len()).unwrap_or(u64::MAX);
+        agree(u64::try_from(dentry.by_order.len()).unwrap_or(0), entries, &object, "the number of listed entries")?;
+        agree(u64::try_from(dentry.by_offset.len()).unwrap_or(0), entries, &object, "the number of offsets")?;
+        for (entry_name, entry) in &dentry.children {
+            let entry = find(&self.dentries, *entry, &object, "an entry")?;
+            let is_right = entry.parent == id && entry.name == *entry_name && entry.is_hashed;
+            ensure(is_right, &object, "its entries are hashed, and know their name and their directory")?;
+            let is_last = entry.order < dentry.next_order && entry.offset < dentry.next_offset;
+            ensure(is_last, &object, "numbers that its entries have are not given out again")?;
+        }
+        Ok(())
+    }
+
+    fn check_inodes(&self, of_inode: &FxHashMap<Id<Inode>, u32>) -> Result<(), Inconsistency> {
+        for (id, inode) in self.inodes.iter() {
+            let object = name("inode", id);
+            find(&self.superblocks, inode.superblock, &object, "the superblock")?;
+            let dentries = of_inode.get(&id).copied().unwrap_or(0) + u32::from(self.internal.keeps_inode(id));
+            agree(inode.dentries, dentries, &object, "the number of dentries")?;
+            for lock in &inode.locks {
+                let holder = find(&self.files, lock.file, &object, "the holder of a lock")?;
+                let locked = find(&self.dentries, holder.path.dentry, &object, "the dentry of a lock's holder")?;
+                ensure(locked.inode == id, &object, "a lock is held by a file that is open for it")?;
+            }
+        }
+        self.check_links()
+    }
+
+    /// That links of files that users make are counted: the names of a file, and of a directory itself, `.`, and the `..`
+    /// of those in it.
+    fn check_links(&self) -> Result<(), Inconsistency> {
+        let mut links: FxHashMap<Id<Inode>, u32> = FxHashMap::default();
+        for (id, dentry) in self.dentries.iter() {
+            let is_directory = self.inodes[dentry.inode].is_directory();
+            if dentry.parent == id {
+                *links.entry(dentry.inode).or_default() += 2;
+            } else if dentry.is_hashed {
+                *links.entry(dentry.inode).or_default() += if is_directory { 2 } else { 1 };
+                if is_directory {
+                    *links.entry(self.dentries[dentry.parent].inode).or_default() += 1;
+                }
+            }
+        }
+        for (id, inode) in self.inodes.iter() {
+            let filesystem = &self.superblocks[inode.superblock].filesystem;
+            if matches!(filesystem, FilesystemType::Tmpfs | FilesystemType::Ramfs) {
+                agree(inode.links, links.get(&id).copied().unwrap_or(0), name("inode", id), "the number of links")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_superblocks(&self) -> Result<(), Inconsistency> {
+        let mut removed: FxHashMap<_, u32> = FxHashMap::default();
+        for (_, inode) in self.inodes.iter().filter(|(_, inode)| inode.links == 0) {
+            *removed.entry(inode.superblock).or_default() += 1;
+        }
+        for (id, superblock) in self.superblocks.iter() {
+            let object = name("superblock", id);
+            let root = find(&self.dentries, superblock.root, &object, "the root")?;
+            ensure(root.superblock == id && root.parent == superblock.root, &object, "the root is the root")?;
+            find(&self.user_namespaces, superblock.user_namespace, &object, "the user namespace")?;
+            let counted = removed.get(&id).copied().unwrap_or(0);
+            agree(superblock.removed, counted, &object, "the number of removed files that are kept")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Whether a kernel's data hang together: what every call must leave behind.
+
+mod dentries;
+mod mounts;
+mod namespaces;
+mod propagation;
+mod references;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use crate::arena::{Arena, Id};
+use crate::linux::Linux;
+
+/// Something in a kernel contradicts something else: a bug of the simulation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Inconsistency {
+    /// A rule does not hold.
+    #[error("{object}: {rule}")]
+    Rule {
+        /// Of what.
+        object: String,
+        /// The rule, as it should hold.
+        rule: &'static str,
+    },
+    /// A number does not agree with what it counts.
+    #[error("{object}: {what} is {stored}, but there are {counted}")]
+    Count {
+        /// Of what.
+        object: String,
+        /// Which number.
+        what: &'static str,
+        /// What is kept.
+        stored: u64,
+        /// What was found.
+        counted: u64,
+    },
+    /// An id is kept of an object that is not there.
+    #[error("{object}: {what} is gone")]
+    Dangling {
+        /// Who keeps it.
+        object: String,
+        /// The id of what.
+        what: &'static str,
+    },
+}
+
+impl Linux {
+    /// Checks that everything that is kept twice agrees: parents and children, lists and their members, counts and what
+    /// they count.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction that is found. There is none after any call; one is a bug of the simulation.
+    pub fn check(&self) -> Result<(), Inconsistency> {
+        self.check_dentries()?;
+        self.check_mounts()?;
+        self.check_propagation()?;
+        self.check_mount_namespaces()?;
+        self.check_references()
+    }
+}
+
+/// An object, for a message.
+fn name<T>(kind: &str, id: Id<T>) -> String {
+    format!("{kind} {id:?}")
+}
+
+/// That a rule holds.
+fn ensure(holds: bool, object: impl fmt::Display, rule: &'static str) -> Result<(), Inconsistency> {
+    if holds { Ok(()) } else { Err(Inconsistency::Rule { object: object.to_string(), rule }) }
+}
+
+/// That a number is what was counted.
+fn agree(
+    stored: impl Into<u64>,
+    counted: impl Into<u64>,
+    object: impl fmt::Display,
+    what: &'static str,
+) -> Result<(), Inconsistency> {
+    let (stored, counted) = (stored.into(), counted.into());
+    if stored == counted {
+        return Ok(());
+    }
+    Err(Inconsistency::Count { object: object.to_string(), what, stored, counted })
+}
+
+/// The object that an id is kept of.
+fn find<'a, T>(
+    arena: &'a Arena<T>,
+    id: Id<T>,
+    object: impl fmt::Display,
+    what: &'static str,
+) -> Result<&'a T, Inconsistency> {
+    arena.get(id).ok_or_else(|| Inconsistency::Dangling { object: object.to_string(), what })
+}

@@ -1,0 +1,151 @@
+//! Whether all counts of references are right: nothing is forgotten, and nothing let go of twice.
+
+use std::hash::Hash;
+
+use rustc_hash::FxHashMap;
+
+use super::{Inconsistency, agree, find, name};
+use crate::arena::Id;
+use crate::filesystem::{Dentry, FilesystemType, OpenMountTable, SuperBlock};
+use crate::linux::Linux;
+use crate::mount::{MntFlags, Mount, Path};
+use crate::process::{OpenFile, OpenFileKind, TaskState};
+
+/// How many of something were found for each object.
+struct Counts<K>(FxHashMap<K, u32>);
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Self(FxHashMap::default())
+    }
+}
+
+impl<K: Hash + Eq> Counts<K> {
+    fn add(&mut self, key: K) {
+        *self.0.entry(key).or_default() += 1;
+    }
+
+    fn of(&self, key: &K) -> u32 {
+        self.0.get(key).copied().unwrap_or(0)
+    }
+}
+
+/// Who keeps what.
+#[derive(Default)]
+struct Tally {
+    mounts: Counts<Id<Mount>>,
+    dentries: Counts<Id<Dentry>>,
+    superblocks: Counts<Id<SuperBlock>>,
+    mount_writers: Counts<Id<Mount>>,
+    superblock_writers: Counts<Id<SuperBlock>>,
+}
+
+impl Tally {
+    /// What `path_get()` takes.
+    fn path(&mut self, path: Path) {
+        self.mounts.add(path.mount);
+        self.dentries.add(path.dentry);
+    }
+}
+
+impl Linux {
+    pub(super) fn check_references(&self) -> Result<(), Inconsistency> {
+        let mut tally = Tally::default();
+        for (id, state) in self.fs_states.iter() {
+            self.count_place(&name("fs state", id), state.root, &mut tally)?;
+            self.count_place(&name("fs state", id), state.cwd, &mut tally)?;
+        }
+        for (id, task) in self.tasks.iter().filter(|(_, task)| task.state == TaskState::Running) {
+            for program in [task.memory.executable, task.memory.interpreter].into_iter().flatten() {
+                self.count_place(&name("task", id), program, &mut tally)?;
+            }
+        }
+        for (id, file) in self.files.iter() {
+            self.count_file(&name("open file", id), file, &mut tally)?;
+        }
+        for (id, context) in self.contexts.iter() {
+            if let Some(root) = context.root {
+                let superblock = find(&self.dentries, root, name("context", id), "the root")?.superblock;
+                tally.dentries.add(root);
+                tally.superblocks.add(superblock);
+            }
+        }
+        self.count_what_mounts_keep(&mut tally);
+        self.count_what_names_keep(&mut tally);
+        self.compare(&tally)
+    }
+
+    fn count_place(&self, object: &str, place: Path, tally: &mut Tally) -> Result<(), Inconsistency> {
+        find(&self.mounts, place.mount, object, "a mount")?;
+        find(&self.dentries, place.dentry, object, "a dentry")?;
+        tally.path(place);
+        Ok(())
+    }
+
+    fn count_file(&self, object: &str, file: &OpenFile, tally: &mut Tally) -> Result<(), Inconsistency> {
+        self.count_place(object, file.path, tally)?;
+        match file.kind {
+            OpenFileKind::MountTable(OpenMountTable { root, namespace, .. }) => {
+                find(&self.mount_namespaces, namespace, object, "the mount namespace")?;
+                self.count_place(object, root, tally)?;
+            }
+            OpenFileKind::Context(context) => {
+                find(&self.contexts, context, object, "the context")?;
+            }
+            _ => {}
+        }
+        if file.can_write && self.counts_writers(file.path) {
+            tally.mount_writers.add(file.path.mount);
+            tally.superblock_writers.add(self.mounts[file.path.mount].superblock);
+        }
+        Ok(())
+    }
+
+    /// What mounts keep, and what the trees that they are in keep of them.
+    fn count_what_mounts_keep(&self, tally: &mut Tally) {
+        for (id, mount) in self.mounts.iter() {
+            tally.dentries.add(mount.root);
+            tally.superblocks.add(mount.superblock);
+            // An unmounted one may still be on another one that was unmounted with it.
+            let is_in_tree = mount.is_listed || mount.parent != id || mount.flags.contains(MntFlags::INTERNAL);
+            if is_in_tree {
+                tally.mounts.add(id);
+            }
+        }
+    }
+
+    /// What mountpoints and names keep.
+    fn count_what_names_keep(&self, tally: &mut Tally) {
+        for (id, dentry) in self.dentries.iter() {
+            if !dentry.mounts.is_empty() {
+                tally.dentries.add(id);
+            }
+            if !dentry.is_hashed && dentry.parent != id {
+                tally.dentries.add(dentry.parent);
+            }
+        }
+    }
+
+    fn compare(&self, tally: &Tally) -> Result<(), Inconsistency> {
+        for (id, mount) in self.mounts.iter() {
+            let object = name("mount", id);
+            agree(mount.count, tally.mounts.of(&id), &object, "the number of references")?;
+            agree(mount.writers, tally.mount_writers.of(&id), &object, "the number of writers")?;
+        }
+        for (id, dentry) in self.dentries.iter() {
+            let object = name("dentry", id);
+            agree(dentry.pins, tally.dentries.of(&id), &object, "the number of references")?;
+            let is_kept = dentry.is_hashed || dentry.pins > 0;
+            super::ensure(is_kept, &object, "what has no name is kept by something")?;
+        }
+        for (id, superblock) in self.superblocks.iter() {
+            let object = name("superblock", id);
+            // Of these the kernel keeps one itself.
+            let is_own = matches!(superblock.filesystem, FilesystemType::Devtmpfs | FilesystemType::Mqueue);
+            let active = tally.superblocks.of(&id) + u32::from(is_own);
+            agree(superblock.active, active, &object, "the number of references")?;
+            agree(superblock.writers, tally.superblock_writers.of(&id), &object, "the number of writers")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+use super::*;
+use crate::handle::Process;
+use crate::mount::Mount;
+use cofferdam::UnixPath;
+use cofferdam::kernel::{
+    AtFlags, CloneFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, MoveMountFlags, OpenFlags, OpenHow,
+    OpenTreeFlags, UmountFlags,
+};
+
+/// A process whose kernel is checked after each of its calls.
+struct Checked(Process);
+
+impl Checked {
+    fn new() -> Self {
+        Self(Process::init(Linux::new()))
+    }
+
+    fn call<R: fmt::Debug>(&self, call: impl FnOnce(&Process) -> Result<R, Errno>) -> R {
+        let result = call(&self.0).unwrap();
+        assert_eq!(self.0.linux().check(), Ok(()), "{result:?}");
+        result
+    }
+
+    fn mkdir(&self, path: &str) {
+        self.call(|kernel| kernel.mkdirat(Fd::CWD, UnixPath::new(path), Mode(0o755)));
+    }
+
+    fn mount(&self, source: Option<&str>, target: &str, flags: MountFlags) {
+        let filesystem = flags.is_empty().then_some(&b"tmpfs"[..]);
+        self.call(|kernel| kernel.mount(source.map(UnixPath::new), UnixPath::new(target), filesystem, flags, None));
+    }
+
+    fn umount(&self, target: &str, flags: UmountFlags) {
+        self.call(|kernel| kernel.umount2(UnixPath::new(target), flags));
+    }
+
+    fn open_tree(&self, path: &str) -> Fd {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::AT_RECURSIVE;
+        self.call(|kernel| kernel.open_tree(Fd::CWD, UnixPath::new(path), flags))
+    }
+
+    fn open(&self, path: &str, flags: OpenFlags) -> Fd {
+        let mode = Mode(if flags.contains(OpenFlags::O_CREAT) { 0o644 } else { 0 });
+        self.call(|kernel| kernel.openat2(Fd::CWD, UnixPath::new(path), OpenHow { flags, mode, ..OpenHow::default() }))
+    }
+}
+
+#[test]
+fn mounts_that_propagate_leave_no_contradiction() {
+    let process = Checked::new();
+    for path in ["/a", "/b", "/c"] {
+        process.mkdir(path);
+    }
+    process.mount(None, "/a", MountFlags::empty());
+    process.mount(None, "/a", MountFlags::MS_SHARED);
+    process.mount(Some("/a"), "/b", MountFlags::MS_BIND);
+    process.mount(Some("/a"), "/c", MountFlags::MS_BIND);
+    process.mount(None, "/c", MountFlags::MS_SLAVE);
+    process.mount(None, "/c", MountFlags::MS_SHARED);
+    process.mkdir("/a/x");
+    process.mount(None, "/b/x", MountFlags::empty());
+    process.call(|kernel| kernel.unshare(CloneFlags::CLONE_NEWNS));
+    process.mount(None, "/a/x", MountFlags::empty());
+    process.umount("/b/x", UmountFlags::empty());
+    process.mount(None, "/b", MountFlags::MS_PRIVATE);
+    process.umount("/a", UmountFlags::MNT_DETACH);
+    process.umount("/c", UmountFlags::MNT_DETACH);
+}
+
+#[test]
+fn detached_and_used_mounts_leave_no_contradiction() {
+    let process = Checked::new();
+    for path in ["/a", "/b"] {
+        process.mkdir(path);
+    }
+    process.mount(None, "/a", MountFlags::empty());
+    process.mkdir("/a/x");
+    process.mount(None, "/a/x", MountFlags::empty());
+    let file = process.open("/a/x/file", OpenFlags::O_CREAT | OpenFlags::O_RDWR);
+    let (first, second) = (process.open_tree("/a"), process.open_tree("/a"));
+    let read_only = MountAttr { propagation: MountFlags::MS_SHARED, ..MountAttr::default() };
+    process.call(|kernel| kernel.mount_setattr(first, UnixPath::new(""), AtFlags::AT_EMPTY_PATH, &read_only));
+    process.umount("/a", UmountFlags::MNT_DETACH);
+    process.call(|kernel| kernel.close(second));
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    process.call(|kernel| kernel.move_mount(first, UnixPath::new(""), Fd::CWD, UnixPath::new("/b"), flags));
+    process.call(|kernel| kernel.close(first));
+    process.call(|kernel| kernel.unlinkat(Fd::CWD, UnixPath::new("/b/x/file"), AtFlags::empty()));
+    process.call(|kernel| kernel.close(file));
+    process.call(|kernel| kernel.chdir(UnixPath::new("/b/x")));
+    process.umount("/b", UmountFlags::MNT_DETACH);
+    process.call(|kernel| kernel.chdir(UnixPath::new("/")));
+}
+
+#[test]
+fn directories_that_are_removed_and_moved_leave_no_contradiction() {
+    let process = Checked::new();
+    for path in ["/a", "/a/b", "/c", "/c/d"] {
+        process.mkdir(path);
+    }
+    process.mount(Some("/a"), "/c/d", MountFlags::MS_BIND);
+    process.call(|kernel| kernel.chdir(UnixPath::new("/c/d/b")));
+    process.call(|kernel| kernel.unlinkat(Fd::CWD, UnixPath::new("/a/b"), AtFlags::AT_REMOVEDIR));
+    let (old, new) = (UnixPath::new("/c"), UnixPath::new("/a/c"));
+    let none = cofferdam::kernel::RenameFlags::empty();
+    process.call(|kernel| kernel.renameat2(Fd::CWD, old, Fd::CWD, new, none));
+    process.call(|kernel| kernel.chroot(UnixPath::new("/a/c")));
+    process.call(|kernel| kernel.chdir(UnixPath::new("/")));
+}
+
+/// What makes a kernel wrong.
+type Break = fn(&mut Linux, Id<Mount>);
+
+/// What is done to a kernel and to the root of its init, and what the check says of it.
+const BROKEN: [(Break, &str); 11] = [
+    (|linux, root| linux.mount_get(root), "the number of references is 4, but there are 3"),
+    (|linux, root| linux.dentry_get(linux.mounts[root].root), "the number of references is 4, but there are 3"),
+    (|linux, root| linux.mounts[root].writers += 1, "the number of writers is 1, but there are 0"),
+    (|linux, root| linux.mounts[root].is_visible = false, "what has a parent is found there"),
+    (|linux, root| linux.unlink_child(root), "every mount with a parent is in one"),
+    (|linux, root| linux.mounts[root].is_listed = false, "it knows the namespace that lists it"),
+    (
+        |linux, root| {
+            let parent = linux.mounts[root].parent;
+            linux.mounts[parent].overmount = None;
+        },
+        "it knows the mount on its root",
+    ),
+    (|linux, root| linux.mounts[root].group = 7, "it has a peer group if it is shared"),
+    (|linux, root| linux.mounts[root].master = Some(root), "a master is shared"),
+    (|linux, root| linux.mounts[root].parent = Id::from_number(99), "the parent is gone"),
+    (
+        |linux, root| {
+            let inode = linux.dentries[linux.mounts[root].root].inode;
+            linux.inodes[inode].dentries += 1;
+        },
+        "the number of dentries is 2, but there are 1",
+    ),
+];
+
+#[test]
+fn what_is_wrong_is_found() {
+    let mut linux = Linux::new();
+    assert_eq!(linux.check(), Ok(()));
+    let root = linux.fs_states[linux.tasks[linux.init].fs].root.mount;
+    for (break_it, message) in BROKEN {
+        let mut broken = linux.clone();
+        break_it(&mut broken, root);
+        let error = broken.check().unwrap_err().to_string();
+        assert!(error.contains(message), "{error}, not {message}");
+    }
+    linux.mounts[root].flags.insert(crate::mount::MntFlags::UMOUNT);
+    assert!(linux.check().unwrap_err().to_string().contains("it is in a namespace until it is unmounted"));
+}
