@@ -116,7 +116,7 @@ fn choose_action(
         if scene.chance(SPOILED) {
             spoil::spoil(&mut scene, &mut action);
         }
-        if scene.admits(&action) && !scene.would_be_crowded(&action) {
+        if scene.admits(&action) && !scene.would_be_crowded(&action) && !scene.would_expose_base(&action) {
             return Some(action);
         }
     }

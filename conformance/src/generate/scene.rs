@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::sequence::{Action, Step, TaskIndex};
 use crate::simulated::Simulated;
+use crate::universe::BASE;
 
 /// The process that acts, in the state that it is in.
 pub(super) struct Scene<'a> {
@@ -140,6 +141,19 @@ impl<'a> Scene<'a> {
         let mut kernel = self.kernel.clone();
         kernel.perform(&Step { task: self.task, action: action.clone() });
         kernel.mounts() > MANY
+    }
+
+    /// Whether the process would see what lies below the root of the universe: setns(2) leads to whatever is there when
+    /// the root was unmounted.
+    pub(super) fn would_expose_base(&self, action: &Action) -> bool {
+        if !matches!(action, Action::Call(Call::Setns { .. })) {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        let table = kernel.mountinfo(self.task);
+        let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
+        entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
     }
 
     pub(super) fn chance(&mut self, percent: u32) -> bool {
