@@ -2,8 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Prctl, Value};
-use cofferdam_linux::LinuxKernel;
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Prctl, Value};
 use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
 
 use crate::census::{Census, Member};
@@ -29,9 +28,12 @@ pub(crate) struct Simulated {
 
 impl Simulation {
     /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
-    pub(crate) fn new(privileges: Privileges, user: User, capabilities: &CapabilitiesAtStart) -> Result<Self, PreparationError> {
+    pub(crate) fn new(
+        privileges: Privileges,
+        user: User,
+        capabilities: &CapabilitiesAtStart,
+    ) -> Result<Self, PreparationError> {
         let mut base = Simulated::boot();
-        base.make(&own_capabilities())?;
         base.make(&starting_point(user))?;
         base.make(&own_namespaces(privileges, user))?;
         base.make(&universe::empty_namespace(privileges))?;
@@ -58,17 +60,6 @@ impl Simulation {
         let mut kernel = self.begin(plan.universe);
         plan.items.iter().map(|item| kernel.carry_out(item)).collect()
     }
-}
-
-/// What takes from init the capabilities that our own process has not: many a machine lacks some.
-fn own_capabilities() -> Vec<Call> {
-    let is_missing = |capability: &u32| LinuxKernel.prctl(Prctl::ReadBoundingCapability(*capability)) == Ok(0);
-    let missing = (0..u64::BITS).filter(is_missing);
-    let mut calls: Vec<_> =
-        missing.map(|capability| Call::Prctl { operation: Prctl::DropBoundingCapability(capability) }).collect();
-    // An unprivileged process gets all in its user namespace.
-    calls.extend(LinuxKernel.capget().ok().filter(|sets| !sets.effective.is_empty()).map(|sets| Call::Capset { sets }));
-    calls
 }
 
 /// What init does on a machine that has booted, so that it is what the real process was when it was started.

@@ -80,8 +80,8 @@ pub(crate) fn make(
     Ok(())
 }
 
-/// The source of the tmpfs that lies between the machine's rootfs and the root of a universe. Sequences that get to see
-/// it would see what others did to it, and then the rootfs.
+/// The source of the tmpfs that lies between the machine's rootfs and what belongs to a sequence. Sequences that get to
+/// see it would see what others did to it.
 pub(crate) const BASE: &str = "base";
 
 /// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc, and a directory /tmp.
@@ -107,18 +107,21 @@ pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
         Call::PivotRoot { new_root: ".".into(), put_old: ".".into() },
         Call::Umount2 { target: ".".into(), flags: UmountFlags::MNT_DETACH },
         Call::Chdir { path: "/".into() },
-        mkdir("/new", 0o755),
     ]);
     calls
 }
 
-/// A new tmpfs becomes the root, on top of the empty one (as switch_root(8) does it).
+/// A new tmpfs becomes the root, on top of the empty one.
+///
+/// Beneath every root is the one that the machine booted with. A process gets there if it unmounts its root and enters
+/// its namespace anew, unless something is locked. What is there belongs to the machine, so there is one more mount in
+/// between, which belongs to the sequence.
 fn new_root() -> [Call; 5] {
-    let mountflags = MountFlags::MS_MOVE;
     [
-        mount("root", "/new", "tmpfs", Some("mode=755")),
-        Call::Chdir { path: "/new".into() },
-        Call::Mount { source: Some(".".into()), target: "/".into(), filesystemtype: None, mountflags, data: None },
+        mount("cover", "/", "tmpfs", Some("mode=755")),
+        mount("root", "/", "tmpfs", Some("mode=755")),
+        // Up from the root, to the topmost of the mounts on it.
+        Call::Chdir { path: "/..".into() },
         Call::Chroot { path: ".".into() },
         Call::Chdir { path: "/".into() },
     ]

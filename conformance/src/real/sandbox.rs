@@ -97,8 +97,9 @@ impl Sandbox {
         let kernel = LinuxKernel;
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| SandboxError::Call { what: "pipe2", errno: Errno::from_raw(errno.raw_os_error()) })?;
-        let flags = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
-        let pid = kernel.clone3(flags, &mut |_| session(plan, self.privileges, reference, &write)).map_err(doing("clone3"))?;
+        let pid = kernel
+            .clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, self.privileges, reference, &write))
+            .map_err(doing("clone3"))?;
         drop::<OwnedFd>(write);
         Ok(Running::new(pid, read))
     }

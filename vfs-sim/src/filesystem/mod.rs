@@ -27,6 +27,7 @@ pub use context::{FsContext, Phase, Purpose};
 pub use dentry::Dentry;
 pub use entry::Entry;
 pub use inode::{FileLock, Inode, InodeKind};
+pub(crate) use inode::NO_ID;
 pub use internal::InternalMounts;
 use kinds::ON_BLOCK_DEVICES;
 pub(crate) use kinds::filesystem_type;
