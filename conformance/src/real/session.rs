@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel, OpenFlags};
 use cofferdam_linux::LinuxKernel;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 
@@ -12,17 +12,17 @@ use super::token::write_all;
 use crate::control;
 use crate::observation::Observation;
 use crate::sequence::{Action, Item, Plan};
-use crate::universe::{self, PreparationError};
+use crate::universe::{self, PreparationError, Privileges};
 
 /// The exit status of a session that did not begin.
 const NOT_BEGUN: i32 = 112;
 
 /// What the first process does; gives its exit status. When it ends the kernel ends all others.
-pub(super) fn session(plan: &Plan, reference: &[Observation], results: &OwnedFd) -> i32 {
+pub(super) fn session(plan: &Plan, privileges: Privileges, reference: &[Observation], results: &OwnedFd) -> i32 {
     if set_up(plan, results).is_err() {
         return NOT_BEGUN;
     }
-    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe));
+    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe, privileges));
     if report(&made).is_err() || made.is_err() {
         return NOT_BEGUN;
     }
@@ -36,6 +36,7 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
     close_others(&kernel)?;
     stay_on_this_processor().map_err(|errno| Errno::from_raw(errno as i32))?;
+    kernel.unshare(CloneFlags::CLONE_NEWNS)?;
     let children = plan.items.iter().filter_map(|item| match item {
         Item::Step(_, step) => match step.action {
             Action::Fork { child, .. } => Some(child),
