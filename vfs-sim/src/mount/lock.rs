@@ -70,11 +70,6 @@ impl Linux {
         self.mounts[mount].namespace == Some(self.tasks[task].mount_namespace)
     }
 
-    /// Whether a mount is in a tree at all (`is_mounted()`).
-    pub(crate) fn is_mounted(&self, mount: Id<Mount>) -> bool {
-        self.mounts[mount].namespace.is_some()
-    }
-
     /// Whether a mount is the root of a detached tree (`anon_ns_root()`).
     pub(crate) fn is_detached_root(&self, mount: Id<Mount>) -> bool {
         self.mounts[mount].namespace.is_some_and(|namespace| {
