@@ -135,9 +135,9 @@ fn judge(plan: &Plan, run: &Run, simulated: &[Observation], simulation: Option<&
     let judge = Judge { plan, run, simulated };
     match judge.compare(None) {
         Ok(()) => None,
-        Err(Finding::Certain(divergence)) => Some(divergence),
+        Err(Finding::Certain(divergence)) => Some(*divergence),
         Err(Finding::Uncertain) => match judge.compare(Some(simulation?)) {
-            Err(Finding::Certain(divergence)) => Some(divergence),
+            Err(Finding::Certain(divergence)) => Some(*divergence),
             Ok(()) | Err(Finding::Uncertain) => None,
         },
     }
@@ -150,7 +150,7 @@ struct Judge<'a> {
 }
 
 enum Finding {
-    Certain(Divergence),
+    Certain(Box<Divergence>),
     Uncertain,
 }
 
@@ -182,13 +182,13 @@ impl Judge<'_> {
                 ),
                 (_, None) => "the simulation has nothing to say".into(),
             };
-            return Err(Finding::Certain(Divergence {
+            return Err(Finding::Certain(Box::new(Divergence {
                 step,
                 how,
                 real: real.cloned(),
                 simulated: simulated.cloned(),
                 signature: signature(item, real, simulated),
-            }));
+            })));
         }
         Ok(())
     }
