@@ -1,6 +1,6 @@
 //! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
 
-use cofferdam::kernel::{Call, CloneFlags, Fd, FlockOperation, Signal, WaitOptions};
+use cofferdam::kernel::{Call, CloneFlags, Fd, FlockOperation, ResolveFlags, Signal, WaitOptions};
 
 use crate::sequence::TaskIndex;
 
@@ -45,6 +45,8 @@ pub(crate) fn spares(call: &Call) -> bool {
         Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL),
         // In another pid namespace, processes have other numbers than those by which the machinery knows them.
         Call::Unshare { flags } => !flags.contains(CloneFlags::CLONE_NEWPID),
+        // What is cached is nobody's business.
+        Call::Openat2 { how, .. } => !how.resolve.contains(ResolveFlags::RESOLVE_CACHED),
         Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),
         Call::Flock { operation, .. } => operation.intersects(FlockOperation::LOCK_NB | FlockOperation::LOCK_UN),
         _ => true,

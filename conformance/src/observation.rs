@@ -13,6 +13,7 @@ pub(crate) struct Tables {
 }
 
 /// What came of one item of a plan.
+#[allow(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Observation {
     /// The item was passed over (see [`Census::admits`](crate::census::Census::admits)).

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::observation::Observation;
 use crate::sequence::{Action, Item, Looks, Plan, Sequence, Step};
-use crate::trial::{Divergence, MachineError, Machines, Signature};
+use crate::trial::{Divergence, MachineError, Machines, Outcome, Signature};
 
 /// How many trials are made at most: a shrunk sequence is a help, not worth any time.
 const MOST_TRIALS: usize = 2000;
@@ -22,7 +22,12 @@ pub(crate) struct Failure {
 
 /// Drops and simplifies steps as long as the same kind of difference remains.
 pub(crate) fn shrink(machines: &Machines, failure: Failure) -> Result<Failure, MachineError> {
-    let mut shrinker = Shrinker { machines, best: failure, opened: Vec::new(), trials: 0 };
+    shrink_by(|sequence, looks| machines.try_sequence(sequence, looks), failure)
+}
+
+/// The same, whatever tries a sequence.
+fn shrink_by<E>(trial: impl FnMut(&Sequence, Looks) -> Result<Outcome, E>, failure: Failure) -> Result<Failure, E> {
+    let mut shrinker = Shrinker { trial, best: failure, opened: Vec::new(), trials: 0 };
     shrinker.look_early()?;
     let most = shrinker.most_trials();
     loop {
@@ -35,27 +40,27 @@ pub(crate) fn shrink(machines: &Machines, failure: Failure) -> Result<Failure, M
     }
 }
 
-struct Shrinker<'a> {
-    machines: &'a Machines,
+struct Shrinker<T> {
+    trial: T,
     best: Failure,
     /// The descriptor that each step of the best sequence gives, as far as that is known.
     opened: Vec<Option<Fd>>,
     trials: usize,
 }
 
-impl Shrinker<'_> {
+impl<E, T: FnMut(&Sequence, Looks) -> Result<Outcome, E>> Shrinker<T> {
     fn most_trials(&self) -> usize {
         if self.best.divergence.signature == Signature::Trouble { MOST_TRIALS_OF_TROUBLE } else { MOST_TRIALS }
     }
 
     /// Takes a candidate over if it shows the same.
-    fn attempt(&mut self, steps: Vec<Step>, looks: Looks) -> Result<bool, MachineError> {
+    fn attempt(&mut self, steps: Vec<Step>, looks: Looks) -> Result<bool, E> {
         if self.trials >= self.most_trials() {
             return Ok(false);
         }
         self.trials += 1;
         let sequence = Sequence { universe: self.best.sequence.universe, steps };
-        let outcome = self.machines.try_sequence(&sequence, looks)?;
+        let outcome = (self.trial)(&sequence, looks)?;
         let Some(divergence) = outcome.divergence else { return Ok(false) };
         if divergence.signature != self.best.divergence.signature {
             return Ok(false);
@@ -69,13 +74,13 @@ impl Shrinker<'_> {
     }
 
     /// Finds the first call after which the tables differ.
-    fn look_early(&mut self) -> Result<(), MachineError> {
+    fn look_early(&mut self) -> Result<(), E> {
         let steps = self.best.sequence.steps.clone();
         self.attempt(steps, Looks::AfterEveryCall)?;
         Ok(())
     }
 
-    fn drop_chunks(&mut self) -> Result<(), MachineError> {
+    fn drop_chunks(&mut self) -> Result<(), E> {
         let mut size = self.best.sequence.steps.len().div_ceil(2);
         while size > 0 {
             // From the end, so that what depends on others goes first.
@@ -95,7 +100,7 @@ impl Shrinker<'_> {
     }
 
     /// Drops a step that opens a descriptor, and lets the steps after it use those that they get then.
-    fn drop_opening(&mut self, index: usize) -> Result<(), MachineError> {
+    fn drop_opening(&mut self, index: usize) -> Result<(), E> {
         let Some(gone) = self.opened.get(index).copied().flatten() else { return Ok(()) };
         let mut steps = self.best.sequence.steps.clone();
         steps.remove(index);
@@ -113,7 +118,7 @@ impl Shrinker<'_> {
         Ok(())
     }
 
-    fn simplify_steps(&mut self) -> Result<(), MachineError> {
+    fn simplify_steps(&mut self) -> Result<(), E> {
         let mut index = 0;
         while let Some(step) = self.best.sequence.steps.get(index).cloned() {
             let simplified = simpler(&step).into_iter();
@@ -249,7 +254,44 @@ fn simpler_texts(text: &str) -> Vec<Json> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use cofferdam::kernel::{Call, Mode};
+
     use super::*;
+    use crate::sequence::Universe;
+
+    /// Kernels that differ on `fsync` if `getpid` was called before.
+    fn differ(sequence: &Sequence, looks: Looks) -> Result<Outcome, Infallible> {
+        let is = |name: &'static str| move |step: &Step| step.name() == name;
+        let first = sequence.steps.iter().position(is("getpid"));
+        let step = sequence.steps.iter().rposition(is("fsync")).filter(|last| first.is_some_and(|first| first < *last));
+        let divergence = step.map(|step| Divergence {
+            step,
+            how: String::new(),
+            real: None,
+            simulated: None,
+            signature: Signature::Tables,
+        });
+        Ok(Outcome { plan: sequence.plan(looks), real: Vec::new(), divergence })
+    }
+
+    fn of(call: Call) -> Step {
+        Step { task: 0, action: Action::Call(call) }
+    }
+
+    #[test]
+    fn what_does_not_matter_is_dropped_and_what_does_is_simplified() {
+        let noise = |mode| of(Call::Umask { mask: Mode(mode) });
+        let mut steps: Vec<_> = (0..40).map(noise).collect();
+        steps.insert(7, of(Call::Getpid {}));
+        steps.insert(30, of(Call::Fsync { fd: Fd(5) }));
+        let sequence = Sequence { universe: Universe::Standard, steps };
+        let divergence = differ(&sequence, Looks::AtTheEnd).unwrap().divergence.unwrap();
+        let failure = Failure { sequence, looks: Looks::AtTheEnd, divergence };
+        let shrunk = shrink_by(differ, failure).unwrap();
+        assert_eq!(shrunk.sequence.steps, [of(Call::Getpid {}), of(Call::Fsync { fd: Fd::CWD })]);
+    }
 
     #[test]
     fn simplification_comes_to_an_end() {

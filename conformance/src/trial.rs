@@ -135,9 +135,9 @@ fn judge(plan: &Plan, run: &Run, simulated: &[Observation], simulation: Option<&
     let judge = Judge { plan, run, simulated };
     match judge.compare(None) {
         Ok(()) => None,
-        Err(Finding::Certain(divergence)) => Some(divergence),
+        Err(Finding::Certain(divergence)) => Some(*divergence),
         Err(Finding::Uncertain) => match judge.compare(Some(simulation?)) {
-            Err(Finding::Certain(divergence)) => Some(divergence),
+            Err(Finding::Certain(divergence)) => Some(*divergence),
             Ok(()) | Err(Finding::Uncertain) => None,
         },
     }
@@ -150,7 +150,7 @@ struct Judge<'a> {
 }
 
 enum Finding {
-    Certain(Divergence),
+    Certain(Box<Divergence>),
     Uncertain,
 }
 
@@ -182,13 +182,13 @@ impl Judge<'_> {
                 ),
                 (_, None) => "the simulation has nothing to say".into(),
             };
-            return Err(Finding::Certain(Divergence {
+            return Err(Finding::Certain(Box::new(Divergence {
                 step,
                 how,
                 real: real.cloned(),
                 simulated: simulated.cloned(),
                 signature: signature(item, real, simulated),
-            }));
+            })));
         }
         Ok(())
     }
@@ -203,5 +203,77 @@ fn signature(item: &Item, real: Option<&Observation>, simulated: Option<&Observa
         (Item::Step(_, step), Some(real), Some(simulated)) => {
             Signature::Results { call: step.name().into(), real: error(real), simulated: error(simulated) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::{Call, DeviceNumber, Fd, FileType, Mode, Pid, Stat, Value};
+
+    use super::*;
+    use crate::sequence::{Action, Step};
+
+    fn sequence(calls: Vec<Call>) -> Plan {
+        let steps = calls.into_iter().map(|call| Step { task: 0, action: Action::Call(call) }).collect();
+        Sequence { steps, ..Sequence::default() }.plan(Looks::AtTheEnd)
+    }
+
+    fn returned(values: Vec<Result<Value, Errno>>) -> Vec<Observation> {
+        let looked = Observation::Looked(Ok(crate::observation::Tables::default()));
+        values.into_iter().map(Observation::Returned).chain([looked]).collect()
+    }
+
+    fn judged(calls: Vec<Call>, real: Vec<Observation>, simulated: &[Observation]) -> Option<Divergence> {
+        judge(&sequence(calls), &Run { observations: real, trouble: None }, simulated, None)
+    }
+
+    #[test]
+    fn another_error_is_a_divergence() {
+        let calls = vec![Call::Getpid {}, Call::Close { fd: Fd(3) }];
+        let real = returned(vec![Ok(Value::Process(Pid(1))), Err(Errno::EBADF)]);
+        assert_eq!(judged(calls.clone(), real.clone(), &real), None);
+        let simulated = returned(vec![Ok(Value::Process(Pid(1))), Ok(Value::Done)]);
+        let divergence = judged(calls, real, &simulated).unwrap();
+        assert_eq!(divergence.step, 1);
+        let signature = Signature::Results { call: "close".into(), real: Some(Errno::EBADF), simulated: None };
+        assert_eq!(divergence.signature, signature);
+    }
+
+    #[test]
+    fn ids_may_differ_and_nothing_else() {
+        let stat = |inode, mount_id, size| Stat {
+            file_type: FileType::Directory,
+            mode: Mode(0o755),
+            links: 2,
+            uid: 0,
+            gid: 0,
+            size,
+            inode,
+            device: DeviceNumber { major: 0, minor: u32::try_from(inode).unwrap() },
+            rdev: DeviceNumber::NONE,
+            mount_id,
+            is_mount_root: true,
+        };
+        let call = Call::Statx { dirfd: Fd::CWD, path: "/".into(), flags: cofferdam::kernel::AtFlags::empty() };
+        let of = |stat| returned(vec![Ok(Value::Stat(stat))]);
+        assert_eq!(judged(vec![call.clone()], of(stat(8, 9, 40)), &of(stat(1, 2, 40))), None);
+        assert!(judged(vec![call], of(stat(8, 9, 40)), &of(stat(1, 2, 60))).is_some());
+    }
+
+    #[test]
+    fn a_session_that_breaks_off_is_a_divergence() {
+        let simulated = returned(vec![Ok(Value::Process(Pid(1)))]);
+        let run = Run { observations: Vec::new(), trouble: Some("it did nothing".into()) };
+        let divergence = judge(&sequence(vec![Call::Getpid {}]), &run, &simulated, None).unwrap();
+        assert_eq!(divergence.signature, Signature::Trouble);
+        assert!(divergence.how.contains("it did nothing"));
+    }
+
+    #[test]
+    fn a_panic_is_a_divergence() {
+        let real = returned(vec![Ok(Value::Process(Pid(1)))]);
+        let simulated = vec![Observation::Panicked("index".into()), Observation::Skipped];
+        let divergence = judged(vec![Call::Getpid {}], real, &simulated).unwrap();
+        assert_eq!(divergence.signature, Signature::Panic);
     }
 }

@@ -163,7 +163,7 @@ fn search(machines: &Machines, work: &ExhaustiveWork) -> Result<(), WorkerError>
         match finding {
             Finding::Compared(sequences, coverage) => tally.add(sequences, &coverage)?,
             Finding::Differ(failure) => {
-                say(&Event::Found(Box::new(shrunk(machines, number, failure)?)))?;
+                say(&Event::Found(Box::new(shrunk(machines, number, *failure)?)))?;
                 number += work.stride;
             }
         }

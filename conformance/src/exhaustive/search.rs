@@ -47,7 +47,7 @@ pub(crate) enum Finding {
     /// A point was compared: so many sequences, with these outcomes.
     Compared(u64, Coverage),
     /// The kernels differ in a new way.
-    Differ(Failure),
+    Differ(Box<Failure>),
 }
 
 /// A point: the steps that lead there, with what the simulated kernel said, and that kernel.
@@ -153,7 +153,7 @@ where
         if let Some(divergence) = divergence
             && self.seen.insert(divergence.signature.clone())
         {
-            (self.report)(Finding::Differ(Failure { sequence, looks: Looks::AtTheEnd, divergence }))?;
+            (self.report)(Finding::Differ(Box::new(Failure { sequence, looks: Looks::AtTheEnd, divergence })))?;
         }
         Ok(())
     }

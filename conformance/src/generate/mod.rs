@@ -1,5 +1,6 @@
 //! Random sequences. Each step is made with the state in view that the simulated kernel is in after those before it, so
 //! that most calls succeed.
+#![allow(clippy::unnecessary_wraps, reason = "makers have one type, whether or not they ever lack what they need")]
 
 mod contexts;
 mod credentials;
