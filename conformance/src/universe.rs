@@ -73,61 +73,53 @@ pub(crate) fn make(
     Ok(())
 }
 
+/// The source of the tmpfs that lies between the machine's rootfs and the root of a universe. Sequences that get to see
+/// it would see what others did to it, and then the rootfs.
+pub(crate) const BASE: &str = "base";
+
 /// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc.
-pub(crate) fn empty_namespace() -> Vec<Call> {
-    let mut calls = vec![Call::Mount {
+pub(crate) fn empty_namespace() -> [Call; 7] {
+    let propagation = Call::Mount {
         source: None,
         target: "/".into(),
         filesystemtype: None,
         mountflags: MountFlags::MS_REC | MountFlags::MS_PRIVATE,
         data: None,
-    }];
-    calls.extend(new_root("/proc"));
-    calls.push(mkdir("/new", 0o755));
-    calls
-}
-
-/// A new tmpfs becomes the root of the namespace, and the old root is gone.
-fn new_root(place: &str) -> [Call; 5] {
+    };
     [
-        mount("root", place, "tmpfs", Some("mode=755")),
-        Call::Chdir { path: place.into() },
+        propagation,
+        mount(BASE, "/proc", "tmpfs", Some("mode=755")),
+        Call::Chdir { path: "/proc".into() },
         Call::PivotRoot { new_root: ".".into(), put_old: ".".into() },
         Call::Umount2 { target: ".".into(), flags: UmountFlags::MNT_DETACH },
+        Call::Chdir { path: "/".into() },
+        mkdir("/new", 0o755),
+    ]
+}
+
+/// A new tmpfs becomes the root, on top of the empty one (as switch_root(8) does it).
+fn new_root() -> [Call; 5] {
+    let mountflags = MountFlags::MS_MOVE;
+    [
+        mount("root", "/new", "tmpfs", Some("mode=755")),
+        Call::Chdir { path: "/new".into() },
+        Call::Mount { source: Some(".".into()), target: "/".into(), filesystemtype: None, mountflags, data: None },
+        Call::Chroot { path: ".".into() },
         Call::Chdir { path: "/".into() },
     ]
 }
 
-/// How many mounts there are between the root of a sequence and that of the machine.
-const COVERS: usize = 2;
-
-/// Another root on top of the root.
-///
-/// Beneath every root is the one that the machine booted with. Where nothing is locked, a process gets there if it
-/// unmounts its root and enters its namespace anew. What is to be found there depends on the machine, and belongs to it,
-/// so that other mounts come first: more of them than a sequence is likely to unmount.
-fn cover() -> [Call; 3] {
-    [
-        mount("root", "/", "tmpfs", Some("mode=755")),
-        Call::Chdir { path: "/..".into() },
-        Call::Chroot { path: ".".into() },
-    ]
-}
-
 /// The calls that make a universe, in a namespace as [`empty_namespace`] leaves it.
-pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
+pub(crate) fn calls(universe: Universe) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
         Call::Umask { mask: Mode(0) },
     ];
-    calls.extend(new_root("/new"));
-    if privileges == Privileges::Root {
-        calls.extend((0..COVERS).flat_map(|_| cover()));
-    }
+    calls.extend(new_root());
     match universe {
         Universe::Standard => standard(&mut calls),
-        Universe::Small => calls.extend(["/a", "/b", "/c"].map(|path| mkdir(path, 0o755))),
+        Universe::Small => calls.extend(["/a", "/b", "/a/c", "/b/c"].map(|path| mkdir(path, 0o755))),
     }
     calls.push(Call::Umask { mask: Mode(0o022) });
     calls

@@ -91,7 +91,7 @@ impl Sandbox {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| SandboxError::Call { what: "pipe2", errno: Errno::from_raw(errno.raw_os_error()) })?;
         let pid = kernel
-            .clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, self.privileges, reference, &write))
+            .clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, reference, &write))
             .map_err(doing("clone3"))?;
         drop::<OwnedFd>(write);
         Ok(Running::new(pid, read))

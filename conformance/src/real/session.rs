@@ -2,8 +2,9 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel, OpenFlags};
+use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
 use cofferdam_linux::LinuxKernel;
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 
 use super::runner::Runner;
 use super::sandbox::close_others;
@@ -11,17 +12,17 @@ use super::token::write_all;
 use crate::control;
 use crate::observation::Observation;
 use crate::sequence::{Action, Item, Plan};
-use crate::universe::{self, PreparationError, Privileges};
+use crate::universe::{self, PreparationError};
 
 /// The exit status of a session that did not begin.
 const NOT_BEGUN: i32 = 112;
 
 /// What the first process does; gives its exit status. When it ends the kernel ends all others.
-pub(super) fn session(plan: &Plan, privileges: Privileges, reference: &[Observation], results: &OwnedFd) -> i32 {
+pub(super) fn session(plan: &Plan, reference: &[Observation], results: &OwnedFd) -> i32 {
     if set_up(plan, results).is_err() {
         return NOT_BEGUN;
     }
-    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe, privileges));
+    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe));
     if report(&made).is_err() || made.is_err() {
         return NOT_BEGUN;
     }
@@ -34,8 +35,7 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     nix::unistd::setsid().map_err(|errno| Errno::from_raw(errno as i32))?;
     kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
     close_others(&kernel)?;
-    stay_on_one_processor()?;
-    kernel.unshare(CloneFlags::CLONE_NEWNS)?;
+    stay_on_this_processor().map_err(|errno| Errno::from_raw(errno as i32))?;
     let children = plan.items.iter().filter_map(|item| match item {
         Item::Step(_, step) => match step.action {
             Action::Fork { child, .. } => Some(child),
@@ -59,12 +59,12 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Of two mount namespaces, which one is the older decides whether one can be mounted in the other. The kernel compares
-/// their numbers, of which each processor has a supply (`gen_cookie_next()`): only those of one processor are in order.
-fn stay_on_one_processor() -> Result<(), Errno> {
-    let mut processors = rustix::thread::CpuSet::new();
-    processors.set(rustix::thread::sched_getcpu());
-    rustix::thread::sched_setaffinity(None, &processors).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+/// Each processor gives out the ids of namespaces from a stock of its own (`gen_cookie_next()`), and by them the kernel
+/// tells which of two namespaces is older. So all namespaces of a sequence must be made on one processor.
+fn stay_on_this_processor() -> nix::Result<()> {
+    let mut processors = CpuSet::new();
+    processors.set(sched_getcpu()?)?;
+    sched_setaffinity(nix::unistd::Pid::from_raw(0), &processors)
 }
 
 /// The first thing that is written: whether the universe could be made.
