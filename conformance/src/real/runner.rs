@@ -1,7 +1,9 @@
 //! A process of a sequence on the real kernel. It carries out its own steps, and hands the token on for those of others.
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, UniqueMountId, Value};
+use cofferdam::kernel::{
+    Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, ResolveFlags, UniqueMountId, Value,
+};
 use cofferdam_linux::LinuxKernel;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
@@ -106,7 +108,7 @@ impl<'a> Runner<'a> {
     fn call(&mut self, call: &Call) -> Result<(), Errno> {
         let translated = self.translated(call);
         let call = translated.as_ref().unwrap_or(call);
-        let result = call.apply(&LinuxKernel);
+        let result = apply(call);
         if let Ok(value) = &result {
             self.learn(value);
             if let Some(victim) = self.token.census.victim(call) {
@@ -203,6 +205,22 @@ impl<'a> Runner<'a> {
             _ => {}
         }
     }
+}
+
+/// Makes a call. A walk that must not leave a directory gives up if anything is mounted or renamed on the machine while it
+/// goes up, as one of openat2(2) is to do: then it is made again.
+fn apply(call: &Call) -> Result<Value, Errno> {
+    const ATTEMPTS: usize = 10_000;
+    let scoped = ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT;
+    let may_be_disturbed = matches!(call, Call::Openat2 { how, .. } if how.resolve.intersects(scoped));
+    let mut result = call.apply(&LinuxKernel);
+    for _ in 0..ATTEMPTS {
+        if !may_be_disturbed || result != Err(Errno::EAGAIN) {
+            break;
+        }
+        result = call.apply(&LinuxKernel);
+    }
+    result
 }
 
 /// Waits until a child has ended. It stays a zombie, so that the sequence can wait for it.

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel, OpenFlags};
 use cofferdam_linux::LinuxKernel;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 
@@ -36,6 +36,7 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
     close_others(&kernel)?;
     stay_on_this_processor().map_err(|errno| Errno::from_raw(errno as i32))?;
+    kernel.unshare(CloneFlags::CLONE_NEWNS)?;
     let children = plan.items.iter().filter_map(|item| match item {
         Item::Step(_, step) => match step.action {
             Action::Fork { child, .. } => Some(child),
