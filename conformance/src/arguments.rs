@@ -137,7 +137,7 @@ pub(crate) struct ReplayArguments {
     /// Shrink sequences on which the kernels differ, and save them in place
     #[arg(long)]
     pub(crate) shrink: bool,
-    /// Privileges of the sequences [default: those that the files ask for]
+    /// Privileges of the sequences [default: root, or else a user namespace]
     #[arg(long, value_enum)]
     pub(crate) privileges: Option<Privileges>,
 }

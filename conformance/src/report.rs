@@ -16,7 +16,7 @@ pub(crate) struct Saved {
     /// What it is about.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) note: String,
-    /// The privileges that it needs; any, if none are given.
+    /// The privileges with which it was found. It may be tried with others: the kernels must do the same whatever they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) privileges: Option<Privileges>,
     /// Whether the mount tables are compared after every call.

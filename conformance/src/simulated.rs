@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Value};
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Prctl, Value};
 use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
 
 use crate::census::{Census, Member};
 use crate::compare::{Identities, Kind};
 use crate::observation::{Observation, Tables};
 use crate::sequence::{Action, Item, MAX_TASKS, Plan, Step, TaskIndex, Universe};
-use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges};
+use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges, User};
 
 /// Simulated kernels in the state in which sequences begin.
 #[derive(Clone, Debug)]
@@ -28,14 +28,20 @@ pub(crate) struct Simulated {
 
 impl Simulation {
     /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
-    pub(crate) fn new(privileges: Privileges, capabilities: &CapabilitiesAtStart) -> Result<Self, PreparationError> {
+    pub(crate) fn new(
+        privileges: Privileges,
+        user: User,
+        capabilities: &CapabilitiesAtStart,
+    ) -> Result<Self, PreparationError> {
         let mut base = Simulated::boot();
-        base.make(&own_namespaces(privileges))?;
-        base.make(&universe::empty_namespace())?;
+        base.make(&starting_point(user))?;
+        base.make(&own_namespaces(privileges, user))?;
+        base.make(&universe::empty_namespace(privileges))?;
         base.make(&capabilities.calls())?;
         let prepared = |universe| {
             let mut kernel = base.clone();
-            kernel.make(&universe::calls(universe))?;
+            kernel.begin_session()?;
+            kernel.make(&universe::calls(universe, privileges))?;
             Ok(kernel)
         };
         Ok(Self { standard: prepared(Universe::Standard)?, small: prepared(Universe::Small)? })
@@ -56,21 +62,38 @@ impl Simulation {
     }
 }
 
-/// What init does on a machine that has booted, to have namespaces of its own, and in them a proc, as on a real machine.
-fn own_namespaces(privileges: Privileges) -> Vec<Call> {
-    let mut calls = vec![universe::mkdir("/proc", 0o555), universe::mount("proc", "/proc", "proc", None)];
-    match privileges {
-        Privileges::Root => calls.push(Call::Unshare { flags: CloneFlags::CLONE_NEWNS }),
-        Privileges::UserNamespace => {
-            calls.push(Call::Unshare { flags: CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS });
-            for (path, text) in
-                [("/proc/self/setgroups", "deny"), ("/proc/self/uid_map", "0 0 1"), ("/proc/self/gid_map", "0 0 1")]
-            {
-                calls.extend(write(path, text));
-            }
-        }
+/// What init does on a machine that has booted, so that it is what the real process was when it was started.
+fn starting_point(user: User) -> Vec<Call> {
+    let mut calls = vec![
+        universe::mkdir("/proc", 0o555),
+        universe::mount("proc", "/proc", "proc", None),
+        universe::mkdir("/tmp", 0o777),
+    ];
+    let User { uid, gid } = user;
+    if (uid, gid) != (0, 0) {
+        calls.extend([
+            Call::Setgroups { groups: Vec::new() },
+            Call::Setresgid { real: gid, effective: gid, saved: gid },
+            Call::Setresuid { real: uid, effective: uid, saved: uid },
+            // As after execve(2): the process may write to its own files in proc.
+            Call::Prctl { operation: Prctl::SetDumpable(true) },
+        ]);
     }
     calls
+}
+
+/// What a process does to have namespaces of its own, with all privileges in them.
+fn own_namespaces(privileges: Privileges, user: User) -> Vec<Call> {
+    match privileges {
+        Privileges::Root => vec![Call::Unshare { flags: CloneFlags::CLONE_NEWNS }],
+        Privileges::UserNamespace => {
+            let mut calls = vec![Call::Unshare { flags: CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS }];
+            calls.extend(write("/proc/self/setgroups", "deny"));
+            calls.extend(write("/proc/self/uid_map", &format!("0 {} 1", user.uid)));
+            calls.extend(write("/proc/self/gid_map", &format!("0 {} 1", user.gid)));
+            calls
+        }
+    }
 }
 
 /// Opens, writes, closes, while no descriptor is open.
@@ -95,6 +118,15 @@ impl Simulated {
     fn make(&mut self, calls: &[Call]) -> Result<(), PreparationError> {
         let (linux, init) = (&mut self.linux, self.tasks[0]);
         universe::make(|call| init.map_or(Err(Errno::ESRCH), |init| linux.call(init, call)), calls)
+    }
+
+    /// The first process of a sequence is, as on the real kernel, the first of a pid namespace.
+    fn begin_session(&mut self) -> Result<(), PreparationError> {
+        let flags = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+        let failed = |errno| PreparationError { call: format!("clone3({flags})"), errno };
+        let init = self.id(0).map_err(failed)?;
+        self.tasks[0] = Some(self.linux.fork(init, flags).map_err(failed)?);
+        Ok(())
     }
 
     pub(crate) fn census(&self) -> &Census {
@@ -152,7 +184,7 @@ impl Simulated {
             }
             Action::Fork { child, flags } => {
                 let id = self.linux.fork(task, *flags)?;
-                let pid = self.linux.pid(id).ok_or(Errno::ESRCH)?;
+                let pid = self.linux.pid_for(task, id).ok_or(Errno::ESRCH)?;
                 *self.tasks.get_mut(*child).ok_or(Errno::ESRCH)? = Some(id);
                 self.census.add(*child, Member { pid, parent: step.task });
                 Ok(Value::Process(pid))

@@ -18,6 +18,13 @@ pub(crate) enum Privileges {
     UserNamespace,
 }
 
+/// Who has started the process that makes the namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
 /// The capabilities of a process that begins a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CapabilitiesAtStart {
@@ -73,44 +80,55 @@ pub(crate) fn make(
     Ok(())
 }
 
-/// The source of the tmpfs that lies between the machine's rootfs and the root of a universe. Sequences that get to see
-/// it would see what others did to it, and then the rootfs.
+/// The source of the tmpfs that lies between the machine's rootfs and what belongs to a sequence. Sequences that get to
+/// see it would see what others did to it.
 pub(crate) const BASE: &str = "base";
 
-/// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc.
-pub(crate) fn empty_namespace() -> [Call; 7] {
-    let propagation = Call::Mount {
-        source: None,
-        target: "/".into(),
+/// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc, and a directory /tmp.
+pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
+    let bind = |source: Option<&str>, target: &str, mountflags| Call::Mount {
+        source: source.map(Into::into),
+        target: target.into(),
         filesystemtype: None,
-        mountflags: MountFlags::MS_REC | MountFlags::MS_PRIVATE,
+        mountflags,
         data: None,
     };
-    [
-        propagation,
-        mount(BASE, "/proc", "tmpfs", Some("mode=755")),
-        Call::Chdir { path: "/proc".into() },
+    let mut calls = vec![
+        bind(None, "/", MountFlags::MS_REC | MountFlags::MS_PRIVATE),
+        mount(BASE, "/tmp", "tmpfs", Some("mode=755")),
+    ];
+    // In a user namespace proc can only be mounted where another one is to be seen (`mount_too_revealing()`).
+    if privileges == Privileges::UserNamespace {
+        calls.push(mkdir("/tmp/proc", 0o755));
+        calls.push(bind(Some("/proc"), "/tmp/proc", MountFlags::MS_REC | MountFlags::MS_BIND));
+    }
+    calls.extend([
+        Call::Chdir { path: "/tmp".into() },
         Call::PivotRoot { new_root: ".".into(), put_old: ".".into() },
         Call::Umount2 { target: ".".into(), flags: UmountFlags::MNT_DETACH },
         Call::Chdir { path: "/".into() },
-        mkdir("/new", 0o755),
-    ]
+    ]);
+    calls
 }
 
-/// A new tmpfs becomes the root, on top of the empty one (as switch_root(8) does it).
+/// A new tmpfs becomes the root, on top of the empty one.
+///
+/// Beneath every root is the one that the machine booted with. A process gets there if it unmounts its root and enters
+/// its namespace anew, unless something is locked. What is there belongs to the machine, so there is one more mount in
+/// between, which belongs to the sequence.
 fn new_root() -> [Call; 5] {
-    let mountflags = MountFlags::MS_MOVE;
     [
-        mount("root", "/new", "tmpfs", Some("mode=755")),
-        Call::Chdir { path: "/new".into() },
-        Call::Mount { source: Some(".".into()), target: "/".into(), filesystemtype: None, mountflags, data: None },
+        mount("cover", "/", "tmpfs", Some("mode=755")),
+        mount("root", "/", "tmpfs", Some("mode=755")),
+        // Up from the root, to the topmost of the mounts on it.
+        Call::Chdir { path: "/..".into() },
         Call::Chroot { path: ".".into() },
         Call::Chdir { path: "/".into() },
     ]
 }
 
 /// The calls that make a universe, in a namespace as [`empty_namespace`] leaves it.
-pub(crate) fn calls(universe: Universe) -> Vec<Call> {
+pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
@@ -118,14 +136,14 @@ pub(crate) fn calls(universe: Universe) -> Vec<Call> {
     ];
     calls.extend(new_root());
     match universe {
-        Universe::Standard => standard(&mut calls),
+        Universe::Standard => standard(&mut calls, privileges),
         Universe::Small => calls.extend(["/a", "/b", "/a/c", "/b/c"].map(|path| mkdir(path, 0o755))),
     }
     calls.push(Call::Umask { mask: Mode(0o022) });
     calls
 }
 
-fn standard(calls: &mut Vec<Call>) {
+fn standard(calls: &mut Vec<Call>, privileges: Privileges) {
     for top in ["/a", "/b", "/c"] {
         calls.push(mkdir(top, 0o755));
         for (name, mode) in [("d", 0o755), ("e", 0o777)] {
@@ -142,13 +160,6 @@ fn standard(calls: &mut Vec<Call>) {
         mkdir("/c/sticky", 0o1777),
         mkdir("/a b\\\n#", 0o755),
         file("/own", 0o640),
-        Call::Fchownat {
-            dirfd: Fd::CWD,
-            path: "/own".into(),
-            owner: Some(USER),
-            group: Some(USER),
-            flags: AtFlags::empty(),
-        },
         symlink("d", "/a/relative"),
         symlink("/b/e", "/a/absolute"),
         symlink("nothing", "/a/dangling"),
@@ -164,10 +175,19 @@ fn standard(calls: &mut Vec<Call>) {
         mkdir("/proc", 0o555),
         mount("proc", "/proc", "proc", None),
     ]);
+    if privileges == Privileges::Root {
+        calls.push(chown("/own"));
+    }
 }
 
 pub(crate) fn mkdir(path: &str, mode: u32) -> Call {
     Call::Mkdirat { dirfd: Fd::CWD, path: path.into(), mode: Mode(mode) }
+}
+
+/// In a user namespace nobody else has an id.
+fn chown(path: &str) -> Call {
+    let owner = Some(USER);
+    Call::Fchownat { dirfd: Fd::CWD, path: path.into(), owner, group: owner, flags: AtFlags::empty() }
 }
 
 fn file(path: &str, mode: u32) -> Call {

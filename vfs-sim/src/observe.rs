@@ -52,9 +52,10 @@ impl Linux {
         Some(self.mounts_text(task.mount_namespace, self.fs_states.get(task.fs)?.root))
     }
 
-    /// The number of a process in the first pid namespace.
-    pub fn pid(&self, task: Id<Task>) -> Option<Pid> {
-        self.tasks.get(task).map(|task| Pid(task.pid))
+    /// The number of a process as another sees it, 0 if it does not; `None` if one of them is gone.
+    pub fn pid_for(&self, viewer: Id<Task>, task: Id<Task>) -> Option<Pid> {
+        let exist = self.tasks.get(viewer).is_some() && self.tasks.get(task).is_some();
+        exist.then(|| Pid(self.pid_seen_by(viewer, task)))
     }
 }
 

@@ -14,7 +14,7 @@ use super::session::session;
 use crate::control;
 use crate::observation::Observation;
 use crate::sequence::Plan;
-use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges};
+use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges, User};
 
 /// Sequences can't be run on this machine, by this user.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,7 @@ pub(super) fn doing(what: &'static str) -> impl FnOnce(Errno) -> SandboxError {
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     privileges: Privileges,
+    user: User,
     capabilities: CapabilitiesAtStart,
 }
 
@@ -65,14 +66,20 @@ impl Sandbox {
         // The numbers of the machinery must be available, and a simulated process has this limit.
         let limit = Rlimit { soft: Some(1024), hard: Some(1024) };
         kernel.setrlimit(RlimitResource::RLIMIT_NOFILE, limit).map_err(doing("setrlimit"))?;
-        let privileges = unshare(wanted)?;
+        let user = User { uid: geteuid().as_raw(), gid: getegid().as_raw() };
+        let privileges = unshare(wanted, user)?;
         let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_DIRECTORY, ..OpenHow::default() };
         let proc = kernel.openat2(Fd::CWD, UnixPath::new("/proc"), how).map_err(doing("opening /proc"))?;
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
         kernel.close(proc).map_err(doing("close"))?;
-        universe::make(|call| call.apply(&kernel), &universe::empty_namespace())?;
+        universe::make(|call| call.apply(&kernel), &universe::empty_namespace(privileges))?;
         let capabilities = CapabilitiesAtStart::read(&kernel).map_err(doing("capget"))?;
-        Ok(Self { privileges, capabilities })
+        Ok(Self { privileges, user, capabilities })
+    }
+
+    /// Who has started it.
+    pub(crate) fn user(&self) -> User {
+        self.user
     }
 
     pub(crate) fn capabilities(&self) -> CapabilitiesAtStart {
@@ -91,7 +98,7 @@ impl Sandbox {
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| SandboxError::Call { what: "pipe2", errno: Errno::from_raw(errno.raw_os_error()) })?;
         let pid = kernel
-            .clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, reference, &write))
+            .clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, self.privileges, reference, &write))
             .map_err(doing("clone3"))?;
         drop::<OwnedFd>(write);
         Ok(Running::new(pid, read))
@@ -99,7 +106,7 @@ impl Sandbox {
 }
 
 /// Namespaces of our own, in which we may do everything.
-fn unshare(wanted: Option<Privileges>) -> Result<Privileges, SandboxError> {
+fn unshare(wanted: Option<Privileges>, user: User) -> Result<Privileges, SandboxError> {
     let kernel = LinuxKernel;
     if wanted != Some(Privileges::UserNamespace) {
         match kernel.unshare(CloneFlags::CLONE_NEWNS) {
@@ -108,7 +115,7 @@ fn unshare(wanted: Option<Privileges>) -> Result<Privileges, SandboxError> {
             Err(_) => {}
         }
     }
-    let (uid, gid) = (geteuid(), getegid());
+    let User { uid, gid } = user;
     kernel.unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(SandboxError::NoNamespaces)?;
     std::fs::write("/proc/self/setgroups", "deny")?;
     std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;

@@ -12,17 +12,17 @@ use super::token::write_all;
 use crate::control;
 use crate::observation::Observation;
 use crate::sequence::{Action, Item, Plan};
-use crate::universe::{self, PreparationError};
+use crate::universe::{self, PreparationError, Privileges};
 
 /// The exit status of a session that did not begin.
 const NOT_BEGUN: i32 = 112;
 
 /// What the first process does; gives its exit status. When it ends the kernel ends all others.
-pub(super) fn session(plan: &Plan, reference: &[Observation], results: &OwnedFd) -> i32 {
+pub(super) fn session(plan: &Plan, privileges: Privileges, reference: &[Observation], results: &OwnedFd) -> i32 {
     if set_up(plan, results).is_err() {
         return NOT_BEGUN;
     }
-    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe));
+    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe, privileges));
     if report(&made).is_err() || made.is_err() {
         return NOT_BEGUN;
     }
