@@ -1,7 +1,7 @@
 //! Open files: openat2(2), reading and writing, descriptors.
 
 use cofferdam::kernel::{
-    Bytes, Call, CloseRangeFlags, Fd, FlockOperation, Mode, OpenFlags, OpenHow, ResolveFlags, Whence,
+    Bytes, Call, CloseRangeFlags, Fd, FlockOperation, Mode, OpenFlags, OpenHow, ResolveFlags, Value, Whence,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
@@ -114,12 +114,14 @@ fn write(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Write { fd: readable(scene)?, data }))
 }
 
-/// Back to the beginning, or to where it makes no sense.
+/// Back to the beginning, or to where it makes no sense. How far a table of mounts was read is not asked: that depends on
+/// the length of the ids in it.
 fn lseek(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?;
     let (offset, whence) =
         scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, (0, Whence::Current))]);
-    Some(Action::Call(Call::Lseek { fd, offset, whence }))
+    let is_of_machine = whence == Whence::Current && is_in_proc(scene, fd);
+    (!is_of_machine).then_some(Action::Call(Call::Lseek { fd, offset, whence }))
 }
 
 fn ftruncate(scene: &mut Scene<'_>) -> Option<Action> {
@@ -140,14 +142,15 @@ fn flock(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Flock { fd: readable(scene)?, operation }))
 }
 
+/// Not what proc(5) lists, which is the machine's.
 fn getdents(scene: &mut Scene<'_>) -> Option<Action> {
-    /// What proc(5) lists is the machine's.
-    const PROC: u64 = 0x9fa0;
     let fd = if scene.chance(90) { scene.descriptor(&[DescriptorKind::Directory])? } else { scene.any_descriptor()? };
-    match scene.ask(&Call::Fstatfs { fd }) {
-        Some(cofferdam::kernel::Value::StatFs(stat)) if stat.magic == PROC => None,
-        _ => Some(Action::Call(Call::Getdents64 { fd })),
-    }
+    (!is_in_proc(scene, fd)).then_some(Action::Call(Call::Getdents64 { fd }))
+}
+
+fn is_in_proc(scene: &mut Scene<'_>, fd: Fd) -> bool {
+    const PROC: u64 = 0x9fa0;
+    matches!(scene.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == PROC)
 }
 
 fn close(scene: &mut Scene<'_>) -> Option<Action> {
