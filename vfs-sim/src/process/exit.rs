@@ -92,7 +92,8 @@ impl Linux {
             self.pid_namespaces[namespace].tasks.values().copied().filter(|task| *task != init).collect();
         for task in others {
             if self.is_running(task) {
-                self.end_task(task, WaitStatus::Signaled(Signal::KILL));
+                let signal = self.tasks[task].signals.fatal.unwrap_or(Signal::KILL);
+                self.end_task(task, WaitStatus::Signaled(signal));
             }
         }
         // With the last of the others init itself can be gone.
@@ -118,13 +119,13 @@ impl Linux {
                 self.release_task(*child);
             }
         }
-        for child in children {
-            let Some(signal) = self.tasks.get(child).and_then(|child| child.parent_death_signal) else { continue };
-            if self.is_running(child) && self.may_signal(father, child, signal).is_ok() {
-                let (info, is_from_above) = self.signal_of_process(father, child, signal);
-                self.send_signal(child, info, is_from_above);
-            }
-        }
+        let signals = children.into_iter().filter_map(|child| {
+            let signal = self.tasks.get(child)?.parent_death_signal?;
+            let is_sent = self.is_running(child) && self.may_signal(father, child, signal).is_ok();
+            let (info, is_from_above) = self.signal_of_process(father, child, signal);
+            is_sent.then_some((child, info, is_from_above))
+        });
+        self.send_signals(signals.collect());
     }
 
     /// Removes a process that has ended and was waited for, or is not to be (`release_task()`).
