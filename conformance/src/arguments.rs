@@ -54,6 +54,9 @@ pub(crate) struct RandomArguments {
     /// Save a report of the outcomes that occurred, as JSON, and print it
     #[arg(long, value_name = "FILE")]
     pub(crate) coverage: Option<PathBuf>,
+    /// Print sequences as they were found, without shrinking them
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
     /// Compare the real kernel with itself: what differs depends on more than the sequence
     #[arg(long, hide = true)]
     pub(crate) real_only: bool,

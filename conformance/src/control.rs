@@ -1,6 +1,6 @@
 //! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
 
-use cofferdam::kernel::{Call, Fd, FlockOperation, Signal, WaitOptions};
+use cofferdam::kernel::{Call, CloneFlags, Fd, FlockOperation, Signal, WaitOptions};
 
 use crate::sequence::TaskIndex;
 
@@ -42,9 +42,9 @@ pub(crate) fn spares(call: &Call) -> bool {
         // Its child would have to be waited for, and what it does is no data.
         Call::Clone3 { .. } | Call::Sigwaitinfo { .. } => false,
         // Others would end processes in ways that the machinery does not see.
-        Call::Kill { pid, signal } => {
-            HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL)
-        }
+        Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL),
+        // In another pid namespace, processes have other numbers than those by which the machinery knows them.
+        Call::Unshare { flags } => !flags.contains(CloneFlags::CLONE_NEWPID),
         Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),
         Call::Flock { operation, .. } => operation.intersects(FlockOperation::LOCK_NB | FlockOperation::LOCK_UN),
         _ => true,

@@ -20,6 +20,7 @@ pub(crate) fn random(arguments: &RandomArguments) -> Result<bool, CampaignError>
         ops: arguments.ops,
         arguments: &arguments.sequences,
         running: &arguments.running,
+        shrinks: !arguments.no_shrink,
         real_only: arguments.real_only,
     }
     .jobs();
@@ -47,6 +48,7 @@ pub(crate) fn coverage(arguments: &CoverageArguments) -> Result<bool, CampaignEr
         ops: arguments.ops,
         arguments: &arguments.sequences,
         running: &arguments.running,
+        shrinks: true,
         real_only: false,
     }
     .jobs();
@@ -73,6 +75,7 @@ struct Sequences<'a> {
     ops: u64,
     arguments: &'a SequenceArguments,
     running: &'a RunningArguments,
+    shrinks: bool,
     real_only: bool,
 }
 
@@ -93,6 +96,7 @@ impl Sequences<'_> {
                     length: usize::try_from(self.arguments.length).unwrap_or(usize::MAX),
                     tasks: usize::try_from(self.arguments.tasks).unwrap_or(1),
                     looks: self.arguments.looks(),
+                    shrinks: self.shrinks,
                     real_only: self.real_only,
                 }),
             })

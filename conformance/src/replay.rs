@@ -78,8 +78,8 @@ fn try_saved(
         let failure = Failure { sequence: saved.sequence.clone(), looks, divergence };
         let failure = shrink(machines, failure)?;
         let saved = Saved { note: saved.note.clone(), ..Saved::new(&failure, machines.privileges()) };
-        let text = serde_json::to_string_pretty(&saved)
-            .map_err(|error| ReplayError::Format { path: path.into(), error })?;
+        let text =
+            serde_json::to_string_pretty(&saved).map_err(|error| ReplayError::Format { path: path.into(), error })?;
         std::fs::write(path, text + "\n").map_err(|error| ReplayError::File { path: path.into(), error })?;
     }
     Ok(false)

@@ -5,10 +5,12 @@ use serde_json::Value as Json;
 
 use crate::observation::Observation;
 use crate::sequence::{Action, Item, Looks, Plan, Sequence, Step};
-use crate::trial::{Divergence, MachineError, Machines};
+use crate::trial::{Divergence, MachineError, Machines, Signature};
 
 /// How many trials are made at most: a shrunk sequence is a help, not worth any time.
 const MOST_TRIALS: usize = 2000;
+/// The same, if the real side hangs: each trial takes seconds.
+const MOST_TRIALS_OF_TROUBLE: usize = 40;
 
 /// A sequence on which the kernels differ.
 #[derive(Clone, Debug)]
@@ -22,11 +24,12 @@ pub(crate) struct Failure {
 pub(crate) fn shrink(machines: &Machines, failure: Failure) -> Result<Failure, MachineError> {
     let mut shrinker = Shrinker { machines, best: failure, opened: Vec::new(), trials: 0 };
     shrinker.look_early()?;
+    let most = shrinker.most_trials();
     loop {
         let before = shrinker.best.sequence.clone();
         shrinker.drop_chunks()?;
         shrinker.simplify_steps()?;
-        if shrinker.best.sequence == before || shrinker.trials >= MOST_TRIALS {
+        if shrinker.best.sequence == before || shrinker.trials >= most {
             return Ok(shrinker.best);
         }
     }
@@ -41,9 +44,13 @@ struct Shrinker<'a> {
 }
 
 impl Shrinker<'_> {
+    fn most_trials(&self) -> usize {
+        if self.best.divergence.signature == Signature::Trouble { MOST_TRIALS_OF_TROUBLE } else { MOST_TRIALS }
+    }
+
     /// Takes a candidate over if it shows the same.
     fn attempt(&mut self, steps: Vec<Step>, looks: Looks) -> Result<bool, MachineError> {
-        if self.trials >= MOST_TRIALS {
+        if self.trials >= self.most_trials() {
             return Ok(false);
         }
         self.trials += 1;

@@ -2,15 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Prctl, Value};
-use cofferdam_linux::LinuxKernel;
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Value};
 use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
 
 use crate::census::{Census, Member};
 use crate::compare::{Identities, Kind};
 use crate::observation::{Observation, Tables};
 use crate::sequence::{Action, Item, MAX_TASKS, Plan, Step, TaskIndex, Universe};
-use crate::universe::{self, PreparationError, Privileges};
+use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges};
 
 /// Simulated kernels in the state in which sequences begin.
 #[derive(Clone, Debug)]
@@ -29,11 +28,11 @@ pub(crate) struct Simulated {
 
 impl Simulation {
     /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
-    pub(crate) fn new(privileges: Privileges) -> Result<Self, PreparationError> {
+    pub(crate) fn new(privileges: Privileges, capabilities: &CapabilitiesAtStart) -> Result<Self, PreparationError> {
         let mut base = Simulated::boot();
-        base.make(&own_capabilities())?;
         base.make(&own_namespaces(privileges))?;
         base.make(&universe::empty_namespace())?;
+        base.make(&capabilities.calls())?;
         let prepared = |universe| {
             let mut kernel = base.clone();
             kernel.make(&universe::calls(universe))?;
@@ -55,17 +54,6 @@ impl Simulation {
         let mut kernel = self.begin(plan.universe);
         plan.items.iter().map(|item| kernel.carry_out(item)).collect()
     }
-}
-
-/// What takes from init the capabilities that our own process has not: many a machine lacks some.
-fn own_capabilities() -> Vec<Call> {
-    let is_missing = |capability: &u32| LinuxKernel.prctl(Prctl::ReadBoundingCapability(*capability)) == Ok(0);
-    let missing = (0..u64::BITS).filter(is_missing);
-    let mut calls: Vec<_> =
-        missing.map(|capability| Call::Prctl { operation: Prctl::DropBoundingCapability(capability) }).collect();
-    // An unprivileged process gets all in its user namespace.
-    calls.extend(LinuxKernel.capget().ok().filter(|sets| !sets.effective.is_empty()).map(|sets| Call::Capset { sets }));
-    calls
 }
 
 /// What init does on a machine that has booted, to have namespaces of its own, and in them a proc, as on a real machine.
@@ -117,6 +105,11 @@ impl Simulated {
     pub(crate) fn ask(&mut self, task: TaskIndex, call: &Call) -> Result<Value, Errno> {
         let id = self.id(task)?;
         catch_unwind(AssertUnwindSafe(|| self.linux.call(id, call))).unwrap_or(Err(Errno::EFAULT))
+    }
+
+    /// How many mounts there are.
+    pub(crate) fn mounts(&self) -> usize {
+        self.linux.mounts().count()
     }
 
     /// The open descriptors of a process.

@@ -84,7 +84,7 @@ impl Machines {
     /// Prepares both. The process must have no other thread.
     pub(crate) fn new(wanted: Option<Privileges>) -> Result<Self, MachineError> {
         let sandbox = Sandbox::enter(wanted)?;
-        let simulation = Simulation::new(sandbox.privileges())?;
+        let simulation = Simulation::new(sandbox.privileges(), &sandbox.capabilities())?;
         Ok(Self { sandbox, simulation })
     }
 

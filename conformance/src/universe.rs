@@ -1,7 +1,8 @@
 //! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
 
 use cofferdam::kernel::{
-    AtFlags, Call, DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, Signal, SignalAction, UmountFlags, Value,
+    AtFlags, Call, Capabilities, CapabilitySets, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
+    Prctl, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,37 @@ pub(crate) enum Privileges {
     Root,
     /// They run as root of a user namespace.
     UserNamespace,
+}
+
+/// The capabilities of a process that begins a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CapabilitiesAtStart {
+    pub(crate) sets: CapabilitySets,
+    pub(crate) bounding: Capabilities,
+}
+
+impl CapabilitiesAtStart {
+    /// Those of a process of the kernel.
+    pub(crate) fn read(kernel: &dyn Kernel) -> Result<Self, Errno> {
+        let mut bounding = Capabilities::empty();
+        for number in 0..u64::BITS {
+            // The kernel knows no more of them from the first on that it refuses.
+            match kernel.prctl(Prctl::ReadBoundingCapability(number)) {
+                Ok(0) => {}
+                Ok(_) => bounding |= Capabilities::from_bits_retain(1 << number),
+                Err(_) => break,
+            }
+        }
+        Ok(Self { sets: kernel.capget()?, bounding })
+    }
+
+    /// The calls of a process that has all capabilities, to have no more than these.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        let all = (Capabilities::CAP_CHECKPOINT_RESTORE.bits() << 1) - 1;
+        let dropped = Capabilities::from_bits_retain(all).difference(self.bounding);
+        let drops = dropped.numbers().map(|number| Call::Prctl { operation: Prctl::DropBoundingCapability(number) });
+        drops.chain([Call::Capset { sets: self.sets }]).collect()
+    }
 }
 
 /// A user without privileges.
@@ -41,27 +73,38 @@ pub(crate) fn make(
     Ok(())
 }
 
+/// The source of the tmpfs that lies between the machine's rootfs and the root of a universe. Sequences that get to see
+/// it would see what others did to it, and then the rootfs.
+pub(crate) const BASE: &str = "base";
+
 /// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc.
-pub(crate) fn empty_namespace() -> Vec<Call> {
-    let mut calls = vec![Call::Mount {
+pub(crate) fn empty_namespace() -> [Call; 7] {
+    let propagation = Call::Mount {
         source: None,
         target: "/".into(),
         filesystemtype: None,
         mountflags: MountFlags::MS_REC | MountFlags::MS_PRIVATE,
         data: None,
-    }];
-    calls.extend(new_root("/proc"));
-    calls.push(mkdir("/new", 0o755));
-    calls
-}
-
-/// A new tmpfs becomes the root of the namespace, and the old root is gone.
-fn new_root(place: &str) -> [Call; 5] {
+    };
     [
-        mount("root", place, "tmpfs", Some("mode=755")),
-        Call::Chdir { path: place.into() },
+        propagation,
+        mount(BASE, "/proc", "tmpfs", Some("mode=755")),
+        Call::Chdir { path: "/proc".into() },
         Call::PivotRoot { new_root: ".".into(), put_old: ".".into() },
         Call::Umount2 { target: ".".into(), flags: UmountFlags::MNT_DETACH },
+        Call::Chdir { path: "/".into() },
+        mkdir("/new", 0o755),
+    ]
+}
+
+/// A new tmpfs becomes the root, on top of the empty one (as switch_root(8) does it).
+fn new_root() -> [Call; 5] {
+    let mountflags = MountFlags::MS_MOVE;
+    [
+        mount("root", "/new", "tmpfs", Some("mode=755")),
+        Call::Chdir { path: "/new".into() },
+        Call::Mount { source: Some(".".into()), target: "/".into(), filesystemtype: None, mountflags, data: None },
+        Call::Chroot { path: ".".into() },
         Call::Chdir { path: "/".into() },
     ]
 }
@@ -73,10 +116,10 @@ pub(crate) fn calls(universe: Universe) -> Vec<Call> {
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
         Call::Umask { mask: Mode(0) },
     ];
-    calls.extend(new_root("/new"));
+    calls.extend(new_root());
     match universe {
         Universe::Standard => standard(&mut calls),
-        Universe::Small => calls.extend(["/a", "/b", "/c"].map(|path| mkdir(path, 0o755))),
+        Universe::Small => calls.extend(["/a", "/b", "/a/c", "/b/c"].map(|path| mkdir(path, 0o755))),
     }
     calls.push(Call::Umask { mask: Mode(0o022) });
     calls
@@ -99,7 +142,13 @@ fn standard(calls: &mut Vec<Call>) {
         mkdir("/c/sticky", 0o1777),
         mkdir("/a b\\\n#", 0o755),
         file("/own", 0o640),
-        Call::Fchownat { dirfd: Fd::CWD, path: "/own".into(), owner: Some(USER), group: Some(USER), flags: AtFlags::empty() },
+        Call::Fchownat {
+            dirfd: Fd::CWD,
+            path: "/own".into(),
+            owner: Some(USER),
+            group: Some(USER),
+            flags: AtFlags::empty(),
+        },
         symlink("d", "/a/relative"),
         symlink("/b/e", "/a/absolute"),
         symlink("nothing", "/a/dangling"),

@@ -57,6 +57,8 @@ pub(crate) struct RandomWork {
     pub(crate) length: usize,
     pub(crate) tasks: usize,
     pub(crate) looks: Looks,
+    /// Whether sequences on which the kernels differ are shrunk.
+    pub(crate) shrinks: bool,
     /// The real kernel is compared with itself.
     pub(crate) real_only: bool,
 }
@@ -181,8 +183,7 @@ impl Random<'_> {
     /// While the real kernel carries out a sequence, the next one is made.
     fn run(&mut self) -> Result<(), WorkerError> {
         let work = self.work.clone();
-        let recipe =
-            Recipe { profile: work.profile, length: work.length, tasks: work.tasks, looks: work.looks };
+        let recipe = Recipe { profile: work.profile, length: work.length, tasks: work.tasks, looks: work.looks };
         let mut tally = Tally::new();
         let mut pending: Option<(u64, Trial, Generated)> = None;
         let mut number = work.first;
@@ -232,10 +233,10 @@ impl Random<'_> {
         if !self.reported.insert(failure.divergence.signature.clone()) {
             return Ok(());
         }
-        let found = if self.work.real_only {
-            found(self.machines, number, &failure, true)?
-        } else {
+        let found = if self.work.shrinks && !self.work.real_only {
             shrunk(self.machines, number, failure)?
+        } else {
+            found(self.machines, number, &failure, self.work.real_only)?
         };
         say(&Event::Found(Box::new(found)))
     }

@@ -8,8 +8,8 @@ use std::fmt::Display;
 
 use cofferdam::kernel::DeviceNumber;
 
-pub(crate) use relation::{Identities, Kind};
 use relation::{Conflict, Relation};
+pub(crate) use relation::{Identities, Kind};
 
 use crate::observation::Observation;
 
@@ -83,9 +83,8 @@ impl Pair<'_> {
     /// Anonymous devices have the major number 0; the numbers of others mean the same everywhere.
     fn device(&mut self, real: DeviceNumber, simulated: DeviceNumber) -> Verdict {
         if real.major != 0 || simulated.major != 0 {
-            return same("device", &real.major, &simulated.major).and_then(|()| {
-                same("device", &real.minor, &simulated.minor)
-            });
+            return same("device", &real.major, &simulated.major)
+                .and_then(|()| same("device", &real.minor, &simulated.minor));
         }
         self.relate(Kind::Device, "device", real.minor.into(), simulated.minor.into())
     }

@@ -66,13 +66,7 @@ where
     E: From<MachineError>,
     F: FnMut(Finding) -> Result<(), E>,
 {
-    pub(crate) fn new(
-        machines: &'a Machines,
-        letters: &'a Letters,
-        depth: u32,
-        share: Share,
-        report: F,
-    ) -> Self {
+    pub(crate) fn new(machines: &'a Machines, letters: &'a Letters, depth: u32, share: Share, report: F) -> Self {
         let (pending, seen) = (VecDeque::new(), HashSet::new());
         Self { machines, letters, depth, share, divided: 0, pending, seen, report }
     }

@@ -1,8 +1,6 @@
 //! fsopen(2), fsconfig(2), fsmount(2), fspick(2).
 
-use cofferdam::kernel::{
-    Bytes, Call, Fd, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, MountAttrFlags,
-};
+use cofferdam::kernel::{Bytes, Call, Fd, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, MountAttrFlags};
 use cofferdam_vfs_sim::DescriptorKind;
 
 use super::scene::Scene;

@@ -84,8 +84,10 @@ fn restricted(scene: &mut Scene<'_>) -> Option<Action> {
     ];
     let (dirfd, path) = match scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Place]) {
         Some(fd) => {
-            let paths =
-                ["d", "e", "d/x", "..", "../b", "/a", "relative", "absolute", "up", "dangling", "loop", ".", "d/../e", "f"];
+            let paths = [
+                "d", "e", "d/x", "..", "../b", "/a", "relative", "absolute", "up", "dangling", "loop", ".", "d/../e",
+                "f",
+            ];
             (fd, scene.pick(&paths).into())
         }
         None => scene.place(Want::Anything),
@@ -115,7 +117,8 @@ fn write(scene: &mut Scene<'_>) -> Option<Action> {
 /// Back to the beginning, or to where it makes no sense.
 fn lseek(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?;
-    let (offset, whence) = scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, (0, Whence::Current))]);
+    let (offset, whence) =
+        scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, (0, Whence::Current))]);
     Some(Action::Call(Call::Lseek { fd, offset, whence }))
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut told = BTreeSet::new();
     while sequence.steps.len() < recipe.length {
         task = choose_task(&mut rng, &kernel, task);
-        let Some(action) = choose_action(&mut rng, &mut kernel, task, recipe, &told) else { break };
+        let Some(action) = choose_action(&mut rng, &kernel, task, recipe, &told) else { break };
         let step = Step { task, action };
         let observation = kernel.perform(&step);
         if let Some(Ok(Value::Mounts(mounts))) = observation.result() {
@@ -104,7 +104,7 @@ fn choose_task(rng: &mut ChaCha8Rng, kernel: &Simulated, last: TaskIndex) -> Tas
 
 fn choose_action(
     rng: &mut ChaCha8Rng,
-    kernel: &mut Simulated,
+    kernel: &Simulated,
     task: TaskIndex,
     recipe: &Recipe,
     told: &BTreeSet<UniqueMountId>,
@@ -116,7 +116,7 @@ fn choose_action(
         if scene.chance(SPOILED) {
             spoil::spoil(&mut scene, &mut action);
         }
-        if scene.admits(&action) {
+        if scene.admits(&action) && !scene.would_be_crowded(&action) && !scene.would_expose_base(&action) {
             return Some(action);
         }
     }

@@ -5,8 +5,16 @@ use cofferdam::kernel::{Bytes, Call, MountFlags};
 use super::scene::{Scene, Want, join};
 use super::{Action, Maker};
 
-pub(super) const FAMILY: &[(u32, Maker)] =
-    &[(20, tmpfs), (6, other_filesystem), (30, bind), (8, move_), (10, remount_bind), (5, remount), (8, pivot_root), (1, unknown)];
+pub(super) const FAMILY: &[(u32, Maker)] = &[
+    (20, tmpfs),
+    (6, other_filesystem),
+    (30, bind),
+    (8, move_),
+    (10, remount_bind),
+    (5, remount),
+    (8, pivot_root),
+    (1, unknown),
+];
 
 /// Flags that a mount keeps.
 const KEPT: &[MountFlags] = &[
@@ -31,8 +39,21 @@ const OF_SUPERBLOCK: &[MountFlags] = &[
 ];
 const SOURCES: &[&str] = &["t1", "t2", "none", "with space", "#tab\tback\\slash", ""];
 const TMPFS_OPTIONS: &[&str] = &[
-    "", "mode=700", "size=1m", "nr_inodes=100", "mode=1777,uid=1000,gid=1000", "size=4097,nr_inodes=7", "ro", "size=64k,mode=0", "bad",
-    "mode=9", "noswap", "inode32", "inode64", "huge=never", "source=x",
+    "",
+    "mode=700",
+    "size=1m",
+    "nr_inodes=100",
+    "mode=1777,uid=1000,gid=1000",
+    "size=4097,nr_inodes=7",
+    "ro",
+    "size=64k,mode=0",
+    "bad",
+    "mode=9",
+    "noswap",
+    "inode32",
+    "inode64",
+    "huge=never",
+    "source=x",
 ];
 
 fn mount(source: Option<Bytes>, target: Bytes, kind: Option<&str>, flags: MountFlags, data: Option<&str>) -> Action {

@@ -10,11 +10,14 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::sequence::{Action, Step, TaskIndex};
 use crate::simulated::Simulated;
+use crate::universe::BASE;
 
 /// The process that acts, in the state that it is in.
 pub(super) struct Scene<'a> {
     rng: &'a mut ChaCha8Rng,
-    kernel: &'a mut Simulated,
+    kernel: &'a Simulated,
+    /// A copy of it to ask: even a question can leave traces, such as on a mount that is about to expire.
+    oracle: Option<Simulated>,
     task: TaskIndex,
     most_tasks: usize,
     told: &'a BTreeSet<UniqueMountId>,
@@ -40,14 +43,68 @@ pub(super) enum Want {
 }
 
 const DIRECTORIES: &[&str] = &[
-    "/", "/a", "/b", "/c", "/a/d", "/a/e", "/b/d", "/b/e", "/c/d", "/c/e", "/a/d/x", "/b/closed", "/c/sticky",
-    "/a b\\\n#", "/n0", "/n1", "/a/n0", "/b/n1", "/c/d/n0", "/b/e/n1", "/a/relative", "/a/absolute", "/a/up/b",
-    "/c/chain", "/a/d/../e", "/d", "/e", "/d/x", ".", "..", "d", "e", "../b", "../../c/e",
+    "/",
+    "/a",
+    "/b",
+    "/c",
+    "/a/d",
+    "/a/e",
+    "/b/d",
+    "/b/e",
+    "/c/d",
+    "/c/e",
+    "/a/d/x",
+    "/b/closed",
+    "/c/sticky",
+    "/a b\\\n#",
+    "/n0",
+    "/n1",
+    "/a/n0",
+    "/b/n1",
+    "/c/d/n0",
+    "/b/e/n1",
+    "/a/relative",
+    "/a/absolute",
+    "/a/up/b",
+    "/c/chain",
+    "/a/d/../e",
+    "/d",
+    "/e",
+    "/d/x",
+    ".",
+    "..",
+    "d",
+    "e",
+    "../b",
+    "../../c/e",
 ];
-const FILES: &[&str] =
-    &["/a/f", "/b/f", "/c/f", "/own", "/b/closed/f", "/n2", "/a/n2", "/b/n3", "/c/sticky/n2", "/f", "f", "../f", "../c/f"];
-const SYMLINKS: &[&str] =
-    &["/a/relative", "/a/absolute", "/a/dangling", "/a/loop", "/a/up", "/c/chain", "/c/n3", "/b/n0", "relative", "/relative"];
+const FILES: &[&str] = &[
+    "/a/f",
+    "/b/f",
+    "/c/f",
+    "/own",
+    "/b/closed/f",
+    "/n2",
+    "/a/n2",
+    "/b/n3",
+    "/c/sticky/n2",
+    "/f",
+    "f",
+    "../f",
+    "../c/f",
+];
+const SYMLINKS: &[&str] = &[
+    "/a/relative",
+    "/a/absolute",
+    "/a/dangling",
+    "/a/loop",
+    "/a/up",
+    "/c/chain",
+    "/c/n3",
+    "/b/n0",
+    "relative",
+    "/relative",
+];
 /// Names that do not exist at the beginning.
 const NEW_NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n 4\n"];
 /// What stays inside a directory.
@@ -56,12 +113,12 @@ const RELATIVE: &[&str] = &["d", "e", "f", "d/x", "a", "b", "c", "a/d", "b/e", "
 impl<'a> Scene<'a> {
     pub(super) fn new(
         rng: &'a mut ChaCha8Rng,
-        kernel: &'a mut Simulated,
+        kernel: &'a Simulated,
         task: TaskIndex,
         most_tasks: usize,
         told: &'a BTreeSet<UniqueMountId>,
     ) -> Self {
-        Self { rng, kernel, task, most_tasks, told, mounts: None }
+        Self { rng, kernel, oracle: None, task, most_tasks, told, mounts: None }
     }
 
     /// A name for one more process, if there may be one.
@@ -71,6 +128,32 @@ impl<'a> Scene<'a> {
 
     pub(super) fn admits(&self, action: &Action) -> bool {
         self.kernel.census().admits(&Step { task: self.task, action: action.clone() })
+    }
+
+    /// Whether there would be very many mounts then: copies of trees and propagation can double them at each step, and
+    /// what takes the kernel seconds is of no use.
+    pub(super) fn would_be_crowded(&self, action: &Action) -> bool {
+        const FEW: usize = 25;
+        const MANY: usize = 400;
+        if !adds_mounts(action) || self.kernel.mounts() <= FEW {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        kernel.mounts() > MANY
+    }
+
+    /// Whether the process would see what lies below the root of the universe: setns(2) leads to whatever is there when
+    /// the root was unmounted.
+    pub(super) fn would_expose_base(&self, action: &Action) -> bool {
+        if !matches!(action, Action::Call(Call::Setns { .. })) {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        let table = kernel.mountinfo(self.task);
+        let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
+        entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
     }
 
     pub(super) fn chance(&mut self, percent: u32) -> bool {
@@ -111,7 +194,7 @@ impl<'a> Scene<'a> {
 
     /// Asks the simulated kernel as the process that acts.
     pub(super) fn ask(&mut self, call: &Call) -> Option<Value> {
-        self.kernel.ask(self.task, call).ok()
+        self.oracle.get_or_insert_with(|| self.kernel.clone()).ask(self.task, call).ok()
     }
 
     fn stat(&mut self, dirfd: Fd, path: &Bytes, flags: AtFlags) -> Option<Stat> {
@@ -218,7 +301,7 @@ impl<'a> Scene<'a> {
 
     /// The mounts that the process sees.
     pub(super) fn mounts(&mut self) -> &[MountedAt] {
-        let (kernel, task) = (&*self.kernel, self.task);
+        let (kernel, task) = (self.kernel, self.task);
         self.mounts.get_or_insert_with(|| {
             let table = kernel.mountinfo(task);
             cofferdam::mountinfo::entries(&table)
@@ -242,6 +325,22 @@ impl<'a> Scene<'a> {
         let mounts: Vec<_> =
             self.mounts().iter().filter(|mount| mount.path.0 != b"/" && mount.path.0 != b"/proc").cloned().collect();
         self.pick_any(&mounts).map(|mount| mount.path)
+    }
+}
+
+fn adds_mounts(action: &Action) -> bool {
+    match action {
+        Action::Call(call) => matches!(
+            call,
+            Call::Mount { .. }
+                | Call::MoveMount { .. }
+                | Call::OpenTree { .. }
+                | Call::OpenTreeAttr { .. }
+                | Call::PivotRoot { .. }
+                | Call::Unshare { .. }
+        ),
+        Action::Fork { .. } => true,
+        Action::Exit { .. } => false,
     }
 }
 

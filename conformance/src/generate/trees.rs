@@ -25,8 +25,7 @@ const ATTRIBUTES: &[MountAttrFlags] = &[
 /// A tree, by path or by a descriptor.
 fn tree(scene: &mut Scene<'_>) -> (Fd, Bytes, bool) {
     if scene.chance(20)
-        && let Some(fd) =
-            scene.descriptor(&[DescriptorKind::Tree, DescriptorKind::Place, DescriptorKind::Directory])
+        && let Some(fd) = scene.descriptor(&[DescriptorKind::Tree, DescriptorKind::Place, DescriptorKind::Directory])
     {
         return (fd, Bytes::default(), true);
     }
@@ -48,8 +47,7 @@ fn open_tree_flags(scene: &mut Scene<'_>, is_empty: bool) -> OpenTreeFlags {
     if is_empty || scene.chance(5) {
         flags |= OpenTreeFlags::AT_EMPTY_PATH;
     }
-    let others =
-        [OpenTreeFlags::OPEN_TREE_CLOEXEC, OpenTreeFlags::AT_SYMLINK_NOFOLLOW, OpenTreeFlags::AT_NO_AUTOMOUNT];
+    let others = [OpenTreeFlags::OPEN_TREE_CLOEXEC, OpenTreeFlags::AT_SYMLINK_NOFOLLOW, OpenTreeFlags::AT_NO_AUTOMOUNT];
     scene.some(flags, &others, 10)
 }
 

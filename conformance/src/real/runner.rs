@@ -1,9 +1,7 @@
 //! A process of a sequence on the real kernel. It carries out its own steps, and hands the token on for those of others.
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{
-    Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, UniqueMountId, Value,
-};
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, UniqueMountId, Value};
 use cofferdam_linux::LinuxKernel;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 

@@ -2,8 +2,10 @@
 
 use std::os::fd::OwnedFd;
 
-use cofferdam::kernel::{CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource};
 use cofferdam::UnixPath;
+use cofferdam::kernel::{
+    CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource,
+};
 use cofferdam_linux::LinuxKernel;
 use nix::unistd::{getegid, geteuid};
 
@@ -12,7 +14,7 @@ use super::session::session;
 use crate::control;
 use crate::observation::Observation;
 use crate::sequence::Plan;
-use crate::universe::{self, PreparationError, Privileges};
+use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges};
 
 /// Sequences can't be run on this machine, by this user.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,7 @@ pub(super) fn doing(what: &'static str) -> impl FnOnce(Errno) -> SandboxError {
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     privileges: Privileges,
+    capabilities: CapabilitiesAtStart,
 }
 
 impl Sandbox {
@@ -68,7 +71,12 @@ impl Sandbox {
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
         kernel.close(proc).map_err(doing("close"))?;
         universe::make(|call| call.apply(&kernel), &universe::empty_namespace())?;
-        Ok(Self { privileges })
+        let capabilities = CapabilitiesAtStart::read(&kernel).map_err(doing("capget"))?;
+        Ok(Self { privileges, capabilities })
+    }
+
+    pub(crate) fn capabilities(&self) -> CapabilitiesAtStart {
+        self.capabilities
     }
 
     pub(crate) fn privileges(&self) -> Privileges {
@@ -82,8 +90,9 @@ impl Sandbox {
         let kernel = LinuxKernel;
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| SandboxError::Call { what: "pipe2", errno: Errno::from_raw(errno.raw_os_error()) })?;
-        let flags = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
-        let pid = kernel.clone3(flags, &mut |_| session(plan, reference, &write)).map_err(doing("clone3"))?;
+        let pid = kernel
+            .clone3(CloneFlags::CLONE_NEWPID, &mut |_| session(plan, reference, &write))
+            .map_err(doing("clone3"))?;
         drop::<OwnedFd>(write);
         Ok(Running::new(pid, read))
     }

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use cofferdam::kernel::{Errno, Fd, Kernel, OpenFlags};
 use cofferdam_linux::LinuxKernel;
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 
 use super::runner::Runner;
 use super::sandbox::close_others;
@@ -34,6 +35,7 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
     nix::unistd::setsid().map_err(|errno| Errno::from_raw(errno as i32))?;
     kernel.dup3(Fd(results.as_raw_fd()), control::RESULTS, OpenFlags::O_CLOEXEC)?;
     close_others(&kernel)?;
+    stay_on_this_processor().map_err(|errno| Errno::from_raw(errno as i32))?;
     let children = plan.items.iter().filter_map(|item| match item {
         Item::Step(_, step) => match step.action {
             Action::Fork { child, .. } => Some(child),
@@ -55,6 +57,14 @@ fn set_up(plan: &Plan, results: &OwnedFd) -> Result<(), Errno> {
         kernel.close(write)?;
     }
     Ok(())
+}
+
+/// Each processor gives out the ids of namespaces from a stock of its own (`gen_cookie_next()`), and by them the kernel
+/// tells which of two namespaces is older. So all namespaces of a sequence must be made on one processor.
+fn stay_on_this_processor() -> nix::Result<()> {
+    let mut processors = CpuSet::new();
+    processors.set(sched_getcpu()?)?;
+    sched_setaffinity(nix::unistd::Pid::from_raw(0), &processors)
 }
 
 /// The first thing that is written: whether the universe could be made.

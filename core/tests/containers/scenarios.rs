@@ -168,7 +168,9 @@ fn a_container_sees_its_own_mounts_and_nothing_else(world: &World<'_>) {
 fn devices_work_and_masks_hold(world: &World<'_>) {
     let mut container = Container::new(world, vec![]).with_rootfs();
     let status = container.run(&|kernel| {
-        let stat = |name: &str| kernel.statx(Fd::CWD, path(name), AtFlags::empty()).map_err(|errno| format!("{name}: {errno}"));
+        let stat = |name: &str| {
+            kernel.statx(Fd::CWD, path(name), AtFlags::empty()).map_err(|errno| format!("{name}: {errno}"))
+        };
         ensure(stat("/dev/null")?.rdev == DeviceNumber::NULL, "/dev/null is another device")?;
         let null = open(kernel, "/dev/null", OpenFlags::O_RDWR).map_err(|errno| format!("/dev/null: {errno}"))?;
         ensure(kernel.write(null, b"gone") == Ok(4), "/dev/null takes nothing")?;
@@ -241,7 +243,8 @@ fn a_container_without_a_rootfs_keeps_the_hosts(world: &World<'_>) {
 }
 
 fn whatever_the_propagation_of_the_work_directory(world: &World<'_>) {
-    for (number, kind) in [MountFlags::MS_SHARED, MountFlags::MS_PRIVATE, MountFlags::MS_SLAVE].into_iter().enumerate() {
+    for (number, kind) in [MountFlags::MS_SHARED, MountFlags::MS_PRIVATE, MountFlags::MS_SLAVE].into_iter().enumerate()
+    {
         let directory = world.make_directory(&format!("host{number}"));
         world.mount_tmpfs(&directory, MountFlags::empty());
         world.propagation(&directory, kind);

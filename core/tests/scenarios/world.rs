@@ -163,8 +163,7 @@ pub mod simulated {
         let kernel = Process::init(Linux::new());
         let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
         kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
-        for (directory, filesystem) in
-            [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs"), ("/world", "tmpfs")]
+        for (directory, filesystem) in [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs"), ("/world", "tmpfs")]
         {
             let directory = UnixPath::new(directory);
             kernel.mkdirat(Fd::CWD, directory, Mode(0o755)).unwrap();
@@ -172,7 +171,7 @@ pub mod simulated {
             kernel.mount(source, directory, Some(filesystem.as_bytes()), MountFlags::empty(), None).unwrap();
         }
         scenario(&World { kernel: &kernel, directory: UnixPath::new("/world").to_path_buf() });
-        //CHECK kernel.linux().check().unwrap();
+        kernel.linux().check().unwrap();
     }
 }
 

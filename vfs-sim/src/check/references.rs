@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Inconsistency, agree, find, name};
 use crate::arena::Id;
-use crate::filesystem::{Dentry, FilesystemType, OpenEntry, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, OpenMountTable, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::process::{OpenFile, OpenFileKind, TaskState};
@@ -85,7 +85,7 @@ impl Linux {
     fn count_file(&self, object: &str, file: &OpenFile, tally: &mut Tally) -> Result<(), Inconsistency> {
         self.count_place(object, file.path, tally)?;
         match file.kind {
-            OpenFileKind::Entry(OpenEntry::Mounts { root, namespace, .. }) => {
+            OpenFileKind::MountTable(OpenMountTable { root, namespace, .. }) => {
                 find(&self.mount_namespaces, namespace, object, "the mount namespace")?;
                 self.count_place(object, root, tally)?;
             }

@@ -2,18 +2,23 @@
 
 use imbl::OrdMap;
 
-use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, Name, SuperBlock};
+use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, NO_ID, Name, SuperBlock};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::list::List;
+use crate::namespace::IdExtent;
 
 /// The first two offsets are those of `.` and `..`, the third one stands for the first entry (`DIR_OFFSET_MIN`).
 const FIRST_OFFSET: u64 = 3;
 
 impl Linux {
-    /// The root directory of a new superblock.
+    /// The root directory of a new superblock. It belongs to the root of the user namespace that the superblock is of,
+    /// which has no id as long as there are no maps (`inode_init_always()`).
     pub(crate) fn new_root_directory(&mut self, superblock: Id<SuperBlock>) -> Id<Dentry> {
-        let inode = self.new_inode(superblock, InodeKind::Directory, 0o755, (0, 0));
+        let namespace = &self.user_namespaces[self.superblocks[superblock].user_namespace];
+        let root = |map: &[IdExtent]| map.iter().find_map(|extent| extent.outside_of(0)).unwrap_or(NO_ID);
+        let owner = (root(&namespace.uid_map), root(&namespace.gid_map));
+        let inode = self.new_inode(superblock, InodeKind::Directory, 0o755, owner);
         self.inodes[inode].links = 2;
         let root = self.insert_dentry(superblock, inode, Id::from_number(0), Name::from("/"));
         self.dentries[root].parent = root;

@@ -9,6 +9,9 @@ use super::{Content, Entry, Name, SuperBlock};
 use crate::arena::Id;
 use crate::process::OpenFile;
 
+/// The owner or group of a file that its filesystem has no id for (`INVALID_UID`, `INVALID_GID`).
+pub(crate) const NO_ID: u32 = u32::MAX;
+
 /// A file, of whatever kind (`struct inode`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Inode {
@@ -22,9 +25,9 @@ pub struct Inode {
     pub(crate) entry: Entry,
     /// Permission bits with set-user-id, set-group-id and sticky bit.
     pub(crate) mode: u32,
-    /// The owner, an id of the initial user namespace.
+    /// The owner, an id of the initial user namespace, or [`NO_ID`].
     pub(crate) uid: u32,
-    /// The group, an id of the initial user namespace.
+    /// The group, an id of the initial user namespace, or [`NO_ID`].
     pub(crate) gid: u32,
     /// The number of hard links.
     pub(crate) links: u32,

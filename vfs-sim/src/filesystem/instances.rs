@@ -138,7 +138,10 @@ impl Linux {
                 parameters.clone()
             }
             Parameters::Ramfs(mode) => {
-                self.inodes[root].mode = *mode;
+                let credentials = &self.tasks[task].credentials;
+                let (uid, gid) = (credentials.filesystem_uid, credentials.filesystem_gid);
+                let inode = &mut self.inodes[root];
+                (inode.mode, inode.uid, inode.gid) = (*mode, uid, gid);
                 parameters.clone()
             }
             Parameters::Proc(own) => {

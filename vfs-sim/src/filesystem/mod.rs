@@ -27,6 +27,7 @@ pub use context::{FsContext, Phase, Purpose};
 pub use dentry::Dentry;
 pub use entry::Entry;
 pub use inode::{FileLock, Inode, InodeKind};
+pub(crate) use inode::NO_ID;
 pub use internal::InternalMounts;
 use kinds::ON_BLOCK_DEVICES;
 pub(crate) use kinds::filesystem_type;
@@ -35,7 +36,7 @@ pub(crate) use operations::DirectoryOperations;
 pub use parameters::{HidePid, Parameters, ProcParameters, TmpfsParameters};
 pub(crate) use parameters::{ParameterValue, unsigned_number};
 pub use pipe::Pipe;
-pub use proc::{OpenEntry, ProcEntry, SeekRule};
+pub use proc::{OpenEntry, OpenMountTable, ProcEntry, SeekRule};
 pub use superblock::{FilesystemType, SuperBlock};
 
 use std::borrow::Borrow;

@@ -119,7 +119,6 @@ impl Linux {
         self.inodes[inode].entry = Entry::Namespace(namespace);
         let name = Name::from(self.namespace_name(namespace).as_str());
         let dentry = self.new_detached_dentry(inode, name);
-        self.dentries[dentry].cant_mount = true;
         self.internal.namespace_files.insert(namespace, dentry);
         self.internal.found.push(dentry);
         Path { mount, dentry }

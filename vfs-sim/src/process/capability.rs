@@ -4,7 +4,7 @@ use cofferdam::kernel::Capabilities;
 
 use super::{Credentials, Task};
 use crate::arena::Id;
-use crate::filesystem::Inode;
+use crate::filesystem::{Inode, NO_ID};
 use crate::linux::Linux;
 use crate::mount::Mount;
 use crate::namespace::UserNamespace;
@@ -72,11 +72,14 @@ impl Linux {
             && self.ns_capable(task, namespace, capability)
     }
 
-    /// The owner and the group of an inode as seen through a mount, ids of the initial user namespace; none where an
-    /// id-mapped mount has no number for it (`i_uid_into_vfsuid()`, `i_gid_into_vfsgid()`).
+    /// The owner and the group of an inode as seen through a mount, ids of the initial user namespace; none where there is
+    /// none, or an id-mapped mount has no number for it (`i_uid_into_vfsuid()`, `i_gid_into_vfsgid()`).
     pub(crate) fn owner_through(&self, mount: Id<Mount>, inode: Id<Inode>) -> (Option<u32>, Option<u32>) {
         let Inode { uid, gid, .. } = self.inodes[inode];
-        let Some(idmap) = self.mounts[mount].idmap else { return (Some(uid), Some(gid)) };
+        let Some(idmap) = self.mounts[mount].idmap else {
+            let known = |id: u32| Some(id).filter(|id| *id != NO_ID);
+            return (known(uid), known(gid));
+        };
         let superblock = &self.superblocks[self.mounts[mount].superblock];
         let filesystem = &self.user_namespaces[superblock.user_namespace];
         let idmap = &self.user_namespaces[idmap];

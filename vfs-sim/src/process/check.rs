@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{OpenFileKind, Task, TaskState};
 use crate::arena::{Arena, Id};
-use crate::filesystem::OpenEntry;
+use crate::filesystem::{OpenEntry, OpenMountTable};
 use crate::linux::Linux;
 use crate::namespace::NamespaceRef;
 
@@ -118,7 +118,7 @@ impl Linux {
         pids.extend(self.contexts.iter().filter_map(|(_, context)| context.pid_namespace));
         let mut files: Vec<_> = self.internal.namespace_files.keys().copied().collect();
         files.extend(self.files.iter().filter_map(|(_, file)| match file.kind {
-            OpenFileKind::Entry(OpenEntry::Mounts { namespace, .. }) => Some(NamespaceRef::Mount(namespace)),
+            OpenFileKind::MountTable(OpenMountTable { namespace, .. }) => Some(NamespaceRef::Mount(namespace)),
             OpenFileKind::Entry(OpenEntry::Map { namespace, .. }) => Some(NamespaceRef::User(namespace)),
             _ => None,
         }));

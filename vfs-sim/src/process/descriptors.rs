@@ -63,6 +63,7 @@ impl Linux {
         match object.kind {
             OpenFileKind::Context(context) => self.context_put(context),
             OpenFileKind::Entry(entry) => self.release_entry(entry),
+            OpenFileKind::MountTable(ref table) => self.release_mount_table(table),
             _ => {}
         }
         let path = object.path;

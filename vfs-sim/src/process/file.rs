@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Credentials;
 use crate::arena::Id;
-use crate::filesystem::{FsContext, OpenEntry};
+use crate::filesystem::{FsContext, OpenEntry, OpenMountTable};
 use crate::mount::Path;
 
 /// An open file, which several descriptors can share (`struct file`).
@@ -45,6 +45,8 @@ pub enum OpenFileKind {
     Text(Arc<Vec<u8>>),
     /// A file of proc, whose text is written when it is read.
     Entry(OpenEntry),
+    /// A table of mounts, of proc.
+    MountTable(OpenMountTable),
     /// A context of fsopen(2) or fspick(2).
     Context(Id<FsContext>),
 }

@@ -45,7 +45,7 @@ impl Linux {
         match &object.kind {
             OpenFileKind::Text(text) => return Kind::Text(text.clone()),
             OpenFileKind::Context(context) => return Kind::Context(*context),
-            OpenFileKind::Path | OpenFileKind::Entry(_) => return Kind::Other,
+            OpenFileKind::Path | OpenFileKind::Entry(_) | OpenFileKind::MountTable(_) => return Kind::Other,
             OpenFileKind::Plain => {}
         }
         let inode = self.dentries[object.path.dentry].inode;
@@ -73,7 +73,7 @@ impl Linux {
         }
         let count = count.min(LARGEST_READ);
         let position = self.files[file].position;
-        if matches!(self.files[file].kind, OpenFileKind::Entry(_)) {
+        if matches!(self.files[file].kind, OpenFileKind::Entry(_) | OpenFileKind::MountTable(_)) {
             check_area(position, count)?;
         }
         if let Some(result) = self.read_entry(file, count) {

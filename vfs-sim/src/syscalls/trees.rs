@@ -167,7 +167,7 @@ impl Linux {
             && source.superblock == target.superblock
             && self.is_subdirectory(target.root, source.root)
             && !self.has_locked_children(from, target.root)
-            && !(target.is_shared || target.master.is_some() || target.is_unbindable)
+            && !(target.is_shared || target.master.is_some())
             && (source.is_shared || source.master.is_some());
         if !is_possible {
             return Err(Errno::EINVAL);

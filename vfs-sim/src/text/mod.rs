@@ -6,5 +6,6 @@ mod options;
 mod path;
 mod propagation;
 
+pub use mountinfo::MountTable;
 pub(crate) use options::{IDMAPPED, MOUNT_OPTIONS, SUPER_OPTIONS};
 pub(crate) use path::PathText;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use cofferdam::mountinfo::escape;
+use serde::{Deserialize, Serialize};
 
 use super::escape::push_escaped;
 use crate::arena::Id;
@@ -14,17 +15,70 @@ use crate::namespace::MountNamespace;
 impl Linux {
     /// `/proc/<pid>/mountinfo` of a process with this mount namespace and this root (`show_mountinfo()`).
     pub(crate) fn mountinfo_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
-        Listing::new(self, namespace, root).write(Listing::mountinfo_line)
+        Listing::new(self, namespace, root).write(MountTable::MountInfo)
     }
 
     /// `/proc/<pid>/mounts` (`show_vfsmnt()`).
     pub(crate) fn mounts_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
-        Listing::new(self, namespace, root).write(Listing::mounts_line)
+        Listing::new(self, namespace, root).write(MountTable::Mounts)
     }
 
     /// `/proc/<pid>/mountstats` (`show_vfsstat()`).
     pub(crate) fn mountstats_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
-        Listing::new(self, namespace, root).write(Listing::mountstats_line)
+        Listing::new(self, namespace, root).write(MountTable::MountStats)
+    }
+}
+
+/// Which of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountTable {
+    /// `/proc/<pid>/mountinfo`
+    MountInfo,
+    /// `/proc/<pid>/mounts`
+    Mounts,
+    /// `/proc/<pid>/mountstats`
+    MountStats,
+}
+
+/// Some lines of a table, and where it goes on.
+pub(crate) struct MountTablePart {
+    /// Whole lines.
+    pub(crate) text: Vec<u8>,
+    /// The least unique id of what comes next.
+    pub(crate) next: u64,
+}
+
+impl Linux {
+    /// The lines of the mounts from a unique id on: one in any case, then as many as it takes to have `wanted` bytes, but
+    /// no more than fit into `space` bytes (the second half of `seq_read_iter()`).
+    pub(crate) fn mount_table_part(
+        &self,
+        table: MountTable,
+        (namespace, root): (Id<MountNamespace>, Path),
+        from: u64,
+        wanted: usize,
+        space: usize,
+    ) -> MountTablePart {
+        let mut listing = Listing::new(self, namespace, root);
+        listing.is_part = true;
+        let mut next = from;
+        for (id, mount) in self.mount_namespaces[namespace].mounts.range(from..) {
+            let start = listing.text.len();
+            if start > 0 && start >= wanted {
+                return MountTablePart { text: listing.text, next: *id };
+            }
+            if listing.line(table, *mount).is_err() {
+                listing.text.truncate(start);
+            } else {
+                listing.text.push(b'\n');
+                if start > 0 && listing.text.len() >= space {
+                    listing.text.truncate(start);
+                    return MountTablePart { text: listing.text, next: *id };
+                }
+            }
+            next = *id + 1;
+        }
+        MountTablePart { text: listing.text, next }
     }
 }
 
@@ -59,6 +113,8 @@ struct Listing<'a> {
     /// The options of the superblock of the line before, from `ro` or `rw` on, and how many bytes of them are flags.
     options: Option<(Id<SuperBlock>, Vec<u8>, usize)>,
     numbers: itoa::Buffer,
+    /// Whether only some lines are wanted: then it does not pay to remember where mounts are.
+    is_part: bool,
 }
 
 impl<'a> Listing<'a> {
@@ -67,18 +123,29 @@ impl<'a> Listing<'a> {
             linux,
             namespace,
             root,
-            text: Vec::with_capacity(linux.mount_namespaces[namespace].mounts.len() * USUAL_LENGTH),
+            text: Vec::new(),
             places: Vec::new(),
             names: Vec::new(),
             options: None,
             numbers: itoa::Buffer::new(),
+            is_part: false,
         }
     }
 
-    fn write(mut self, line: impl Fn(&mut Self, Id<Mount>) -> Result<(), Skipped>) -> Vec<u8> {
-        for mount in self.linux.mount_namespaces[self.namespace].mounts.values() {
+    fn line(&mut self, table: MountTable, mount: Id<Mount>) -> Result<(), Skipped> {
+        match table {
+            MountTable::MountInfo => self.mountinfo_line(mount),
+            MountTable::Mounts => self.mounts_line(mount),
+            MountTable::MountStats => self.mountstats_line(mount),
+        }
+    }
+
+    fn write(mut self, table: MountTable) -> Vec<u8> {
+        let mounts = &self.linux.mount_namespaces[self.namespace].mounts;
+        self.text.reserve(mounts.len() * USUAL_LENGTH);
+        for mount in mounts.values() {
             let start = self.text.len();
-            match line(&mut self, *mount) {
+            match self.line(table, *mount) {
                 Ok(()) => self.text.push(b'\n'),
                 Err(Skipped) => self.text.truncate(start),
             }
@@ -215,25 +282,28 @@ impl<'a> Listing<'a> {
     fn push_mountpoint(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
         let start = self.text.len();
         let Ok(prefix) = self.collect_names(mount) else {
-            *self.place(mount) = Place::Outside;
+            self.remember(mount, Place::Outside);
             return Err(Skipped);
         };
         self.text.extend_from_within(prefix);
         self.push_names();
         let end = self.text.len();
-        *self.place(mount) = Place::Written(start..end);
+        self.remember(mount, Place::Written(start..end));
         if end == start {
             self.text.push(b'/');
         }
         Ok(())
     }
 
-    fn place(&mut self, mount: Id<Mount>) -> &mut Place {
+    fn remember(&mut self, mount: Id<Mount>, place: Place) {
+        if self.is_part {
+            return;
+        }
         let index = mount.number() as usize;
         if self.places.len() <= index {
             self.places.resize(index + 1, Place::Unknown);
         }
-        &mut self.places[index]
+        self.places[index] = place;
     }
 
     /// Goes up from a mount to the root, or to a mount whose place is known, which is then where in the text that stands

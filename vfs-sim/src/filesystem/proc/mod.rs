@@ -8,6 +8,7 @@ mod attributes;
 mod entry_tests;
 mod links;
 mod lookup;
+mod mount_tables;
 mod open;
 mod tables;
 mod task_tables;
@@ -16,6 +17,7 @@ mod task_text;
 mod tests;
 mod text;
 
+pub use mount_tables::OpenMountTable;
 pub use open::{OpenEntry, SeekRule};
 pub use tables::Directory;
 pub use task_tables::TaskFile;
@@ -88,7 +90,8 @@ impl Linux {
     /// A new proc with its root and the two links that lead everyone elsewhere (`proc_fill_super()`).
     pub(super) fn fill_proc(&mut self, superblock: Id<SuperBlock>) {
         let root = self.root_inode(superblock);
-        self.inodes[root].mode = 0o555;
+        let inode = &mut self.inodes[root];
+        (inode.mode, inode.uid, inode.gid) = (0o555, 0, 0);
         self.inodes[root].entry = Entry::Proc(ProcEntry::Directory(Directory::Root));
         self.inodes[root].links = Directory::Root.links();
         let directory = self.superblocks[superblock].root;

@@ -4,13 +4,14 @@ use cofferdam::kernel::{Bytes, Capabilities, Errno};
 use serde::{Deserialize, Serialize};
 
 use super::tables::What;
-use super::{Directory, ProcEntry, TaskEntry, TaskFile};
+use super::{Directory, OpenMountTable, ProcEntry, TaskEntry, TaskFile};
 use crate::arena::Id;
 use crate::filesystem::Entry;
 use crate::linux::Linux;
 use crate::mount::Path;
-use crate::namespace::{MountNamespace, UserNamespace};
+use crate::namespace::UserNamespace;
 use crate::process::{OpenFile, OpenFileKind, Task, TaskState};
+use crate::text::MountTable;
 
 /// How much a list is read at once, in whole entries (`seq_has_overflowed()`).
 const CHUNK: usize = 4095;
@@ -18,15 +19,6 @@ const CHUNK: usize = 4095;
 /// What an open file of proc is about: some hold what they were opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OpenEntry {
-    /// A table of mounts.
-    Mounts {
-        /// Which one.
-        file: TaskFile,
-        /// The namespace of the process.
-        namespace: Id<MountNamespace>,
-        /// The root of the process.
-        root: Path,
-    },
     /// A map of ids, or `setgroups`.
     Map {
         /// Which one.
@@ -66,19 +58,35 @@ impl Linux {
             None | Some(ProcEntry::Directory(_)) => return Ok(None),
             Some(ProcEntry::Task { task: other, pid, entry: TaskEntry::File(file) }) => {
                 let other = self.proc_task(other, pid);
+                if let Some(table) = file.mount_table() {
+                    return self.open_mount_table(other, table).map(Some);
+                }
                 self.open_task_file(task, other, file, for_writing)?
             }
             Some(_) => OpenEntry::Inode,
         };
-        match entry {
-            OpenEntry::Mounts { namespace, root, .. } => {
-                self.mount_namespaces[namespace].references += 1;
-                self.path_get(root);
-            }
-            OpenEntry::Map { namespace, .. } => self.user_namespaces[namespace].references += 1,
-            OpenEntry::Inode => {}
+        if let OpenEntry::Map { namespace, .. } = entry {
+            self.user_namespaces[namespace].references += 1;
         }
         Ok(Some(OpenFileKind::Entry(entry)))
+    }
+
+    /// A table of mounts as a process sees it (`mounts_open_common()`).
+    fn open_mount_table(&mut self, task: Option<Id<Task>>, table: MountTable) -> Result<OpenFileKind, Errno> {
+        let task = &self.tasks[task.ok_or(Errno::EINVAL)?];
+        if !matches!(task.state, TaskState::Running) {
+            return Err(Errno::EINVAL);
+        }
+        let (namespace, root) = (task.mount_namespace, self.fs_states[task.fs].root);
+        self.mount_namespaces[namespace].references += 1;
+        self.path_get(root);
+        Ok(OpenFileKind::MountTable(OpenMountTable::new(table, namespace, root)))
+    }
+
+    /// Gives back what an open table of mounts held.
+    pub(crate) fn release_mount_table(&mut self, table: &OpenMountTable) {
+        self.path_put(table.root);
+        self.mount_namespace_put(table.namespace);
     }
 
     fn open_task_file(
@@ -89,15 +97,6 @@ impl Linux {
         for_writing: bool,
     ) -> Result<OpenEntry, Errno> {
         match file {
-            // `mounts_open_common()`
-            TaskFile::Mounts | TaskFile::MountInfo | TaskFile::MountStats => {
-                let other = &self.tasks[other.ok_or(Errno::EINVAL)?];
-                if !matches!(other.state, TaskState::Running) {
-                    return Err(Errno::EINVAL);
-                }
-                let root = self.fs_states[other.fs].root;
-                Ok(OpenEntry::Mounts { file, namespace: other.mount_namespace, root })
-            }
             // `proc_id_map_open()`
             TaskFile::UidMap | TaskFile::GidMap | TaskFile::ProjidMap => {
                 let other = &self.tasks[other.ok_or(Errno::EINVAL)?];
@@ -126,10 +125,6 @@ impl Linux {
     /// Gives back what an open file of proc held.
     pub(crate) fn release_entry(&mut self, entry: OpenEntry) {
         match entry {
-            OpenEntry::Mounts { namespace, root, .. } => {
-                self.path_put(root);
-                self.mount_namespace_put(namespace);
-            }
             OpenEntry::Map { namespace, .. } => self.user_namespace_put(namespace),
             OpenEntry::Inode => {}
         }
@@ -143,6 +138,10 @@ impl Linux {
         match object.kind {
             OpenFileKind::Context(context) => Some(self.contexts[context].read_message(count)),
             OpenFileKind::Entry(entry) => Some(self.read_proc(file, entry, count)),
+            OpenFileKind::MountTable(_) => self.read_mount_table(file, count).map(|bytes| {
+                self.files[file].position += bytes.len() as u64;
+                Ok(Bytes(bytes))
+            }),
             OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(Errno::EINVAL)),
             _ => None,
         }
@@ -152,7 +151,6 @@ impl Linux {
         let text = self.entry_text(file, entry)?;
         let position = usize::try_from(self.files[file].position).unwrap_or(usize::MAX);
         let part = match entry {
-            OpenEntry::Mounts { .. } => read_lines(&text, position, count),
             OpenEntry::Map { file, .. } if file != TaskFile::SetGroups => read_lines(&text, position, count),
             _ if self.is_number(file) && position > 0 => &[],
             _ => slice(&text, position, count),
@@ -166,13 +164,6 @@ impl Linux {
         let object = &self.files[file];
         let viewer = object.credentials.user_namespace;
         match entry {
-            OpenEntry::Mounts { file: TaskFile::MountInfo, namespace, root } => {
-                Ok(self.mountinfo_text(namespace, root))
-            }
-            OpenEntry::Mounts { file: TaskFile::MountStats, namespace, root } => {
-                Ok(self.mountstats_text(namespace, root))
-            }
-            OpenEntry::Mounts { namespace, root, .. } => Ok(self.mounts_text(namespace, root)),
             OpenEntry::Map { file, namespace } => Ok(self.map_file_text(namespace, file, viewer)),
             OpenEntry::Inode => match self.proc_entry(self.dentries[object.path.dentry].inode) {
                 Some(ProcEntry::File(directory, position)) => Ok(self.generic_text(directory, position)),
@@ -225,7 +216,7 @@ impl Linux {
         let object = &self.files[file];
         let inode = self.dentries[object.path.dentry].inode;
         let result = match object.kind {
-            OpenFileKind::Context(_) => Err(Errno::EINVAL),
+            OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(Errno::EINVAL),
             OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
                 self.write_map(task, file, kind, namespace, data)
             }
@@ -305,6 +296,7 @@ impl Linux {
         let inode = self.dentries[object.path.dentry].inode;
         match object.kind {
             OpenFileKind::Context(_) => Some(SeekRule::Stream),
+            OpenFileKind::MountTable(_) => Some(SeekRule::Sequence),
             OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(SeekRule::Stream),
             OpenFileKind::Entry(_) => {
                 let is_sysctl = self.generic_file(file).is_some_and(|(directory, _)| directory.is_sysctl());

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::TaskEntry;
+use crate::text::MountTable;
 
 /// A file of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +121,18 @@ const ATTRIBUTES: [(&str, u32); 6] = [
     ("keycreate", 0o666),
     ("sockcreate", 0o666),
 ];
+
+impl TaskFile {
+    /// The table of mounts that it is, if it is one.
+    pub(super) fn mount_table(self) -> Option<MountTable> {
+        match self {
+            Self::MountInfo => Some(MountTable::MountInfo),
+            Self::Mounts => Some(MountTable::Mounts),
+            Self::MountStats => Some(MountTable::MountStats),
+            _ => None,
+        }
+    }
+}
 
 impl TaskEntry {
     /// The entries of a directory that does not change, with their permissions, in the order in which they are listed.
