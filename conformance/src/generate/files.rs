@@ -1,7 +1,7 @@
 //! Open files: openat2(2), reading and writing, descriptors.
 
 use cofferdam::kernel::{
-    Bytes, Call, CloseRangeFlags, Fd, FlockOperation, Mode, OpenFlags, OpenHow, ResolveFlags, Whence,
+    Bytes, Call, CloseRangeFlags, Fd, FlockOperation, Mode, OpenFlags, OpenHow, ResolveFlags, Value, Whence,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
@@ -104,21 +104,34 @@ fn readable(scene: &mut Scene<'_>) -> Option<Fd> {
     if scene.chance(92) { scene.descriptor(&[DescriptorKind::Other]) } else { scene.any_descriptor() }
 }
 
-/// As much as there is: how much of a table fits in less depends on the length of the ids in it.
+/// As much as there is, and of a table of proc only if it comes at once (a page at most): where it is cut depends on the
+/// length of the ids in it.
 fn read(scene: &mut Scene<'_>) -> Option<Action> {
-    Some(Action::Call(Call::Read { fd: readable(scene)?, count: 64 << 10 }))
+    const AT_ONCE: usize = 3000;
+    let fd = readable(scene)?;
+    let call = Call::Read { fd, count: 64 << 10 };
+    let is_long = |value| matches!(value, Some(Value::Bytes(bytes)) if bytes.0.len() > AT_ONCE);
+    let is_cut = scene.is_on_proc(fd) && is_long(scene.ask(&call));
+    (!is_cut).then_some(Action::Call(call))
 }
 
 fn write(scene: &mut Scene<'_>) -> Option<Action> {
-    let data = scene.pick(&["", "x", "#!/nothing\n", "some text\n"]).into();
+    // More than a pipe takes.
+    const MUCH: usize = 70_000;
+    let data = if scene.chance(3) {
+        vec![b'x'; MUCH].into()
+    } else {
+        scene.pick(&["", "x", "#!/nothing\n", "some text\n"]).into()
+    };
     Some(Action::Call(Call::Write { fd: readable(scene)?, data }))
 }
 
 /// Back to the beginning, or to where it makes no sense.
 fn lseek(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?;
-    let (offset, whence) =
-        scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, (0, Whence::Current))]);
+    // How far it is into a table of proc depends on the length of the ids in it.
+    let current = if scene.is_on_proc(fd) { (0, Whence::Start) } else { (0, Whence::Current) };
+    let (offset, whence) = scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, current)]);
     Some(Action::Call(Call::Lseek { fd, offset, whence }))
 }
 
@@ -141,13 +154,8 @@ fn flock(scene: &mut Scene<'_>) -> Option<Action> {
 }
 
 fn getdents(scene: &mut Scene<'_>) -> Option<Action> {
-    /// What proc(5) lists is the machine's.
-    const PROC: u64 = 0x9fa0;
     let fd = if scene.chance(90) { scene.descriptor(&[DescriptorKind::Directory])? } else { scene.any_descriptor()? };
-    match scene.ask(&Call::Fstatfs { fd }) {
-        Some(cofferdam::kernel::Value::StatFs(stat)) if stat.magic == PROC => None,
-        _ => Some(Action::Call(Call::Getdents64 { fd })),
-    }
+    Some(Action::Call(Call::Getdents64 { fd }))
 }
 
 fn close(scene: &mut Scene<'_>) -> Option<Action> {
