@@ -30,8 +30,9 @@ fn expect_no_difference(arguments: &[&str]) -> Option<String> {
 fn corpus() -> Vec<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let entries = std::fs::read_dir(directory).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned()).collect();
-    files.retain(|file| file.ends_with(".json"));
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let sequences = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut files: Vec<_> = sequences.map(|path| path.to_str().unwrap().to_owned()).collect();
     files.sort();
     files
 }

@@ -89,7 +89,7 @@ pub fn push_front<C: Chain<T>, T: Clone>(arena: &mut Arena<T>, list: &mut List<T
 pub fn push_back<C: Chain<T>, T: Clone>(arena: &mut Arena<T>, list: &mut List<T>, member: Id<T>) {
     *C::link_mut(&mut arena[member]) = Link { previous: list.last, next: None };
     match list.last {
-        Some(last) => C::link_mut(&mut arena[last]).next = Some(member),
+        Some(before) => C::link_mut(&mut arena[before]).next = Some(member),
         None => list.first = Some(member),
     }
     list.last = Some(member);
@@ -121,16 +121,16 @@ pub fn remove<C: Chain<T>, T: Clone>(arena: &mut Arena<T>, list: &mut List<T>, m
 
 /// Puts all members of `front` before those of `list`, and empties `front` (`hlist_splice_init()`).
 pub fn splice_front<C: Chain<T>, T: Clone>(arena: &mut Arena<T>, list: &mut List<T>, front: &mut List<T>) {
-    let (Some(first), Some(last)) = (front.first, front.last) else { return };
+    let (Some(start), Some(end)) = (front.first, front.last) else { return };
     *front = List::default();
     match list.first {
         Some(old) => {
-            C::link_mut(&mut arena[last]).next = Some(old);
-            C::link_mut(&mut arena[old]).previous = Some(last);
+            C::link_mut(&mut arena[end]).next = Some(old);
+            C::link_mut(&mut arena[old]).previous = Some(end);
         }
-        None => list.last = Some(last),
+        None => list.last = Some(end),
     }
-    list.first = Some(first);
+    list.first = Some(start);
 }
 
 /// The members in their order.

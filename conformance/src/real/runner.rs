@@ -207,10 +207,10 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Makes a call. A path walk that must not leave a directory is given up if anything is mounted or renamed on the machine
-/// while it goes up (`EAGAIN`, `handle_dots()`): it is tried again, as openat2(2) recommends.
+/// Makes a call. A walk that must not leave a directory gives up if anything is mounted or renamed on the machine while it
+/// goes up, as one of openat2(2) is to do: then it is made again.
 fn apply(call: &Call) -> Result<Value, Errno> {
-    const ATTEMPTS: usize = 1000;
+    const ATTEMPTS: usize = 10_000;
     let scoped = ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT;
     let may_be_disturbed = matches!(call, Call::Openat2 { how, .. } if how.resolve.intersects(scoped));
     let mut result = call.apply(&LinuxKernel);

@@ -14,8 +14,11 @@ use serde_json::{Value, json};
 
 use crate::world::{World, volume};
 
+/// What happens to a world.
+pub type Scenario = fn(&World<'_>);
+
 /// Every scenario by its name.
-pub const SCENARIOS: &[(&str, fn(&World<'_>))] = &[
+pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("a_container_sees_its_own_mounts_and_nothing_else", a_container_sees_its_own_mounts_and_nothing_else),
     ("devices_work_and_masks_hold", devices_work_and_masks_hold),
     ("the_host_is_out_of_reach", the_host_is_out_of_reach),

@@ -71,7 +71,7 @@ pub struct FsContext {
 
 impl FsContext {
     /// Keeps a message, in the place of the oldest if there are too many (`logfc()`).
-    pub(super) fn log(&mut self, level: char, message: &str) {
+    pub(crate) fn log(&mut self, level: char, message: &str) {
         let Some(messages) = &mut self.messages else { return };
         if messages.len() == MESSAGES {
             messages.pop_front();

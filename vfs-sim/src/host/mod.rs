@@ -17,7 +17,7 @@ use self::tree::Top;
 use crate::arena::Id;
 use crate::filesystem::Name;
 use crate::linux::{Linux, Numbers};
-use crate::mount::{MntFlags, Mount, Path};
+use crate::mount::{Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
 
 impl Linux {

@@ -36,6 +36,7 @@ pub struct Path {
 }
 
 /// A mount (`struct mount`).
+#[allow(clippy::struct_excessive_bools, reason = "as many yes-or-no facts as the kernel keeps")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mount {
     /// The id that mountinfo shows: the lowest that is free (`mnt_id`).

@@ -290,7 +290,8 @@ impl Linux {
             let Some(child) = self.lookup_mount(Path { mount: receiver, dentry: mountpoint }) else { continue };
             let child = &self.mounts[child];
             // A mount that covers the child whole would not keep it from going; any other would.
-            if !child.children.is_empty() && !(child.children.is_singular() && child.overmount.is_some()) {
+            let is_covered = child.children.is_singular() && child.overmount.is_some();
+            if !child.children.is_empty() && !is_covered {
                 continue;
             }
             if child.count > 1 {

@@ -66,30 +66,12 @@ impl Linux {
         }
     }
 
-    /// Keeps all namespaces of a process (`get_nsproxy()`).
-    pub(crate) fn namespaces_get(&mut self, namespaces: &Namespaces) {
-        for namespace in namespaces.others() {
-            self.other_namespaces[namespace].references += 1;
-        }
-        self.pid_namespaces[namespaces.pid_for_children].references += 1;
-    }
-
-    /// Undoes one [`namespaces_get`](Self::namespaces_get) (`put_nsproxy()`).
+    /// Lets go of all namespaces of a process (`put_nsproxy()`).
     pub(crate) fn namespaces_put(&mut self, namespaces: &Namespaces) {
         for namespace in namespaces.others() {
             self.other_namespace_put(namespace);
         }
         self.pid_namespace_put(namespaces.pid_for_children);
-    }
-
-    /// The user namespace that owns a namespace: for a user namespace its parent (`ns->ops->owner`).
-    pub(crate) fn namespace_owner(&self, namespace: NamespaceRef) -> Option<Id<UserNamespace>> {
-        match namespace {
-            NamespaceRef::Mount(id) => Some(self.mount_namespaces[id].user_namespace),
-            NamespaceRef::User(id) => self.user_namespaces[id].parent,
-            NamespaceRef::Pid(id) => Some(self.pid_namespaces[id].user_namespace),
-            NamespaceRef::Other(id) => Some(self.other_namespaces[id].user_namespace),
-        }
     }
 
     /// The number that `/proc/<pid>/ns` shows.

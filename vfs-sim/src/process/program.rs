@@ -181,6 +181,7 @@ mod tests {
         content
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it is compared with what can fail")]
     fn script_of(interpreter: &str, argument: Option<&str>) -> Result<Format, Errno> {
         Ok(Format::Script { interpreter: interpreter.into(), argument: argument.map(Into::into) })
     }

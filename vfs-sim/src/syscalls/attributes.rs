@@ -116,7 +116,8 @@ impl Linux {
 
     /// What the filesystem has against it (`i_op->setattr`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
-        self.may_change_entry(inode, attributes.mode.is_some())
+        let changes_owner = attributes.uid.is_some() || attributes.gid.is_some();
+        self.may_change_entry(inode, attributes.mode.is_some(), changes_owner)
     }
 
     /// Whether a process may give a file to this owner and group (`chown_ok()`, `chgrp_ok()`).

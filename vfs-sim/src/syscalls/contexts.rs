@@ -203,6 +203,7 @@ impl Linux {
             let root = context.root.ok_or(Errno::EINVAL)?;
             let superblock = linux.dentries[root].superblock;
             if linux.mount_too_revealing(task, superblock, &mut attributes) {
+                context.log('e', "VFS: Mount too revealing");
                 return Err(Errno::EPERM);
             }
             if context.phase != Phase::AwaitingMount {

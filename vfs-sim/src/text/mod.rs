@@ -8,4 +8,3 @@ mod propagation;
 
 pub use mountinfo::MountTable;
 pub(crate) use options::{IDMAPPED, MOUNT_OPTIONS, SUPER_OPTIONS};
-pub(crate) use path::PathText;

@@ -24,6 +24,7 @@ impl Linux {
     }
 
     /// `/proc/<pid>/mountstats` (`show_vfsstat()`).
+    #[cfg(test)]
     pub(crate) fn mountstats_text(&self, namespace: Id<MountNamespace>, root: Path) -> Vec<u8> {
         Listing::new(self, namespace, root).write(MountTable::MountStats)
     }

@@ -66,11 +66,14 @@ impl Linux {
     }
 
     /// Whether the mode, or the owner and group, of an inode can be changed at all, before it is asked who does: `EPERM` if
-    /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes).
-    pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool) -> Result<(), Errno> {
+    /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes). A change of nothing is
+    /// refused by empty directories only (`empty_dir_setattr()`).
+    pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool, is_owner: bool) -> Result<(), Errno> {
         let is_refused = match self.inodes[inode].entry {
             Entry::None => false,
-            Entry::EmptyDirectory | Entry::Namespace(_) => true,
+            Entry::EmptyDirectory => true,
+            _ if !is_mode && !is_owner => false,
+            Entry::Namespace(_) => true,
             Entry::Proc(entry) => match entry {
                 ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
                 ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. } => true,
