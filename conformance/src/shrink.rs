@@ -262,6 +262,7 @@ mod tests {
     use crate::sequence::Universe;
 
     /// Kernels that differ on `fsync` if `getpid` was called before.
+    #[allow(clippy::unnecessary_wraps, reason = "as the shrinker takes it")]
     fn differ(sequence: &Sequence, looks: Looks) -> Result<Outcome, Infallible> {
         let is = |name: &'static str| move |step: &Step| step.name() == name;
         let first = sequence.steps.iter().position(is("getpid"));

@@ -28,7 +28,7 @@ fn set(scene: &mut Scene<'_>) -> Option<Action> {
         ("mode", "8"),
         ("uid", "1000"),
         ("gid", "7"),
-        ("nr_inodes", "10"),
+        ("nr_inodes", "1000"),
         ("huge", "never"),
         ("hidepid", "1"),
         ("ptmxmode", "666"),

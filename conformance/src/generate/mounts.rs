@@ -42,11 +42,11 @@ const TMPFS_OPTIONS: &[&str] = &[
     "",
     "mode=700",
     "size=1m",
-    "nr_inodes=100",
+    "nr_inodes=1000",
     "mode=1777,uid=1000,gid=1000",
-    "size=4097,nr_inodes=7",
+    "size=1048577,nr_inodes=700",
     "ro",
-    "size=64k,mode=0",
+    "size=640k,mode=0",
     "bad",
     "mode=9",
     "noswap",
@@ -131,7 +131,7 @@ fn remount_bind(scene: &mut Scene<'_>) -> Option<Action> {
 
 /// Changes a filesystem, of those that belong to the sandbox alone.
 fn remount(scene: &mut Scene<'_>) -> Option<Action> {
-    const OPTIONS: &[&str] = &["", "size=2m", "mode=711", "ro", "nr_inodes=50", "bad=1"];
+    const OPTIONS: &[&str] = &["", "size=2m", "mode=711", "ro", "nr_inodes=500", "bad=1"];
     let owned: Vec<_> = scene
         .mounts()
         .iter()

@@ -32,6 +32,7 @@ fn must_stay(call: &Call) -> bool {
             | Call::Setrlimit { .. }
             | Call::Execve { .. }
             | Call::Read { .. }
+            | Call::Lseek { .. }
             | Call::Statmount { .. }
             | Call::Prctl { .. }
             | Call::Sigaction { .. }

@@ -65,7 +65,7 @@ impl<'a> TaskView<'a> {
     pub fn status(&self) -> Option<WaitStatus> {
         match self.object().state {
             TaskState::Zombie(status) => Some(status),
-            TaskState::Running => None,
+            TaskState::Running | TaskState::Exiting(_) => None,
         }
     }
 

@@ -14,8 +14,11 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOENT` if nothing can be mounted there any more.
-    pub(crate) fn lock_mount(&self, path: Path) -> Result<Path, Errno> {
+    pub(crate) fn lock_mount(&mut self, path: Path) -> Result<Path, Errno> {
         let place = self.lookup_mount(path).map_or(path, |mount| self.root_of(self.topmost_overmount(mount)));
+        if place.mount != path.mount {
+            self.touch_mount(place.mount);
+        }
         self.check_mountpoint(path.mount, place.dentry)?;
         Ok(place)
     }
@@ -26,12 +29,15 @@ impl Linux {
     /// # Errors
     ///
     /// `EINVAL` if the place is no root of a mount, or has no parent to be put on; else as [`lock_mount`](Self::lock_mount).
-    pub(crate) fn lock_mount_beneath(&self, path: Path) -> Result<Path, Errno> {
+    pub(crate) fn lock_mount_beneath(&mut self, path: Path) -> Result<Path, Errno> {
         if !self.is_root_of_mount(path) {
             return Err(Errno::EINVAL);
         }
         let top = self.topmost_overmount(path.mount);
         let Mount { parent, mountpoint, .. } = self.mounts[top];
+        if parent != path.mount {
+            self.touch_mount(parent);
+        }
         if self.dentries[mountpoint].cant_mount || self.mounts[path.mount].namespace.is_none() {
             return Err(Errno::ENOENT);
         }

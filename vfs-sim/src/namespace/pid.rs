@@ -166,10 +166,12 @@ impl Linux {
         }
     }
 
-    /// Undoes [`attach_pids`](Self::attach_pids) (`detach_pid()`).
-    pub(crate) fn detach_pids(&mut self, task: Id<Task>) {
+    /// Undoes [`attach_pids`](Self::attach_pids), and says which namespaces it was in, the innermost first
+    /// (`detach_pid()`).
+    pub(crate) fn detach_pids(&mut self, task: Id<Task>) -> Vec<Id<PidNamespace>> {
         let innermost = self.tasks[task].pid_namespace;
-        for namespace in self.pid_namespaces_from(innermost).collect::<Vec<_>>() {
+        let namespaces: Vec<_> = self.pid_namespaces_from(innermost).collect();
+        for &namespace in &namespaces {
             let pid = self.pid_in(namespace, task);
             let object = &mut self.pid_namespaces[namespace];
             object.tasks.remove(&pid);
@@ -177,6 +179,7 @@ impl Linux {
                 object.init = None;
             }
         }
+        namespaces
     }
 }
 

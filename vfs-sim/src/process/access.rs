@@ -25,7 +25,7 @@ impl Linux {
         // The memory of one that has ended is gone.
         let memory_namespace = match self.tasks[target].state {
             TaskState::Running => self.tasks[target].memory_namespace,
-            TaskState::Zombie(_) => self.initial_user_namespace,
+            TaskState::Exiting(_) | TaskState::Zombie(_) => self.initial_user_namespace,
         };
         if !self.tasks[target].is_dumpable && !may_trace_in(memory_namespace) {
             return false;

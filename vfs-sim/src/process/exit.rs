@@ -60,10 +60,22 @@ impl Linux {
         self.fs_state_put(fs);
         self.mount_namespace_put(mount_namespace);
         self.namespaces_put(&namespaces);
-        self.tasks[task].state = TaskState::Zombie(status);
+        self.tasks[task].state = TaskState::Exiting(status);
         if self.is_namespace_init(task) {
             self.end_pid_namespace(pid_namespace, task);
         }
+        self.become_zombie(task);
+    }
+
+    /// The last that a process does: its children get another parent, and its parent hears of its end; not while there
+    /// are others in a pid namespace whose init it was (`exit_notify()`).
+    fn become_zombie(&mut self, task: Id<Task>) {
+        let Some(Task { state: TaskState::Exiting(status), pid_namespace, .. }) = self.tasks.get(task) else { return };
+        let (status, pid_namespace) = (*status, *pid_namespace);
+        if self.is_namespace_init(task) && self.pid_namespaces[pid_namespace].tasks.len() > 1 {
+            return;
+        }
+        self.tasks[task].state = TaskState::Zombie(status);
         self.orphan_children(task);
         if self.notify_parent(task) {
             self.release_task(task);
@@ -71,7 +83,7 @@ impl Linux {
     }
 
     /// Kills all that is left in a pid namespace whose init process has ended (`zap_pid_ns_processes()`). A process whose
-    /// parent is outside remains for that to wait for; the kernel's init would not have ended before.
+    /// parent is outside remains for that to wait for.
     fn end_pid_namespace(&mut self, namespace: Id<PidNamespace>, init: Id<Task>) {
         self.pid_namespaces[namespace].is_open = false;
         let ignored = self.tasks[init].signals.ignored.0;
@@ -80,11 +92,16 @@ impl Linux {
             self.pid_namespaces[namespace].tasks.values().copied().filter(|task| *task != init).collect();
         for task in others {
             if self.is_running(task) {
-                self.end_task(task, WaitStatus::Signaled(Signal::KILL));
+                let signal = self.tasks[task].signals.fatal.unwrap_or(Signal::KILL);
+                self.end_task(task, WaitStatus::Signaled(signal));
             }
         }
-        for child in self.tasks[init].children.clone() {
-            self.release_task(child);
+        // With the last of the others init itself can be gone.
+        let children = self.tasks.get(init).map(|init| init.children.clone());
+        for child in children.unwrap_or_default() {
+            if matches!(self.tasks.get(child), Some(Task { state: TaskState::Zombie(_), .. })) {
+                self.release_task(child);
+            }
         }
     }
 
@@ -102,25 +119,30 @@ impl Linux {
                 self.release_task(*child);
             }
         }
-        for child in children {
-            let Some(signal) = self.tasks.get(child).and_then(|child| child.parent_death_signal) else { continue };
-            if self.is_running(child) && self.may_signal(father, child, signal).is_ok() {
-                let (info, is_from_above) = self.signal_of_process(father, child, signal);
-                self.send_signal(child, info, is_from_above);
-            }
-        }
+        let signals = children.into_iter().filter_map(|child| {
+            let signal = self.tasks.get(child)?.parent_death_signal?;
+            let is_sent = self.is_running(child) && self.may_signal(father, child, signal).is_ok();
+            let (info, is_from_above) = self.signal_of_process(father, child, signal);
+            is_sent.then_some((child, info, is_from_above))
+        });
+        self.send_signals(signals.collect());
     }
 
     /// Removes a process that has ended and was waited for, or is not to be (`release_task()`).
     pub(crate) fn release_task(&mut self, task: Id<Task>) {
         self.forget_task(task);
-        self.detach_pids(task);
+        let namespaces = self.detach_pids(task);
         let Some(object) = self.tasks.remove(task) else { return };
         if let Some(parent) = object.parent {
             self.tasks[parent].children.retain(|child| *child != task);
         }
+        // An init process may have waited for the last of its namespace.
+        let waiting: Vec<_> = namespaces.iter().filter_map(|namespace| self.pid_namespaces[*namespace].init).collect();
         self.user_namespace_put(object.credentials.user_namespace);
         self.pid_namespace_put(object.pid_namespace);
+        for init in waiting {
+            self.become_zombie(init);
+        }
     }
 
     /// Keeps what a memory refers to, for a copy of it (`dup_mm()`).
@@ -137,5 +159,30 @@ impl Linux {
             self.path_put(*path);
         }
         self.user_namespace_put(namespace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::{CloneFlags, Pid, WaitOptions};
+
+    use super::*;
+
+    #[test]
+    fn an_init_process_waits_for_those_whose_parents_are_outside() {
+        let mut linux = Linux::new();
+        let outer = linux.init();
+        linux.unshare(outer, CloneFlags::CLONE_NEWPID).unwrap();
+        let init = linux.fork(outer, CloneFlags::empty()).unwrap();
+        let other = linux.fork(outer, CloneFlags::empty()).unwrap();
+        linux.exit(init, 3);
+        assert!(!linux.is_running(other));
+        // No process is made in the namespace any more.
+        assert_eq!(linux.fork(outer, CloneFlags::empty()), Err(Errno::ENOMEM));
+        let wait = |linux: &mut Linux, pid| linux.wait4(outer, Pid(pid), WaitOptions::WNOHANG);
+        assert_eq!(wait(&mut linux, 2), Ok(None));
+        assert_eq!(wait(&mut linux, -1), Ok(Some((Pid(3), WaitStatus::Signaled(Signal::KILL)))));
+        assert_eq!(wait(&mut linux, 2), Ok(Some((Pid(2), WaitStatus::Exited(3)))));
+        linux.check_process_references().unwrap();
     }
 }

@@ -171,7 +171,8 @@ impl Linux {
         self.last_task_serial += 1;
         let parent = self.tasks[task].clone();
         self.memory_get(&parent.memory, parent.memory_namespace);
-        let mut signals = Signals { pending: Vec::new(), stop: None, is_continued: false, ..parent.signals };
+        let mut signals =
+            Signals { pending: Vec::new(), stop: None, fatal: None, is_continued: false, ..parent.signals };
         if flags.contains(flag::CLEAR_SIGHAND) {
             signals.ignored = cofferdam::kernel::SignalSet::default();
         }
@@ -215,4 +216,92 @@ fn check_flags(flags: CloneFlags) -> Result<(), Errno> {
     let shares_root =
         has(CloneFlags::CLONE_FS) && flags.intersects(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER);
     if is_known && !shares_memory && !is_ambiguous && !shares_root { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::{Fd, Mode, OpenHow, Pid, Prctl};
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::unknown(1 << 33, Errno::EINVAL)]
+    #[case::exit_signal(17, Errno::EINVAL)]
+    #[case::memory(0x100, Errno::EINVAL)]
+    #[case::thread(0x1_0000, Errno::EINVAL)]
+    #[case::root_and_mounts(0x2_0200, Errno::EINVAL)]
+    #[case::root_and_user(0x1000_0200, Errno::EINVAL)]
+    #[case::semaphores(0x804_0000, Errno::EINVAL)]
+    #[case::nowhere_to_write(0x1000, Errno::EFAULT)]
+    fn what_is_refused(#[case] flags: u64, #[case] errno: Errno) {
+        let mut linux = Linux::new();
+        assert_eq!(linux.fork(linux.init(), CloneFlags::from_bits_retain(flags)), Err(errno));
+        linux.check_process_references().unwrap();
+    }
+
+    #[test]
+    fn what_is_shared_is_seen_by_both() {
+        let mut linux = Linux::new();
+        let init = linux.init();
+        linux.mkdirat(init, Fd::CWD, b"/a", Mode(0o755)).unwrap();
+        let sharing = linux.fork(init, CloneFlags::CLONE_FS | CloneFlags::CLONE_FILES).unwrap();
+        let copying = linux.fork(init, CloneFlags::empty()).unwrap();
+        linux.chdir(sharing, b"/a").unwrap();
+        let fd = linux.openat2(sharing, Fd::CWD, b"/", OpenHow::default()).unwrap();
+        assert_eq!(linux.getcwd(init), Ok("/a".into()));
+        assert_eq!(linux.getcwd(copying), Ok("/".into()));
+        assert_eq!(linux.close(copying, fd), Err(Errno::EBADF));
+        assert_eq!(linux.close(init, fd), Ok(()));
+        assert_eq!(linux.close(sharing, fd), Err(Errno::EBADF));
+    }
+
+    #[test]
+    fn a_pid_namespace_begins_with_1() {
+        let mut linux = Linux::new();
+        let outer = linux.init();
+        let init = linux.fork(outer, CloneFlags::CLONE_NEWPID).unwrap();
+        let child = linux.fork(init, CloneFlags::empty()).unwrap();
+        assert_eq!((linux.getpid(init), linux.getppid(init)), (Ok(Pid(1)), Ok(Pid(0))));
+        assert_eq!((linux.getpid(child), linux.getppid(child)), (Ok(Pid(2)), Ok(Pid(1))));
+        assert_eq!((linux.pid_seen_by(outer, child), linux.pid_seen_by(child, outer)), (3, 0));
+    }
+
+    #[test]
+    fn a_user_namespace_gives_its_creator_all_namespaces() {
+        let mut linux = Linux::new();
+        let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        linux.setresgid(task, 1000, 1000, 1000).unwrap();
+        linux.setresuid(task, 1000, 1000, 1000).unwrap();
+        assert_eq!(linux.fork(task, CloneFlags::CLONE_NEWNS), Err(Errno::EPERM));
+        let child = linux.fork(task, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER).unwrap();
+        assert_eq!(linux.geteuid(child), Ok(65534));
+        assert_eq!(linux.capget(child).unwrap().effective, crate::process::ALL_CAPABILITIES);
+        // Without a number in its user namespace it makes no other.
+        assert_eq!(linux.fork(child, CloneFlags::CLONE_NEWUSER), Err(Errno::EPERM));
+    }
+
+    #[test]
+    fn a_child_inherits_what_it_may_gain_but_no_signal_of_death() {
+        let mut linux = Linux::new();
+        let init = linux.init();
+        linux.prctl(init, Prctl::SetNoNewPrivileges).unwrap();
+        linux.prctl(init, Prctl::SetParentDeathSignal(Some(cofferdam::kernel::Signal::KILL))).unwrap();
+        let child = linux.fork(init, CloneFlags::empty()).unwrap();
+        assert!(linux.tasks[child].no_new_privileges);
+        assert_eq!(linux.tasks[child].parent_death_signal, None);
+    }
+
+    #[test]
+    fn a_user_has_only_so_many_processes() {
+        use cofferdam::kernel::{Rlimit, RlimitResource};
+        let mut linux = Linux::new();
+        let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        let limit = Rlimit { soft: Some(2), hard: Some(2) };
+        linux.setrlimit(task, RlimitResource::RLIMIT_NPROC, limit).unwrap();
+        assert!(linux.fork(task, CloneFlags::empty()).is_ok());
+        linux.setresuid(task, 1000, 1000, 1000).unwrap();
+        assert!(linux.fork(task, CloneFlags::empty()).is_ok());
+        assert_eq!(linux.fork(task, CloneFlags::empty()), Err(Errno::EAGAIN));
+    }
 }

@@ -25,6 +25,9 @@ const STOPPING: SignalSet = set(&[19, 20, 21, 22]);
 /// Those that do nothing by default: `SIGCONT`, `SIGCHLD`, `SIGWINCH`, `SIGURG` (`SIG_KERNEL_IGNORE_MASK`).
 const HARMLESS: SignalSet = set(&[18, 17, 28, 23]);
 
+/// Those that end a process with a dump of its memory (`SIG_KERNEL_COREDUMP_MASK`).
+const DUMPING: SignalSet = set(&[3, 4, 5, 6, 7, 8, 11, 24, 25, 31]);
+
 /// Those of faults, which are taken before all others (`SYNCHRONOUS_MASK`).
 const SYNCHRONOUS: SignalSet = set(&[11, 7, 4, 5, 8, 31]);
 
@@ -67,6 +70,8 @@ pub struct Signals {
     pub(crate) pending: Vec<SignalInfo>,
     /// Whether the process is stopped (`SIGNAL_STOP_STOPPED`).
     pub(crate) stop: Option<Stop>,
+    /// The signal by which it is about to end: it gets no other (`SIGNAL_GROUP_EXIT`).
+    pub(crate) fatal: Option<Signal>,
     /// Whether it goes on, and the parent has not been told by wait4(2) (`SIGNAL_STOP_CONTINUED`).
     pub(crate) is_continued: bool,
 }
@@ -127,32 +132,53 @@ impl Linux {
 
     /// Sends a signal, which takes effect at once if it is not blocked (`send_signal_locked()`).
     pub(crate) fn send_signal(&mut self, target: Id<Task>, info: SignalInfo, is_from_above: bool) {
+        self.send_signals(vec![(target, info, is_from_above)]);
+    }
+
+    /// Sends signals at one moment: all are sent before the first takes effect.
+    pub(crate) fn send_signals(&mut self, signals: Vec<(Id<Task>, SignalInfo, bool)>) {
+        let queued: Vec<_> = signals
+            .into_iter()
+            .map(|(target, info, is_from_above)| (target, self.queue_signal(target, info, is_from_above)))
+            .collect();
+        for (target, was_stopped) in queued {
+            if was_stopped && self.is_running(target) {
+                self.notify_parent_of_stop(target, CHILD_CONTINUED);
+            }
+            self.deliver_signals(target);
+            if was_stopped
+                && self.can_run(target)
+                && let Some(status) = self.tasks[target].postponed_exit
+            {
+                self.end_task(target, WaitStatus::Exited(status));
+            }
+        }
+    }
+
+    /// Lets a signal wait, unless it is ignored; `true` if it lets a stopped process go on (`__send_signal_locked()`).
+    fn queue_signal(&mut self, target: Id<Task>, info: SignalInfo, is_from_above: bool) -> bool {
         let signal = info.signal;
-        if !self.is_running(target) || signal.0 == 0 {
-            return;
+        if !self.is_running(target) || signal.0 == 0 || self.tasks[target].signals.fatal.is_some() {
+            return false;
         }
         if STOPPING.contains(signal) {
-            self.tasks[target].signals.forget(set(&[18]));
+            self.tasks[target].signals.forget(SignalSet::from_iter([Signal::CONT]));
         }
         let was_stopped = signal == Signal::CONT && self.prepare_to_continue(target);
         let is_blocked = self.tasks[target].signals.blocked.contains(signal);
-        if is_blocked || !self.is_ignored_by(target, signal, is_from_above) {
-            let signals = &mut self.tasks[target].signals;
-            let is_pending = signals.pending.iter().any(|info| info.signal == signal);
-            if signal.0 >= FIRST_REAL_TIME || !is_pending {
-                signals.pending.push(info);
-            }
+        if !is_blocked && self.is_ignored_by(target, signal, is_from_above) {
+            return was_stopped;
         }
-        if was_stopped {
-            self.notify_parent_of_stop(target, CHILD_CONTINUED);
+        let signals = &mut self.tasks[target].signals;
+        let is_pending = signals.pending.iter().any(|info| info.signal == signal);
+        if signal.0 >= FIRST_REAL_TIME || !is_pending {
+            signals.pending.push(info);
         }
-        self.deliver_signals(target);
-        if was_stopped
-            && self.can_run(target)
-            && let Some(status) = self.tasks[target].postponed_exit
-        {
-            self.end_task(target, WaitStatus::Exited(status));
+        let can_be_woken = !is_blocked && (signals.stop.is_none() || signal == Signal::KILL);
+        if can_be_woken && !HARMLESS.contains(signal) && !STOPPING.contains(signal) && !DUMPING.contains(signal) {
+            signals.fatal = Some(signal);
         }
+        was_stopped
     }
 
     /// What `SIGCONT` does whether it is blocked, ignored or neither; `true` if the process was stopped
@@ -190,6 +216,9 @@ impl Linux {
     pub(crate) fn deliver_signals(&mut self, task: Id<Task>) {
         while self.is_running(task) {
             let signals = &mut self.tasks[task].signals;
+            if let Some(fatal) = signals.fatal {
+                return self.end_task(task, WaitStatus::Signaled(fatal));
+            }
             let deliverable = match signals.stop {
                 Some(_) => set(&[9]),
                 None => SignalSet(!signals.blocked.0),
@@ -274,5 +303,115 @@ impl Linux {
     /// Takes a signal that waits (`do_sigtimedwait()`).
     pub(crate) fn take_signal(&mut self, task: Id<Task>, from: SignalSet) -> Option<SignalInfo> {
         self.tasks[task].signals.take(SignalSet(from.0 & !KERNEL_ONLY.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::{CloneFlags, SignalAction, SignalMaskHow, WaitOptions};
+
+    use super::*;
+
+    /// A kernel with a process that is not init, and a child of that.
+    fn family() -> (Linux, Id<Task>, Id<Task>) {
+        let mut linux = Linux::new();
+        let parent = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        let child = linux.fork(parent, CloneFlags::empty()).unwrap();
+        (linux, parent, child)
+    }
+
+    #[test]
+    fn a_signal_that_is_blocked_waits_once_or_in_a_queue() {
+        let (mut linux, task, _) = family();
+        let all = SignalSet::ALL;
+        linux.sigprocmask(task, SignalMaskHow::Block, all).unwrap();
+        // SIGKILL and SIGSTOP can't be blocked.
+        assert_eq!(linux.sigprocmask(task, SignalMaskHow::Block, all), Ok(SignalSet(!KERNEL_ONLY.0)));
+        for signal in [Signal(40), Signal::TERM, Signal(40), Signal::TERM, Signal(11)] {
+            linux.kill(task, Pid(2), signal).unwrap();
+        }
+        let mut taken = || linux.sigwaitinfo(task, all).map(|info| info.signal.0);
+        assert_eq!([taken(), taken(), taken(), taken()], [Ok(11), Ok(15), Ok(40), Ok(40)]);
+        assert_eq!(taken(), Err(Errno::EDEADLK));
+    }
+
+    #[test]
+    fn unblocking_lets_a_signal_end_the_process() {
+        let (mut linux, parent, child) = family();
+        linux.sigprocmask(child, SignalMaskHow::Block, SignalSet::ALL).unwrap();
+        linux.kill(parent, Pid(3), Signal::TERM).unwrap();
+        assert!(linux.is_running(child));
+        linux.sigprocmask(child, SignalMaskHow::SetMask, SignalSet::default()).unwrap();
+        let ended = Ok(Some((Pid(3), WaitStatus::Signaled(Signal::TERM))));
+        assert_eq!(linux.wait4(parent, Pid(-1), WaitOptions::empty()), ended);
+    }
+
+    #[test]
+    fn a_process_stops_and_goes_on() {
+        let (mut linux, parent, child) = family();
+        linux.kill(child, Pid(3), STOP).unwrap();
+        assert_eq!(linux.call(child, &cofferdam::kernel::Call::Getpid {}), Err(Errno::EDEADLK));
+        linux.exit(child, 7);
+        let mut wait = |options| linux.wait4(parent, Pid(-1), options);
+        assert_eq!(wait(WaitOptions::WUNTRACED), Ok(Some((Pid(3), WaitStatus::Stopped(STOP)))));
+        assert_eq!(wait(WaitOptions::WUNTRACED | WaitOptions::WNOHANG), Ok(None));
+        linux.kill(parent, Pid(3), Signal::CONT).unwrap();
+        // It ends as soon as it goes on.
+        let ended = linux.wait4(parent, Pid(3), WaitOptions::empty());
+        assert_eq!(ended, Ok(Some((Pid(3), WaitStatus::Exited(7)))));
+    }
+
+    #[test]
+    fn the_parent_is_told_and_can_decline() {
+        let (mut linux, parent, child) = family();
+        let sigchld = SignalSet::from_iter([Signal::CHLD]);
+        linux.sigprocmask(parent, SignalMaskHow::Block, sigchld).unwrap();
+        linux.exit(child, 1);
+        let told = SignalInfo { signal: Signal::CHLD, code: CHILD_EXITED, sender: Pid(3) };
+        assert_eq!(linux.sigwaitinfo(parent, sigchld), Ok(told));
+        linux.wait4(parent, Pid(3), WaitOptions::empty()).unwrap();
+        linux.sigaction(parent, Signal::CHLD, SignalAction::Ignore).unwrap();
+        let child = linux.fork(parent, CloneFlags::empty()).unwrap();
+        linux.exit(child, 1);
+        assert_eq!(linux.wait4(parent, Pid(-1), WaitOptions::empty()), Err(Errno::ECHILD));
+    }
+
+    #[test]
+    fn the_death_of_a_parent_is_a_signal_to_who_wants_it() {
+        use cofferdam::kernel::Prctl;
+        let (mut linux, parent, child) = family();
+        let init = linux.init();
+        linux.prctl(child, Prctl::SetParentDeathSignal(Some(Signal::KILL))).unwrap();
+        linux.exit(parent, 0);
+        let mut wait = || linux.wait4(init, Pid(-1), WaitOptions::WNOHANG);
+        assert_eq!(wait(), Ok(Some((Pid(2), WaitStatus::Exited(0)))));
+        assert_eq!(wait(), Ok(Some((Pid(3), WaitStatus::Signaled(Signal::KILL)))));
+        assert!(!linux.is_running(child));
+    }
+
+    #[test]
+    fn init_processes_get_no_signal_that_they_did_not_ask_for() {
+        let mut linux = Linux::new();
+        let outer = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        let init = linux.fork(outer, CloneFlags::CLONE_NEWPID).unwrap();
+        let inner = linux.fork(init, CloneFlags::empty()).unwrap();
+        linux.kill(inner, Pid(1), Signal::KILL).unwrap();
+        linux.kill(outer, Pid(3), Signal::TERM).unwrap();
+        linux.kill(outer, Pid(1), Signal::KILL).unwrap();
+        assert!(linux.is_running(init) && linux.is_running(linux.init()));
+        linux.kill(outer, Pid(3), Signal::KILL).unwrap();
+        assert!(!linux.is_running(init) && !linux.is_running(inner));
+    }
+
+    #[test]
+    fn who_may_send() {
+        let (mut linux, parent, child) = family();
+        linux.setresuid(child, 1000, 1000, 1000).unwrap();
+        assert_eq!(linux.kill(child, Pid(2), Signal(0)), Err(Errno::EPERM));
+        // All are in one session.
+        assert_eq!(linux.kill(child, Pid(2), Signal::CONT), Ok(()));
+        assert_eq!(linux.kill(parent, Pid(3), Signal(0)), Ok(()));
+        assert_eq!(linux.kill(parent, Pid(3), Signal(65)), Err(Errno::EINVAL));
+        assert_eq!(linux.kill(parent, Pid(4), Signal(65)), Err(Errno::ESRCH));
     }
 }

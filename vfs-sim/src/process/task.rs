@@ -28,8 +28,11 @@ pub struct FsState {
 pub enum TaskState {
     /// It does; it may be [stopped](Signals::stop).
     Running,
+    /// It has ended, as the init process of its pid namespace, but not all others of the namespace are gone: they have
+    /// parents outside that have not waited for them. Until then it is no zombie.
+    Exiting(WaitStatus),
     /// It has ended, and nobody has waited for it yet. It has its ids and its credentials; `fs`, `files`, `memory` and all
-    /// namespaces but the user and the pid namespace are gone, and what the task says of them means nothing.
+    /// namespaces but the user and the pid namespace are gone, as before, and what the task says of them means nothing.
     Zombie(WaitStatus),
 }
 

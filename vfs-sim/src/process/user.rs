@@ -149,3 +149,68 @@ fn is_change(new: NewIds, present: [u32; 3], filesystem: u32) -> bool {
 fn is_new(new: NewIds, present: [u32; 3]) -> bool {
     new.iter().flatten().any(|id| !present.contains(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::{CloneFlags, Prctl};
+
+    use super::*;
+
+    fn task() -> (Linux, Id<Task>) {
+        let mut linux = Linux::new();
+        let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        (linux, task)
+    }
+
+    #[test]
+    fn capabilities_go_with_root_unless_they_are_kept() {
+        let (mut linux, task) = task();
+        linux.setresuid(task, 0, 1000, 0).unwrap();
+        let sets = linux.capget(task).unwrap();
+        assert_eq!((sets.effective, sets.permitted), (Capabilities::empty(), ALL_CAPABILITIES));
+        linux.setresuid(task, UNCHANGED, 0, UNCHANGED).unwrap();
+        assert_eq!(linux.capget(task).unwrap().effective, ALL_CAPABILITIES);
+        linux.prctl(task, Prctl::SetKeepCapabilities(true)).unwrap();
+        linux.setresuid(task, 1000, 1000, 1000).unwrap();
+        let sets = linux.capget(task).unwrap();
+        assert_eq!((sets.effective, sets.permitted), (Capabilities::empty(), ALL_CAPABILITIES));
+        assert_eq!(linux.setresuid(task, 0, 0, 0), Err(Errno::EPERM));
+        assert!(!linux.tasks[task].is_dumpable);
+    }
+
+    #[test]
+    fn ids_are_exchanged_without_a_capability() {
+        let (mut linux, task) = task();
+        linux.setresuid(task, 1000, 1001, 1002).unwrap();
+        assert_eq!(linux.setresuid(task, 1002, 1000, 1001), Ok(()));
+        assert_eq!(linux.setresuid(task, 1003, UNCHANGED, UNCHANGED), Err(Errno::EPERM));
+        assert_eq!(linux.geteuid(task), Ok(1000));
+    }
+
+    #[test]
+    fn ids_without_a_number_are_refused() {
+        let (mut linux, task) = task();
+        linux.unshare(task, CloneFlags::CLONE_NEWUSER).unwrap();
+        assert_eq!(linux.setresuid(task, 0, 0, 0), Err(Errno::EINVAL));
+        assert_eq!(linux.setresgid(task, UNCHANGED, 5, UNCHANGED), Err(Errno::EINVAL));
+        assert_eq!(linux.setresuid(task, UNCHANGED, UNCHANGED, UNCHANGED), Ok(()));
+        assert_eq!(linux.setgroups(task, &[]), Err(Errno::EPERM));
+        assert_eq!(linux.geteuid(task), Ok(65534));
+    }
+
+    #[test]
+    fn inheritable_capabilities_are_limited_by_the_bounding_set() {
+        let (mut linux, task) = task();
+        linux.prctl(task, Prctl::DropBoundingCapability(0)).unwrap();
+        let sets = linux.capget(task).unwrap();
+        let with = |inheritable| CapabilitySets { inheritable, ..sets };
+        assert_eq!(linux.capset(task, with(Capabilities::CAP_CHOWN)), Err(Errno::EPERM));
+        assert_eq!(linux.capset(task, with(Capabilities::CAP_KILL)), Ok(()));
+        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(5)), Ok(0));
+        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(6)), Err(Errno::EPERM));
+        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(41)), Err(Errno::EINVAL));
+        // What is not inheritable any more is not ambient either.
+        linux.capset(task, with(Capabilities::empty())).unwrap();
+        assert_eq!(linux.tasks[task].credentials.ambient, Capabilities::empty());
+    }
+}

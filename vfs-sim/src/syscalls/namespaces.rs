@@ -213,3 +213,80 @@ impl Linux {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::kernel::{Mode, Prctl};
+
+    use super::*;
+
+    const USER: CloneFlags = CloneFlags::CLONE_NEWUSER;
+
+    #[test]
+    fn flags_are_checked_first() {
+        let mut linux = Linux::new();
+        let init = linux.init();
+        for bits in [1, 0x1000, 0x8000_0000, 1 << 32] {
+            let flags = CloneFlags::from_bits_retain(bits) | USER;
+            assert_eq!(linux.unshare(init, flags), Err(Errno::EINVAL), "{bits:#x}");
+        }
+        assert_eq!(linux.unshare(init, UNSHARED_ALREADY | SEMAPHORES), Ok(()));
+    }
+
+    #[test]
+    fn user_namespaces_are_33_deep_at_most() {
+        let mut linux = Linux::new();
+        let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        for depth in 0..33 {
+            assert_eq!(linux.unshare(task, USER), Ok(()), "{depth}");
+            let credentials = linux.tasks[task].credentials.clone();
+            let namespace = credentials.user_namespace;
+            linux.write_setgroups(namespace, b"deny").unwrap();
+            linux.write_uid_map(task, &credentials, namespace, b"0 0 1").unwrap();
+            linux.write_gid_map(task, &credentials, namespace, b"0 0 1").unwrap();
+        }
+        assert_eq!(linux.unshare(task, USER), Err(Errno::ENOSPC));
+        linux.exit(task, 0);
+        linux.check_process_references().unwrap();
+    }
+
+    #[test]
+    fn no_user_namespace_is_made_in_a_chroot_or_without_a_number() {
+        let mut linux = Linux::new();
+        let init = linux.init();
+        linux.mkdirat(init, Fd::CWD, b"/a", Mode(0o755)).unwrap();
+        let task = linux.fork(init, CloneFlags::empty()).unwrap();
+        linux.chroot(task, b"/a").unwrap();
+        assert_eq!(linux.unshare(task, USER), Err(Errno::EPERM));
+        assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWNS), Ok(()));
+        let task = linux.fork(init, CloneFlags::empty()).unwrap();
+        assert_eq!(linux.unshare(task, USER), Ok(()));
+        assert_eq!(linux.unshare(task, USER), Err(Errno::EPERM));
+    }
+
+    #[test]
+    fn pid_namespaces_of_children_do_not_change_twice() {
+        let mut linux = Linux::new();
+        let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWPID), Ok(()));
+        assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWPID), Err(Errno::EINVAL));
+        assert_eq!(linux.fork(task, CloneFlags::CLONE_NEWPID), Err(Errno::EINVAL));
+        // What was made before that failed is gone.
+        linux.check_process_references().unwrap();
+    }
+
+    #[test]
+    fn new_privileges_do_not_make_a_process_accessible() {
+        let mut linux = Linux::new();
+        let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
+        linux.setresgid(task, 1000, 1000, 1000).unwrap();
+        linux.setresuid(task, 1000, 1000, 1000).unwrap();
+        linux.prctl(task, Prctl::SetDumpable(true)).unwrap();
+        let other = linux.fork(task, CloneFlags::empty()).unwrap();
+        assert!(linux.may_access(task, other));
+        linux.unshare(other, USER).unwrap();
+        // The creator of a namespace may everything in there, but not the other way round.
+        assert!(linux.may_access(task, other));
+        assert!(!linux.may_access(other, task));
+    }
+}

@@ -182,11 +182,11 @@ impl Linux {
     /// Sends a signal to those that it may be sent to, and says to which. The caller can be ended by the first one.
     fn signal(&mut self, task: Id<Task>, targets: &[Id<Task>], signal: Signal) -> Vec<Result<(), Errno>> {
         let allowed: Vec<_> = targets.iter().map(|target| self.may_signal(task, *target, signal)).collect();
-        let signals: Vec<_> =
-            targets.iter().map(|target| (*target, self.signal_of_process(task, *target, signal))).collect();
-        for ((target, (info, is_from_above)), _) in signals.into_iter().zip(&allowed).filter(|(_, sent)| sent.is_ok()) {
-            self.send_signal(target, info, is_from_above);
-        }
+        let sent = targets.iter().zip(&allowed).filter(|(_, allowed)| allowed.is_ok()).map(|(target, _)| {
+            let (info, is_from_above) = self.signal_of_process(task, *target, signal);
+            (*target, info, is_from_above)
+        });
+        self.send_signals(sent.collect());
         allowed
     }
 
