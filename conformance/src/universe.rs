@@ -2,7 +2,7 @@
 
 use cofferdam::kernel::{
     AtFlags, Call, Capabilities, CapabilitySets, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
-    Prctl, Signal, SignalAction, UmountFlags, Value,
+    Prctl, Rlimit, RlimitResource, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,6 +132,8 @@ pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
+        // So that it is known what setrlimit(2) may do.
+        Call::Setrlimit { resource: RlimitResource::RLIMIT_CORE, limit: Rlimit { soft: Some(0), hard: Some(0) } },
         Call::Umask { mask: Mode(0) },
     ];
     calls.extend(new_root());

@@ -95,11 +95,16 @@ fn is_root_of_proc(stat: &Stat) -> bool {
     stat.file_type == FileType::Directory && stat.inode == 1 && stat.size == 0 && stat.links > 2
 }
 
-/// Entries for the descriptors of the machinery, in `/proc/self/fd`, are left out. The numbers of inodes are not
-/// compared: statx(2) gives them too, with the device that they belong to.
+/// Entries for the descriptors of the machinery, in `/proc/self/fd`, are left out, and of those of proc's root all but the
+/// processes, as the others depend on how the kernel was configured. The numbers of inodes are not compared: statx(2)
+/// gives them too, with the device that they belong to.
 fn entries(real: &[DirectoryEntry], simulated: &[DirectoryEntry]) -> Verdict {
-    let mut real = real.iter().filter(|entry| !belongs_to_machinery(entry) && !depends_on_machine(entry));
-    let mut simulated = simulated.iter().filter(|entry| !depends_on_machine(entry));
+    let is_root_of_proc = real.iter().any(|entry| entry.name.0 == b"thread-self");
+    let counts = |entry: &&DirectoryEntry| match number(entry) {
+        Some(number) => number < control::FIRST,
+        None => !is_root_of_proc || entry.name.0.ends_with(b"self"),
+    };
+    let (mut real, mut simulated) = (real.iter().filter(counts), simulated.iter().filter(counts));
     loop {
         match (real.next(), simulated.next()) {
             (None, None) => return Ok(()),
@@ -115,15 +120,8 @@ fn entries(real: &[DirectoryEntry], simulated: &[DirectoryEntry]) -> Verdict {
     }
 }
 
-/// Whether an entry of proc is there only on some machines: these are configured in or out of the kernel. The simulation
-/// has them, as containers mask them.
-fn depends_on_machine(entry: &DirectoryEntry) -> bool {
-    [&b"sysrq-trigger"[..], b"kcore", b"keys", b"timer_list"].contains(&&entry.name.0[..])
-}
-
-fn belongs_to_machinery(entry: &DirectoryEntry) -> bool {
-    let number = std::str::from_utf8(&entry.name.0).ok().and_then(|name| name.parse::<i32>().ok());
-    number.is_some_and(|number| number >= control::FIRST)
+fn number(entry: &DirectoryEntry) -> Option<i32> {
+    std::str::from_utf8(&entry.name.0).ok()?.parse().ok()
 }
 
 /// What a link to an object without a path says: `mnt:[4026531841]`.

@@ -86,6 +86,10 @@ fn fspick(scene: &mut Scene<'_>) -> Option<Action> {
     let path = scene.pick_any(&owned)?;
     let flags = [FspickFlags::FSPICK_CLOEXEC, FspickFlags::FSPICK_SYMLINK_NOFOLLOW, FspickFlags::FSPICK_NO_AUTOMOUNT];
     let flags = scene.some(FspickFlags::empty(), &flags, 10);
+    if scene.chance(5) {
+        let dirfd = scene.pick(&[Fd(-1), Fd(77)]);
+        return Some(Action::Call(Call::Fspick { dirfd, path: "d".into(), flags }));
+    }
     Some(Action::Call(Call::Fspick { dirfd: Fd::CWD, path, flags }))
 }
 

@@ -1,6 +1,9 @@
-//! Users, groups, capabilities and the like.
+//! Users, groups, capabilities, limits and signals.
 
-use cofferdam::kernel::{Bytes, Call, Capabilities, CapabilitySets, Mode, Prctl, Value};
+use cofferdam::kernel::{
+    Bytes, Call, Capabilities, CapabilitySets, Mode, Prctl, Rlimit, RlimitResource, Signal, SignalAction,
+    SignalMaskHow, Value,
+};
 
 use super::scene::{Scene, Want};
 use super::{Action, Maker};
@@ -16,6 +19,9 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[
     (4, umask),
     (3, who),
     (2, execve),
+    (2, setrlimit),
+    (2, sigaction),
+    (2, sigprocmask),
 ];
 
 const ALL: u32 = u32::MAX;
@@ -97,6 +103,27 @@ fn umask(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn who(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(scene.pick(&[Call::Geteuid {}, Call::Getpid {}, Call::Getppid {}])))
+}
+
+/// A limit that nothing here depends on.
+fn setrlimit(scene: &mut Scene<'_>) -> Option<Action> {
+    let limits = [(Some(0), Some(0)), (Some(1), Some(0)), (None, None), (Some(0), Some(1)), (Some(0), None)];
+    let (soft, hard) = scene.pick(&limits);
+    Some(Action::Call(Call::Setrlimit { resource: RlimitResource::RLIMIT_CORE, limit: Rlimit { soft, hard } }))
+}
+
+/// Not `SIGCHLD`: the machinery waits for children that have ended.
+fn sigaction(scene: &mut Scene<'_>) -> Option<Action> {
+    let signal = scene.pick(&[Signal::HUP, Signal::USR1, Signal::KILL, Signal(0), Signal(65), Signal(34)]);
+    let action = scene.pick(&[SignalAction::Ignore, SignalAction::Default]);
+    Some(Action::Call(Call::Sigaction { signal, action }))
+}
+
+fn sigprocmask(scene: &mut Scene<'_>) -> Option<Action> {
+    let how = scene.pick(&[SignalMaskHow::Block, SignalMaskHow::Unblock, SignalMaskHow::SetMask]);
+    let signals = [Signal::HUP, Signal::USR1, Signal::TERM, Signal::KILL, Signal(34)];
+    let set = signals.into_iter().filter(|_| scene.chance(30)).collect();
+    Some(Action::Call(Call::Sigprocmask { how, set }))
 }
 
 /// No file is a program, so that the process remains.

@@ -104,24 +104,35 @@ fn readable(scene: &mut Scene<'_>) -> Option<Fd> {
     if scene.chance(92) { scene.descriptor(&[DescriptorKind::Other]) } else { scene.any_descriptor() }
 }
 
-/// As much as there is: how much of a table fits in less depends on the length of the ids in it.
+/// As much as there is, and of a table of proc only if it comes at once (a page at most): where it is cut depends on the
+/// length of the ids in it.
 fn read(scene: &mut Scene<'_>) -> Option<Action> {
-    Some(Action::Call(Call::Read { fd: readable(scene)?, count: 64 << 10 }))
+    const AT_ONCE: usize = 3000;
+    let fd = readable(scene)?;
+    let call = Call::Read { fd, count: 64 << 10 };
+    let is_long = |value| matches!(value, Some(Value::Bytes(bytes)) if bytes.0.len() > AT_ONCE);
+    let is_cut = scene.is_on_proc(fd) && is_long(scene.ask(&call));
+    (!is_cut).then_some(Action::Call(call))
 }
 
 fn write(scene: &mut Scene<'_>) -> Option<Action> {
-    let data = scene.pick(&["", "x", "#!/nothing\n", "some text\n"]).into();
+    // More than a pipe takes.
+    const MUCH: usize = 70_000;
+    let data = if scene.chance(3) {
+        vec![b'x'; MUCH].into()
+    } else {
+        scene.pick(&["", "x", "#!/nothing\n", "some text\n"]).into()
+    };
     Some(Action::Call(Call::Write { fd: readable(scene)?, data }))
 }
 
-/// Back to the beginning, or to where it makes no sense. How far a table of mounts was read is not asked: that depends on
-/// the length of the ids in it.
+/// Back to the beginning, or to where it makes no sense.
 fn lseek(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?;
-    let (offset, whence) =
-        scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, (0, Whence::Current))]);
-    let is_of_machine = whence == Whence::Current && is_in_proc(scene, fd);
-    (!is_of_machine).then_some(Action::Call(Call::Lseek { fd, offset, whence }))
+    // How far it is into a table of proc depends on the length of the ids in it.
+    let current = if scene.is_on_proc(fd) { (0, Whence::Start) } else { (0, Whence::Current) };
+    let (offset, whence) = scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, current)]);
+    Some(Action::Call(Call::Lseek { fd, offset, whence }))
 }
 
 fn ftruncate(scene: &mut Scene<'_>) -> Option<Action> {
@@ -142,15 +153,9 @@ fn flock(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Flock { fd: readable(scene)?, operation }))
 }
 
-/// Not what proc(5) lists, which is the machine's.
 fn getdents(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = if scene.chance(90) { scene.descriptor(&[DescriptorKind::Directory])? } else { scene.any_descriptor()? };
-    (!is_in_proc(scene, fd)).then_some(Action::Call(Call::Getdents64 { fd }))
-}
-
-fn is_in_proc(scene: &mut Scene<'_>, fd: Fd) -> bool {
-    const PROC: u64 = 0x9fa0;
-    matches!(scene.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == PROC)
+    Some(Action::Call(Call::Getdents64 { fd }))
 }
 
 fn close(scene: &mut Scene<'_>) -> Option<Action> {

@@ -2,6 +2,7 @@
 //! that most calls succeed.
 #![allow(clippy::unnecessary_wraps, reason = "makers have one type, whether or not they ever lack what they need")]
 
+mod audit;
 mod contexts;
 mod credentials;
 mod files;
@@ -67,7 +68,8 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut simulated = Vec::new();
     let mut task = 0;
     let mut told = BTreeSet::new();
-    while sequence.steps.len() < recipe.length {
+    let mut is_broken = false;
+    while sequence.steps.len() < recipe.length && !is_broken {
         task = choose_task(&mut rng, &kernel, task);
         let Some(action) = choose_action(&mut rng, &kernel, task, recipe, &told) else { break };
         let step = Step { task, action };
@@ -75,11 +77,14 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
         if let Some(Ok(Value::Mounts(mounts))) = observation.result() {
             told.extend(mounts.iter().copied());
         }
-        let is_broken = matches!(observation, Observation::Panicked(_));
+        is_broken = matches!(observation, Observation::Panicked(_));
         sequence.steps.push(step);
         simulated.push(observation);
-        if is_broken {
-            break;
+    }
+    if !is_broken {
+        for step in kernel.census().clone().living().flat_map(audit::questions) {
+            simulated.push(kernel.perform(&step));
+            sequence.steps.push(step);
         }
     }
     let plan = sequence.plan(recipe.looks);

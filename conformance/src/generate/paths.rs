@@ -3,7 +3,7 @@
 use cofferdam::kernel::{AtFlags, Bytes, Call, DeviceNumber, Fd, FileType, Mode, NodeMode, RenameFlags};
 use cofferdam_vfs_sim::DescriptorKind;
 
-use super::scene::{Scene, Want};
+use super::scene::{PROC, Scene, Want};
 use super::{Action, Maker};
 use crate::universe::USER;
 
@@ -106,9 +106,6 @@ fn rename(scene: &mut Scene<'_>) -> Option<Action> {
     let (new_dirfd, new_path) = if exists { scene.place(want) } else { new_place(scene) };
     Some(Action::Call(Call::Renameat2 { old_dirfd, old_path, new_dirfd, new_path, flags }))
 }
-
-/// proc(5) tells sizes and numbers that are the machine's.
-const PROC: u64 = 0x9fa0;
 
 fn statx(scene: &mut Scene<'_>) -> Option<Action> {
     let (dirfd, path, mut flags) = match scene.any_descriptor() {

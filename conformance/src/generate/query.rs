@@ -7,6 +7,9 @@ use super::{Action, Maker};
 
 pub(super) const FAMILY: &[(u32, Maker)] = &[(4, statmount), (4, listmount), (4, statfs), (2, fstatfs)];
 
+/// No mount has these ids.
+const NO_MOUNTS: [UniqueMountId; 3] = [UniqueMountId(0), UniqueMountId(1), UniqueMountId(1 << 60)];
+
 /// A mount that the process could know of.
 fn mount(scene: &mut Scene<'_>) -> Option<UniqueMountId> {
     let Some(Value::Mounts(mounts)) = scene.ask(&Call::Listmount { mount: UniqueMountId::ROOT, last: 0 }) else {
@@ -28,14 +31,20 @@ fn statmount(scene: &mut Scene<'_>) -> Option<Action> {
         StatMountMask::STATMOUNT_MNT_OPTS,
         StatMountMask::STATMOUNT_SB_SOURCE,
     ];
-    let mount = if scene.chance(95) { mount(scene)? } else { scene.pick(&[UniqueMountId(1), UniqueMountId(0)]) };
+    let mount = match scene.below(20) {
+        0 => scene.pick(&NO_MOUNTS),
+        1..4 => scene.told()?,
+        _ => mount(scene)?,
+    };
     let mask = scene.some(StatMountMask::empty(), FIELDS, 50);
     Some(Action::Call(Call::Statmount { mount, mask }))
 }
 
 fn listmount(scene: &mut Scene<'_>) -> Option<Action> {
-    let mount = match mount(scene) {
-        Some(mount) if scene.chance(50) => mount,
+    let mount = match scene.below(20) {
+        0 => scene.pick(&NO_MOUNTS),
+        1..3 => scene.told()?,
+        3..9 => mount(scene)?,
         _ => UniqueMountId::ROOT,
     };
     Some(Action::Call(Call::Listmount { mount, last: 0 }))

@@ -42,6 +42,9 @@ pub(super) enum Want {
     New,
 }
 
+/// The magic number of proc(5), which tells sizes and numbers that are the machine's.
+pub(super) const PROC: u64 = 0x9fa0;
+
 const DIRECTORIES: &[&str] = &[
     "/",
     "/a",
@@ -226,6 +229,17 @@ impl<'a> Scene<'a> {
             Value::StatFs(stat) => Some(stat.magic),
             _ => None,
         }
+    }
+
+    /// Whether a descriptor is of a file of proc(5).
+    pub(super) fn is_on_proc(&mut self, fd: Fd) -> bool {
+        matches!(self.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == PROC)
+    }
+
+    /// A mount whose unique id was told in the sequence; it may be gone, or elsewhere.
+    pub(super) fn told(&mut self) -> Option<UniqueMountId> {
+        let told: Vec<_> = self.told.iter().copied().collect();
+        self.pick_any(&told)
     }
 
     /// Whether a mount's unique id was told in the sequence: only then the real kernel's can be found.

@@ -9,11 +9,9 @@ use crate::sequence::Action;
 /// Puts a value that makes little sense into one argument.
 pub(super) fn spoil(scene: &mut Scene<'_>, action: &mut Action) {
     let Action::Call(call) = action else { return };
-    if must_stay(call) {
-        return;
-    }
     let Ok(Json::Object(mut arguments)) = serde_json::to_value(&*call) else { return };
-    let names: Vec<String> = arguments.keys().filter(|name| *name != "call").cloned().collect();
+    let may_change = may_change(call);
+    let names: Vec<String> = arguments.keys().filter(|name| may_change.contains(name)).cloned().collect();
     let Some(name) = scene.pick_any(&names) else { return };
     let Some(value) = arguments.get_mut(&name) else { return };
     replace(scene, value);
@@ -23,20 +21,37 @@ pub(super) fn spoil(scene: &mut Scene<'_>, action: &mut Action) {
     }
 }
 
-/// Calls that would do harm, or whose results depend on the machine.
-fn must_stay(call: &Call) -> bool {
-    matches!(
-        call,
-        Call::Mknodat { .. }
-            | Call::Kill { .. }
-            | Call::Setrlimit { .. }
-            | Call::Execve { .. }
-            | Call::Read { .. }
-            | Call::Lseek { .. }
-            | Call::Statmount { .. }
-            | Call::Prctl { .. }
-            | Call::Sigaction { .. }
-    )
+/// Which arguments of a call may be anything.
+enum MayChange {
+    All,
+    /// Those with these names: others would do harm, or make the result depend on the machine.
+    Only(&'static [&'static str]),
+}
+
+impl MayChange {
+    fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => name != "call",
+            Self::Only(names) => names.contains(&name),
+        }
+    }
+}
+
+fn may_change(call: &Call) -> MayChange {
+    match call {
+        Call::Mknodat { .. } => MayChange::Only(&["dirfd", "path"]),
+        Call::Execve { .. } => MayChange::Only(&["path"]),
+        Call::Kill { .. }
+        | Call::Setrlimit { .. }
+        | Call::Read { .. }
+        | Call::Lseek { .. }
+        | Call::Statmount { .. }
+        | Call::Listmount { .. }
+        | Call::Prctl { .. }
+        | Call::Sigaction { .. }
+        | Call::Sigprocmask { .. } => MayChange::Only(&[]),
+        _ => MayChange::All,
+    }
 }
 
 fn replace(scene: &mut Scene<'_>, value: &mut Json) {
