@@ -108,6 +108,11 @@ const SYMLINKS: &[&str] = &[
     "relative",
     "/relative",
 ];
+/// Directories that the kernel makes, some of which go with a process.
+const OF_PROC: &[&str] = &[
+    "/proc", "/proc/sys", "/proc/sys/kernel", "/proc/self", "/proc/thread-self", "/proc/1", "/proc/2", "/proc/2/task/2",
+    "/proc/self/fd", "/proc/self/ns", "/proc/2/ns", "/proc/self/task",
+];
 /// Names that do not exist at the beginning.
 const NEW_NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n 4\n"];
 /// What stays inside a directory.
@@ -271,6 +276,7 @@ impl<'a> Scene<'a> {
         match want {
             Want::Directory | Want::File if self.chance(4) => self.through_proc(want),
             Want::Directory if self.chance(25) => self.mountpoint().unwrap_or_else(|| "/".into()),
+            Want::Directory if self.chance(3) => self.pick(OF_PROC).into(),
             Want::Directory => self.pick(DIRECTORIES).into(),
             Want::File => self.pick(FILES).into(),
             Want::Symlink => self.pick(SYMLINKS).into(),

@@ -73,8 +73,6 @@ impl Linux {
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let entry = match self.inodes[inode].entry {
-            // Immutable.
-            Entry::Namespace(_) if access & WRITE != 0 => return Err(Errno::EPERM),
             Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) => return generic(),
             Entry::Proc(entry) => entry,
         };
@@ -104,7 +102,6 @@ impl Linux {
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         match entry {
-            TaskEntry::Process | TaskEntry::Thread if access & WRITE != 0 => Err(Errno::EPERM),
             // `proc_pid_permission()`
             TaskEntry::Process => {
                 let other = other.ok_or(Errno::ESRCH)?;

@@ -65,6 +65,14 @@ impl Linux {
         }
     }
 
+    /// Whether nobody can change or remove an inode (`IS_IMMUTABLE()`): the file of a namespace, the directory of a process.
+    pub(crate) fn is_immutable(&self, inode: Id<Inode>) -> bool {
+        matches!(
+            self.inodes[inode].entry,
+            Entry::Namespace(_) | Entry::Proc(ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. })
+        )
+    }
+
     /// Whether the mode, or the owner and group, of an inode can be changed at all, before it is asked who does: `EPERM` if
     /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes). A change of nothing is
     /// refused by empty directories only (`empty_dir_setattr()`).
@@ -74,9 +82,9 @@ impl Linux {
             Entry::EmptyDirectory => true,
             _ if !is_mode && !is_owner => false,
             Entry::Namespace(_) => true,
+            Entry::Proc(_) if self.is_immutable(inode) => true,
             Entry::Proc(entry) => match entry {
                 ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
-                ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. } => true,
                 ProcEntry::Task { .. } => is_mode,
                 ProcEntry::SelfLink | ProcEntry::ThreadSelfLink => false,
             },
