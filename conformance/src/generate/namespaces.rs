@@ -59,6 +59,9 @@ fn unshare(scene: &mut Scene<'_>) -> Option<Action> {
         (2, CloneFlags::CLONE_FS),
         (2, CloneFlags::CLONE_FILES),
         (1, CloneFlags::empty()),
+        (1, CloneFlags::CLONE_NEWUTS),
+        (1, CloneFlags::CLONE_NEWIPC.union(CloneFlags::CLONE_NEWUSER)),
+        (1, CloneFlags::CLONE_NEWCGROUP.union(CloneFlags::CLONE_NEWNS)),
     ]);
     Some(Action::Call(Call::Unshare { flags }))
 }
@@ -68,7 +71,8 @@ fn process(scene: &mut Scene<'_>) -> &'static str {
 }
 
 fn open_namespace(scene: &mut Scene<'_>) -> Option<Action> {
-    let kind = scene.weighted(&[(10, "mnt"), (5, "user")]);
+    let kind =
+        scene.weighted(&[(20, "mnt"), (10, "user"), (1, "uts"), (1, "ipc"), (1, "cgroup"), (1, "time"), (1, "pid")]);
     let path = Bytes::from(format!("/proc/{}/ns/{kind}", process(scene)));
     let flags = if scene.chance(85) { OpenFlags::empty() } else { OpenFlags::O_PATH };
     let how = OpenHow { flags, ..OpenHow::default() };
@@ -82,6 +86,7 @@ fn setns(scene: &mut Scene<'_>) -> Option<Action> {
         (4, CloneFlags::CLONE_NEWNS),
         (2, CloneFlags::CLONE_NEWUSER),
         (1, CloneFlags::CLONE_NEWNET),
+        (1, CloneFlags::CLONE_NEWUTS),
     ]);
     Some(Action::Call(Call::Setns { fd, nstype }))
 }
@@ -121,7 +126,7 @@ fn write_map(scene: &mut Scene<'_>) -> Option<Action> {
 
 /// Mounts the file of a namespace, which keeps it alive.
 fn bind_namespace(scene: &mut Scene<'_>) -> Option<Action> {
-    let kind = scene.weighted(&[(3, "mnt"), (3, "user")]);
+    let kind = scene.weighted(&[(5, "mnt"), (5, "user"), (1, "uts"), (1, "pid")]);
     let source = Bytes::from(format!("/proc/{}/ns/{kind}", process(scene)));
     let target = scene.path(Want::File);
     let mountflags = cofferdam::kernel::MountFlags::MS_BIND;

@@ -269,6 +269,7 @@ impl<'a> Scene<'a> {
 
     fn candidate(&mut self, want: Want) -> Bytes {
         match want {
+            Want::Directory | Want::File if self.chance(4) => self.through_proc(want),
             Want::Directory if self.chance(25) => self.mountpoint().unwrap_or_else(|| "/".into()),
             Want::Directory => self.pick(DIRECTORIES).into(),
             Want::File => self.pick(FILES).into(),
@@ -283,6 +284,21 @@ impl<'a> Scene<'a> {
                 join(&directory, name)
             }
         }
+    }
+
+    /// A path through a link that no text stands for: to where a process stands, or to what it has open.
+    fn through_proc(&mut self, want: Want) -> Bytes {
+        let process = self.pick(&["self", "1", "2", "3", "thread-self"]);
+        let link = match self.any_descriptor() {
+            Some(fd) if self.chance(40) => format!("fd/{}", fd.0),
+            _ => self.pick(&["root", "cwd"]).into(),
+        };
+        let below = match want {
+            _ if self.chance(40) => "",
+            Want::File => self.pick(&["/a/f", "/f", "/d/../f"]),
+            _ => self.pick(&["/a", "/a/d", "/d", "/..", "/.", "/"]),
+        };
+        Bytes::from(format!("/proc/{process}/{link}{below}"))
     }
 
     /// A path with the directory that it starts in.

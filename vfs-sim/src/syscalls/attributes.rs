@@ -4,7 +4,7 @@ use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, Mode};
 
 use super::stat::lookup_flags;
 use crate::arena::Id;
-use crate::filesystem::{Inode, InodeKind};
+use crate::filesystem::{FilesystemType, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 use crate::namespace::IdExtent;
@@ -116,6 +116,10 @@ impl Linux {
 
     /// What the filesystem has against it (`i_op->setattr`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
+        // `anon_inode_setattr()`
+        if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let changes_owner = attributes.uid.is_some() || attributes.gid.is_some();
         self.may_change_entry(inode, attributes.mode.is_some(), changes_owner)
     }
