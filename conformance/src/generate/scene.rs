@@ -110,8 +110,18 @@ const SYMLINKS: &[&str] = &[
 ];
 /// Directories that the kernel makes, some of which go with a process.
 const OF_PROC: &[&str] = &[
-    "/proc", "/proc/sys", "/proc/sys/kernel", "/proc/self", "/proc/thread-self", "/proc/1", "/proc/2", "/proc/2/task/2",
-    "/proc/self/fd", "/proc/self/ns", "/proc/2/ns", "/proc/self/task",
+    "/proc",
+    "/proc/sys",
+    "/proc/sys/kernel",
+    "/proc/self",
+    "/proc/thread-self",
+    "/proc/1",
+    "/proc/2",
+    "/proc/2/task/2",
+    "/proc/self/fd",
+    "/proc/self/ns",
+    "/proc/2/ns",
+    "/proc/self/task",
 ];
 /// Names that do not exist at the beginning.
 const NEW_NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n 4\n"];

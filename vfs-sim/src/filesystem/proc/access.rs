@@ -19,8 +19,6 @@ pub(super) enum HiddenFrom {
 
 /// `MAY_EXEC`
 const EXECUTE: u32 = 1;
-/// `MAY_WRITE`
-const WRITE: u32 = 2;
 
 impl Linux {
     /// The descriptors of a process that has not ended.
@@ -87,7 +85,7 @@ impl Linux {
             }
             ProcEntry::Task { task: other, pid, entry } => {
                 let other = self.proc_task(other, pid);
-                self.task_permission(task, inode, (other, entry), access, generic)
+                self.task_permission(task, inode, (other, entry), generic)
             }
             _ => generic(),
         }
@@ -98,7 +96,6 @@ impl Linux {
         task: Id<Task>,
         inode: Id<Inode>,
         (other, entry): (Option<Id<Task>>, TaskEntry),
-        access: u32,
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         match entry {
