@@ -116,10 +116,20 @@ pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
 /// Beneath every root is the one that the machine booted with. A process gets there if it unmounts its root and enters
 /// its namespace anew, unless something is locked. What is there belongs to the machine, so there is one more mount in
 /// between, which belongs to the sequence.
+///
+/// Without times of access: a walk that has to note one takes references on the way, which shows on mounts that are about
+/// to expire, and whether it has to depends on how fast the sequence is.
 fn new_root() -> [Call; 5] {
+    let tmpfs = |source: &str| Call::Mount {
+        source: Some(source.into()),
+        target: "/".into(),
+        filesystemtype: Some("tmpfs".into()),
+        mountflags: MountFlags::MS_NOATIME,
+        data: Some("mode=755".into()),
+    };
     [
-        mount("cover", "/", "tmpfs", Some("mode=755")),
-        mount("root", "/", "tmpfs", Some("mode=755")),
+        tmpfs("cover"),
+        tmpfs("root"),
         // Up from the root, to the topmost of the mounts on it.
         Call::Chdir { path: "/..".into() },
         Call::Chroot { path: ".".into() },

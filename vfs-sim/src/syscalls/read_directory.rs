@@ -23,6 +23,9 @@ const FIRST: u64 = 2;
 /// The position at the end of a directory in a tmpfs (`DIR_OFFSET_EOD`).
 const END: u64 = 0x7FFF_FFFF;
 
+/// The position at the end of a proc's root, behind all processes that could come (`proc_pid_readdir()`).
+const END_OF_PROCESSES: u64 = 4_194_304 + 258;
+
 /// Entries that are collected as long as there is room for them.
 struct Batch {
     entries: Vec<DirectoryEntry>,
@@ -84,6 +87,9 @@ impl Linux {
                 return;
             }
             self.files[file].position = position + 1;
+        }
+        if self.lists_processes(self.files[file].path.dentry) {
+            self.files[file].position = self.files[file].position.max(END_OF_PROCESSES);
         }
     }
 

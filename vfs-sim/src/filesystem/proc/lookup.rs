@@ -244,6 +244,11 @@ impl Linux {
         self.superblocks[superblock].pid_namespace.map_or(0, |namespace| self.pid_in(namespace, task))
     }
 
+    /// Whether a directory is a proc's root, which lists processes last.
+    pub(crate) fn lists_processes(&self, directory: Id<Dentry>) -> bool {
+        self.proc_entry(self.dentries[directory].inode) == Some(ProcEntry::Directory(super::Directory::Root))
+    }
+
     /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
     /// directory of another filesystem.
     pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Errno>> {
