@@ -36,7 +36,7 @@ impl Linux {
     ) -> Result<Option<u64>, Errno> {
         let has_own_rule = matches!(
             entry,
-            TaskEntry::Process | TaskEntry::Thread | TaskEntry::Threads | TaskEntry::Namespaces | TaskEntry::Attributes
+            TaskEntry::Process | TaskEntry::Thread | TaskEntry::Namespaces | TaskEntry::Attributes
         );
         match (entry, other) {
             (TaskEntry::Descriptor(_), _) => Ok(Some(64)),
