@@ -223,8 +223,9 @@ impl<'a> Scene<'a> {
     }
 
     /// The type of filesystem that a path leads to, by its magic number.
-    fn magic_at(&mut self, dirfd: Fd, path: &Bytes) -> Option<u64> {
-        let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW, ..OpenHow::default() };
+    fn magic_at(&mut self, dirfd: Fd, path: &Bytes, follows: bool) -> Option<u64> {
+        let flags = if follows { OpenFlags::O_PATH } else { OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW };
+        let how = OpenHow { flags, ..OpenHow::default() };
         let opened = (!path.0.is_empty()).then(|| self.ask(&Call::Openat2 { dirfd, path: path.clone(), how }));
         let fd = match opened {
             Some(Some(Value::Descriptor(fd))) => fd,
@@ -244,7 +245,9 @@ impl<'a> Scene<'a> {
     /// Whether a call asks for the sizes and numbers of files of proc(5), which are the machine's.
     pub(super) fn asks_the_machine(&mut self, action: &Action) -> bool {
         match action {
-            Action::Call(Call::Statx { dirfd, path, .. }) => self.magic_at(*dirfd, path) == Some(PROC),
+            Action::Call(Call::Statx { dirfd, path, flags }) => {
+                self.magic_at(*dirfd, path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW)) == Some(PROC)
+            }
             _ => false,
         }
     }
