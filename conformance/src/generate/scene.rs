@@ -242,12 +242,13 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Whether a call asks for the sizes and numbers of files of proc(5), which are the machine's.
+    /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.
     pub(super) fn asks_the_machine(&mut self, action: &Action) -> bool {
         match action {
             Action::Call(Call::Statx { dirfd, path, flags }) => {
                 self.magic_at(*dirfd, path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW)) == Some(PROC)
             }
+            Action::Call(Call::Getdents64 { fd }) => self.is_on_proc(*fd),
             _ => false,
         }
     }
