@@ -83,6 +83,10 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     }
     if !is_broken {
         for step in kernel.census().clone().living().flat_map(audit::questions) {
+            let mut scene = Scene::new(&mut rng, &kernel, step.task, 0, &told);
+            if scene.asks_the_machine(&step.action) {
+                continue;
+            }
             simulated.push(kernel.perform(&step));
             sequence.steps.push(step);
         }
@@ -122,7 +126,11 @@ fn choose_action(
         if scene.chance(SPOILED) {
             spoil::spoil(&mut scene, &mut action);
         }
-        if scene.admits(&action) && !scene.would_be_crowded(&action) && !scene.would_expose_base(&action) {
+        if scene.admits(&action)
+            && !scene.asks_the_machine(&action)
+            && !scene.would_be_crowded(&action)
+            && !scene.would_expose_base(&action)
+        {
             return Some(action);
         }
     }

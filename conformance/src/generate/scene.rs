@@ -43,7 +43,7 @@ pub(super) enum Want {
 }
 
 /// The magic number of proc(5), which tells sizes and numbers that are the machine's.
-pub(super) const PROC: u64 = 0x9fa0;
+const PROC: u64 = 0x9fa0;
 
 const DIRECTORIES: &[&str] = &[
     "/",
@@ -223,8 +223,9 @@ impl<'a> Scene<'a> {
     }
 
     /// The type of filesystem that a path leads to, by its magic number.
-    pub(super) fn magic_at(&mut self, dirfd: Fd, path: &Bytes) -> Option<u64> {
-        let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW, ..OpenHow::default() };
+    fn magic_at(&mut self, dirfd: Fd, path: &Bytes, follows: bool) -> Option<u64> {
+        let flags = if follows { OpenFlags::O_PATH } else { OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW };
+        let how = OpenHow { flags, ..OpenHow::default() };
         let opened = (!path.0.is_empty()).then(|| self.ask(&Call::Openat2 { dirfd, path: path.clone(), how }));
         let fd = match opened {
             Some(Some(Value::Descriptor(fd))) => fd,
@@ -238,6 +239,17 @@ impl<'a> Scene<'a> {
         match stat? {
             Value::StatFs(stat) => Some(stat.magic),
             _ => None,
+        }
+    }
+
+    /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.
+    pub(super) fn asks_the_machine(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Call(Call::Statx { dirfd, path, flags }) => {
+                self.magic_at(*dirfd, path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW)) == Some(PROC)
+            }
+            Action::Call(Call::Getdents64 { fd }) => self.is_on_proc(*fd),
+            _ => false,
         }
     }
 

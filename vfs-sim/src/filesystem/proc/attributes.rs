@@ -34,10 +34,8 @@ impl Linux {
         other: Option<Id<Task>>,
         entry: TaskEntry,
     ) -> Result<Option<u64>, Errno> {
-        let has_own_rule = matches!(
-            entry,
-            TaskEntry::Process | TaskEntry::Thread | TaskEntry::Threads | TaskEntry::Namespaces | TaskEntry::Attributes
-        );
+        let has_own_rule =
+            matches!(entry, TaskEntry::Process | TaskEntry::Thread | TaskEntry::Namespaces | TaskEntry::Attributes);
         match (entry, other) {
             (TaskEntry::Descriptor(_), _) => Ok(Some(64)),
             (TaskEntry::Descriptors, None) => Err(Errno::ENOENT),
