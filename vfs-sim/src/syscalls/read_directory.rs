@@ -63,7 +63,11 @@ impl Linux {
         };
         if self.add_dots(file, directory, &mut batch) {
             if let Some(entries) = listed {
-                self.read_listed(file, &entries, &mut batch);
+                if self.read_listed(file, &entries, &mut batch)
+                    && let Some(end) = self.end_of_list(directory)
+                {
+                    self.files[file].position = end;
+                }
             } else if self.counts_positions(directory) {
                 self.read_by_cursor(file, directory, &mut batch);
             } else {
@@ -73,18 +77,20 @@ impl Linux {
         Ok(batch.entries)
     }
 
-    /// Reads on where each entry has a position of its own that rises (`proc_readdir()`, `kernfs_fop_readdir()`).
-    fn read_listed(&mut self, file: Id<OpenFile>, entries: &[(u64, Id<Dentry>)], batch: &mut Batch) {
+    /// Reads on where each entry has a position of its own that rises (`proc_readdir()`, `kernfs_fop_readdir()`); whether
+    /// that was all.
+    fn read_listed(&mut self, file: Id<OpenFile>, entries: &[(u64, Id<Dentry>)], batch: &mut Batch) -> bool {
         for (position, dentry) in entries {
             if *position < self.files[file].position {
                 continue;
             }
             self.files[file].position = *position;
             if !self.add_entry(*dentry, batch) {
-                return;
+                return false;
             }
             self.files[file].position = position + 1;
         }
+        true
     }
 
     /// Whether positions in a directory are counted (`dcache_readdir()`), and not offsets (`offset_readdir()`).

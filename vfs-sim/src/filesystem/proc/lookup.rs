@@ -262,6 +262,18 @@ impl Linux {
         Some(Ok(found.collect()))
     }
 
+    /// The position behind all entries, if there is one behind which new entries don't show: for the root, which lists
+    /// processes (`proc_pid_readdir()`).
+    pub(crate) fn end_of_list(&self, directory: Id<Dentry>) -> Option<u64> {
+        /// `PID_MAX_LIMIT`
+        const MOST_PROCESSES: u64 = 4 << 20;
+        let is_root = matches!(
+            self.proc_entry(self.dentries[directory].inode),
+            Some(ProcEntry::Directory(super::Directory::Root))
+        );
+        is_root.then_some(FIRST_PROCESS + MOST_PROCESSES)
+    }
+
     fn generic_names(&self, task: Id<Task>, directory: Id<Dentry>, generic: super::Directory) -> Vec<(u64, String)> {
         let superblock = self.dentries[directory].superblock;
         let is_root = generic == super::Directory::Root;
