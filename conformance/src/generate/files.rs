@@ -96,6 +96,12 @@ fn restricted(scene: &mut Scene<'_>) -> Option<Action> {
     if scene.chance(30) {
         resolve |= scene.pick(RESOLVE);
     }
+    // In a mount that was unmounted, such a walk disturbs itself, depending on how the kernel goes about it (`mntput()`,
+    // `handle_dots()`).
+    let is_scoped = resolve.intersects(ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT);
+    if is_scoped && !scene.is_attached(dirfd) {
+        return None;
+    }
     let flags = if scene.chance(70) { OpenFlags::O_PATH } else { OpenFlags::O_DIRECTORY };
     Some(openat2(dirfd, path, flags, 0, resolve))
 }

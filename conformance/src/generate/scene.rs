@@ -27,6 +27,7 @@ pub(super) struct Scene<'a> {
 /// A mount that the process sees.
 #[derive(Clone, Debug)]
 pub(super) struct MountedAt {
+    pub(super) id: u64,
     pub(super) path: Bytes,
     pub(super) filesystem: Bytes,
 }
@@ -258,6 +259,13 @@ impl<'a> Scene<'a> {
         matches!(self.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == PROC)
     }
 
+    /// Whether a directory is in a mount that the process can see.
+    pub(super) fn is_attached(&mut self, dirfd: Fd) -> bool {
+        let (path, flags) = if dirfd == Fd::CWD { (".", AtFlags::empty()) } else { ("", AtFlags::AT_EMPTY_PATH) };
+        let stat = self.stat(dirfd, &path.into(), flags);
+        stat.is_some_and(|stat| self.mounts().iter().any(|mount| mount.id == stat.mount_id))
+    }
+
     /// A mount whose unique id was told in the sequence; it may be gone, or elsewhere.
     pub(super) fn told(&mut self) -> Option<UniqueMountId> {
         let told: Vec<_> = self.told.iter().copied().collect();
@@ -365,6 +373,7 @@ impl<'a> Scene<'a> {
             cofferdam::mountinfo::entries(&table)
                 .filter_map(Result::ok)
                 .map(|entry| MountedAt {
+                    id: entry.id().into(),
                     path: Bytes::from(entry.mountpoint().as_ref()),
                     filesystem: Bytes::from(entry.filesystem_type().as_ref()),
                 })

@@ -114,8 +114,11 @@ impl Linux {
         Ok(())
     }
 
-    /// What the filesystem has against it (`i_op->setattr`).
+    /// What the filesystem has against it (`i_op->setattr`, `anon_inode_setattr()`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
+        if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
+            return Err(Errno::EOPNOTSUPP);
+        }
         // `anon_inode_setattr()`
         if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
             return Err(Errno::EOPNOTSUPP);
