@@ -51,6 +51,8 @@ impl Machine<LinuxKernel> {
         machine.kernel.chdir(path)?;
         machine.kernel.mkdirat(Fd::CWD, UnixPath::new("proc"), Mode(0o755))?;
         machine.mount("proc", "proc")?;
+        // Where the next machine finds a place.
+        machine.kernel.mkdirat(Fd::CWD, UnixPath::new("tmp"), Mode(0o1777))?;
         // Nothing of the host's mounts is to be in the tables that are compared.
         machine.kernel.pivot_root(UnixPath::new("."), UnixPath::new("."))?;
         machine.kernel.umount2(UnixPath::new("."), UmountFlags::MNT_DETACH)?;

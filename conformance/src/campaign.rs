@@ -55,6 +55,8 @@ pub(crate) struct Summary {
     pub(crate) coverage: Coverage,
     /// How many different divergences were found.
     pub(crate) found: usize,
+    /// How many sequences differed once, and not when they were repeated.
+    pub(crate) unrepeated: u64,
 }
 
 impl Campaign {
@@ -81,6 +83,7 @@ impl Campaign {
                         break;
                     }
                 }
+                Event::Unrepeated => summary.unrepeated += 1,
                 Event::Failed(why) => return Err(CampaignError::Failed(why)),
                 Event::Done => {}
             }
@@ -118,6 +121,9 @@ impl Summary {
                 many => format!("{many} divergences"),
             }
         );
+        if self.unrepeated > 0 {
+            println!("{} sequences differed once, and not when they were repeated", self.unrepeated);
+        }
     }
 
     /// Saves which outcomes of which calls occurred.

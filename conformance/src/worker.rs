@@ -12,7 +12,7 @@ use crate::exhaustive::alphabet::Alphabet;
 use crate::exhaustive::search::{Finding, Search, Share};
 use crate::generate::{Generated, Profile, Recipe, generate};
 use crate::report::{Saved, script};
-use crate::sequence::Looks;
+use crate::sequence::{Looks, Sequence};
 use crate::shrink::{Failure, shrink};
 use crate::trial::{MachineError, Machines, Signature, Trial};
 use crate::universe::Privileges;
@@ -63,6 +63,9 @@ pub(crate) struct RandomWork {
     pub(crate) real_only: bool,
 }
 
+/// How often a sequence on which the kernels differ is repeated before that is taken for chance.
+const REPETITIONS: usize = 5;
+
 /// What a worker has to say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Event {
@@ -75,6 +78,8 @@ pub(crate) enum Event {
     },
     /// The kernels differ.
     Found(Box<Found>),
+    /// The kernels differed on a sequence once, and not when it was repeated.
+    Unrepeated,
     /// Something went wrong, and the work is not done.
     Failed(String),
     /// The work is done.
@@ -223,10 +228,24 @@ impl Random<'_> {
         coverage.count(&outcome.plan, &outcome.real);
         tally.add(1, &coverage)?;
         if let Some(divergence) = outcome.divergence {
+            if !self.work.real_only && !self.happens_again(&generated.sequence)? {
+                return say(&Event::Unrepeated);
+            }
             let failure = Failure { sequence: generated.sequence, looks: self.work.looks, divergence };
             self.report(number, failure)?;
         }
         Ok(())
+    }
+
+    /// Whether the kernels differ on a sequence again. What others mount on the machine disturbs path walks: they start
+    /// anew, with references to the mounts on their way, which undoes a mark of `MNT_EXPIRE`.
+    fn happens_again(&self, sequence: &Sequence) -> Result<bool, WorkerError> {
+        for _ in 0..REPETITIONS {
+            if self.machines.try_sequence(sequence, self.work.looks)?.divergence.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn report(&mut self, number: u64, failure: Failure) -> Result<(), WorkerError> {

@@ -3,7 +3,7 @@
 use cofferdam::kernel::{AtFlags, Bytes, Call, DeviceNumber, Fd, FileType, Mode, NodeMode, RenameFlags};
 use cofferdam_vfs_sim::DescriptorKind;
 
-use super::scene::{PROC, Scene, Want};
+use super::scene::{Scene, Want};
 use super::{Action, Maker};
 use crate::universe::USER;
 
@@ -117,9 +117,6 @@ fn statx(scene: &mut Scene<'_>) -> Option<Action> {
         }
     };
     flags = scene.some(flags, &[AtFlags::AT_SYMLINK_NOFOLLOW, AtFlags::AT_NO_AUTOMOUNT], 20);
-    if scene.magic_at(dirfd, &path) == Some(PROC) {
-        return None;
-    }
     Some(Action::Call(Call::Statx { dirfd, path, flags }))
 }
 

@@ -72,7 +72,7 @@ impl Linux {
             return Err(Errno::EOVERFLOW);
         }
         self.inode_permission(task, mount, parent, Access::WRITE | Access::EXECUTE)?;
-        if self.is_protected_by_sticky_bit(task, mount, parent, inode) {
+        if self.is_protected_by_sticky_bit(task, mount, parent, inode) || self.is_immutable(inode) {
             return Err(Errno::EPERM);
         }
         let is_root = self.dentries[victim].parent == victim;

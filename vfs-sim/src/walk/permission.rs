@@ -37,6 +37,9 @@ impl Linux {
             if is_on_disk && self.superblocks[object.superblock].flags.contains(MountFlags::MS_RDONLY) {
                 return Err(Errno::EROFS);
             }
+            if self.is_immutable(inode) {
+                return Err(Errno::EPERM);
+            }
             if self.has_unmapped_owner(mount, inode) {
                 return Err(Errno::EACCES);
             }

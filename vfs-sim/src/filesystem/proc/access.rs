@@ -19,8 +19,6 @@ pub(super) enum HiddenFrom {
 
 /// `MAY_EXEC`
 const EXECUTE: u32 = 1;
-/// `MAY_WRITE`
-const WRITE: u32 = 2;
 
 impl Linux {
     /// The descriptors of a process that has not ended.
@@ -73,8 +71,6 @@ impl Linux {
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let entry = match self.inodes[inode].entry {
-            // Immutable.
-            Entry::Namespace(_) if access & WRITE != 0 => return Err(Errno::EPERM),
             Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) => return generic(),
             Entry::Proc(entry) => entry,
         };
@@ -89,7 +85,7 @@ impl Linux {
             }
             ProcEntry::Task { task: other, pid, entry } => {
                 let other = self.proc_task(other, pid);
-                self.task_permission(task, inode, (other, entry), access, generic)
+                self.task_permission(task, inode, (other, entry), generic)
             }
             _ => generic(),
         }
@@ -100,11 +96,9 @@ impl Linux {
         task: Id<Task>,
         inode: Id<Inode>,
         (other, entry): (Option<Id<Task>>, TaskEntry),
-        access: u32,
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         match entry {
-            TaskEntry::Process | TaskEntry::Thread if access & WRITE != 0 => Err(Errno::EPERM),
             // `proc_pid_permission()`
             TaskEntry::Process => {
                 let other = other.ok_or(Errno::ESRCH)?;

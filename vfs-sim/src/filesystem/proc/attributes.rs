@@ -34,10 +34,8 @@ impl Linux {
         other: Option<Id<Task>>,
         entry: TaskEntry,
     ) -> Result<Option<u64>, Errno> {
-        let has_own_rule = matches!(
-            entry,
-            TaskEntry::Process | TaskEntry::Thread | TaskEntry::Threads | TaskEntry::Namespaces | TaskEntry::Attributes
-        );
+        let has_own_rule =
+            matches!(entry, TaskEntry::Process | TaskEntry::Thread | TaskEntry::Namespaces | TaskEntry::Attributes);
         match (entry, other) {
             (TaskEntry::Descriptor(_), _) => Ok(Some(64)),
             (TaskEntry::Descriptors, None) => Err(Errno::ENOENT),
@@ -65,6 +63,14 @@ impl Linux {
         }
     }
 
+    /// Whether nobody can change or remove an inode (`IS_IMMUTABLE()`): the file of a namespace, the directory of a process.
+    pub(crate) fn is_immutable(&self, inode: Id<Inode>) -> bool {
+        matches!(
+            self.inodes[inode].entry,
+            Entry::Namespace(_) | Entry::Proc(ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. })
+        )
+    }
+
     /// Whether the mode, or the owner and group, of an inode can be changed at all, before it is asked who does: `EPERM` if
     /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes). A change of nothing is
     /// refused by empty directories only (`empty_dir_setattr()`).
@@ -74,9 +80,9 @@ impl Linux {
             Entry::EmptyDirectory => true,
             _ if !is_mode && !is_owner => false,
             Entry::Namespace(_) => true,
+            Entry::Proc(_) if self.is_immutable(inode) => true,
             Entry::Proc(entry) => match entry {
                 ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
-                ProcEntry::Task { entry: TaskEntry::Process | TaskEntry::Thread, .. } => true,
                 ProcEntry::Task { .. } => is_mode,
                 ProcEntry::SelfLink | ProcEntry::ThreadSelfLink => false,
             },

@@ -244,6 +244,11 @@ impl Linux {
         self.superblocks[superblock].pid_namespace.map_or(0, |namespace| self.pid_in(namespace, task))
     }
 
+    /// Whether a directory is a proc's root, which lists processes last.
+    pub(crate) fn lists_processes(&self, directory: Id<Dentry>) -> bool {
+        self.proc_entry(self.dentries[directory].inode) == Some(ProcEntry::Directory(super::Directory::Root))
+    }
+
     /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
     /// directory of another filesystem.
     pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Errno>> {
@@ -260,18 +265,6 @@ impl Linux {
             self.find_proc_entry(task, directory, entry, name.as_bytes()).map(|dentry| (position, dentry))
         });
         Some(Ok(found.collect()))
-    }
-
-    /// The position behind all entries, if there is one behind which new entries don't show: for the root, which lists
-    /// processes (`proc_pid_readdir()`).
-    pub(crate) fn end_of_list(&self, directory: Id<Dentry>) -> Option<u64> {
-        /// `PID_MAX_LIMIT`
-        const MOST_PROCESSES: u64 = 4 << 20;
-        let is_root = matches!(
-            self.proc_entry(self.dentries[directory].inode),
-            Some(ProcEntry::Directory(super::Directory::Root))
-        );
-        is_root.then_some(FIRST_PROCESS + MOST_PROCESSES)
     }
 
     fn generic_names(&self, task: Id<Task>, directory: Id<Dentry>, generic: super::Directory) -> Vec<(u64, String)> {
