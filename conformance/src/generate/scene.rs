@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::Past;
-use crate::sequence::{Action, Step, TaskIndex};
+use crate::sequence::TaskIndex;
 use crate::simulated::Simulated;
 
 /// The process that acts, in the state that it is in.
@@ -42,7 +42,7 @@ pub(super) enum Want {
 }
 
 /// The magic number of proc(5), which tells sizes and numbers that are the machine's.
-const PROC: u64 = 0x9fa0;
+pub(super) const PROC: u64 = 0x9fa0;
 
 const DIRECTORIES: &[&str] = &[
     "/",
