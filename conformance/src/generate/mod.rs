@@ -6,6 +6,7 @@ mod audit;
 mod contexts;
 mod credentials;
 mod files;
+mod fitness;
 mod mounts;
 mod namespaces;
 mod paths;
@@ -19,7 +20,7 @@ mod unmount;
 
 use std::collections::BTreeSet;
 
-use cofferdam::kernel::{UniqueMountId, Value};
+use cofferdam::kernel::{Call, UmountFlags, UniqueMountId, Value};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -67,23 +68,21 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut sequence = Sequence { universe: Universe::Standard, steps: Vec::with_capacity(recipe.length) };
     let mut simulated = Vec::new();
     let mut task = 0;
-    let mut told = BTreeSet::new();
+    let mut past = Past::default();
     let mut is_broken = false;
     while sequence.steps.len() < recipe.length && !is_broken {
         task = choose_task(&mut rng, &kernel, task);
-        let Some(action) = choose_action(&mut rng, &kernel, task, recipe, &told) else { break };
+        let Some(action) = choose_action(&mut rng, &kernel, task, recipe, &past) else { break };
         let step = Step { task, action };
         let observation = kernel.perform(&step);
-        if let Some(Ok(Value::Mounts(mounts))) = observation.result() {
-            told.extend(mounts.iter().copied());
-        }
+        past.note(&step, &observation);
         is_broken = matches!(observation, Observation::Panicked(_));
         sequence.steps.push(step);
         simulated.push(observation);
     }
     if !is_broken {
         for step in kernel.census().clone().living().flat_map(audit::questions) {
-            let mut scene = Scene::new(&mut rng, &kernel, step.task, 0, &told);
+            let mut scene = Scene::new(&mut rng, &kernel, step.task, 0, &past);
             if scene.asks_the_machine(&step.action) {
                 continue;
             }
@@ -104,6 +103,26 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     Generated { sequence, plan, simulated }
 }
 
+/// What of the steps before matters.
+#[derive(Debug, Default)]
+struct Past {
+    /// The unique ids of mounts that were told: for these the real kernel's can be found.
+    told: BTreeSet<UniqueMountId>,
+    /// Whether a mount may be about to expire (`MNT_EXPIRE`).
+    expiring: bool,
+}
+
+impl Past {
+    fn note(&mut self, step: &Step, observation: &Observation) {
+        if let Some(Ok(Value::Mounts(mounts))) = observation.result() {
+            self.told.extend(mounts.iter().copied());
+        }
+        let is_expiring =
+            |call: &Call| matches!(call, Call::Umount2 { flags, .. } if flags.contains(UmountFlags::MNT_EXPIRE));
+        self.expiring |= matches!(&step.action, Action::Call(call) if is_expiring(call));
+    }
+}
+
 fn choose_task(rng: &mut ChaCha8Rng, kernel: &Simulated, last: TaskIndex) -> TaskIndex {
     use rand::{RngExt, seq::IteratorRandom};
     if kernel.census().lives(last) && rng.random_ratio(GOES_ON, 100) {
@@ -117,20 +136,16 @@ fn choose_action(
     kernel: &Simulated,
     task: TaskIndex,
     recipe: &Recipe,
-    told: &BTreeSet<UniqueMountId>,
+    past: &Past,
 ) -> Option<Action> {
-    let mut scene = Scene::new(rng, kernel, task, recipe.tasks.min(MAX_TASKS), told);
+    let mut scene = Scene::new(rng, kernel, task, recipe.tasks.min(MAX_TASKS), past);
     for _ in 0..MOST_ATTEMPTS {
         let maker = recipe.profile.choose(&mut scene);
         let Some(mut action) = maker(&mut scene) else { continue };
         if scene.chance(SPOILED) {
             spoil::spoil(&mut scene, &mut action);
         }
-        if scene.admits(&action)
-            && !scene.asks_the_machine(&action)
-            && !scene.would_be_crowded(&action)
-            && !scene.would_expose_base(&action)
-        {
+        if scene.is_fit(&action) {
             return Some(action);
         }
     }

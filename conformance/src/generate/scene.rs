@@ -1,26 +1,24 @@
 //! What a step is made from: chance, and the state of the simulated kernel as a process sees it.
 
-use std::collections::BTreeSet;
-
 use cofferdam::kernel::{AtFlags, Bytes, Call, Fd, FileType, OpenFlags, OpenHow, Stat, UniqueMountId, Value};
 use cofferdam_vfs_sim::DescriptorKind;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::sequence::{Action, Step, TaskIndex};
+use super::Past;
+use crate::sequence::TaskIndex;
 use crate::simulated::Simulated;
-use crate::universe::BASE;
 
 /// The process that acts, in the state that it is in.
 pub(super) struct Scene<'a> {
     rng: &'a mut ChaCha8Rng,
-    kernel: &'a Simulated,
+    pub(super) kernel: &'a Simulated,
     /// A copy of it to ask: even a question can leave traces, such as on a mount that is about to expire.
     oracle: Option<Simulated>,
-    task: TaskIndex,
+    pub(super) task: TaskIndex,
     most_tasks: usize,
-    told: &'a BTreeSet<UniqueMountId>,
+    pub(super) past: &'a Past,
     mounts: Option<Vec<MountedAt>>,
 }
 
@@ -44,7 +42,7 @@ pub(super) enum Want {
 }
 
 /// The magic number of proc(5), which tells sizes and numbers that are the machine's.
-const PROC: u64 = 0x9fa0;
+pub(super) const PROC: u64 = 0x9fa0;
 
 const DIRECTORIES: &[&str] = &[
     "/",
@@ -135,44 +133,14 @@ impl<'a> Scene<'a> {
         kernel: &'a Simulated,
         task: TaskIndex,
         most_tasks: usize,
-        told: &'a BTreeSet<UniqueMountId>,
+        past: &'a Past,
     ) -> Self {
-        Self { rng, kernel, oracle: None, task, most_tasks, told, mounts: None }
+        Self { rng, kernel, oracle: None, task, most_tasks, past, mounts: None }
     }
 
     /// A name for one more process, if there may be one.
     pub(super) fn free_task(&self) -> Option<TaskIndex> {
         self.kernel.census().free_name().filter(|name| *name < self.most_tasks)
-    }
-
-    pub(super) fn admits(&self, action: &Action) -> bool {
-        self.kernel.census().admits(&Step { task: self.task, action: action.clone() })
-    }
-
-    /// Whether there would be very many mounts then: copies of trees and propagation can double them at each step, and
-    /// what takes the kernel seconds is of no use.
-    pub(super) fn would_be_crowded(&self, action: &Action) -> bool {
-        const FEW: usize = 25;
-        const MANY: usize = 400;
-        if !adds_mounts(action) || self.kernel.mounts() <= FEW {
-            return false;
-        }
-        let mut kernel = self.kernel.clone();
-        kernel.perform(&Step { task: self.task, action: action.clone() });
-        kernel.mounts() > MANY
-    }
-
-    /// Whether the process would see what lies below the root of the universe: setns(2) leads to whatever is there when
-    /// the root was unmounted.
-    pub(super) fn would_expose_base(&self, action: &Action) -> bool {
-        if !matches!(action, Action::Call(Call::Setns { .. })) {
-            return false;
-        }
-        let mut kernel = self.kernel.clone();
-        kernel.perform(&Step { task: self.task, action: action.clone() });
-        let table = kernel.mountinfo(self.task);
-        let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
-        entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
     }
 
     pub(super) fn chance(&mut self, percent: u32) -> bool {
@@ -224,7 +192,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The type of filesystem that a path leads to, by its magic number.
-    fn magic_at(&mut self, dirfd: Fd, path: &Bytes, follows: bool) -> Option<u64> {
+    pub(super) fn magic_at(&mut self, dirfd: Fd, path: &Bytes, follows: bool) -> Option<u64> {
         let flags = if follows { OpenFlags::O_PATH } else { OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW };
         let how = OpenHow { flags, ..OpenHow::default() };
         let opened = (!path.0.is_empty()).then(|| self.ask(&Call::Openat2 { dirfd, path: path.clone(), how }));
@@ -243,17 +211,6 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.
-    pub(super) fn asks_the_machine(&mut self, action: &Action) -> bool {
-        match action {
-            Action::Call(Call::Statx { dirfd, path, flags }) => {
-                self.magic_at(*dirfd, path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW)) == Some(PROC)
-            }
-            Action::Call(Call::Getdents64 { fd }) => self.is_on_proc(*fd),
-            _ => false,
-        }
-    }
-
     /// Whether a descriptor is of a file of proc(5).
     pub(super) fn is_on_proc(&mut self, fd: Fd) -> bool {
         matches!(self.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == PROC)
@@ -268,13 +225,13 @@ impl<'a> Scene<'a> {
 
     /// A mount whose unique id was told in the sequence; it may be gone, or elsewhere.
     pub(super) fn told(&mut self) -> Option<UniqueMountId> {
-        let told: Vec<_> = self.told.iter().copied().collect();
+        let told: Vec<_> = self.past.told.iter().copied().collect();
         self.pick_any(&told)
     }
 
     /// Whether a mount's unique id was told in the sequence: only then the real kernel's can be found.
     pub(super) fn knows(&self, mount: UniqueMountId) -> bool {
-        self.told.contains(&mount)
+        self.past.told.contains(&mount)
     }
 
     fn is(&mut self, dirfd: Fd, path: &Bytes, want: Want) -> bool {
@@ -392,22 +349,6 @@ impl<'a> Scene<'a> {
         let mounts: Vec<_> =
             self.mounts().iter().filter(|mount| mount.path.0 != b"/" && mount.path.0 != b"/proc").cloned().collect();
         self.pick_any(&mounts).map(|mount| mount.path)
-    }
-}
-
-fn adds_mounts(action: &Action) -> bool {
-    match action {
-        Action::Call(call) => matches!(
-            call,
-            Call::Mount { .. }
-                | Call::MoveMount { .. }
-                | Call::OpenTree { .. }
-                | Call::OpenTreeAttr { .. }
-                | Call::PivotRoot { .. }
-                | Call::Unshare { .. }
-        ),
-        Action::Fork { .. } => true,
-        Action::Exit { .. } => false,
     }
 }
 

@@ -177,7 +177,13 @@ impl Linux {
     pub(super) fn free_if_unused(&mut self, mut dentry: Id<Dentry>) {
         loop {
             let object = &self.dentries[dentry];
-            if object.is_hashed || object.pins > 0 {
+            if object.pins > 0 || !object.children.is_empty() {
+                return;
+            }
+            if object.is_hashed {
+                if self.is_cut_off(dentry) {
+                    self.unhash(dentry);
+                }
                 return;
             }
             let (parent, inode) = (object.parent, object.inode);
@@ -188,6 +194,21 @@ impl Linux {
             }
             // The reference that `unhash` took.
             self.dentries[parent].pins -= 1;
+            dentry = parent;
+        }
+    }
+
+    /// Whether a dentry has its name still, but a directory above it has not: in proc, when a process is gone. Nobody finds
+    /// it any more.
+    fn is_cut_off(&self, mut dentry: Id<Dentry>) -> bool {
+        loop {
+            let parent = self.dentries[dentry].parent;
+            if parent == dentry {
+                return false;
+            }
+            if !self.dentries[parent].is_hashed {
+                return true;
+            }
             dentry = parent;
         }
     }

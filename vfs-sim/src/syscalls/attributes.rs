@@ -114,11 +114,8 @@ impl Linux {
         Ok(())
     }
 
-    /// What the filesystem has against it (`i_op->setattr`, `anon_inode_setattr()`).
+    /// What the filesystem has against it (`i_op->setattr`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
-        if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
-            return Err(Errno::EOPNOTSUPP);
-        }
         // `anon_inode_setattr()`
         if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
             return Err(Errno::EOPNOTSUPP);

@@ -23,6 +23,9 @@ const FIRST: u64 = 2;
 /// The position at the end of a directory in a tmpfs (`DIR_OFFSET_EOD`).
 const END: u64 = 0x7FFF_FFFF;
 
+/// The position at the end of a proc's root, behind all processes that could come (`proc_pid_readdir()`).
+const END_OF_PROCESSES: u64 = 4_194_304 + 258;
+
 /// Entries that are collected as long as there is room for them.
 struct Batch {
     entries: Vec<DirectoryEntry>,
@@ -63,11 +66,7 @@ impl Linux {
         };
         if self.add_dots(file, directory, &mut batch) {
             if let Some(entries) = listed {
-                if self.read_listed(file, &entries, &mut batch)
-                    && let Some(end) = self.end_of_list(directory)
-                {
-                    self.files[file].position = end;
-                }
+                self.read_listed(file, &entries, &mut batch);
             } else if self.counts_positions(directory) {
                 self.read_by_cursor(file, directory, &mut batch);
             } else {
@@ -77,20 +76,21 @@ impl Linux {
         Ok(batch.entries)
     }
 
-    /// Reads on where each entry has a position of its own that rises (`proc_readdir()`, `kernfs_fop_readdir()`); whether
-    /// that was all.
-    fn read_listed(&mut self, file: Id<OpenFile>, entries: &[(u64, Id<Dentry>)], batch: &mut Batch) -> bool {
+    /// Reads on where each entry has a position of its own that rises (`proc_readdir()`, `kernfs_fop_readdir()`).
+    fn read_listed(&mut self, file: Id<OpenFile>, entries: &[(u64, Id<Dentry>)], batch: &mut Batch) {
         for (position, dentry) in entries {
             if *position < self.files[file].position {
                 continue;
             }
             self.files[file].position = *position;
             if !self.add_entry(*dentry, batch) {
-                return false;
+                return;
             }
             self.files[file].position = position + 1;
         }
-        true
+        if self.lists_processes(self.files[file].path.dentry) {
+            self.files[file].position = self.files[file].position.max(END_OF_PROCESSES);
+        }
     }
 
     /// Whether positions in a directory are counted (`dcache_readdir()`), and not offsets (`offset_readdir()`).

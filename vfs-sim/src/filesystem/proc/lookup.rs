@@ -208,7 +208,8 @@ impl Linux {
         (object.uid, object.gid) = (uid, gid);
     }
 
-    /// Takes a name away, all below it, and what is mounted there (`d_invalidate()`).
+    /// Takes a name away, and all that is mounted on it and below it (`d_invalidate()`). What is in use below it keeps its
+    /// name, as does the path to it.
     fn invalidate(&mut self, dentry: Id<Dentry>) {
         let mut all = vec![dentry];
         let mut next = 0;
@@ -216,24 +217,32 @@ impl Linux {
             all.extend(self.dentries[directory].children.values());
             next += 1;
         }
-        for dentry in all.into_iter().rev() {
-            self.dentry_get(dentry);
-            self.detach_mounts(dentry);
-            self.unhash(dentry);
-            self.dentry_put(dentry);
+        for dentry in &all {
+            self.dentry_get(*dentry);
+        }
+        for below in &all {
+            // A thread's directory goes as its process's does (`proc_invalidate_siblings_dcache()`).
+            let entry = self.proc_entry(self.dentries[*below].inode);
+            if *below == dentry || matches!(entry, Some(ProcEntry::Task { entry: TaskEntry::Thread, .. })) {
+                self.unhash(*below);
+            }
+            self.detach_mounts(*below);
+        }
+        for below in all.into_iter().rev() {
+            self.dentry_put(below);
         }
     }
 
     /// A process was waited for: nothing of it is found any more, and what is mounted there is unmounted
     /// (`proc_flush_pid()`).
     pub(crate) fn forget_task(&mut self, task: Id<Task>) {
-        let shows = |id: Id<SuperBlock>, object: &SuperBlock| {
-            object.pid_namespace.map(|_| (object.root, self.pid_on(id, task)))
-        };
+        let shows = |id: Id<SuperBlock>, object: &SuperBlock| object.pid_namespace.map(|_| (id, self.pid_on(id, task)));
         let all: Vec<_> = self.superblocks.iter().filter_map(|(id, object)| shows(id, object)).collect();
-        for (root, pid) in all {
+        for (superblock, pid) in all {
+            // What was unmounted from one directory may have been the last mount of another proc.
+            let Some(object) = self.superblocks.get(superblock) else { continue };
             let name = pid.to_string();
-            if let Some(dentry) = self.dentries[root].children.get(name.as_bytes()).copied() {
+            if let Some(dentry) = self.dentries[object.root].children.get(name.as_bytes()).copied() {
                 self.invalidate(dentry);
             }
         }
@@ -242,6 +251,11 @@ impl Linux {
     /// The id of a process as a proc shows it; 0 if it does not.
     pub(super) fn pid_on(&self, superblock: Id<SuperBlock>, task: Id<Task>) -> i32 {
         self.superblocks[superblock].pid_namespace.map_or(0, |namespace| self.pid_in(namespace, task))
+    }
+
+    /// Whether a directory is a proc's root, which lists processes last.
+    pub(crate) fn lists_processes(&self, directory: Id<Dentry>) -> bool {
+        self.proc_entry(self.dentries[directory].inode) == Some(ProcEntry::Directory(super::Directory::Root))
     }
 
     /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
@@ -260,18 +274,6 @@ impl Linux {
             self.find_proc_entry(task, directory, entry, name.as_bytes()).map(|dentry| (position, dentry))
         });
         Some(Ok(found.collect()))
-    }
-
-    /// The position behind all entries, if there is one behind which new entries don't show: for the root, which lists
-    /// processes (`proc_pid_readdir()`).
-    pub(crate) fn end_of_list(&self, directory: Id<Dentry>) -> Option<u64> {
-        /// `PID_MAX_LIMIT`
-        const MOST_PROCESSES: u64 = 4 << 20;
-        let is_root = matches!(
-            self.proc_entry(self.dentries[directory].inode),
-            Some(ProcEntry::Directory(super::Directory::Root))
-        );
-        is_root.then_some(FIRST_PROCESS + MOST_PROCESSES)
     }
 
     fn generic_names(&self, task: Id<Task>, directory: Id<Dentry>, generic: super::Directory) -> Vec<(u64, String)> {

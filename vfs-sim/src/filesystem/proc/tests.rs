@@ -264,3 +264,23 @@ fn namespaces_are_joined_and_kept_through_their_files() {
     assert_eq!(linux.setns(task, fd, CloneFlags::CLONE_NEWNS), Ok(()));
     assert_eq!(link(&mut linux, "/proc/self/ns/mnt").unwrap(), name);
 }
+
+/// What is mounted on the directory of a process goes with it, and what is in use below keeps its name.
+#[test]
+fn what_is_left_of_a_process_that_is_gone() {
+    let (mut linux, task) = machine();
+    let child = linux.fork(task, CloneFlags::empty()).unwrap();
+    let bind = MountFlags::MS_BIND;
+    linux.mkdirat(task, Fd::CWD, b"/ns", cofferdam::kernel::Mode(0o755)).unwrap();
+    linux.mount(task, Some(b"/proc/2/ns"), b"/ns", None, bind, None).unwrap();
+    linux.mount(task, Some(b"/proc/2"), b"/m", None, bind, None).unwrap();
+    linux.mount(task, None, b"/m", Some(b"proc"), MountFlags::empty(), None).unwrap();
+    linux.exit(child, 0);
+    linux.wait4(task, cofferdam::kernel::Pid(2), cofferdam::kernel::WaitOptions::empty()).unwrap();
+    let table = read(&mut linux, "/proc/self/mountinfo");
+    assert!(table.contains(" /2/ns /ns "), "{table}");
+    assert!(table.contains(" /2//deleted /m "), "{table}");
+    assert_eq!(table.lines().filter(|line| line.contains(" /m ")).count(), 1, "{table}");
+    linux.umount2(task, b"/m", cofferdam::kernel::UmountFlags::empty()).unwrap();
+    linux.umount2(task, b"/ns", cofferdam::kernel::UmountFlags::empty()).unwrap();
+}

@@ -1,0 +1,87 @@
+//! Which actions are fit for a sequence: neither do they harm the machinery or the machine, nor depends what they do on
+//! anything but the sequence.
+
+use cofferdam::kernel::{AtFlags, Call};
+
+use super::scene::{PROC, Scene};
+use crate::sequence::{Action, Step};
+use crate::universe::BASE;
+
+impl Scene<'_> {
+    /// Whether an action is fit for the sequence.
+    pub(super) fn is_fit(&mut self, action: &Action) -> bool {
+        self.admits(action)
+            && !self.asks_the_machine(action)
+            && !self.may_disturb(action)
+            && !self.would_be_crowded(action)
+            && !self.would_expose_base(action)
+    }
+
+    fn admits(&self, action: &Action) -> bool {
+        self.kernel.census().admits(&Step { task: self.task, action: action.clone() })
+    }
+
+    /// Whether a call's path may lead through a mount and out again while one is about to expire. A walk that nobody else
+    /// disturbs leaves no trace on such a mount, but one that has to be made anew because something is mounted elsewhere
+    /// on the machine does (`try_to_unlazy()`).
+    fn may_disturb(&self, action: &Action) -> bool {
+        if !self.past.expiring {
+            return false;
+        }
+        let text = serde_json::to_string(action).unwrap_or_default();
+        text.contains("..") || text.contains("chain")
+    }
+
+    /// Whether there would be very many mounts then: copies of trees and propagation can double them at each step, and
+    /// what takes the kernel seconds is of no use.
+    fn would_be_crowded(&self, action: &Action) -> bool {
+        const FEW: usize = 25;
+        const MANY: usize = 400;
+        if !adds_mounts(action) || self.kernel.mounts() <= FEW {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        kernel.mounts() > MANY
+    }
+
+    /// Whether the process would see what lies below the root of the universe: setns(2) leads to whatever is there when
+    /// the root was unmounted.
+    fn would_expose_base(&self, action: &Action) -> bool {
+        if !matches!(action, Action::Call(Call::Setns { .. })) {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        let table = kernel.mountinfo(self.task);
+        let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
+        entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
+    }
+
+    /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.
+    pub(super) fn asks_the_machine(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Call(Call::Statx { dirfd, path, flags }) => {
+                self.magic_at(*dirfd, path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW)) == Some(PROC)
+            }
+            Action::Call(Call::Getdents64 { fd }) => self.is_on_proc(*fd),
+            _ => false,
+        }
+    }
+}
+
+fn adds_mounts(action: &Action) -> bool {
+    match action {
+        Action::Call(call) => matches!(
+            call,
+            Call::Mount { .. }
+                | Call::MoveMount { .. }
+                | Call::OpenTree { .. }
+                | Call::OpenTreeAttr { .. }
+                | Call::PivotRoot { .. }
+                | Call::Unshare { .. }
+        ),
+        Action::Fork { .. } => true,
+        Action::Exit { .. } => false,
+    }
+}
