@@ -7,6 +7,7 @@ mod contexts;
 mod credentials;
 mod files;
 mod fitness;
+mod limits;
 mod mounts;
 mod namespaces;
 mod paths;

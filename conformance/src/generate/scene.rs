@@ -43,6 +43,8 @@ pub(super) enum Want {
 
 /// The magic number of proc(5), which tells sizes and numbers that are the machine's.
 pub(super) const PROC: u64 = 0x9fa0;
+/// The magic number of tmpfs(5).
+pub(super) const TMPFS: u64 = 0x0102_1994;
 
 const DIRECTORIES: &[&str] = &[
     "/",

@@ -33,8 +33,11 @@ impl Linux {
         mode: u32,
         owner: (u32, u32),
     ) -> Id<Inode> {
-        let number = self.superblocks[superblock].next_inode;
-        self.superblocks[superblock].next_inode += 1;
+        let object = &mut self.superblocks[superblock];
+        let number = object.next_inode;
+        object.next_inode += 1;
+        object.used_inodes += 1;
+        object.used_pages = object.used_pages.saturating_add(kind.pages());
         let links = if matches!(kind, InodeKind::Directory) { 2 } else { 1 };
         let (uid, gid) = owner;
         self.inodes.insert(Inode {
@@ -47,6 +50,7 @@ impl Linux {
             gid,
             links,
             dentries: 0,
+            is_linkable: false,
             locks: Vec::new(),
         })
     }
@@ -119,7 +123,7 @@ impl Linux {
     }
 
     /// An offset for an entry of a directory (`simple_offset_add()`).
-    pub(super) fn new_offset(&mut self, directory: Id<Dentry>) -> u64 {
+    pub(crate) fn new_offset(&mut self, directory: Id<Dentry>) -> u64 {
         let directory = &mut self.dentries[directory];
         directory.next_offset += 1;
         directory.next_offset - 1
@@ -217,10 +221,10 @@ impl Linux {
         let object = &mut self.inodes[inode];
         object.dentries -= 1;
         if object.dentries == 0 {
-            if object.links == 0 {
-                let superblock = object.superblock;
-                self.superblocks[superblock].removed -= 1;
-            }
+            let superblock = &mut self.superblocks[object.superblock];
+            superblock.removed -= u32::from(object.links == 0);
+            superblock.used_inodes = superblock.used_inodes.saturating_sub(object.counted_inodes());
+            superblock.used_pages = superblock.used_pages.saturating_sub(object.kind.pages());
             let Some(object) = self.inodes.remove(inode) else { return };
             if let Entry::Namespace(namespace) = object.entry {
                 self.namespace_file_is_gone(namespace);

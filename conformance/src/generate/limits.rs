@@ -1,0 +1,216 @@
+//! Small filesystems in memory, until they are full.
+
+use cofferdam::kernel::{
+    AtFlags, Bytes, Call, DeviceNumber, Fd, FileType, FsConfig, Mode, MountFlags, NodeMode, OpenFlags, OpenHow,
+    RenameFlags, Value, Whence,
+};
+use cofferdam_vfs_sim::DescriptorKind;
+
+use super::scene::{Scene, TMPFS, Want, join};
+use super::{Action, Maker};
+
+pub(super) const FAMILY: &[(u32, Maker)] = &[
+    (6, mount),
+    (4, remount),
+    (2, pick),
+    (3, configure),
+    (10, make),
+    (6, link),
+    (5, symlink),
+    (6, open),
+    (3, nameless),
+    (3, name),
+    (12, write),
+    (4, seek),
+    (4, truncate),
+    (6, unlink),
+    (5, rename),
+    (8, statfs),
+];
+
+/// Parameters with limits that are soon reached.
+const OPTIONS: &[&str] = &[
+    "size=4k",
+    "size=8k,nr_inodes=4",
+    "size=1",
+    "nr_blocks=3,nr_inodes=6",
+    "nr_inodes=1",
+    "nr_inodes=2",
+    "nr_inodes=3,size=0",
+    "nr_inodes=0,nr_blocks=5",
+    "size=40k,nr_inodes=8",
+    "nr_blocks=0,nr_inodes=0",
+    "size=50%",
+    "size=1%,nr_inodes=5",
+    "nr_blocks=1k,nr_inodes=1k",
+    "",
+];
+
+const NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n4", "n5", "d", "n0/n1", "d/n2"];
+
+/// A place in a tmpfs that is no other mount.
+fn directory(scene: &mut Scene<'_>) -> Option<Bytes> {
+    let is_small = |path: &Bytes| matches!(path.0.as_slice(), b"/a" | b"/b" | b"/c" | b"/a/d" | b"/b/e");
+    let mounts = scene.mounts().iter().filter(|mount| mount.filesystem.0 == b"tmpfs" && is_small(&mount.path));
+    let mounts: Vec<_> = mounts.map(|mount| mount.path.clone()).collect();
+    scene.pick_any(&mounts)
+}
+
+fn place(scene: &mut Scene<'_>) -> Option<Bytes> {
+    let directory = directory(scene)?;
+    let name = scene.pick(NAMES);
+    Some(join(&directory, name))
+}
+
+fn mount(scene: &mut Scene<'_>) -> Option<Action> {
+    let target = scene.pick(&["/a", "/b", "/c", "/a/d", "/b/e"]).into();
+    let data = Some(scene.pick(OPTIONS).into());
+    let filesystemtype = Some("tmpfs".into());
+    let mountflags = MountFlags::empty();
+    Some(Action::Call(Call::Mount { source: Some("small".into()), target, filesystemtype, mountflags, data }))
+}
+
+fn remount(scene: &mut Scene<'_>) -> Option<Action> {
+    let target = directory(scene)?;
+    let data = Some(scene.pick(OPTIONS).into());
+    let mountflags = MountFlags::MS_REMOUNT;
+    Some(Action::Call(Call::Mount { source: None, target, filesystemtype: None, mountflags, data }))
+}
+
+fn pick(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = directory(scene)?;
+    Some(Action::Call(Call::Fspick { dirfd: Fd::CWD, path, flags: cofferdam::kernel::FspickFlags::empty() }))
+}
+
+fn configure(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.descriptor(&[DescriptorKind::Context])?;
+    let (key, value) = scene.pick(&[
+        ("size", "4k"),
+        ("size", "12345"),
+        ("size", "0"),
+        ("size", "1%"),
+        ("nr_blocks", "2"),
+        ("nr_blocks", "0"),
+        ("nr_inodes", "1"),
+        ("nr_inodes", "3"),
+        ("nr_inodes", "0"),
+    ]);
+    let config = match scene.below(3) {
+        0 => FsConfig::Reconfigure,
+        _ => FsConfig::SetString { key: key.into(), value: value.into() },
+    };
+    Some(Action::Call(Call::Fsconfig { fd, config }))
+}
+
+fn make(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = place(scene)?;
+    let (dirfd, mode) = (Fd::CWD, Mode(0o755));
+    let file_type = scene.pick(&[FileType::Directory, FileType::Regular, FileType::Fifo, FileType::Socket]);
+    Some(Action::Call(match file_type {
+        FileType::Directory => Call::Mkdirat { dirfd, path, mode },
+        _ => Call::Mknodat { dirfd, path, mode: NodeMode { file_type, mode }, device: DeviceNumber::NONE },
+    }))
+}
+
+fn link(scene: &mut Scene<'_>) -> Option<Action> {
+    let directory = directory(scene)?;
+    let (old, new) = (scene.pick(NAMES), scene.pick(NAMES));
+    let (old_path, new_path) = (join(&directory, old), join(&directory, new));
+    let (old_dirfd, new_dirfd) = (Fd::CWD, Fd::CWD);
+    Some(Action::Call(Call::Linkat { old_dirfd, old_path, new_dirfd, new_path, flags: AtFlags::empty() }))
+}
+
+/// With a target that is kept in the inode, or one that takes a page.
+fn symlink(scene: &mut Scene<'_>) -> Option<Action> {
+    let length = scene.pick(&[1, 126, 127, 128, 129, 300, 4095, 4096]);
+    let path = place(scene)?;
+    Some(Action::Call(Call::Symlinkat { target: Bytes(vec![b'x'; length]), dirfd: Fd::CWD, path }))
+}
+
+fn open(scene: &mut Scene<'_>) -> Option<Action> {
+    let flags = scene.some(
+        OpenFlags::O_RDWR | OpenFlags::O_CREAT | OpenFlags::O_NONBLOCK,
+        &[OpenFlags::O_TRUNC, OpenFlags::O_APPEND, OpenFlags::O_EXCL],
+        20,
+    );
+    let path = place(scene)?;
+    let how = OpenHow { flags, mode: Mode(0o644), ..OpenHow::default() };
+    Some(Action::Call(Call::Openat2 { dirfd: Fd::CWD, path, how }))
+}
+
+/// `O_TMPFILE`
+pub(super) const NAMELESS: OpenFlags = OpenFlags::from_bits_retain(0o20_200_000);
+
+/// A file without a name. It is shown with the number of its inode, which is the same on both kernels in a tmpfs alone.
+fn nameless(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = if scene.chance(70) { directory(scene)? } else { scene.path(Want::Directory) };
+    if scene.magic_at(Fd::CWD, &path, true) != Some(TMPFS) {
+        return None;
+    }
+    let flags = scene.some(NAMELESS | OpenFlags::O_RDWR, &[OpenFlags::O_EXCL], 20);
+    let how = OpenHow { flags, mode: Mode(0o644), ..OpenHow::default() };
+    Some(Action::Call(Call::Openat2 { dirfd: Fd::CWD, path, how }))
+}
+
+/// Gives a file that is open a name.
+fn name(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Place])?;
+    let new_path = place(scene)?;
+    let (old_dirfd, old_path, flags) = if scene.chance(50) {
+        (fd, Bytes::default(), AtFlags::AT_EMPTY_PATH)
+    } else {
+        (Fd::CWD, Bytes::from(format!("/proc/self/fd/{}", fd.0)), AtFlags::AT_SYMLINK_FOLLOW)
+    };
+    Some(Action::Call(Call::Linkat { old_dirfd, old_path, new_dirfd: Fd::CWD, new_path, flags }))
+}
+
+/// An open file that is not one of proc, writing to which may be too much for it.
+fn file(scene: &mut Scene<'_>) -> Option<Fd> {
+    let fd = scene.descriptor(&[DescriptorKind::Other])?;
+    matches!(scene.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == TMPFS).then_some(fd)
+}
+
+fn write(scene: &mut Scene<'_>) -> Option<Action> {
+    let length = scene.pick(&[1, 100, 4095, 4096, 4097, 8192, 10_000, 70_000]);
+    let fd = file(scene)?;
+    Some(Action::Call(Call::Write { fd, data: Bytes(vec![b'y'; length]) }))
+}
+
+fn seek(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = file(scene)?;
+    let (offset, whence) = scene.pick(&[
+        (0, Whence::Start),
+        (4000, Whence::Start),
+        (5000, Whence::Current),
+        (20_000, Whence::Start),
+        (1 << 40, Whence::Start),
+        (i64::MAX - 5000, Whence::Start),
+        (0, Whence::End),
+        (-4096, Whence::End),
+    ]);
+    Some(Action::Call(Call::Lseek { fd, offset, whence }))
+}
+
+fn truncate(scene: &mut Scene<'_>) -> Option<Action> {
+    let length = scene.pick(&[0, 1, 4095, 4096, 4097, 8192, 100_000, 1 << 50]);
+    Some(Action::Call(Call::Ftruncate { fd: file(scene)?, length }))
+}
+
+fn unlink(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = place(scene)?;
+    let flags = if scene.chance(40) { AtFlags::AT_REMOVEDIR } else { AtFlags::empty() };
+    Some(Action::Call(Call::Unlinkat { dirfd: Fd::CWD, path, flags }))
+}
+
+fn rename(scene: &mut Scene<'_>) -> Option<Action> {
+    let directory = directory(scene)?;
+    let (old, new) = (scene.pick(NAMES), scene.pick(NAMES));
+    let (old_path, new_path) = (join(&directory, old), join(&directory, new));
+    let flags = scene.pick(&[RenameFlags::empty(), RenameFlags::RENAME_WHITEOUT, RenameFlags::RENAME_EXCHANGE]);
+    Some(Action::Call(Call::Renameat2 { old_dirfd: Fd::CWD, old_path, new_dirfd: Fd::CWD, new_path, flags }))
+}
+
+fn statfs(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = directory(scene)?;
+    Some(Action::Call(Call::Statfs { path }))
+}
