@@ -65,7 +65,8 @@ fn the_corpus_shows_no_difference(
 
 #[rstest]
 fn random_sequences_show_no_difference(
-    #[values("classic", "new-api", "propagation", "unmount", "namespaces", "paths", "limits", "everything")] profile: &str,
+    #[values("classic", "new-api", "propagation", "unmount", "namespaces", "paths", "limits", "everything")]
+    profile: &str,
     #[values("root", "user-namespace")] privileges: &str,
 ) {
     let arguments = ["random", "--ops", "4000", "--seed", "7", "--profile", profile, "--privileges", privileges];

@@ -9,7 +9,7 @@ use crate::filesystem::{
     Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, PAGE_SIZE, Parameters, Pipe, SuperBlock,
 };
 use crate::mount::{MntFlags, Mount, Path};
-use crate::namespace::{IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
+use crate::namespace::{self, IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
 use crate::pairs::Table;
 use crate::process::{FdTable, FsState, OpenFile, Task};
 
@@ -113,6 +113,8 @@ impl Linux {
             setgroups_allowed: true,
             parent_could_setfcap: true,
             max_processes: u64::MAX,
+            counts: imbl::OrdMap::new(),
+            limits: namespace::Tally::all(63_353),
             references: 1,
         });
         let mut linux = Self {
@@ -163,6 +165,7 @@ impl Linux {
             origin: 0,
             is_anonymous: false,
             user_namespace: self.initial_user_namespace,
+            creator: None,
             root: below,
             mounts: imbl::OrdMap::new(),
             count: 2,

@@ -1,8 +1,8 @@
 //! Small filesystems in memory, until they are full.
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Call, DeviceNumber, Fd, FileType, FsConfig, Mode, MountFlags, NodeMode, OpenFlags, OpenHow,
-    RenameFlags, Value, Whence,
+    AtFlags, Bytes, Call, CloneFlags, DeviceNumber, Fd, FileType, FsConfig, Mode, MountFlags, NodeMode, OpenFlags,
+    OpenHow, RenameFlags, Value, Whence,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
@@ -26,6 +26,11 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[
     (6, unlink),
     (5, rename),
     (8, statfs),
+    (4, unshare),
+    (6, open_user_limit),
+    (6, use_user_limit),
+    (3, open_map),
+    (4, write_map),
 ];
 
 /// Parameters with limits that are soon reached.
@@ -208,6 +213,102 @@ fn rename(scene: &mut Scene<'_>) -> Option<Action> {
     let (old_path, new_path) = (join(&directory, old), join(&directory, new));
     let flags = scene.pick(&[RenameFlags::empty(), RenameFlags::RENAME_WHITEOUT, RenameFlags::RENAME_EXCHANGE]);
     Some(Action::Call(Call::Renameat2 { old_dirfd: Fd::CWD, old_path, new_dirfd: Fd::CWD, new_path, flags }))
+}
+
+/// A namespace of a kind that is counted, or of a user whose numbers are those of nobody else.
+fn unshare(scene: &mut Scene<'_>) -> Option<Action> {
+    let flags = scene.weighted(&[
+        (6, CloneFlags::CLONE_NEWUSER),
+        (4, CloneFlags::CLONE_NEWUSER.union(CloneFlags::CLONE_NEWNS)),
+        (6, CloneFlags::CLONE_NEWNS),
+        (4, CloneFlags::CLONE_NEWUTS),
+        (3, CloneFlags::CLONE_NEWCGROUP),
+        (3, CloneFlags::CLONE_NEWUTS.union(CloneFlags::CLONE_NEWNS)),
+        (2, CloneFlags::CLONE_NEWIPC),
+        (1, CloneFlags::CLONE_NEWCGROUP.union(CloneFlags::CLONE_NEWIPC).union(CloneFlags::CLONE_NEWUTS)),
+        (3, NEW_TIME),
+    ]);
+    Some(Action::Call(Call::Unshare { flags }))
+}
+
+/// `CLONE_NEWTIME`
+const NEW_TIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
+
+const MAPS: [(&str, &str); 3] = [("setgroups", "deny"), ("uid_map", "0 0 1"), ("gid_map", "0 0 1")];
+
+/// A map of the process's user namespace: until there are maps, nobody in it can make another one.
+fn open_map(scene: &mut Scene<'_>) -> Option<Action> {
+    let (name, _) = scene.pick(&MAPS);
+    let path = Bytes::from(format!("/proc/self/{name}"));
+    let how = OpenHow { flags: OpenFlags::O_WRONLY, ..OpenHow::default() };
+    Some(Action::Call(Call::Openat2 { dirfd: Fd::CWD, path, how }))
+}
+
+fn write_map(scene: &mut Scene<'_>) -> Option<Action> {
+    let open = open_below(scene, "/proc/");
+    let known = |path: &Bytes| MAPS.into_iter().find(|(name, _)| path.0.ends_with(name.as_bytes()));
+    let maps: Vec<_> = open.iter().filter_map(|(fd, path)| Some((*fd, known(path)?.1))).collect();
+    let (fd, text) = scene.pick_any(&maps)?;
+    Some(Action::Call(Call::Write { fd, data: text.into() }))
+}
+
+/// The descriptors of the process whose path begins so, with their paths.
+fn open_below(scene: &mut Scene<'_>, start: &str) -> Vec<(Fd, Bytes)> {
+    let open: Vec<_> = scene.kernel.descriptors(scene.task).into_iter().map(|(fd, _)| fd).collect();
+    let mut below = Vec::new();
+    for fd in open {
+        let path = Bytes::from(format!("/proc/self/fd/{}", fd.0));
+        match scene.ask(&Call::Readlinkat { dirfd: Fd::CWD, path }) {
+            Some(Value::Bytes(path)) if path.0.starts_with(start.as_bytes()) => below.push((fd, path)),
+            _ => {}
+        }
+    }
+    below
+}
+
+/// Where the limits are.
+const USER_LIMITS: &str = "/proc/sys/user/";
+
+/// A limit of a user namespace, unless it is that of the machine.
+fn open_user_limit(scene: &mut Scene<'_>) -> Option<Action> {
+    if !scene.has_own_user_namespace() {
+        return None;
+    }
+    let name = scene.weighted(&[
+        (8, "max_mnt_namespaces"),
+        (6, "max_uts_namespaces"),
+        (3, "max_cgroup_namespaces"),
+        (3, "max_time_namespaces"),
+        (5, "max_user_namespaces"),
+        (2, "max_ipc_namespaces"),
+        (1, "max_pid_namespaces"),
+        (1, "max_net_namespaces"),
+        (1, "max_inotify_watches"),
+        (1, "nothing"),
+    ]);
+    let flags = scene.weighted(&[(8, OpenFlags::O_RDWR), (2, OpenFlags::O_WRONLY), (2, OpenFlags::empty())]);
+    let flags = scene.some(flags, &[OpenFlags::O_TRUNC, OpenFlags::O_PATH, OpenFlags::O_CREAT], 3);
+    let path = Bytes::from(format!("{USER_LIMITS}{name}"));
+    Some(Action::Call(Call::Openat2 { dirfd: Fd::CWD, path, how: OpenHow { flags, ..OpenHow::default() } }))
+}
+
+/// Reads or writes such a limit. Namespaces of some kinds go some time after their last user has gone, so that their limit
+/// is either none at all or far off.
+fn use_user_limit(scene: &mut Scene<'_>) -> Option<Action> {
+    const ANY: &[&str] = &["0", "0\n", "2147483647", "10000", "-1", "2147483648", "x", "", " ", "0 0\n", " 0x10000\t"];
+    const FEW: &[&str] = &["1", "2", "3 4", "1\n", "04", "5"];
+    let limits = open_below(scene, USER_LIMITS);
+    let (fd, path) = scene.pick_any(&limits)?;
+    if scene.chance(15) {
+        return Some(Action::Call(Call::Read { fd, count: scene.pick(&[0, 1, 4096]) }));
+    }
+    if scene.chance(25) {
+        return Some(Action::Call(Call::Lseek { fd, offset: 0, whence: Whence::Start }));
+    }
+    let goes_late = ["user", "ipc", "pid", "net"].map(|kind| format!("{USER_LIMITS}max_{kind}_namespaces"));
+    let is_exact = !goes_late.iter().any(|late| late.as_bytes() == path.0);
+    let data = if is_exact && scene.chance(60) { scene.pick(FEW) } else { scene.pick(ANY) };
+    Some(Action::Call(Call::Write { fd, data: data.into() }))
 }
 
 fn statfs(scene: &mut Scene<'_>) -> Option<Action> {

@@ -35,7 +35,7 @@ impl Linux {
         let object = name("dentry", id);
         let parent_inode = find(&self.inodes, parent.inode, &object, "the inode of the parent")?;
         ensure(parent_inode.is_directory(), &object, "the parent is a directory")?;
-        let is_entry = parent.children.get(&dentry.name) == Some(&id);
+        let is_entry = parent.children.get(&dentry.key()) == Some(&id);
         ensure(is_entry == dentry.is_hashed, &object, "the directory knows the name while it is hashed")?;
         let is_ordered = parent.by_order.get(&dentry.order) == Some(&id);
         ensure(is_ordered == dentry.is_hashed, &object, "the directory lists it while it is hashed")?;
@@ -59,7 +59,7 @@ impl Linux {
         agree(u64::try_from(dentry.by_offset.len()).unwrap_or(0), entries, &object, "the number of offsets")?;
         for (entry_name, entry) in &dentry.children {
             let entry = find(&self.dentries, *entry, &object, "an entry")?;
-            let is_right = entry.parent == id && entry.name == *entry_name && entry.is_hashed;
+            let is_right = entry.parent == id && entry.key() == *entry_name && entry.is_hashed;
             ensure(is_right, &object, "its entries are hashed, and know their name and their directory")?;
             let is_last = entry.order < dentry.next_order && entry.offset < dentry.next_offset;
             ensure(is_last, &object, "numbers that its entries have are not given out again")?;

@@ -78,6 +78,7 @@ impl Linux {
             inode,
             parent,
             name,
+            scope: None,
             is_hashed: true,
             cant_mount: false,
             pins: 0,
@@ -95,8 +96,20 @@ impl Linux {
 
     /// Gives an inode a name in a directory that has no such name (`d_instantiate()`). The link count is not touched.
     pub(crate) fn new_dentry(&mut self, parent: Id<Dentry>, name: Name, inode: Id<Inode>) -> Id<Dentry> {
+        self.new_scoped_dentry(parent, name, inode, None)
+    }
+
+    /// The same for processes of one user namespace, if one is given.
+    pub(crate) fn new_scoped_dentry(
+        &mut self,
+        parent: Id<Dentry>,
+        name: Name,
+        inode: Id<Inode>,
+        scope: Option<u64>,
+    ) -> Id<Dentry> {
         let superblock = self.dentries[parent].superblock;
         let dentry = self.insert_dentry(superblock, inode, parent, name);
+        self.dentries[dentry].scope = scope;
         self.enter_directory(dentry);
         dentry
     }
@@ -131,11 +144,11 @@ impl Linux {
 
     /// Enters a dentry, which is read before all others, into the directory and under the name that it carries.
     pub(super) fn enter_directory_at(&mut self, dentry: Id<Dentry>, offset: u64) {
-        let (parent, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
+        let (parent, key) = (self.dentries[dentry].parent, self.dentries[dentry].key());
         let directory = &mut self.dentries[parent];
         let order = directory.next_order;
         directory.next_order += 1;
-        directory.children.insert(name, dentry);
+        directory.children.insert(key, dentry);
         directory.by_order.insert(order, dentry);
         directory.by_offset.insert(offset, dentry);
         let object = &mut self.dentries[dentry];
@@ -146,10 +159,10 @@ impl Linux {
 
     /// Takes a dentry out of its directory; it still says where it was.
     pub(super) fn leave_directory(&mut self, dentry: Id<Dentry>) {
-        let Dentry { parent, order, offset, ref name, .. } = self.dentries[dentry];
-        let name = name.clone();
+        let Dentry { parent, order, offset, .. } = self.dentries[dentry];
+        let key = self.dentries[dentry].key();
         let directory = &mut self.dentries[parent];
-        directory.children.remove(name.as_bytes());
+        directory.children.remove(&key);
         directory.by_order.remove(&order);
         directory.by_offset.remove(&offset);
     }

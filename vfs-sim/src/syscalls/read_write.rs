@@ -76,7 +76,7 @@ impl Linux {
         if matches!(self.files[file].kind, OpenFileKind::Entry(_) | OpenFileKind::MountTable(_)) {
             check_area(position, count)?;
         }
-        if let Some(result) = self.read_entry(file, count) {
+        if let Some(result) = self.read_entry(task, file, count) {
             return result;
         }
         let bytes = match self.content(file) {
