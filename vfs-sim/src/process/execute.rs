@@ -234,7 +234,7 @@ pub(super) mod tests {
     use crate::process::PROGRAM;
 
     /// Makes a file that everybody may read and execute.
-    pub(in crate::process) fn make_program(linux: &mut Linux, path: &[u8], content: &[u8]) {
+    pub(crate) fn make_program(linux: &mut Linux, path: &[u8], content: &[u8]) {
         make_file(linux, path, content, 0o755);
     }
 
@@ -269,7 +269,7 @@ pub(super) mod tests {
         assert_eq!(execute(&mut linux, "/program"), Ok(()));
         assert_eq!(arguments(&linux), ["zero", "one"]);
         assert_eq!(linux.tasks[linux.init()].memory.name, "program".into());
-        linux.check_process_references().unwrap();
+        linux.check().unwrap();
     }
 
     #[test]
@@ -325,7 +325,7 @@ pub(super) mod tests {
         make_program(&mut linux, b"/nameless", b"#!");
         make_program(&mut linux, b"/odd", b"#!/plain\n");
         assert_eq!(execute(&mut linux, path), expected);
-        linux.check_process_references().unwrap();
+        linux.check().unwrap();
     }
 
     #[test]
