@@ -144,6 +144,12 @@ impl Simulated {
         self.linux.mounts().count()
     }
 
+    /// Whether a filesystem of a type has other options than it was made with: there is only one, and it was writable.
+    pub(crate) fn has_remounted(&self, filesystem_type: &[u8]) -> bool {
+        let mut mounts = self.linux.mounts().filter(|mount| mount.filesystem_type() == filesystem_type);
+        mounts.any(|mount| mount.super_options().0 != b"rw")
+    }
+
     /// The open descriptors of a process.
     pub(crate) fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
         self.id(task).into_iter().flat_map(|task| self.linux.descriptors(task)).collect()
