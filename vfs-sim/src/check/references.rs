@@ -113,8 +113,8 @@ impl Linux {
         for (id, dentry) in self.dentries.iter() {
             let object = name("dentry", id);
             agree(dentry.pins, tally.dentries.of(&id), &object, "the number of references")?;
-            let is_kept = dentry.is_hashed || dentry.pins > 0;
-            super::ensure(is_kept, &object, "what has no name is kept by something")?;
+            let is_kept = dentry.is_hashed || dentry.pins > 0 || !dentry.children.is_empty();
+            super::ensure(is_kept, &object, "what has no name is in use, or something below it")?;
         }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);
