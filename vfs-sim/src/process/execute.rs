@@ -101,11 +101,15 @@ impl Linux {
         Ok(())
     }
 
-    /// The file of a program (`do_open_execat()`).
+    /// The file of a program (`do_open_execat()`, `may_open()`).
     fn open_program(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
         let file = self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW)?;
         let mount = &self.mounts[file.mount];
         let inode = self.dentries[file.dentry].inode;
+        if matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
+            // A magic link has led to it.
+            return Err(Errno::ELOOP);
+        }
         let is_program = matches!(self.inodes[inode].kind, InodeKind::Regular(_))
             && !mount.flags.contains(MntFlags::NOEXEC)
             && !self.superblocks[mount.superblock].no_programs;
