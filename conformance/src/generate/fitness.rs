@@ -1,7 +1,7 @@
 //! Which actions are fit for a sequence: neither do they harm the machinery or the machine, nor depends what they do on
 //! anything but the sequence.
 
-use cofferdam::kernel::{AtFlags, Call};
+use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags};
 
 use super::limits::NAMELESS;
 use super::scene::{PROC, Scene, TMPFS};
@@ -14,6 +14,7 @@ impl Scene<'_> {
         self.admits(action)
             && !self.asks_the_machine(action)
             && !self.shows_a_number(action)
+            && !self.would_change_the_machine(action)
             && !self.may_disturb(action)
             && !self.would_be_crowded(action)
             && !self.would_expose_base(action)
@@ -69,6 +70,22 @@ impl Scene<'_> {
         let table = kernel.mountinfo(self.task);
         let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
         entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
+    }
+
+    /// Whether a call would remount a filesystem of which there is one on the machine: that of the files of namespaces,
+    /// of which mounts can be had.
+    fn would_change_the_machine(&self, action: &Action) -> bool {
+        let is_remount = match action {
+            Action::Call(Call::Mount { mountflags, .. }) => mountflags.contains(MountFlags::MS_REMOUNT),
+            Action::Call(Call::Fsconfig { config, .. }) => matches!(config, FsConfig::Reconfigure),
+            _ => false,
+        };
+        if !is_remount {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        kernel.has_remounted(b"nsfs")
     }
 
     /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.

@@ -77,7 +77,7 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
         let step = Step { task, action };
         let observation = kernel.perform(&step);
         past.note(&step, &observation);
-        is_broken = matches!(observation, Observation::Panicked(_));
+        is_broken = matches!(observation, Observation::Broken(_));
         sequence.steps.push(step);
         simulated.push(observation);
     }

@@ -107,7 +107,7 @@ impl Linux {
     }
 
     /// Whose numbers change with those of a user: a user for each user namespace upwards.
-    fn counted_for(&self, namespace: Id<UserNamespace>, user: u32) -> Vec<(Id<UserNamespace>, u32)> {
+    pub(crate) fn counted_for(&self, namespace: Id<UserNamespace>, user: u32) -> Vec<(Id<UserNamespace>, u32)> {
         let above = |(namespace, _): &(Id<UserNamespace>, u32)| {
             let object = &self.user_namespaces[*namespace];
             object.parent.map(|parent| (parent, object.owner))
