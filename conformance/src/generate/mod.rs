@@ -160,7 +160,7 @@ fn choose_action(
         if scene.chance(SPOILED) {
             spoil::spoil(&mut scene, &mut action);
         }
-        if scene.is_fit(&action) {
+        if scene.is_fit(&action) && !scene.is_passed_over(&action) {
             return Some(action);
         }
     }

@@ -42,7 +42,8 @@ fn exit(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn wait(scene: &mut Scene<'_>) -> Option<Action> {
     let pid = scene.pick(&[-1, -1, -1, 2, 3, 4, 0, 77]);
-    Some(Action::Call(Call::Wait4 { pid: Pid(pid), options: WaitOptions::WNOHANG }))
+    let options = scene.some(WaitOptions::empty(), &[WaitOptions::WNOHANG, WaitOptions::WUNTRACED], 50);
+    Some(Action::Call(Call::Wait4 { pid: Pid(pid), options }))
 }
 
 fn kill(scene: &mut Scene<'_>) -> Option<Action> {
