@@ -68,6 +68,9 @@ pub struct Linux {
     pub(crate) last_namespace_sequence: u64,
     pub(crate) next_namespace_inode: u64,
     pub(crate) last_task_serial: u64,
+    pub(crate) last_superblock_serial: u64,
+    /// What the last temporary name of an overlay was made of.
+    pub(crate) last_temporary_name: u64,
 
     /// The mounts of the kernel's own.
     pub(crate) internal: InternalMounts,
@@ -128,6 +131,8 @@ impl Linux {
             last_namespace_sequence: 0,
             next_namespace_inode: 0xF000_0000,
             last_task_serial: 0,
+            last_superblock_serial: 0,
+            last_temporary_name: 0,
             internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
@@ -191,6 +196,7 @@ impl Linux {
     ) -> Id<SuperBlock> {
         let device = self.anonymous_device();
         self.user_namespaces[user_namespace].references += 1;
+        self.last_superblock_serial += 1;
         let superblock = self.superblocks.insert(SuperBlock {
             filesystem,
             device,
@@ -204,10 +210,12 @@ impl Linux {
             active: 0,
             writers: 0,
             removed: 0,
+            serial: self.last_superblock_serial,
             next_inode: 1,
             kernel_namespace: None,
             parameters: Parameters::None,
             options: Vec::new(),
+            overlay: None,
         });
         let root = self.new_root_directory(superblock);
         self.superblocks[superblock].root = root;

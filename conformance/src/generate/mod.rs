@@ -9,6 +9,7 @@ mod files;
 mod fitness;
 mod mounts;
 mod namespaces;
+mod overlays;
 mod paths;
 mod profile;
 mod propagation;

@@ -2,7 +2,7 @@
 
 use imbl::OrdMap;
 
-use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, NO_ID, Name, SuperBlock};
+use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, NO_ID, Name, NameFlags, SuperBlock};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::list::List;
@@ -48,6 +48,8 @@ impl Linux {
             links,
             dentries: 0,
             locks: Vec::new(),
+            marks: None,
+            is_layer: false,
         })
     }
 
@@ -85,6 +87,8 @@ impl Linux {
             by_offset: OrdMap::new(),
             next_offset: FIRST_OFFSET,
             cursors: OrdMap::new(),
+            name_flags: NameFlags::empty(),
+            missing: OrdMap::new(),
             mounts: List::default(),
         })
     }
@@ -222,10 +226,19 @@ impl Linux {
                 self.superblocks[superblock].removed -= 1;
             }
             let Some(object) = self.inodes.remove(inode) else { return };
-            if let Entry::Namespace(namespace) = object.entry {
-                self.namespace_file_is_gone(namespace);
+            match object.entry {
+                Entry::Namespace(namespace) => self.namespace_file_is_gone(namespace),
+                Entry::Overlay(state) => self.release_overlay_inode(object.superblock, inode, &state),
+                _ => {}
             }
         }
+    }
+
+    /// Lets a dentry stand for another inode.
+    pub(super) fn replace_inode(&mut self, dentry: Id<Dentry>, inode: Id<Inode>) {
+        self.inodes[inode].dentries += 1;
+        let old = std::mem::replace(&mut self.dentries[dentry].inode, inode);
+        self.inode_put(old);
     }
 
     /// Takes a link away, the last of a file being remembered until the file goes (`drop_nlink()`).
@@ -269,7 +282,9 @@ impl Linux {
             rest.extend(object.children.values());
             self.inode_put(object.inode);
         }
-        self.superblocks.remove(superblock);
+        if let Some(overlay) = self.superblocks.remove(superblock).and_then(|object| object.overlay) {
+            self.release_overlay(&overlay);
+        }
         if is_anonymous {
             self.anonymous_devices.release(device.minor);
         }

@@ -3,7 +3,7 @@
 use cofferdam::kernel::{DeviceNumber, MountFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{Dentry, Name, Parameters};
+use super::{Dentry, Name, Overlay, Parameters};
 use crate::arena::Id;
 use crate::namespace::{OtherNamespace, PidNamespace, UserNamespace};
 
@@ -66,6 +66,8 @@ pub struct SuperBlock {
     pub(crate) writers: u32,
     /// How many inodes without a name are kept by an open file (`s_remove_count`).
     pub(crate) removed: u32,
+    /// A number that no other filesystem had or will have (`s_uuid`).
+    pub(crate) serial: u64,
     /// The number of the next inode.
     pub(crate) next_inode: u64,
     /// The network namespace of a sysfs, the ipc namespace of an mqueue.
@@ -74,4 +76,6 @@ pub struct SuperBlock {
     pub(crate) parameters: Parameters,
     /// The parameters as they were read of a host that was loaded, shown in the place of those above.
     pub(crate) options: Vec<(Name, Option<Name>)>,
+    /// The state of an overlay.
+    pub(crate) overlay: Option<Box<Overlay>>,
 }

@@ -111,7 +111,10 @@ impl Linux {
         users.extend(self.user_namespaces.iter().filter_map(|(_, namespace)| namespace.parent));
         for (_, context) in self.contexts.iter() {
             users.extend([context.user_namespace, context.credentials.user_namespace]);
+            users.extend(context.parameters.user_namespace());
         }
+        let overlays = self.superblocks.iter().filter_map(|(_, superblock)| superblock.overlay.as_deref());
+        users.extend(overlays.map(crate::filesystem::Overlay::user_namespace));
         let mut pids = Vec::new();
         pids.extend(self.pid_namespaces.iter().filter_map(|(_, namespace)| namespace.parent));
         pids.extend(self.superblocks.iter().filter_map(|(_, superblock)| superblock.pid_namespace));

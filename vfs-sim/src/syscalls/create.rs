@@ -106,6 +106,9 @@ impl Linux {
         if self.inodes[inode].links == 0 {
             return Err(Errno::ENOENT);
         }
+        if self.is_overlay(directory.dentry) {
+            return self.link_in_overlay(task, old.dentry, directory.dentry, name);
+        }
         self.inodes[inode].links += 1;
         self.new_dentry(directory.dentry, Name::from(name), inode);
         Ok(())

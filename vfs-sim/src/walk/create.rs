@@ -121,6 +121,9 @@ impl Linux {
         kind: InodeKind,
         mode: u32,
     ) -> Result<Id<Dentry>, Errno> {
+        if self.is_overlay(directory.dentry) {
+            return self.make_in_overlay(task, directory, name, kind, mode);
+        }
         let is_directory = matches!(kind, InodeKind::Directory);
         let inode = self.new_inode_in(task, directory, kind, mode)?;
         if is_directory {

@@ -76,7 +76,7 @@ impl Linux {
     /// refused by empty directories only (`empty_dir_setattr()`).
     pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool, is_owner: bool) -> Result<(), Errno> {
         let is_refused = match self.inodes[inode].entry {
-            Entry::None => false,
+            Entry::None | Entry::Overlay(_) => false,
             Entry::EmptyDirectory => true,
             _ if !is_mode && !is_owner => false,
             Entry::Namespace(_) => true,
