@@ -249,6 +249,10 @@ impl Linux {
         if !changeable.contains(context.sb_flags_mask) {
             return Err(Errno::EINVAL);
         }
+        if self.superblocks[superblock].overlay.is_some() {
+            // `shrink_dcache_sb()`
+            self.forget_entries(self.superblocks[superblock].root);
+        }
         let object = &self.superblocks[superblock];
         let becomes_readonly = (context.sb_flags_mask & context.sb_flags).contains(MountFlags::MS_RDONLY)
             && !object.flags.contains(MountFlags::MS_RDONLY);

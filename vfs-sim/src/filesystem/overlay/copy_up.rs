@@ -163,7 +163,7 @@ impl Linux {
         let result = self.copy_data(task, lower, place, content).and_then(|()| {
             let existing = self.find_in_layer(task, target, name.as_bytes()).map_err(|_| Errno::EIO)?;
             self.copy_metadata(task, dentry, lower, place, has_origin)?;
-            self.rename_in_layer(task, (work, made), (target, name.as_bytes(), existing), RenameFlags::empty())
+            self.rename_from_work(task, (work, made), (target, name.as_bytes(), existing), RenameFlags::empty())
         });
         if let Err(errno) = result {
             self.clean_up_in_layer(task, work, made);

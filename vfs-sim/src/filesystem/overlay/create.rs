@@ -174,7 +174,7 @@ impl Linux {
             .finish_over_whiteout(task, superblock, Path { mount: work.mount, dentry: made }, wanted)
             .and_then(|()| {
                 let flags = if wanted.is_directory() { RenameFlags::RENAME_EXCHANGE } else { RenameFlags::empty() };
-                self.rename_in_layer(task, (work, made), (target, name, Some(whiteout)), flags)
+                self.rename_from_work(task, (work, made), (target, name, Some(whiteout)), flags)
             });
         if let Err(errno) = result {
             self.clean_up_in_layer(task, work, made);

@@ -77,6 +77,10 @@ impl Linux {
         if self.is_forced_readonly(superblock) {
             self.superblocks[superblock].flags |= MountFlags::MS_RDONLY;
         }
+        let overlay = self.overlay_mut(superblock)?;
+        if overlay.config.uuid == Uuid::Off && overlay.filesystems.len() > 1 {
+            overlay.config.uuid = Uuid::Null;
+        }
         if has_upper {
             self.settle_identity(task, superblock)?;
         }

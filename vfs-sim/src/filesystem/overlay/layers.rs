@@ -148,12 +148,11 @@ impl Linux {
         if let Some(known) = overlay.filesystems.iter().position(|known| known.superblock == Some(layer)) {
             return Ok(known);
         }
-        let identity = self.identity_of_layer(superblock, layer);
+        let identity = self.identity_of_layer(layer);
         let overlay = self.overlay(superblock)?;
         let is_nameless = overlay.config.allows_changes_offline() && identity.is_none();
         let is_taken = overlay.filesystems.iter().any(|known| {
-            known.is_lower
-                && known.superblock.is_some_and(|known| self.identity_of_layer(superblock, known) == identity)
+            known.is_lower && known.superblock.is_some_and(|known| self.identity_of_layer(known) == identity)
         });
         let is_ambiguous = overlay.upper.is_some() && (is_nameless || is_taken);
         let device = self.anonymous_device();
@@ -165,11 +164,10 @@ impl Linux {
         Ok(overlay.filesystems.len() - 1)
     }
 
-    /// What tells a filesystem from others (`s_uuid`): nothing for a ramfs, or if the overlay does not ask.
-    fn identity_of_layer(&self, superblock: Id<SuperBlock>, layer: Id<SuperBlock>) -> Option<u64> {
-        let is_asked = self.overlay(superblock).is_ok_and(|overlay| overlay.config.notes_filesystem());
+    /// What tells a filesystem from others (`s_uuid`): nothing does for a ramfs.
+    fn identity_of_layer(&self, layer: Id<SuperBlock>) -> Option<u64> {
         let object = &self.superblocks[layer];
-        (is_asked && object.filesystem != FilesystemType::Ramfs).then_some(object.serial)
+        (object.filesystem != FilesystemType::Ramfs).then_some(object.serial)
     }
 
     /// How many bits of numbers tell the filesystem of a layer (the end of `ovl_get_layers()`).

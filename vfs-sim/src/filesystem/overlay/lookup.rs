@@ -265,8 +265,8 @@ impl Linux {
         })
     }
 
-    /// Forgets names of a directory that is removed, which nothing uses (`shrink_dcache_parent()`).
-    pub(super) fn forget_entries(&mut self, directory: Id<Dentry>) {
+    /// Forgets the names below a directory that nothing uses (`shrink_dcache_parent()`).
+    pub(in crate::filesystem) fn forget_entries(&mut self, directory: Id<Dentry>) {
         self.dentries[directory].missing.clear();
         let entries: Vec<_> = self.dentries[directory].children.values().copied().collect();
         for entry in entries {

@@ -248,6 +248,9 @@ impl Linux {
         if !self.is_directory(path.dentry) {
             return Err(Refusal::Invalid(format!("{shown} is not a directory")));
         }
+        if self.is_sysctl(path.dentry) {
+            return Err(Refusal::Invalid(format!("filesystem on {shown} not supported")));
+        }
         if matches!(role, Role::Upper | Role::Work) {
             let superblock = self.dentries[path.dentry].superblock;
             if self.superblocks[superblock].filesystem == FilesystemType::Overlay {

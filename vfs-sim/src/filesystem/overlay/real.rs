@@ -110,6 +110,27 @@ impl Linux {
         }
     }
 
+    /// Moves something out of the directory for work, which must be where it was, and must not be inside of the other
+    /// directory (`ovl_lock_rename_workdir()`).
+    pub(super) fn rename_from_work(
+        &mut self,
+        task: Id<Task>,
+        (work, source): (Path, Id<Dentry>),
+        (directory, name, target): (Path, &[u8], Option<Id<Dentry>>),
+        flags: RenameFlags,
+    ) -> Result<(), Errno> {
+        let is_in = |dentry: Id<Dentry>, directory: Id<Dentry>| {
+            self.dentries[dentry].is_hashed && self.dentries[dentry].parent == directory
+        };
+        let is_inside =
+            self.is_subdirectory(work.dentry, directory.dentry) || self.is_subdirectory(directory.dentry, work.dentry);
+        let is_moved = !is_in(source, work.dentry) || target.is_some_and(|target| !is_in(target, directory.dentry));
+        if is_inside || is_moved {
+            return Err(Errno::EIO);
+        }
+        self.rename_in_layer(task, (work, source), (directory, name, target), flags)
+    }
+
     /// Gives an entry of a layer another name, in the place of what has that (`ovl_do_rename()`).
     pub(super) fn rename_in_layer(
         &mut self,

@@ -60,7 +60,7 @@ impl Linux {
         let emptied = self.empty_if_needed(task, dentry, whiteouts)?;
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let place = self.upper_directory(directory)?;
-        let found = self.find_in_layer(task, place, name.as_bytes())?.ok_or(Errno::ENOENT)?;
+        let found = self.find_in_layer(task, place, name.as_bytes())?.ok_or(Errno::ESTALE)?;
         let is_it = emptied.map_or_else(|| self.is_upper_of(Some(found), dentry), |emptied| emptied == found);
         if !is_it {
             return Err(Errno::ESTALE);
@@ -111,7 +111,7 @@ impl Linux {
         let whiteout = self.new_whiteout(task, superblock, work)?;
         let is_directory = found.is_some_and(|found| self.is_directory(found));
         let flags = if is_directory { RenameFlags::RENAME_EXCHANGE } else { RenameFlags::empty() };
-        let result = self.rename_in_layer(task, (work, whiteout), (place, name, found), flags);
+        let result = self.rename_from_work(task, (work, whiteout), (place, name, found), flags);
         if result.is_err() {
             self.clean_up_in_layer(task, work, whiteout);
         } else if let Some(found) = found.filter(|_| is_directory) {
@@ -148,7 +148,7 @@ impl Linux {
         self.overlay_mut(superblock)?.whiteout = None;
         let is_there = self.dentries[shared].is_hashed && self.dentries[shared].parent == work.dentry;
         self.dentry_put(shared);
-        if is_there { Ok(shared) } else { Err(Errno::EINVAL) }
+        if is_there { Ok(shared) } else { Err(Errno::EIO) }
     }
 
     /// Puts an empty directory in the place of one that has nothing but whiteouts; gives it.
@@ -183,7 +183,7 @@ impl Linux {
             .and_then(|()| {
                 let upper_name = self.dentries[upper.dentry].name.clone();
                 let target = (directory, upper_name.as_bytes(), Some(upper.dentry));
-                self.rename_in_layer(task, (work, made), target, RenameFlags::RENAME_EXCHANGE)
+                self.rename_from_work(task, (work, made), target, RenameFlags::RENAME_EXCHANGE)
             });
         if let Err(errno) = result {
             self.clean_up_in_layer(task, work, made);

@@ -112,14 +112,13 @@ impl Linux {
         }
         let old_place = self.upper_directory(old_directory)?;
         let new_place = self.upper_directory(new_directory)?;
-        let old = self.find_in_layer(task, old_place, rename.old.name)?.ok_or(Errno::ENOENT)?;
+        let old = self.find_in_layer(task, old_place, rename.old.name)?.ok_or(Errno::ESTALE)?;
         let new = self.find_in_layer(task, new_place, rename.new.name)?;
-        if self.is_subdirectory(new_place.dentry, old) {
-            return Err(Errno::EINVAL);
-        }
-        if new.is_some_and(|new| self.is_subdirectory(old_place.dentry, new)) {
-            let exchanges = how.flags.contains(RenameFlags::RENAME_EXCHANGE);
-            return Err(if exchanges { Errno::EINVAL } else { Errno::ENOTEMPTY });
+        // Somebody has moved them: one is inside of the other.
+        let is_inside = self.is_subdirectory(new_place.dentry, old)
+            || new.is_some_and(|new| self.is_subdirectory(old_place.dentry, new));
+        if is_inside {
+            return Err(Errno::ESTALE);
         }
         if !self.is_upper_of(Some(old), source) || !self.is_expected_target(rename, how, emptied, new) {
             return Err(Errno::ESTALE);
