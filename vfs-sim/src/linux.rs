@@ -5,7 +5,9 @@ use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
+use crate::filesystem::{
+    Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, OverlayList, Parameters, Pipe, SuperBlock,
+};
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
 use crate::pairs::Table;
@@ -60,6 +62,9 @@ pub struct Linux {
     pub(crate) tasks: Arena<Task>,
     /// What is in pipes and fifos, as long as they are open (`i_pipe`).
     pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
+
+    /// The lists of directories of overlays that are being read.
+    pub(crate) overlay_lists: Arena<OverlayList>,
 
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
@@ -124,6 +129,7 @@ impl Linux {
             fs_states: Arena::default(),
             tasks: Arena::default(),
             pipes: OrdMap::new(),
+            overlay_lists: Arena::default(),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),

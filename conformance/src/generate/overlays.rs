@@ -166,34 +166,32 @@ impl Scene<'_> {
         self.pick_any(&paths)
     }
 
-    /// Whether an action takes a directory as a layer that the simulation does not: one that is neither of a tmpfs nor of
-    /// a ramfs; of proc none can be.
+    /// Whether an action takes a directory as a layer that the simulation does not: one that is of none of a few filesystems;
+    /// of proc none can be.
     pub(super) fn takes_other_layers(&mut self, action: &Action) -> bool {
         match action {
             Action::Call(Call::Mount { data: Some(data), filesystemtype: Some(kind), .. }) if kind.0 == b"overlay" => {
                 let mut layers = Vec::new();
                 for option in data.0.split(|byte| *byte == b',') {
                     let value = option.iter().position(|byte| *byte == b'=').and_then(|at| option.get(at + 1..));
-                    let is_lower = option.starts_with(b"lowerdir");
-                    layers.extend(value.into_iter().flat_map(|value| paths(value)).map(|path| (path, is_lower)));
+                    layers.extend(value.into_iter().flat_map(paths));
                 }
-                layers.into_iter().any(|(path, is_lower)| !self.can_be_layer(Fd::CWD, &path, is_lower))
+                layers.iter().any(|path| !self.can_be_layer(Fd::CWD, path))
             }
             Action::Call(Call::Fsconfig { config: FsConfig::SetString { key, value }, .. }) if is_layer(&key.0) => {
-                let is_lower = key.0.starts_with(b"lower");
-                paths(&value.0).iter().any(|path| !self.can_be_layer(Fd::CWD, path, is_lower))
+                paths(&value.0).iter().any(|path| !self.can_be_layer(Fd::CWD, path))
             }
             Action::Call(Call::Fsconfig { config: FsConfig::SetFd { key, fd }, .. }) if is_layer(&key.0) => {
-                !self.can_be_layer(*fd, &Bytes::default(), key.0.starts_with(b"lower"))
+                !self.can_be_layer(*fd, &Bytes::default())
             }
             _ => false,
         }
     }
 
-    fn can_be_layer(&mut self, dirfd: Fd, path: &Bytes, is_lower: bool) -> bool {
+    fn can_be_layer(&mut self, dirfd: Fd, path: &Bytes) -> bool {
         match self.magic_at(dirfd, path, true) {
-            None | Some(TMPFS | RAMFS | PROC) => true,
-            Some(magic) => magic == OVERLAY && !is_lower,
+            None | Some(TMPFS | RAMFS | PROC | OVERLAY) => true,
+            Some(_) => false,
         }
     }
 }

@@ -41,7 +41,7 @@ impl Linux {
         let shown = self.dentries[path.dentry].inode;
         let size = self.entry_attributes(task, shown)?;
         // An overlay tells of what is behind it.
-        let real = self.real_path(shown).unwrap_or(path);
+        let real = self.innermost_path(shown).unwrap_or(path);
         let numbers = self.overlay_numbers(path.dentry);
         let object = &self.inodes[self.dentries[real.dentry].inode];
         let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
@@ -68,7 +68,7 @@ impl Linux {
     /// The size of a file (`i_size`).
     pub(super) fn size(&self, dentry: Id<Dentry>) -> u64 {
         let inode = self.dentries[dentry].inode;
-        let dentry = self.real_path(inode).map_or(dentry, |real| real.dentry);
+        let dentry = self.innermost_path(inode).map_or(dentry, |real| real.dentry);
         let object = &self.inodes[self.dentries[dentry].inode];
         let filesystem = &self.superblocks[object.superblock].filesystem;
         match (&object.kind, filesystem) {

@@ -45,7 +45,8 @@ impl Linux {
         access: Access,
     ) -> Result<(), Errno> {
         self.may_write_at_all(mount, inode, access)?;
-        self.permission_of(credentials, mount, inode, access)
+        self.permission_of(credentials, mount, inode, access)?;
+        self.overlay_permission(inode, access)
     }
 
     /// What forbids everybody to change an inode (the start of `inode_permission()`).

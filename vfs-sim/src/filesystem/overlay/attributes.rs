@@ -26,16 +26,16 @@ impl Linux {
         let superblock = self.dentries[dentry].superblock;
         let overlay = self.overlay(superblock).ok()?;
         let is_directory = self.is_directory(dentry);
-        let real = &self.inodes[self.dentries[state.real()?].inode];
-        let (mut number, mut layer) = (real.number, None);
+        let (real_number, real_links) = self.numbers_behind(state.real()?);
+        let (mut number, mut layer) = (real_number, None);
         if !is_directory || overlay.has_one_device() {
             let lower = state.lower.first().copied();
             if state.upper.is_none() {
                 layer = lower;
             } else if let Some(lower) = lower.filter(|_| state.has_origin()) {
-                let origin = &self.inodes[self.dentries[lower.dentry].inode];
-                if is_directory || origin.links == 1 {
-                    number = origin.number;
+                let (origin, links) = self.numbers_behind(lower.dentry);
+                if is_directory || links == 1 {
+                    number = origin;
                     layer = Some(lower);
                 }
             }
@@ -51,8 +51,14 @@ impl Linux {
         } else {
             (overlay.filesystems.get(filesystem)?.device, number)
         };
-        let links = if is_directory && state.is_merged(true) { 1 } else { real.links };
+        let links = if is_directory && state.is_merged(true) { 1 } else { real_links };
         Some(Numbers { device, inode, links })
+    }
+
+    /// The number and the links of what is in a layer.
+    fn numbers_behind(&self, dentry: Id<Dentry>) -> (u64, u32) {
+        let inode = &self.inodes[self.dentries[dentry].inode];
+        self.overlay_numbers(dentry).map_or((inode.number, inode.links), |numbers| (numbers.inode, numbers.links))
     }
 
     /// Whether who mounted the overlay may do the same with what is behind an inode (the end of `ovl_permission()`).

@@ -175,7 +175,7 @@ impl Linux {
     /// `ovl_copy_up_data()`
     fn copy_data(&mut self, task: Id<Task>, from: Path, to: Path, content: CopiedContent) -> Result<(), Errno> {
         let source = self.dentries[from.dentry].inode;
-        let InodeKind::Regular(data) = &self.inodes[source].kind else { return Ok(()) };
+        let InodeKind::Regular(data) = &self.inodes[self.content_inode(source)].kind else { return Ok(()) };
         if data.len() == 0 || content == CopiedContent::None {
             return Ok(());
         }

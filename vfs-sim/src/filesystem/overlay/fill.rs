@@ -44,6 +44,8 @@ impl Linux {
             takes_no_marks: false,
             makes_unnamed: false,
             number_bits: -1,
+            depth: 0,
+            identity: None,
             last_inode: 1,
             traps: OrdSet::new(),
             inodes: OrdMap::new(),
@@ -103,18 +105,17 @@ impl Linux {
         let Some(upper) = overlay.upper.filter(|_| overlay.config.has_identity()) else { return Ok(()) };
         let root = self.mounts[upper.mount].root;
         let noted = self.noted(task, superblock, root);
-        if noted.uuid {
+        if noted.uuid.is_some() {
+            self.overlay_mut(superblock)?.identity = noted.uuid;
             return Ok(());
         }
         let is_auto = self.overlay(superblock)?.config.uuid == Uuid::Auto;
-        let settled = if is_auto && noted.impure {
-            Uuid::Null
-        } else if self.note(task, superblock, root, |noted| noted.uuid = true).is_ok() {
-            Uuid::On
-        } else {
-            Uuid::Null
-        };
-        self.overlay_mut(superblock)?.config.uuid = settled;
+        let identity = self.superblocks[superblock].serial;
+        let is_new = !(is_auto && noted.impure)
+            && self.note(task, superblock, root, |noted| noted.uuid = Some(identity)).is_ok();
+        let overlay = self.overlay_mut(superblock)?;
+        overlay.config.uuid = if is_new { Uuid::On } else { Uuid::Null };
+        overlay.identity = is_new.then_some(identity);
         Ok(())
     }
 

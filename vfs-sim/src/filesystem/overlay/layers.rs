@@ -11,6 +11,9 @@ use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::process::Task;
 
+/// How deep overlays can be stacked (`FILESYSTEM_MAX_STACK_DEPTH`).
+const MAX_DEPTH: u32 = 2;
+
 impl Linux {
     /// A mount of a directory that nobody else has (`clone_private_mount()`).
     fn private_mount(&mut self, task: Id<Task>, path: Path) -> Result<Id<Mount>, Errno> {
@@ -88,6 +91,11 @@ impl Linux {
         for (path, _) in &parameters.lower {
             self.check_lower_layer(task, superblock, *path, has_upper)?;
         }
+        let overlay = self.overlay_mut(superblock)?;
+        overlay.depth += 1;
+        if overlay.depth > MAX_DEPTH {
+            return Err(Errno::EINVAL);
+        }
         let upper = self.overlay(superblock)?.upper.map(|layer| self.mounts[layer.mount].superblock);
         let device = self.anonymous_device();
         self.overlay_mut(superblock)?.filesystems.push(LayerFilesystem {
@@ -114,13 +122,15 @@ impl Linux {
         // That of proc is too deep in any case; of the others not all is simulated that would be needed.
         let can_be_layer = matches!(
             self.superblocks[layer].filesystem,
-            FilesystemType::Tmpfs | FilesystemType::Rootfs | FilesystemType::Ramfs
+            FilesystemType::Tmpfs | FilesystemType::Rootfs | FilesystemType::Ramfs | FilesystemType::Overlay
         );
         if !can_be_layer {
             return Err(Errno::EINVAL);
         }
         let finds_by_number = self.can_find_by_number(task, layer);
+        let depth = self.superblocks[layer].overlay.as_ref().map_or(0, |overlay| overlay.depth);
         let overlay = self.overlay_mut(superblock)?;
+        overlay.depth = overlay.depth.max(depth);
         if overlay.config.xino == Xino::Auto && has_upper && !finds_by_number {
             overlay.config.xino = Xino::Off;
         }
@@ -164,10 +174,14 @@ impl Linux {
         Ok(overlay.filesystems.len() - 1)
     }
 
-    /// What tells a filesystem from others (`s_uuid`): nothing does for a ramfs.
+    /// What tells a filesystem from others (`s_uuid`): nothing does for a ramfs, nor for some overlays.
     fn identity_of_layer(&self, layer: Id<SuperBlock>) -> Option<u64> {
         let object = &self.superblocks[layer];
-        (object.filesystem != FilesystemType::Ramfs).then_some(object.serial)
+        match (&object.overlay, &object.filesystem) {
+            (Some(overlay), _) => overlay.identity,
+            (None, FilesystemType::Ramfs) => None,
+            _ => Some(object.serial),
+        }
     }
 
     /// How many bits of numbers tell the filesystem of a layer (the end of `ovl_get_layers()`).

@@ -1,11 +1,11 @@
 //! Reading directories of an overlay (`fs/overlayfs/readdir.c`).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use cofferdam::kernel::{Errno, FileType, Whence};
 use serde::{Deserialize, Serialize};
 
+use super::OverlayInode;
 use super::state::{InodeFlags, List};
 use crate::arena::Id;
 use crate::filesystem::{Dentry, Name};
@@ -60,7 +60,9 @@ pub struct OverlayReader {
     is_upper: bool,
     /// The directory of the layer that was the topmost when it was opened.
     real: Id<Dentry>,
-    entries: Option<(u64, Arc<Vec<ListedEntry>>)>,
+    /// The directory of an overlay whose list is read: another one if that is a layer of this.
+    listed: Id<Dentry>,
+    list: Option<Id<List>>,
     cursor: usize,
 }
 
@@ -76,13 +78,17 @@ pub(crate) enum ReadFrom {
 impl Linux {
     pub(super) fn new_reader(&self, directory: Id<Dentry>, real: Id<Dentry>) -> Result<OverlayReader, Errno> {
         let state = self.overlay_entry(directory).ok_or(Errno::EIO)?;
-        Ok(OverlayReader {
-            is_real: !state.flags.contains(InodeFlags::WHITEOUTS),
-            is_upper: state.upper.is_some(),
-            real,
-            entries: None,
-            cursor: 0,
-        })
+        let is_upper = state.upper.is_some();
+        let is_merged = |directory: Id<Dentry>| {
+            self.overlay_entry(directory).map(|state| state.flags.contains(InodeFlags::WHITEOUTS))
+        };
+        let (mut listed, mut real) = (directory, real);
+        while is_merged(listed) == Some(false) && is_merged(real).is_some() {
+            listed = real;
+            real = self.overlay_entry(listed).and_then(OverlayInode::real).ok_or(Errno::EIO)?;
+        }
+        let is_real = is_merged(listed) == Some(false);
+        Ok(OverlayReader { is_real, is_upper, real, listed, list: None, cursor: 0 })
     }
 
     fn reader(&self, file: Id<OpenFile>) -> Option<&OverlayReader> {
@@ -126,46 +132,38 @@ impl Linux {
 
     /// What was read before is of no use any more if the directory was changed (`ovl_dir_reset()`).
     fn reset_reader(&mut self, file: Id<OpenFile>) {
-        let directory = self.files[file].path.dentry;
-        let Some(state) = self.overlay_entry(directory) else { return };
-        let (version, has_whiteouts) = (state.version, state.flags.contains(InodeFlags::WHITEOUTS));
-        let is_old =
-            self.reader(file).is_some_and(|reader| reader.entries.as_ref().is_some_and(|(read, _)| *read != version));
-        if is_old {
-            self.put_list(file, directory);
-        }
-        if let Some(reader) = self.reader_mut(file)
-            && has_whiteouts
-        {
-            reader.is_real = false;
-        }
-    }
-
-    /// Lets go of the list that a reader has (`ovl_cache_put()`).
-    fn put_list(&mut self, file: Id<OpenFile>, directory: Id<Dentry>) {
+        let Some(reader) = self.reader(file) else { return };
+        let Some(state) = self.overlay_entry(reader.listed) else { return };
+        let is_old = reader.list.is_some_and(|list| self.overlay_lists[list].version != state.version);
+        let (listed, list) = (reader.listed, reader.list);
+        let has_whiteouts = state.flags.contains(InodeFlags::WHITEOUTS);
         let Some(reader) = self.reader_mut(file) else { return };
-        reader.cursor = 0;
-        let Some((_, entries)) = reader.entries.take() else { return };
-        self.put_entries(directory, &entries);
+        reader.is_real &= !has_whiteouts;
+        if let Some(list) = list.filter(|_| is_old) {
+            reader.list = None;
+            self.put_list(listed, list);
+        }
     }
 
-    fn put_entries(&mut self, directory: Id<Dentry>, entries: &Arc<Vec<ListedEntry>>) {
+    /// Lets go of a list (`ovl_cache_put()`).
+    fn put_list(&mut self, directory: Id<Dentry>, list: Id<List>) {
+        self.overlay_lists[list].readers -= 1;
+        if self.overlay_lists[list].readers > 0 {
+            return;
+        }
+        self.overlay_lists.remove(list);
         let inode = self.dentries[directory].inode;
-        let Some(state) = self.overlay_inode_mut(inode) else { return };
-        if let Some(list) = &mut state.list
-            && Arc::ptr_eq(&list.entries, entries)
+        if let Some(state) = self.overlay_inode_mut(inode)
+            && state.list == Some(list)
         {
-            list.readers = list.readers.saturating_sub(1);
-            if list.readers == 0 {
-                state.list = None;
-            }
+            state.list = None;
         }
     }
 
     /// Ends a reader whose file was closed.
-    pub(super) fn end_reader(&mut self, file: Id<OpenFile>, directory: Id<Dentry>, reader: &OverlayReader) {
-        if let Some((_, entries)) = &reader.entries {
-            self.put_entries(directory, entries);
+    pub(super) fn end_reader(&mut self, file: Id<OpenFile>, reader: &OverlayReader) {
+        if let Some(list) = reader.list {
+            self.put_list(reader.listed, list);
         }
         if self.dentries[reader.real].cursors.contains_key(&file) {
             self.dentries[reader.real].cursors.remove(&file);
@@ -174,26 +172,27 @@ impl Linux {
 
     /// The list for a reader that has none (`ovl_cache_get()`).
     fn get_list(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<(), Errno> {
-        if self.reader(file).is_some_and(|reader| reader.entries.is_some()) {
-            return Ok(());
-        }
-        let directory = self.files[file].path.dentry;
+        let Some(reader) = self.reader(file).filter(|reader| reader.list.is_none()) else { return Ok(()) };
+        let directory = reader.listed;
         let position = self.files[file].position;
         let inode = self.dentries[directory].inode;
         let state = self.overlay_inode(inode).ok_or(Errno::EIO)?;
         let version = state.version;
-        let known = state.list.as_ref().filter(|list| list.version == version).cloned();
-        let list = match known {
-            Some(list) => List { readers: list.readers + 1, ..list },
-            None => List { version, entries: Arc::new(self.merge_entries(task, directory)?), readers: 1 },
+        let list = match state.list.filter(|list| self.overlay_lists[*list].version == version) {
+            Some(list) => list,
+            None => {
+                let entries = self.merge_entries(task, directory)?;
+                self.overlay_lists.insert(List { version, entries, readers: 0 })
+            }
         };
-        let entries = list.entries.clone();
+        self.overlay_lists[list].readers += 1;
         if let Some(state) = self.overlay_inode_mut(inode) {
             state.list = Some(list);
         }
+        let length = self.overlay_lists[list].entries.len();
         if let Some(reader) = self.reader_mut(file) {
-            reader.cursor = usize::try_from(position).unwrap_or(usize::MAX).min(entries.len());
-            reader.entries = Some((version, entries));
+            reader.cursor = usize::try_from(position).unwrap_or(usize::MAX).min(length);
+            reader.list = Some(list);
         }
         Ok(())
     }
@@ -242,6 +241,9 @@ impl Linux {
         if self.is_deleted(place.dentry) {
             return Err(Errno::ENOENT);
         }
+        if self.is_overlay(place.dentry) {
+            return self.read_overlay_layer(task, place);
+        }
         let object = &self.dentries[place.dentry];
         let entry = |name: Name, dentry: Id<Dentry>| {
             let inode = &self.inodes[self.dentries[dentry].inode];
@@ -259,23 +261,51 @@ impl Linux {
         Ok(dots.into_iter().chain(others).collect())
     }
 
+    /// The entries of a directory of a layer that is an overlay.
+    fn read_overlay_layer(&mut self, task: Id<Task>, place: Path) -> Result<Vec<ListedEntry>, Errno> {
+        let superblock = self.dentries[place.dentry].superblock;
+        let inode = self.dentries[place.dentry].inode;
+        let is_merged = self.overlay_inode(inode).is_some_and(|state| state.flags.contains(InodeFlags::WHITEOUTS));
+        if !is_merged {
+            let real = self.real_path(inode).ok_or(Errno::EIO)?;
+            return self.as_mounter(task, superblock, |linux| linux.read_layer(task, real));
+        }
+        let mut entries = self.merge_entries(task, place.dentry)?;
+        entries.retain(|entry| !entry.is_whiteout);
+        for entry in entries.iter().filter(|entry| entry.is_looked_up && !entry.is_dot()) {
+            if self.overlay(superblock)?.has_one_device() {
+                self.look_up_listed(task, place, entry.name())?;
+            }
+        }
+        Ok(entries)
+    }
+
     /// The next entry that a reader of a list has not seen, and that is one (`ovl_iterate_merged()`).
     pub(crate) fn next_listed(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<Option<ListedEntry>, Errno> {
         let path = self.files[file].path;
-        let superblock = self.dentries[path.dentry].superblock;
+        let Some(listed) = self.reader(file).map(|reader| reader.listed) else { return Ok(None) };
+        let path = Path { mount: path.mount, dentry: listed };
+        let has_one_device = self.overlay_of(listed)?.has_one_device();
         loop {
             let Some(reader) = self.reader(file) else { return Ok(None) };
-            let next = reader.entries.as_ref().and_then(|(_, entries)| entries.get(reader.cursor).cloned());
-            let Some(entry) = next else { return Ok(None) };
-            let is_found = !entry.is_whiteout
-                && (!entry.is_looked_up
-                    || entry.is_dot()
-                    || !self.overlay(superblock)?.has_one_device()
-                    || self.look_up_listed(task, path, entry.name())?);
-            if is_found {
-                return Ok(Some(entry));
+            let (Some(list), cursor) = (reader.list, reader.cursor) else { return Ok(None) };
+            let Some(entry) = self.overlay_lists[list].entries.get(cursor).cloned() else { return Ok(None) };
+            if !entry.is_whiteout && entry.is_looked_up {
+                let found = if entry.is_dot() || !has_one_device {
+                    Ok(true)
+                } else {
+                    self.look_up_listed(task, path, entry.name())
+                };
+                if let Some(listed) = self.overlay_lists[list].entries.get_mut(cursor) {
+                    listed.is_looked_up = false;
+                    listed.is_whiteout = found != Ok(true);
+                }
+                found?;
             }
-            self.pass_listed(file);
+            match self.overlay_lists[list].entries.get(cursor) {
+                Some(entry) if !entry.is_whiteout => return Ok(Some(entry.clone())),
+                _ => self.pass_listed(file),
+            }
         }
     }
 
@@ -318,7 +348,7 @@ impl Linux {
         for entry in entries.iter().filter(|entry| !entry.is_dot()) {
             self.look_up_listed(task, path, entry.name())?;
             has_moved |= self.child(directory, entry.name()).is_some_and(|found| {
-                let has_origin = self.overlay_entry(found).is_some_and(super::OverlayInode::has_origin);
+                let has_origin = self.overlay_entry(found).is_some_and(OverlayInode::has_origin);
                 has_origin && self.overlay_numbers(found).is_some_and(|numbers| numbers.inode != entry.number)
             });
         }
@@ -361,11 +391,9 @@ impl Linux {
             return Some(Err(Errno::EINVAL));
         };
         self.files[file].position = position;
-        if position != old
-            && let Some(reader) = self.reader_mut(file)
-            && let Some((_, entries)) = &reader.entries
-        {
-            reader.cursor = usize::try_from(position).unwrap_or(usize::MAX).min(entries.len());
+        let length = self.reader(file)?.list.map(|list| self.overlay_lists[list].entries.len());
+        if let Some(length) = length.filter(|_| position != old) {
+            self.reader_mut(file)?.cursor = usize::try_from(position).unwrap_or(usize::MAX).min(length);
         }
         Some(Ok(position))
     }

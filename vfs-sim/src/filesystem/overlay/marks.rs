@@ -27,8 +27,8 @@ pub(crate) struct Noted {
     pub(super) impure: bool,
     /// Where it was copied from; without content if that can't be said.
     pub(super) origin: Option<Option<Origin>>,
-    /// An upper root has an identity.
-    pub(super) uuid: bool,
+    /// The identity of an overlay with this upper root.
+    pub(super) uuid: Option<u64>,
 }
 
 /// What overlays have noted in an inode.

@@ -27,4 +27,4 @@ pub(crate) use marks::Marks;
 pub use options::Config;
 pub use parameters::OverlayParameters;
 pub(super) use parameters::split;
-pub use state::{LowerEntry, NameFlags, Overlay, OverlayInode};
+pub use state::{List, LowerEntry, NameFlags, Overlay, OverlayInode};

@@ -81,13 +81,13 @@ impl Linux {
             self.superblocks[layer].writers -= 1;
         }
         if let OpenFileKind::Overlay(reader) = &file.kind {
-            self.end_reader(id, file.path.dentry, reader);
+            self.end_reader(id, reader);
         }
     }
 
     /// The inode whose content a file has: for one of an overlay, that of the layer (`ovl_real_file()`).
     pub(crate) fn content_inode(&self, inode: Id<Inode>) -> Id<Inode> {
-        match self.real_path(inode) {
+        match self.innermost_path(inode) {
             Some(real) if matches!(self.inodes[inode].kind, InodeKind::Regular(_)) => self.dentries[real.dentry].inode,
             _ => inode,
         }

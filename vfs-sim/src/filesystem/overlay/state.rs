@@ -68,6 +68,10 @@ pub struct Overlay {
     /// How many upper bits of an inode's number tell the filesystem; 0 if there is one only, -1 if there is no room
     /// (`xino_mode`).
     pub(super) number_bits: i32,
+    /// How many overlays are on top of each other (`s_stack_depth`).
+    pub(super) depth: u32,
+    /// What tells it from other filesystems (`s_uuid`).
+    pub(super) identity: Option<u64>,
     /// The last number that was given to a directory (`last_ino`).
     pub(super) last_inode: u64,
     /// Directories that are layers, which can't be found in others (`ovl_get_trap_inode()`).
@@ -108,11 +112,11 @@ bitflags! {
     }
 }
 
-/// The entries of a directory as they were when its version was this one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct List {
+/// The entries of a directory as they were when its version was this one (`struct ovl_dir_cache`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct List {
     pub(super) version: u64,
-    pub(super) entries: Arc<Vec<ListedEntry>>,
+    pub(super) entries: Vec<ListedEntry>,
     /// How many readers use it.
     pub(super) readers: u32,
 }
@@ -129,7 +133,7 @@ pub struct OverlayInode {
     pub(super) key: Option<Id<Inode>>,
     /// Counts the changes of a directory.
     pub(super) version: u64,
-    pub(super) list: Option<List>,
+    pub(super) list: Option<Id<List>>,
 }
 
 impl OverlayInode {
@@ -225,6 +229,15 @@ impl Linux {
             Some(dentry) => Some(Path { mount: overlay.upper?.mount, dentry }),
             None => state.lower.first().and_then(|entry| overlay.lower_path(*entry)),
         }
+    }
+
+    /// The place of what an inode is in the end, where overlays are layers of others.
+    pub(crate) fn innermost_path(&self, inode: Id<Inode>) -> Option<Path> {
+        let mut path = self.real_path(inode)?;
+        while let Some(below) = self.real_path(self.dentries[path.dentry].inode) {
+            path = below;
+        }
+        Some(path)
     }
 
     /// Does something in the name of who mounted an overlay (`ovl_override_creds()`).
