@@ -50,7 +50,7 @@ impl Linux {
         let parent = &self.inodes[self.dentries[directory.dentry].inode];
         let mode = if is_directory { mode | parent.mode & SET_GID } else { mode };
         let creator = self.creator_for(task, directory.dentry)?;
-        self.as_other(task, creator, |linux| linux.make_name(task, directory.dentry, name, Wanted::New(kind, mode)))
+        self.as_other(task, creator, |linux| linux.make_name(task, directory.dentry, name, &Wanted::New(kind, mode)))
     }
 
     /// One more name for a file (`ovl_link()`).
@@ -90,10 +90,10 @@ impl Linux {
         task: Id<Task>,
         directory: Id<Dentry>,
         name: &[u8],
-        wanted: Wanted,
+        wanted: &Wanted,
     ) -> Result<Id<Dentry>, Errno> {
         let superblock = self.dentries[directory].superblock;
-        let (upper, mut flags) = self.make_in_upper(task, directory, name, &wanted)?;
+        let (upper, mut flags) = self.make_in_upper(task, directory, name, wanted)?;
         flags |= NameFlags::UPPER;
         let inode = self.overlay_inode_of_new(superblock, upper)?;
         self.dentries[directory].missing.remove(name);
@@ -191,19 +191,19 @@ impl Linux {
         &mut self,
         task: Id<Task>,
         superblock: Id<SuperBlock>,
-        made: Path,
+        place: Path,
         wanted: &Wanted,
     ) -> Result<(), Errno> {
-        let Wanted::New(kind, mode) = wanted else { return Ok(()) };
-        let inode = self.dentries[made.dentry].inode;
+        let Wanted::New(kind, wanted_mode) = wanted else { return Ok(()) };
+        let inode = self.dentries[place.dentry].inode;
         let umask = self.fs_states[self.tasks[task].fs].umask;
-        let mode = mode & !umask;
+        let mode = wanted_mode & !umask;
         if !matches!(kind, InodeKind::Symlink(_)) && self.inodes[inode].mode != mode {
             let attributes = Attributes { mode: Some(mode), ..Attributes::default() };
-            self.change_attributes(task, made, attributes)?;
+            self.change_attributes(task, place, attributes)?;
         }
         if matches!(kind, InodeKind::Directory) {
-            self.note_if_possible(task, superblock, made.dentry, Err(Errno::EIO), |noted| noted.opaque = true)?;
+            self.note_if_possible(task, superblock, place.dentry, Err(Errno::EIO), |noted| noted.opaque = true)?;
         }
         Ok(())
     }

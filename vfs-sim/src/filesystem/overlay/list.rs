@@ -178,12 +178,12 @@ impl Linux {
         let inode = self.dentries[directory].inode;
         let state = self.overlay_inode(inode).ok_or(Errno::EIO)?;
         let version = state.version;
-        let list = match state.list.filter(|list| self.overlay_lists[*list].version == version) {
-            Some(list) => list,
-            None => {
-                let entries = self.merge_entries(task, directory)?;
-                self.overlay_lists.insert(List { version, entries, readers: 0 })
-            }
+        let known = state.list.filter(|list| self.overlay_lists[*list].version == version);
+        let list = if let Some(known) = known {
+            known
+        } else {
+            let entries = self.merge_entries(task, directory)?;
+            self.overlay_lists.insert(List { version, entries, readers: 0 })
         };
         self.overlay_lists[list].readers += 1;
         if let Some(state) = self.overlay_inode_mut(inode) {

@@ -4,7 +4,7 @@ use cofferdam::kernel::Errno;
 
 use super::LowerEntry;
 use super::inode::Behind;
-use super::marks::Noted;
+use super::marks::{Noted, Origin};
 use super::options::Redirect;
 use super::state::{InodeFlags, NameFlags, UPPER};
 use crate::arena::Id;
@@ -17,6 +17,7 @@ use crate::process::Task;
 const MAX_NAME: usize = 255;
 
 /// What was found so far (`struct ovl_lookup_data`).
+#[allow(clippy::struct_excessive_bools, reason = "as many yes-or-no facts as the kernel keeps")]
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
     is_directory: bool,
@@ -177,13 +178,15 @@ impl Linux {
         if !progress.is_last && self.noted(task, superblock, found).opaque {
             progress.stops = true;
             progress.is_opaque = true;
+        } else if !progress.is_last {
+            self.may_read_marks(task, superblock, Path { mount: place.mount, dentry: found })?;
         }
         Ok(Some(found))
     }
 
     /// What a file of the upper layer was below, before it was copied up, if that is still there (`ovl_check_origin()`).
     fn check_origin(&self, task: Id<Task>, superblock: Id<SuperBlock>, upper: Id<Dentry>) -> Option<LowerEntry> {
-        let origin = self.noted(task, superblock, upper).origin??;
+        let origin = self.noted(task, superblock, upper).origin?;
         let overlay = self.overlay(superblock).ok()?;
         let (layer, dentry) = overlay.lower.iter().enumerate().find_map(|(position, layer)| {
             let is_ambiguous = layer.filesystem != UPPER
@@ -222,7 +225,7 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         upper: Id<Dentry>,
-        origin: Option<super::marks::Origin>,
+        origin: Origin,
     ) -> Result<(), Errno> {
         let note = |noted: &mut Noted| noted.origin = Some(origin);
         match self.note_if_possible(task, superblock, upper, Ok(()), note) {

@@ -6,16 +6,22 @@ use serde::{Deserialize, Serialize};
 use crate::arena::Id;
 use crate::filesystem::{Dentry, FilesystemType, Inode, SuperBlock};
 use crate::linux::Linux;
+use crate::mount::Path;
 use crate::process::Task;
 use crate::walk::Access;
 
-/// Where a file came from (`struct ovl_fh`): its number in its filesystem, which has a number that none had before.
+/// Where a file came from (`struct ovl_fh`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Origin {
-    /// The number of the filesystem, 0 if the overlay was told not to note it.
-    filesystem: u64,
-    inode: Id<Inode>,
-    number: u64,
+pub(crate) enum Origin {
+    /// It came from below, but from where can't be said.
+    Unknown,
+    /// Its number in its filesystem, which has a number that none had before.
+    File {
+        /// The number of the filesystem, 0 if the overlay was told not to note it.
+        filesystem: u64,
+        inode: Id<Inode>,
+        number: u64,
+    },
 }
 
 /// What was noted under one prefix (`trusted.overlay.`, `user.overlay.`).
@@ -25,8 +31,8 @@ pub(crate) struct Noted {
     pub(super) opaque: bool,
     /// A directory that has entries that come from below.
     pub(super) impure: bool,
-    /// Where it was copied from; without content if that can't be said.
-    pub(super) origin: Option<Option<Origin>>,
+    /// Where it was copied from.
+    pub(super) origin: Option<Origin>,
     /// The identity of an overlay with this upper root.
     pub(super) uuid: Option<u64>,
 }
@@ -51,10 +57,26 @@ impl Linux {
         let inode = self.dentries[real].inode;
         let Some(marks) = self.inodes[inode].marks.as_deref() else { return Noted::default() };
         match self.overlay(overlay) {
-            Ok(overlay) if overlay.config.uses_user_marks => marks.user,
+            Ok(object) if object.config.uses_user_marks => {
+                let mut mounts = object.layer_mounts();
+                let superblock = self.inodes[inode].superblock;
+                let mount = mounts.find(|mount| self.mounts[*mount].superblock == superblock);
+                let is_told =
+                    mount.is_some_and(|mount| self.inode_permission(task, mount, inode, Access::READ).is_ok());
+                if is_told { marks.user } else { Noted::default() }
+            }
             Ok(_) if self.capable(task, Capabilities::CAP_SYS_ADMIN) => marks.trusted,
             _ => Noted::default(),
         }
+    }
+
+    /// Whether who mounted an overlay may read its notes in a directory: where a redirect could be, it is an error if not
+    /// (`ovl_get_redirect_xattr()`).
+    pub(super) fn may_read_marks(&self, task: Id<Task>, overlay: Id<SuperBlock>, real: Path) -> Result<(), Errno> {
+        if !self.overlay(overlay)?.config.uses_user_marks {
+            return Ok(());
+        }
+        self.inode_permission(task, real.mount, self.dentries[real.dentry].inode, Access::READ)
     }
 
     /// Notes something in an inode of the upper layer (`ovl_setxattr()`).
@@ -117,15 +139,15 @@ impl Linux {
     }
 
     /// What says where a file came from; nothing if its filesystem can't find it again (`ovl_get_origin_fh()`).
-    pub(super) fn origin_of(&self, task: Id<Task>, overlay: Id<SuperBlock>, lower: Id<Dentry>) -> Option<Origin> {
+    pub(super) fn origin_of(&self, task: Id<Task>, overlay: Id<SuperBlock>, lower: Id<Dentry>) -> Origin {
         let superblock = self.dentries[lower].superblock;
         if !self.can_find_by_number(task, superblock) {
-            return None;
+            return Origin::Unknown;
         }
         let inode = self.dentries[lower].inode;
         let names_filesystem = self.overlay(overlay).is_ok_and(|overlay| overlay.config.notes_filesystem());
         let filesystem = if names_filesystem { self.superblocks[superblock].serial } else { 0 };
-        Some(Origin { filesystem, inode, number: self.inodes[inode].number })
+        Origin::File { filesystem, inode, number: self.inodes[inode].number }
     }
 
     /// The file that a note tells of, if it is in a filesystem and still there (`ovl_decode_real_fh()`). Any of its names
@@ -140,13 +162,14 @@ impl Linux {
         if !self.capable(task, Capabilities::CAP_DAC_READ_SEARCH) {
             return None;
         }
+        let Origin::File { filesystem: noted, inode: id, number } = origin else { return None };
         let names_filesystem = self.overlay(overlay).ok()?.config.notes_filesystem();
         let filesystem = if names_filesystem { self.superblocks[superblock].serial } else { 0 };
-        let inode = self.inodes.get(origin.inode)?;
-        if origin.filesystem != filesystem || inode.superblock != superblock || inode.number != origin.number {
+        let inode = self.inodes.get(id)?;
+        if noted != filesystem || inode.superblock != superblock || inode.number != number {
             return None;
         }
-        let mut names = self.dentries.iter().filter(|(_, dentry)| dentry.inode == origin.inode);
+        let mut names = self.dentries.iter().filter(|(_, dentry)| dentry.inode == id);
         let first = names.next()?;
         let hashed = std::iter::once(first).chain(names).find(|(_, dentry)| dentry.is_hashed).unwrap_or(first);
         Some(hashed.0)

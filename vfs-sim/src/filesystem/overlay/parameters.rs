@@ -350,15 +350,15 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("a:b", Some(&[("a", false), ("b", false)]))]
-    #[case("a::b", Some(&[("a", false), ("b", true)]))]
-    #[case(r"a\:b:c", Some(&[(r"a\:b", false), ("c", false)]))]
-    #[case("a:::b", None)]
-    #[case("a:", None)]
-    fn colons_end_a_layer(#[case] text: &str, #[case] expected: Option<&[(&str, bool)]>) {
-        let expected = expected
-            .map(|layers| layers.iter().map(|(name, data)| (name.as_bytes().to_vec(), *data)).collect::<Vec<_>>());
-        assert_eq!(split_lower_layers(text.as_bytes()), expected);
+    #[case("a:b", &[("a", false), ("b", false)])]
+    #[case("a::b", &[("a", false), ("b", true)])]
+    #[case(r"a\:b:c", &[(r"a\:b", false), ("c", false)])]
+    #[case("a:::b", &[])]
+    #[case("a:", &[])]
+    fn colons_end_a_layer(#[case] text: &str, #[case] expected: &[(&str, bool)]) {
+        let layers = split_lower_layers(text.as_bytes()).unwrap_or_default();
+        let expected: Vec<_> = expected.iter().map(|(name, data)| (name.as_bytes().to_vec(), *data)).collect();
+        assert_eq!(layers, expected);
     }
 
     #[test]

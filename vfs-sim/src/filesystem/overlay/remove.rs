@@ -122,16 +122,15 @@ impl Linux {
 
     /// A whiteout in the directory for work: a link of one that stays there (`ovl_whiteout()`).
     fn new_whiteout(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, work: Path) -> Result<Id<Dentry>, Errno> {
-        let shared = match self.overlay(superblock)?.whiteout {
-            Some(shared) => shared,
-            None => {
-                let name = self.temporary_name();
-                let kind = InodeKind::CharacterDevice(WHITEOUT);
-                let made = self.make_in_layer(task, work, name.as_bytes(), kind, 0)?;
-                self.dentry_get(made);
-                self.overlay_mut(superblock)?.whiteout = Some(made);
-                made
-            }
+        let shared = if let Some(shared) = self.overlay(superblock)?.whiteout {
+            shared
+        } else {
+            let name = self.temporary_name();
+            let kind = InodeKind::CharacterDevice(WHITEOUT);
+            let made = self.make_in_layer(task, work, name.as_bytes(), kind, 0)?;
+            self.dentry_get(made);
+            self.overlay_mut(superblock)?.whiteout = Some(made);
+            made
         };
         if self.overlay(superblock)?.shares_whiteouts {
             let name = self.temporary_name();
@@ -172,9 +171,9 @@ impl Linux {
         let work = self.work_directory(superblock)?;
         let upper = self.upper_directory(dentry)?;
         let directory = self.upper_directory(self.dentries[dentry].parent)?;
-        let mode = self.inodes[self.dentries[upper.dentry].inode].mode;
+        let permissions = self.inodes[self.dentries[upper.dentry].inode].mode;
         let name = self.temporary_name();
-        let made = self.make_in_layer(task, work, name.as_bytes(), InodeKind::Directory, mode)?;
+        let made = self.make_in_layer(task, work, name.as_bytes(), InodeKind::Directory, permissions)?;
         let place = Path { mount: work.mount, dentry: made };
         self.copy_marks(task, superblock, upper.dentry, made);
         let result = self
