@@ -33,7 +33,7 @@ impl Simulation {
         user: User,
         capabilities: &CapabilitiesAtStart,
     ) -> Result<Self, PreparationError> {
-        let mut base = Simulated::boot();
+        let mut base = Simulated::boot(memory());
         base.make(&starting_point(user))?;
         base.make(&own_namespaces(privileges, user))?;
         base.make(&universe::empty_namespace(privileges))?;
@@ -60,6 +60,12 @@ impl Simulation {
         let mut kernel = self.begin(plan.universe);
         plan.items.iter().map(|item| kernel.carry_out(item)).collect()
     }
+}
+
+/// The memory of the machine in bytes: a tmpfs takes half of it.
+fn memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    u64::from(info.mem_unit).saturating_mul(info.totalram)
 }
 
 /// What init does on a machine that has booted, so that it is what the real process was when it was started.
@@ -108,8 +114,8 @@ fn write(path: &str, text: &str) -> [Call; 3] {
 }
 
 impl Simulated {
-    fn boot() -> Self {
-        let linux = Linux::new();
+    fn boot(memory: u64) -> Self {
+        let linux = Linux::with_memory(memory);
         let mut tasks = [None; MAX_TASKS];
         tasks[0] = Some(linux.init());
         Self { linux, tasks, census: Census::new() }
@@ -144,6 +150,12 @@ impl Simulated {
         self.linux.mounts().count()
     }
 
+    /// Whether a filesystem of a type has other options than it was made with: there is only one, and it was writable.
+    pub(crate) fn has_remounted(&self, filesystem_type: &[u8]) -> bool {
+        let mut mounts = self.linux.mounts().filter(|mount| mount.filesystem_type() == filesystem_type);
+        mounts.any(|mount| mount.super_options().0 != b"rw")
+    }
+
     /// The open descriptors of a process.
     pub(crate) fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
         self.id(task).into_iter().flat_map(|task| self.linux.descriptors(task)).collect()
@@ -168,7 +180,7 @@ impl Simulated {
         }
         match catch_unwind(AssertUnwindSafe(|| self.act(step))) {
             Ok(result) => Observation::Returned(result),
-            Err(payload) => Observation::Panicked(message(payload.as_ref())),
+            Err(payload) => Observation::Broken(format!("panic: {}", message(payload.as_ref()))),
         }
     }
 
@@ -197,19 +209,24 @@ impl Simulated {
         }
     }
 
+    /// The tables that a process sees, provided that the kernel's data hang together.
     fn look(&self, task: TaskIndex) -> Observation {
         if !self.census.lives(task) {
             return Observation::Skipped;
         }
         let looked = catch_unwind(AssertUnwindSafe(|| {
-            let task = self.id(task).ok()?;
-            let (mountinfo, mounts) = (self.linux.mountinfo_table(task)?, self.linux.mounts_table(task)?);
-            Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
+            if let Err(inconsistency) = self.linux.check() {
+                return Observation::Broken(inconsistency.to_string());
+            }
+            Observation::Looked(self.tables(task).ok_or(Errno::ESRCH))
         }));
-        match looked {
-            Ok(tables) => Observation::Looked(tables.ok_or(Errno::ESRCH)),
-            Err(payload) => Observation::Panicked(message(payload.as_ref())),
-        }
+        looked.unwrap_or_else(|payload| Observation::Broken(format!("panic: {}", message(payload.as_ref()))))
+    }
+
+    fn tables(&self, task: TaskIndex) -> Option<Tables> {
+        let task = self.id(task).ok()?;
+        let (mountinfo, mounts) = (self.linux.mountinfo_table(task)?, self.linux.mounts_table(task)?);
+        Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
     }
 
     /// What the numbers stand for now.

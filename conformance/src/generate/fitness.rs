@@ -1,9 +1,10 @@
 //! Which actions are fit for a sequence: neither do they harm the machinery or the machine, nor depends what they do on
 //! anything but the sequence.
 
-use cofferdam::kernel::{AtFlags, Call, Value};
+use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags, Value};
 
-use super::scene::{PROC, Scene};
+use super::limits::NAMELESS;
+use super::scene::{PROC, Scene, TMPFS};
 use crate::sequence::{Action, Step};
 use crate::universe::BASE;
 
@@ -12,6 +13,8 @@ impl Scene<'_> {
     pub(super) fn is_fit(&mut self, action: &Action) -> bool {
         self.admits(action)
             && !self.asks_the_machine(action)
+            && !self.shows_a_number(action)
+            && !self.would_change_the_machine(action)
             && !self.may_disturb(action)
             && !self.takes_other_layers(action)
             && !self.lists_temporary_names(action)
@@ -32,6 +35,17 @@ impl Scene<'_> {
         }
         let text = serde_json::to_string(action).unwrap_or_default();
         text.contains("..") || text.contains("chain")
+    }
+
+    /// Whether a file without a name would be made elsewhere than in a tmpfs: its number, which is part of what it is
+    /// called, is given out to all filesystems of the machine there.
+    fn shows_a_number(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Call(Call::Openat2 { dirfd, path, how }) if how.flags.contains(NAMELESS) => {
+                self.magic_at(*dirfd, path, true).is_some_and(|magic| magic != TMPFS)
+            }
+            _ => false,
+        }
     }
 
     /// Whether there would be very many mounts then: copies of trees and propagation can double them at each step, and
@@ -70,6 +84,22 @@ impl Scene<'_> {
             Some(Value::Entries(entries)) => entries.iter().any(|entry| is_temporary(&entry.name.0)),
             _ => false,
         }
+    }
+
+    /// Whether a call would remount a filesystem of which there is one on the machine: that of the files of namespaces,
+    /// of which mounts can be had.
+    fn would_change_the_machine(&self, action: &Action) -> bool {
+        let is_remount = match action {
+            Action::Call(Call::Mount { mountflags, .. }) => mountflags.contains(MountFlags::MS_REMOUNT),
+            Action::Call(Call::Fsconfig { config, .. }) => matches!(config, FsConfig::Reconfigure),
+            _ => false,
+        };
+        if !is_remount {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        kernel.has_remounted(b"nsfs")
     }
 
     /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::Past;
+use super::{OWN_USER_NAMESPACE, Past};
 use crate::sequence::TaskIndex;
 use crate::simulated::Simulated;
 
@@ -43,6 +43,8 @@ pub(super) enum Want {
 
 /// The magic number of proc(5), which tells sizes and numbers that are the machine's.
 pub(super) const PROC: u64 = 0x9fa0;
+/// The magic number of tmpfs(5).
+pub(super) const TMPFS: u64 = 0x0102_1994;
 
 const DIRECTORIES: &[&str] = &[
     "/",
@@ -251,6 +253,14 @@ impl<'a> Scene<'a> {
         let (path, flags) = if dirfd == Fd::CWD { (".", AtFlags::empty()) } else { ("", AtFlags::AT_EMPTY_PATH) };
         let stat = self.stat(dirfd, &path.into(), flags);
         stat.is_some_and(|stat| self.mounts().iter().any(|mount| mount.id == stat.mount_id))
+    }
+
+    /// Whether the process is in a user namespace that the sequence has made.
+    pub(super) fn has_own_user_namespace(&mut self) -> bool {
+        match self.ask(&Call::Readlinkat { dirfd: Fd::CWD, path: OWN_USER_NAMESPACE.into() }) {
+            Some(Value::Bytes(link)) => self.past.first_user_namespace.as_ref().is_some_and(|first| *first != link),
+            _ => false,
+        }
     }
 
     /// A mount whose unique id was told in the sequence; it may be gone, or elsewhere.

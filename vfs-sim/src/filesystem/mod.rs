@@ -37,7 +37,7 @@ pub(crate) use operations::DirectoryOperations;
 pub use overlay::{List as OverlayList, NameFlags, Overlay, OverlayInode, OverlayParameters, OverlayReader};
 pub(crate) use overlay::{Marks, ReadFrom};
 pub use parameters::{HidePid, Parameters, ProcParameters, TmpfsParameters};
-pub(crate) use parameters::{ParameterValue, unsigned_number};
+pub(crate) use parameters::{PAGE_SIZE, ParameterValue, TmpfsLimits, unsigned_number};
 pub use pipe::Pipe;
 pub use proc::{OpenEntry, OpenMountTable, ProcEntry, SeekRule};
 pub use superblock::{FilesystemType, SuperBlock};

@@ -28,7 +28,7 @@ impl Linux {
         if object.options.is_empty() {
             match &object.overlay {
                 Some(overlay) => overlay.show(&mut text),
-                None => object.parameters.show(&mut text),
+                None => object.parameters.show(self.memory_pages, &mut text),
             }
         }
         for (key, value) in &object.options {

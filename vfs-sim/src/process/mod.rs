@@ -2,7 +2,6 @@
 
 mod access;
 mod capability;
-mod check;
 mod credentials;
 mod descriptors;
 mod execute;
@@ -18,9 +17,12 @@ mod signal;
 mod task;
 mod user;
 mod wait;
+mod waiting;
 
 pub(crate) use credentials::ALL_CAPABILITIES;
 pub use credentials::Credentials;
+#[cfg(test)]
+pub(crate) use execute::tests::make_program;
 pub use file::{FdTable, OpenFd, OpenFile, OpenFileKind};
 pub use limits::Limits;
 pub(crate) use limits::RlimitValue;
@@ -28,3 +30,4 @@ pub use program::PROGRAM;
 pub use signal::Signals;
 pub(crate) use signal::is_valid_signal;
 pub use task::{FsState, Memory, Task, TaskState};
+pub(crate) use waiting::WOULD_WAIT;

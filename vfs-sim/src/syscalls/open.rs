@@ -42,6 +42,8 @@ impl Linux {
         }
         let mode = self.mode_of_new(task, directory, intent.mode, false);
         let dentry = self.new_tmpfile(task, directory, mode)?;
+        let inode = self.dentries[dentry].inode;
+        self.inodes[inode].is_linkable = !intent.flags.contains(OpenFlags::O_EXCL);
         let path = Path { mount: directory.mount, dentry };
         let file = self.open_place(task, path, intent.flags);
         self.dentry_put(dentry);
@@ -105,9 +107,8 @@ impl Linux {
                 }
                 return Ok(file);
             }
-            let object = &mut self.inodes[inode];
-            object.mode &= !lost;
-            object.kind = InodeKind::Regular(Arc::default());
+            self.inodes[inode].mode &= !lost;
+            self.change_content(inode, |kind| *kind = InodeKind::Regular(Arc::default()));
         }
         Ok(file)
     }

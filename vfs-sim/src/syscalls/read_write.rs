@@ -76,7 +76,7 @@ impl Linux {
         if matches!(self.files[file].kind, OpenFileKind::Entry(_) | OpenFileKind::MountTable(_)) {
             check_area(position, count)?;
         }
-        if let Some(result) = self.read_entry(file, count) {
+        if let Some(result) = self.read_entry(task, file, count) {
             return result;
         }
         let bytes = match self.content(file) {
@@ -151,9 +151,11 @@ impl Linux {
             let lost = self.privileges_lost_by_writing(task, path.mount, inode);
             self.inodes[inode].mode &= !lost;
         }
-        let object = &mut self.inodes[inode];
-        let InodeKind::Regular(content) = &mut object.kind else { return Err(Errno::EINVAL) };
-        let length = Arc::make_mut(content).write(start, data);
+        let room = self.free_pages(self.inodes[inode].superblock);
+        let length = self.change_content(inode, |kind| match kind {
+            InodeKind::Regular(content) => Arc::make_mut(content).write(start, data, room),
+            _ => 0,
+        });
         if length == 0 {
             return Err(Errno::ENOSPC);
         }
@@ -185,13 +187,14 @@ impl Linux {
         if self.is_overlay(path.dentry) {
             return self.set_length_in_overlay(task, path.dentry, length, lost);
         }
-        let object = &mut self.inodes[inode];
-        object.mode &= !lost;
-        if let InodeKind::Regular(content) = &mut object.kind
-            && content.len() != length
-        {
-            Arc::make_mut(content).set_len(length);
-        }
+        self.inodes[inode].mode &= !lost;
+        self.change_content(inode, |kind| {
+            if let InodeKind::Regular(content) = kind
+                && content.len() != length
+            {
+                Arc::make_mut(content).set_len(length);
+            }
+        });
         Ok(())
     }
 

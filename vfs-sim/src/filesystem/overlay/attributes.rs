@@ -112,13 +112,14 @@ impl Linux {
         self.want_write_upper(superblock)?;
         let upper = self.upper_of(dentry).ok_or(Errno::EIO)?;
         let real = self.dentries[upper].inode;
-        let object = &mut self.inodes[real];
-        object.mode &= !lost;
-        if let InodeKind::Regular(content) = &mut object.kind
-            && content.len() != length
-        {
-            std::sync::Arc::make_mut(content).set_len(length);
-        }
+        self.inodes[real].mode &= !lost;
+        self.change_content(real, |kind| {
+            if let InodeKind::Regular(content) = kind
+                && content.len() != length
+            {
+                std::sync::Arc::make_mut(content).set_len(length);
+            }
+        });
         self.copy_attributes(self.dentries[dentry].inode);
         Ok(())
     }

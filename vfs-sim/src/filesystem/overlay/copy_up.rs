@@ -182,7 +182,11 @@ impl Linux {
         let data = data.clone();
         self.inode_permission(task, from.mount, source, crate::walk::Access::READ)?;
         let target = self.dentries[to.dentry].inode;
-        self.inodes[target].kind = InodeKind::Regular(data);
+        let pages = u64::try_from(data.pages()).unwrap_or(u64::MAX);
+        if pages > self.free_pages(self.inodes[target].superblock) {
+            return Err(Errno::ENOSPC);
+        }
+        self.change_content(target, |kind| *kind = InodeKind::Regular(data));
         Ok(())
     }
 

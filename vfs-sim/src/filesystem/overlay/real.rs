@@ -87,11 +87,7 @@ impl Linux {
         if self.has_unmapped_owner(directory.mount, inode) {
             return Err(Errno::EPERM);
         }
-        if self.inodes[inode].links == 0 {
-            let superblock = self.inodes[inode].superblock;
-            self.superblocks[superblock].removed -= 1;
-        }
-        self.inodes[inode].links += 1;
+        self.add_link(inode)?;
         Ok(self.new_dentry(directory.dentry, Name::from(name), inode))
     }
 

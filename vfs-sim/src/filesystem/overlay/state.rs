@@ -298,6 +298,13 @@ impl Overlay {
         self.creator.user_namespace
     }
 
+    /// What statfs(2) tells of its identity; nothing if it has none of its own (`ovl_statfs()`).
+    pub(crate) fn shown_identity(&self) -> Option<u64> {
+        // No two numbers give the same: the multiplier is odd.
+        let identity = self.identity.map_or(0, |identity| identity.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        self.config.has_identity().then_some(identity)
+    }
+
     /// The devices that it has besides that of the superblock.
     pub(crate) fn devices(&self) -> impl Iterator<Item = DeviceNumber> {
         self.filesystems.iter().map(|filesystem| filesystem.device)
