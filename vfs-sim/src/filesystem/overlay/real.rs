@@ -72,7 +72,10 @@ impl Linux {
         let inode = self.dentries[directory.dentry].inode;
         self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
         let mode = self.mode_of_new(task, directory, mode, false);
-        self.new_tmpfile(task, directory, mode)
+        let unnamed = self.new_tmpfile(task, directory, mode)?;
+        let inode = self.dentries[unnamed].inode;
+        self.inodes[inode].is_linkable = true;
+        Ok(unnamed)
     }
 
     /// One more name for a file (`ovl_do_link()`).
