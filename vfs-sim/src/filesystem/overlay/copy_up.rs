@@ -182,7 +182,7 @@ impl Linux {
         let data = data.clone();
         self.inode_permission(task, from.mount, source, crate::walk::Access::READ)?;
         let target = self.dentries[to.dentry].inode;
-        let pages = u64::try_from(data.pages()).unwrap_or(u64::MAX);
+        let pages = data.pages();
         if pages > self.free_pages(self.inodes[target].superblock) {
             return Err(Errno::ENOSPC);
         }
