@@ -10,6 +10,7 @@ mod fitness;
 mod limits;
 mod mounts;
 mod namespaces;
+mod overlays;
 mod paths;
 mod profile;
 mod propagation;
