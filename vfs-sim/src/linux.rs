@@ -231,6 +231,7 @@ impl Linux {
             removed: 0,
             used_pages: 0,
             used_inodes: 0,
+            used_by_marks: 0,
             next_inode: 1,
             kernel_namespace: None,
             parameters: Parameters::None,

@@ -111,9 +111,10 @@ impl Linux {
         for (_, inode) in self.inodes.iter().filter(|(_, inode)| inode.links == 0) {
             *removed.entry(inode.superblock).or_default() += 1;
         }
-        let mut used: FxHashMap<_, (u64, u64)> = FxHashMap::default();
+        let mut used: FxHashMap<_, (u64, u64, u64)> = FxHashMap::default();
         for (_, inode) in self.inodes.iter() {
-            let (pages, inodes) = used.entry(inode.superblock).or_default();
+            let (pages, inodes, marks) = used.entry(inode.superblock).or_default();
+            *marks += inode.marks_space();
             *pages += inode.kind.pages();
             *inodes += inode.counted_inodes();
         }
@@ -123,7 +124,8 @@ impl Linux {
             ensure(root.superblock == id && root.parent == superblock.root, &object, "the root is the root")?;
             find(&self.user_namespaces, superblock.user_namespace, &object, "the user namespace")?;
             let counted = removed.get(&id).copied().unwrap_or(0);
-            let (pages, inodes) = used.get(&id).copied().unwrap_or_default();
+            let (pages, inodes, marks) = used.get(&id).copied().unwrap_or_default();
+            agree(superblock.used_by_marks, marks, &object, "the room that notes of overlays take")?;
             agree(superblock.used_pages, pages, &object, "the number of pages in use")?;
             if self.limits(id).is_some() {
                 agree(superblock.used_inodes, inodes, &object, "the number of inodes in use")?;

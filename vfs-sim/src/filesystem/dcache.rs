@@ -244,6 +244,7 @@ impl Linux {
             let superblock = &mut self.superblocks[object.superblock];
             superblock.removed -= u32::from(object.links == 0);
             superblock.used_inodes = superblock.used_inodes.saturating_sub(object.counted_inodes());
+            superblock.used_by_marks = superblock.used_by_marks.saturating_sub(object.marks_space());
             superblock.used_pages = superblock.used_pages.saturating_sub(object.kind.pages());
             let Some(object) = self.inodes.remove(inode) else { return };
             match object.entry {

@@ -72,6 +72,8 @@ pub struct SuperBlock {
     pub(crate) used_pages: u64,
     /// How many inodes are used, where each further name of a file counts as one (`free_ispace` of tmpfs).
     pub(crate) used_inodes: u64,
+    /// How many bytes what overlays note in its inodes takes, from the room that there is for inodes.
+    pub(crate) used_by_marks: u64,
     /// The number of the next inode.
     pub(crate) next_inode: u64,
     /// The network namespace of a sysfs, the ipc namespace of an mqueue.

@@ -9,6 +9,31 @@ use crate::linux::Linux;
 /// Targets from this length on take a page; shorter ones are kept in the inode (`SHORT_SYMLINK_LEN`, with the NUL).
 const LONG_TARGET: usize = 128;
 
+/// How many bytes an inode counts for where inodes and their attributes share their room (`BOGO_INODE_SIZE`).
+const INODE_SIZE: u64 = 1024;
+
+impl SuperBlock {
+    /// How many bytes inodes and their attributes take.
+    fn inode_space(&self) -> u64 {
+        self.used_inodes.saturating_mul(INODE_SIZE).saturating_add(self.used_by_marks)
+    }
+
+    /// How many bytes there are for more of them, if there may be so many inodes (`free_ispace` of tmpfs).
+    fn free_inode_space(&self, limit: u64) -> u64 {
+        limit.saturating_mul(INODE_SIZE).saturating_sub(self.inode_space())
+    }
+
+    /// How many more inodes there can be, if there may be so many.
+    pub(crate) fn free_inodes(&self, limit: u64) -> u64 {
+        self.free_inode_space(limit) / INODE_SIZE
+    }
+
+    /// Whether what there is would be too much, if there may be so many inodes.
+    pub(super) fn exceeds_inodes(&self, limit: u64) -> bool {
+        limit.saturating_mul(INODE_SIZE) < self.inode_space()
+    }
+}
+
 impl InodeKind {
     /// How many pages the content takes.
     pub(crate) fn pages(&self) -> u64 {
@@ -41,7 +66,14 @@ impl Linux {
     /// Whether there can be one more inode, or one more name of a file: `ENOSPC` (`shmem_reserve_inode()`).
     pub(crate) fn has_free_inode(&self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
         let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
-        let is_full = limit > 0 && self.superblocks[superblock].used_inodes >= limit;
+        let is_full = limit > 0 && self.superblocks[superblock].free_inodes(limit) == 0;
+        if is_full { Err(Errno::ENOSPC) } else { Ok(()) }
+    }
+
+    /// Whether there is room for attributes of so many bytes: `ENOSPC` (`shmem_xattr_handler_set()`).
+    pub(super) fn has_room_for_marks(&self, superblock: Id<SuperBlock>, bytes: u64) -> Result<(), Errno> {
+        let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
+        let is_full = limit > 0 && self.superblocks[superblock].free_inode_space(limit) < bytes;
         if is_full { Err(Errno::ENOSPC) } else { Ok(()) }
     }
 

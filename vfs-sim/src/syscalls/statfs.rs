@@ -61,7 +61,7 @@ impl Linux {
             free_blocks,
             available_blocks: free_blocks,
             files: limits.inodes,
-            free_files: limits.inodes.saturating_sub(superblock.used_inodes),
+            free_files: superblock.free_inodes(limits.inodes),
             id: identity.unwrap_or_else(|| filesystem_id(superblock)),
             name_length: 255,
             flags: self.st_flags(mount),

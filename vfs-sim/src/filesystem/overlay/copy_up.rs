@@ -200,7 +200,7 @@ impl Linux {
         has_origin: bool,
     ) -> Result<(), Errno> {
         let superblock = self.dentries[dentry].superblock;
-        self.copy_marks(task, superblock, from.dentry, to.dentry);
+        self.copy_marks(task, superblock, from.dentry, to.dentry)?;
         if has_origin {
             let origin = self.origin_of(task, superblock, from.dentry);
             self.set_origin(task, superblock, to.dentry, origin)?;

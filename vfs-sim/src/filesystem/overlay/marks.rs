@@ -44,7 +44,63 @@ pub(crate) struct Marks {
     user: Noted,
 }
 
+/// How many bytes an attribute takes (`simple_xattr_space()`).
+fn space_of(name: &str, value: u64) -> u64 {
+    40 + name.len() as u64 + value
+}
+
+impl Noted {
+    /// How many bytes each of the notes takes, 0 if it is not there.
+    fn spaces(&self, prefix: &str) -> [u64; 4] {
+        /// `struct ovl_fb` with what tmpfs tells a file by
+        const FILE_HANDLE: u64 = 21 + 12;
+        const UUID: u64 = 16;
+        let space =
+            |name: &str, value: Option<u64>| value.map_or(0, |value| space_of(prefix, value) + name.len() as u64);
+        let origin = self.origin.map(|origin| match origin {
+            Origin::Unknown => 0,
+            Origin::File { .. } => FILE_HANDLE,
+        });
+        [
+            space("opaque", self.opaque.then_some(1)),
+            space("impure", self.impure.then_some(1)),
+            space("origin", origin),
+            space("uuid", self.uuid.map(|_| UUID)),
+        ]
+    }
+}
+
+impl Marks {
+    fn spaces(&self) -> impl Iterator<Item = u64> {
+        self.trusted.spaces("trusted.overlay.").into_iter().chain(self.user.spaces("user.overlay."))
+    }
+}
+
+impl Inode {
+    /// How many bytes what overlays have noted takes of its filesystem.
+    pub(crate) fn marks_space(&self) -> u64 {
+        self.marks.iter().flat_map(|marks| marks.spaces()).sum()
+    }
+}
+
 impl Linux {
+    /// Notes something in an inode, if there is room: that of the new note, before that of an older one is free.
+    fn change_marks(&mut self, inode: Id<Inode>, change: impl FnOnce(&mut Marks)) -> Result<(), Errno> {
+        let superblock = self.inodes[inode].superblock;
+        let before = self.inodes[inode].marks.as_deref().copied().unwrap_or_default();
+        let mut after = before;
+        change(&mut after);
+        if after == before {
+            return Ok(());
+        }
+        let new = before.spaces().zip(after.spaces()).filter(|(before, after)| after > before).map(|(_, after)| after);
+        self.has_room_for_marks(superblock, new.sum())?;
+        let used = &mut self.superblocks[superblock].used_by_marks;
+        *used = used.saturating_add(after.spaces().sum()).saturating_sub(before.spaces().sum());
+        self.inodes[inode].marks = Some(Box::new(after));
+        Ok(())
+    }
+
     /// Whether a filesystem can be asked for a file by its number (`ovl_can_decode_fh()`).
     pub(super) fn can_find_by_number(&self, task: Id<Task>, superblock: Id<SuperBlock>) -> bool {
         let filesystem = &self.superblocks[superblock].filesystem;
@@ -112,9 +168,7 @@ impl Linux {
         if !matches!(filesystem, FilesystemType::Tmpfs | FilesystemType::Devtmpfs | FilesystemType::Rootfs) {
             return Err(Errno::EOPNOTSUPP);
         }
-        let marks = self.inodes[inode].marks.get_or_insert_default();
-        change(if of_users { &mut marks.user } else { &mut marks.trusted });
-        Ok(())
+        self.change_marks(inode, |marks| change(if of_users { &mut marks.user } else { &mut marks.trusted }))
     }
 
     /// Notes something, unless the upper layer takes no notes; then it is `otherwise` (`ovl_check_setxattr()`).
@@ -176,15 +230,23 @@ impl Linux {
     }
 
     /// Copies the notes that are not this overlay's own (`ovl_copy_xattr()`).
-    pub(super) fn copy_marks(&mut self, task: Id<Task>, overlay: Id<SuperBlock>, from: Id<Dentry>, to: Id<Dentry>) {
-        let Some(marks) = self.inodes[self.dentries[from].inode].marks.as_deref().copied() else { return };
+    pub(super) fn copy_marks(
+        &mut self,
+        task: Id<Task>,
+        overlay: Id<SuperBlock>,
+        from: Id<Dentry>,
+        to: Id<Dentry>,
+    ) -> Result<(), Errno> {
+        let Some(marks) = self.inodes[self.dentries[from].inode].marks.as_deref().copied() else { return Ok(()) };
         let of_users = self.overlay(overlay).is_ok_and(|overlay| overlay.config.uses_user_marks);
         let is_capable = self.capable(task, Capabilities::CAP_SYS_ADMIN);
         let target = self.dentries[to].inode;
         if of_users && is_capable && marks.trusted != Noted::default() {
-            self.inodes[target].marks.get_or_insert_default().trusted = marks.trusted;
+            self.change_marks(target, |own| own.trusted = marks.trusted)
         } else if !of_users && marks.user != Noted::default() {
-            self.inodes[target].marks.get_or_insert_default().user = marks.user;
+            self.change_marks(target, |own| own.user = marks.user)
+        } else {
+            Ok(())
         }
     }
 }

@@ -175,9 +175,9 @@ impl Linux {
         let name = self.temporary_name();
         let made = self.make_in_layer(task, work, name.as_bytes(), InodeKind::Directory, permissions)?;
         let place = Path { mount: work.mount, dentry: made };
-        self.copy_marks(task, superblock, upper.dentry, made);
         let result = self
-            .note_if_possible(task, superblock, made, Err(Errno::EIO), |noted| noted.opaque = true)
+            .copy_marks(task, superblock, upper.dentry, made)
+            .and_then(|()| self.note_if_possible(task, superblock, made, Err(Errno::EIO), |noted| noted.opaque = true))
             .and_then(|()| self.copy_owner_and_mode(task, upper, place))
             .and_then(|()| {
                 let upper_name = self.dentries[upper.dentry].name.clone();

@@ -53,8 +53,9 @@ impl Linux {
             self.dentry_put(unnamed);
         }
         self.check_rename_whiteout(task, work)?;
-        if self.note(task, superblock, work.dentry, |_| {}).is_err() {
-            self.do_without_marks(superblock)?;
+        match self.note(task, superblock, work.dentry, |noted| noted.opaque = true) {
+            Ok(()) => self.note(task, superblock, work.dentry, |noted| noted.opaque = false)?,
+            Err(_) => self.do_without_marks(superblock)?,
         }
         if self.overlay(superblock)?.config.fsync == Fsync::Volatile {
             self.mark_volatile(task, place)?;

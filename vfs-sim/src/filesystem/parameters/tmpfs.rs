@@ -232,12 +232,12 @@ impl Linux {
         new: &TmpfsParameters,
     ) -> Result<(), &'static str> {
         let limits = settled.limits(self.memory_pages);
-        let SuperBlock { used_pages, used_inodes, .. } = self.superblocks[superblock];
+        let object = &self.superblocks[superblock];
         if let Some(blocks) = new.blocks.filter(|blocks| *blocks > 0) {
             if limits.blocks == 0 {
                 return Err("Cannot retroactively limit size");
             }
-            if used_pages > blocks {
+            if object.used_pages > blocks {
                 return Err("Too small a size for current use");
             }
         }
@@ -245,7 +245,7 @@ impl Linux {
             if limits.inodes == 0 {
                 return Err("Cannot retroactively limit inodes");
             }
-            if used_inodes > inodes {
+            if object.exceeds_inodes(inodes) {
                 return Err("Too few inodes for current use");
             }
         }
