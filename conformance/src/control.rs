@@ -40,7 +40,7 @@ pub(crate) fn spares(call: &Call) -> bool {
         }
         Call::Dup3 { oldfd, newfd, .. } => oldfd.0 < FIRST && newfd.0 < FIRST,
         // Its child would have to be waited for, and what it does is no data.
-        Call::Clone3 { .. } | Call::Sigwaitinfo { .. } => false,
+        Call::Clone3 { .. } => false,
         // Others would end processes in ways that the machinery does not see.
         Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL),
         // In another pid namespace, processes have other numbers than those by which the machinery knows them.

@@ -177,6 +177,11 @@ impl Simulated {
         match &step.action {
             Action::Call(call) => {
                 let value = self.linux.call(task, call)?;
+                if matches!(call, Call::Execve { .. }) {
+                    // What every program does that sequences have.
+                    self.linux.exit(task, 0);
+                    self.census.remove(step.task);
+                }
                 if let Some(victim) = self.census.victim(call) {
                     self.census.remove(victim);
                 }

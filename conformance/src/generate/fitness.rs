@@ -1,11 +1,14 @@
 //! Which actions are fit for a sequence: neither do they harm the machinery or the machine, nor depends what they do on
 //! anything but the sequence.
 
-use cofferdam::kernel::{AtFlags, Call};
+use cofferdam::kernel::{AtFlags, Call, Fd, MountFlags};
 
-use super::scene::{PROC, Scene};
+use super::scene::{PROC, Scene, TMPFS};
 use crate::sequence::{Action, Step};
 use crate::universe::BASE;
+
+/// The filesystems, by their magic numbers, that belong to a sequence alone: tmpfs, ramfs, devpts.
+const OWNED: [u64; 3] = [TMPFS, 0x8584_58f6, 0x1cd1];
 
 impl Scene<'_> {
     /// Whether an action is fit for the sequence.
@@ -15,6 +18,8 @@ impl Scene<'_> {
             && !self.may_disturb(action)
             && !self.would_be_crowded(action)
             && !self.would_expose_base(action)
+            && !self.would_end_machinery(action)
+            && !self.would_change_machine(action)
     }
 
     fn admits(&self, action: &Action) -> bool {
@@ -56,6 +61,31 @@ impl Scene<'_> {
         let table = kernel.mountinfo(self.task);
         let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
         entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
+    }
+
+    /// Whether a call would change the options of a filesystem of which the machine has one.
+    fn would_change_machine(&mut self, action: &Action) -> bool {
+        let (dirfd, path) = match action {
+            Action::Call(Call::Mount { target, mountflags, .. })
+                if mountflags.contains(MountFlags::MS_REMOUNT) && !mountflags.contains(MountFlags::MS_BIND) =>
+            {
+                (Fd::CWD, target)
+            }
+            Action::Call(Call::Fspick { dirfd, path, .. }) => (*dirfd, path),
+            _ => return false,
+        };
+        // Without a descriptor to spare nobody knows.
+        let exists = |scene: &mut Self| {
+            scene.refusal(&Call::Statx { dirfd, path: path.clone(), flags: AtFlags::empty() }).is_none()
+        };
+        self.magic_at(dirfd, path, true).map_or_else(|| exists(self), |magic| !OWNED.contains(&magic))
+    }
+
+    /// Whether a program would take the place of a process that others need.
+    fn would_end_machinery(&mut self, action: &Action) -> bool {
+        let Action::Call(call @ Call::Execve { .. }) = action else { return false };
+        let is_needed = self.task == 0 || self.kernel.census().has_children(self.task);
+        is_needed && self.kernel.clone().ask(self.task, call).is_ok()
     }
 
     /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.

@@ -2,17 +2,21 @@
 //! that most calls succeed.
 #![allow(clippy::unnecessary_wraps, reason = "makers have one type, whether or not they ever lack what they need")]
 
+mod attributes;
 mod audit;
 mod contexts;
 mod credentials;
 mod files;
 mod fitness;
+mod hostile;
 mod mounts;
 mod namespaces;
 mod paths;
 mod profile;
+mod programs;
 mod propagation;
 mod query;
+mod routines;
 mod scene;
 mod spoil;
 mod trees;
@@ -36,6 +40,10 @@ type Maker = fn(&mut Scene<'_>) -> Option<Action>;
 
 /// How often, in percent, an argument is replaced by one that makes little sense.
 const SPOILED: u32 = 4;
+/// How often, in percent, a call gets a path that leads nowhere.
+const HOSTILE: u32 = 2;
+/// How often, in per mille, a process begins a routine.
+const ROUTINES: u32 = 6;
 /// How often a maker is asked for another action before there is no step.
 const MOST_ATTEMPTS: usize = 20;
 /// How often, in percent, the process that acted last goes on.
@@ -70,9 +78,30 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut task = 0;
     let mut past = Past::default();
     let mut is_broken = false;
-    while sequence.steps.len() < recipe.length && !is_broken {
-        task = choose_task(&mut rng, &kernel, task);
-        let Some(action) = choose_action(&mut rng, &kernel, task, recipe, &past) else { break };
+    let mut routine: std::slice::Iter<'static, Maker> = [].iter();
+    while (sequence.steps.len() < recipe.length || routine.len() > 0) && !is_broken {
+        let action = match routine.next() {
+            Some(maker) => {
+                let mut scene = Scene::new(&mut rng, &kernel, task, recipe.tasks.min(MAX_TASKS), &past);
+                match maker(&mut scene).filter(|action| scene.is_fit(action)) {
+                    Some(action) => action,
+                    None => {
+                        routine = [].iter();
+                        continue;
+                    }
+                }
+            }
+            None => {
+                task = choose_task(&mut rng, &kernel, task);
+                let mut scene = Scene::new(&mut rng, &kernel, task, recipe.tasks.min(MAX_TASKS), &past);
+                if scene.rarely(ROUTINES) {
+                    routine = routines::choose(&mut scene);
+                    continue;
+                }
+                let Some(action) = choose_action(&mut scene, recipe) else { break };
+                action
+            }
+        };
         let step = Step { task, action };
         let observation = kernel.perform(&step);
         past.note(&step, &observation);
@@ -131,19 +160,12 @@ fn choose_task(rng: &mut ChaCha8Rng, kernel: &Simulated, last: TaskIndex) -> Tas
     kernel.census().living().choose(rng).unwrap_or(0)
 }
 
-fn choose_action(
-    rng: &mut ChaCha8Rng,
-    kernel: &Simulated,
-    task: TaskIndex,
-    recipe: &Recipe,
-    past: &Past,
-) -> Option<Action> {
-    let mut scene = Scene::new(rng, kernel, task, recipe.tasks.min(MAX_TASKS), past);
+fn choose_action(scene: &mut Scene<'_>, recipe: &Recipe) -> Option<Action> {
     for _ in 0..MOST_ATTEMPTS {
-        let maker = recipe.profile.choose(&mut scene);
-        let Some(mut action) = maker(&mut scene) else { continue };
+        let maker = if scene.chance(HOSTILE) { hostile::walk } else { recipe.profile.choose(scene) };
+        let Some(mut action) = maker(scene) else { continue };
         if scene.chance(SPOILED) {
-            spoil::spoil(&mut scene, &mut action);
+            spoil::spoil(scene, &mut action);
         }
         if scene.is_fit(&action) {
             return Some(action);

@@ -19,6 +19,31 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[
     (3, bind_namespace),
 ];
 
+/// Stands for a choice of flags.
+const OTHERS: CloneFlags = CloneFlags::empty().complement();
+
+/// Some of the namespaces that mounts have nothing to do with, together with those that they have, and a flag that makes no
+/// sense here: that the kernel tells of the child in a place that there is not.
+fn others(scene: &mut Scene<'_>, flags: CloneFlags) -> CloneFlags {
+    const NAMESPACES: &[CloneFlags] = &[
+        CloneFlags::CLONE_NEWNS,
+        CloneFlags::CLONE_NEWUSER,
+        CloneFlags::CLONE_NEWUTS,
+        CloneFlags::CLONE_NEWIPC,
+        CloneFlags::CLONE_NEWCGROUP,
+        CloneFlags::from_bits_retain(CLONE_NEWTIME),
+    ];
+    if flags != OTHERS {
+        return flags;
+    }
+    let flags = scene.some(CloneFlags::empty(), NAMESPACES, 25);
+    // A network takes the kernel long to make.
+    scene.some(flags, &[CloneFlags::CLONE_NEWNET, CloneFlags::from_bits_retain(CLONE_PIDFD)], 4)
+}
+
+const CLONE_NEWTIME: u64 = 0x80;
+const CLONE_PIDFD: u64 = 0x1000;
+
 fn fork(scene: &mut Scene<'_>) -> Option<Action> {
     let child = scene.free_task()?;
     let flags = scene.weighted(&[
@@ -31,8 +56,9 @@ fn fork(scene: &mut Scene<'_>) -> Option<Action> {
         (4, CloneFlags::CLONE_NEWUSER.union(CloneFlags::CLONE_NEWNS)),
         (1, CloneFlags::CLONE_FILES.union(CloneFlags::CLONE_NEWNS)),
         (1, CloneFlags::CLONE_FS.union(CloneFlags::CLONE_NEWNS)),
+        (2, OTHERS),
     ]);
-    Some(Action::Fork { child, flags })
+    Some(Action::Fork { child, flags: others(scene, flags) })
 }
 
 fn exit(scene: &mut Scene<'_>) -> Option<Action> {
@@ -41,8 +67,9 @@ fn exit(scene: &mut Scene<'_>) -> Option<Action> {
 }
 
 fn wait(scene: &mut Scene<'_>) -> Option<Action> {
-    let pid = scene.pick(&[-1, -1, -1, 2, 3, 4, 0, 77]);
-    Some(Action::Call(Call::Wait4 { pid: Pid(pid), options: WaitOptions::WNOHANG }))
+    let pid = scene.pick(&[-1, -1, -1, 2, 3, 4, 0, 77, i32::MIN]);
+    let options = scene.some(WaitOptions::WNOHANG, &[WaitOptions::WUNTRACED, WaitOptions::WCONTINUED], 10);
+    Some(Action::Call(Call::Wait4 { pid: Pid(pid), options }))
 }
 
 fn kill(scene: &mut Scene<'_>) -> Option<Action> {
@@ -62,8 +89,9 @@ fn unshare(scene: &mut Scene<'_>) -> Option<Action> {
         (1, CloneFlags::CLONE_NEWUTS),
         (1, CloneFlags::CLONE_NEWIPC.union(CloneFlags::CLONE_NEWUSER)),
         (1, CloneFlags::CLONE_NEWCGROUP.union(CloneFlags::CLONE_NEWNS)),
+        (3, OTHERS),
     ]);
-    Some(Action::Call(Call::Unshare { flags }))
+    Some(Action::Call(Call::Unshare { flags: others(scene, flags) }))
 }
 
 fn process(scene: &mut Scene<'_>) -> &'static str {
@@ -71,8 +99,16 @@ fn process(scene: &mut Scene<'_>) -> &'static str {
 }
 
 fn open_namespace(scene: &mut Scene<'_>) -> Option<Action> {
-    let kind =
-        scene.weighted(&[(20, "mnt"), (10, "user"), (1, "uts"), (1, "ipc"), (1, "cgroup"), (1, "time"), (1, "pid")]);
+    let kind = scene.weighted(&[
+        (20, "mnt"),
+        (10, "user"),
+        (1, "uts"),
+        (1, "ipc"),
+        (1, "cgroup"),
+        (1, "time"),
+        (1, "pid"),
+        (1, "net"),
+    ]);
     let path = Bytes::from(format!("/proc/{}/ns/{kind}", process(scene)));
     let flags = if scene.chance(85) { OpenFlags::empty() } else { OpenFlags::O_PATH };
     let how = OpenHow { flags, ..OpenHow::default() };
@@ -87,6 +123,9 @@ fn setns(scene: &mut Scene<'_>) -> Option<Action> {
         (2, CloneFlags::CLONE_NEWUSER),
         (1, CloneFlags::CLONE_NEWNET),
         (1, CloneFlags::CLONE_NEWUTS),
+        (1, CloneFlags::CLONE_NEWIPC),
+        (1, CloneFlags::CLONE_NEWCGROUP),
+        (1, CloneFlags::CLONE_NEWPID),
     ]);
     Some(Action::Call(Call::Setns { fd, nstype }))
 }

@@ -136,20 +136,30 @@ fn readlink(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Readlinkat { dirfd, path }))
 }
 
+/// What attributes are changed of: something in a directory, or now and then the file of a namespace, which has none.
+fn changed(scene: &mut Scene<'_>) -> (Fd, Bytes) {
+    if scene.chance(3) { (Fd::CWD, "/proc/self/ns/mnt".into()) } else { scene.place(Want::Anything) }
+}
+
 fn chmod(scene: &mut Scene<'_>) -> Option<Action> {
-    let (dirfd, path) = scene.place(Want::Anything);
+    let (dirfd, path) = changed(scene);
     let mode = mode(scene);
     Some(Action::Call(Call::Fchmodat { dirfd, path, mode }))
 }
 
 fn fchmod(scene: &mut Scene<'_>) -> Option<Action> {
-    let fd = scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Other, DescriptorKind::Place])?;
+    let fd = scene.descriptor(&[
+        DescriptorKind::Directory,
+        DescriptorKind::Other,
+        DescriptorKind::Place,
+        DescriptorKind::Namespace,
+    ])?;
     let mode = mode(scene);
     Some(Action::Call(Call::Fchmod { fd, mode }))
 }
 
 fn chown(scene: &mut Scene<'_>) -> Option<Action> {
-    let (dirfd, path) = scene.place(Want::Anything);
+    let (dirfd, path) = changed(scene);
     let (owner, group) = scene.pick(&[
         (Some(USER), None),
         (Some(USER), Some(USER)),

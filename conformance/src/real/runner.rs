@@ -5,7 +5,8 @@ use cofferdam::kernel::{
     Bytes, Call, CloneFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, ResolveFlags, UniqueMountId, Value,
 };
 use cofferdam_linux::LinuxKernel;
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
 use super::token::{Token, write_all};
 use crate::census::Member;
@@ -40,6 +41,7 @@ impl<'a> Runner<'a> {
             position: 0,
             census: crate::census::Census::new(),
             ending: None,
+            executing: None,
             mounts: std::collections::BTreeMap::new(),
         };
         Self { plan, reference, me: 0, token, results: Vec::with_capacity(16 << 10) }
@@ -84,6 +86,7 @@ impl<'a> Runner<'a> {
 
     fn perform(&mut self, step: &Step) -> Result<Next, Errno> {
         match &step.action {
+            Action::Call(call @ Call::Execve { .. }) if self.is_to_end() => self.execute(call),
             Action::Call(call) => {
                 self.call(call)?;
                 Ok(Next::GoOn)
@@ -103,6 +106,23 @@ impl<'a> Runner<'a> {
                 Ok(Next::End(*status))
             }
         }
+    }
+
+    /// Whether the other side has executed a program, upon which a process takes no more steps.
+    fn is_to_end(&self) -> bool {
+        matches!(self.reference.get(self.token.position), Some(Observation::Returned(Ok(_))))
+    }
+
+    /// Executes a program, which ends at once with status 0. The parent waits for that; if there is no program, the status
+    /// is the error's number.
+    fn execute(&mut self, call: &Call) -> Result<Next, Errno> {
+        let member = self.token.census.get(self.me).ok_or(Errno::ESRCH)?;
+        let heir = if self.token.census.lives(member.parent) { member.parent } else { 0 };
+        self.flush()?;
+        self.token.ending = Some(member.pid);
+        self.token.executing = Some(self.me);
+        self.token.send(&LinuxKernel, heir)?;
+        Ok(Next::End(apply(call).err().map_or(BROKEN, Errno::raw)))
     }
 
     fn call(&mut self, call: &Call) -> Result<(), Errno> {
@@ -160,8 +180,14 @@ impl<'a> Runner<'a> {
 
     fn await_turn(&mut self) -> Result<(), Errno> {
         self.token = Token::receive(&LinuxKernel, self.me)?;
-        if let Some(pid) = self.token.ending.take() {
-            await_end(pid);
+        let status = self.token.ending.take().and_then(await_end);
+        if let Some(task) = self.token.executing.take() {
+            self.token.census.remove(task);
+            let result = match status {
+                Some(0) => Ok(Value::Done),
+                status => Err(Errno::from_raw(status.unwrap_or(BROKEN))),
+            };
+            self.note(&Observation::Returned(result))?;
         }
         Ok(())
     }
@@ -223,13 +249,31 @@ fn apply(call: &Call) -> Result<Value, Errno> {
     result
 }
 
-/// Waits until a child has ended. It stays a zombie, so that the sequence can wait for it.
-fn await_end(pid: Pid) {
+/// Waits until a child has ended; gives its exit status. It stays a zombie, so that the sequence can wait for it.
+fn await_end(pid: Pid) -> Option<i32> {
+    let child = Id::Pid(nix::unistd::Pid::from_raw(pid.0));
     // Where there is no such child, there is nothing to wait for.
-    let _ = waitid(Id::Pid(nix::unistd::Pid::from_raw(pid.0)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+    match waitid(child, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+        Ok(WaitStatus::Exited(_, status)) => Some(status),
+        _ => None,
+    }
 }
 
+/// The mount tables, even if the process has as many descriptors open as it may have.
 fn look() -> Result<Tables, Errno> {
+    let errno = |errno: nix::errno::Errno| Errno::from_raw(errno as i32);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(errno)?;
+    if soft != hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(errno)?;
+    }
+    let tables = read_tables();
+    if soft != hard {
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(errno)?;
+    }
+    tables
+}
+
+fn read_tables() -> Result<Tables, Errno> {
     Ok(Tables { mountinfo: read_whole("thread-self/mountinfo")?, mounts: read_whole("thread-self/mounts")? })
 }
 
