@@ -1,6 +1,6 @@
 //! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
 
-use cofferdam::kernel::{Call, CloneFlags, Fd, FlockOperation, ResolveFlags, Signal, WaitOptions};
+use cofferdam::kernel::{Call, Fd, FlockOperation, ResolveFlags, Signal, WaitOptions};
 
 use crate::sequence::TaskIndex;
 
@@ -43,8 +43,6 @@ pub(crate) fn spares(call: &Call) -> bool {
         Call::Clone3 { .. } => false,
         // Others would end processes in ways that the machinery does not see.
         Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL),
-        // In another pid namespace, processes have other numbers than those by which the machinery knows them.
-        Call::Unshare { flags } => !flags.contains(CloneFlags::CLONE_NEWPID),
         // What is cached is nobody's business.
         Call::Openat2 { how, .. } => !how.resolve.contains(ResolveFlags::RESOLVE_CACHED),
         Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),

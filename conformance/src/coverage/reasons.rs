@@ -41,5 +41,5 @@ pub(super) const NOT_IN_THE_TRAIT: &str =
 /// 64 bits.
 pub(super) const WIDE: &str = "file sizes and positions have 64 bits";
 /// Limits of file sizes.
-pub(super) const FILE_SIZE: &str =
-    "no sequence limits the size of files (RLIMIT_FSIZE), whose signal would end the process";
+pub(super) const FILE_SIZE: &str = "files of tmpfs and ramfs may be as long as there are positions, and no sequence limits their size (RLIMIT_FSIZE), whose \
+     signal would end the process";

@@ -73,7 +73,8 @@ pub(super) const ARGUMENTS: &[Argument] = arguments! {
         RESOLVE_CACHED "what the kernel has cached depends on what others did";
     close_range "flags": CLOSE_RANGE_UNSHARE CLOSE_RANGE_CLOEXEC;
     dup3 "flags": O_CLOEXEC;
-    mknodat "mode/file_type": Regular CharacterDevice BlockDevice Fifo Socket Anonymous;
+    mknodat "mode/file_type": Regular CharacterDevice Fifo Socket Anonymous,
+        BlockDevice "to open one, as sequences open what there is, would ask the machine for a driver";
     linkat "flags": AT_SYMLINK_FOLLOW AT_EMPTY_PATH;
     unlinkat "flags": AT_REMOVEDIR;
     renameat2 "flags": RENAME_NOREPLACE RENAME_EXCHANGE RENAME_WHITEOUT;

@@ -106,6 +106,15 @@ fn fspick(scene: &mut Scene<'_>) -> Option<Action> {
         let dirfd = scene.pick(&[Fd(-1), Fd(77)]);
         return Some(Action::Call(Call::Fspick { dirfd, path: "d".into(), flags }));
     }
+    if scene.chance(15)
+        && let Some(dirfd) = scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Place, DescriptorKind::Tree])
+    {
+        return Some(Action::Call(Call::Fspick {
+            dirfd,
+            path: Bytes::default(),
+            flags: flags | FspickFlags::FSPICK_EMPTY_PATH,
+        }));
+    }
     Some(Action::Call(Call::Fspick { dirfd: Fd::CWD, path, flags }))
 }
 

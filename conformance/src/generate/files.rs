@@ -209,6 +209,10 @@ fn dup(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn pipe(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Pipe2 {
-        flags: scene.some(OpenFlags::O_NONBLOCK, &[OpenFlags::O_CLOEXEC, OpenFlags::O_DIRECT], 20),
+        flags: {
+            let flags = scene.some(OpenFlags::O_NONBLOCK, &[OpenFlags::O_CLOEXEC, OpenFlags::O_DIRECT], 20);
+            // What makes a pipe of notifications of the kernel's.
+            scene.some(flags, &[OpenFlags::O_EXCL], 2)
+        },
     }))
 }

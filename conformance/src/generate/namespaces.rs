@@ -1,6 +1,6 @@
 //! Processes and namespaces: fork, exit, unshare(2), setns(2), id maps.
 
-use cofferdam::kernel::{Bytes, Call, CloneFlags, Fd, OpenFlags, OpenHow, Pid, Signal, WaitOptions};
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Fd, OpenFlags, OpenHow, Pid, Signal, Value, WaitOptions};
 use cofferdam_vfs_sim::DescriptorKind;
 
 use super::scene::{Scene, Want};
@@ -37,6 +37,7 @@ fn others(scene: &mut Scene<'_>, flags: CloneFlags) -> CloneFlags {
         return flags;
     }
     let flags = scene.some(CloneFlags::empty(), NAMESPACES, 25);
+    let flags = scene.some(flags, &[CloneFlags::CLONE_NEWPID], 20);
     // A network takes the kernel long to make.
     scene.some(flags, &[CloneFlags::CLONE_NEWNET, CloneFlags::from_bits_retain(CLONE_PIDFD)], 4)
 }
@@ -117,17 +118,35 @@ fn open_namespace(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn setns(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = if scene.chance(95) { scene.descriptor(&[DescriptorKind::Namespace]) } else { scene.any_descriptor() }?;
-    let nstype = scene.weighted(&[
-        (8, CloneFlags::empty()),
-        (4, CloneFlags::CLONE_NEWNS),
-        (2, CloneFlags::CLONE_NEWUSER),
-        (1, CloneFlags::CLONE_NEWNET),
-        (1, CloneFlags::CLONE_NEWUTS),
-        (1, CloneFlags::CLONE_NEWIPC),
-        (1, CloneFlags::CLONE_NEWCGROUP),
-        (1, CloneFlags::CLONE_NEWPID),
-    ]);
+    let nstype = match kind_of(scene, fd) {
+        Some(kind) if scene.chance(30) => kind,
+        _ => scene.weighted(&[
+            (8, CloneFlags::empty()),
+            (4, CloneFlags::CLONE_NEWNS),
+            (2, CloneFlags::CLONE_NEWUSER),
+            (1, CloneFlags::CLONE_NEWNET),
+            (1, CloneFlags::CLONE_NEWUTS),
+        ]),
+    };
     Some(Action::Call(Call::Setns { fd, nstype }))
+}
+
+/// The flag for the namespace that a descriptor is of.
+fn kind_of(scene: &mut Scene<'_>, fd: Fd) -> Option<CloneFlags> {
+    let path = Bytes::from(format!("/proc/self/fd/{}", fd.0));
+    let Value::Bytes(text) = scene.ask(&Call::Readlinkat { dirfd: Fd::CWD, path })? else { return None };
+    let name = text.0.split(|byte| *byte == b':').next()?;
+    Some(match name {
+        b"mnt" => CloneFlags::CLONE_NEWNS,
+        b"user" => CloneFlags::CLONE_NEWUSER,
+        b"uts" => CloneFlags::CLONE_NEWUTS,
+        b"ipc" => CloneFlags::CLONE_NEWIPC,
+        b"cgroup" => CloneFlags::CLONE_NEWCGROUP,
+        b"pid" => CloneFlags::CLONE_NEWPID,
+        b"net" => CloneFlags::CLONE_NEWNET,
+        b"time" => CloneFlags::from_bits_retain(CLONE_NEWTIME),
+        _ => return None,
+    })
 }
 
 const MAPS: &[(u32, &str)] = &[(6, "uid_map"), (6, "gid_map"), (5, "setgroups")];

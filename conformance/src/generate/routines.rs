@@ -1,9 +1,9 @@
 //! Routines: several steps of one process that lead to what single ones hardly ever meet.
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Call, Capabilities, CapabilitySets, CloneFlags, Errno, Fd, FsConfig, FsmountFlags, FsopenFlags,
-    FspickFlags, Mode, MountAttr, MountAttrFlags, OpenFlags, OpenHow, OpenTreeFlags, Pid, Rlimit, RlimitResource,
-    Signal, SignalMaskHow, SignalSet, UniqueMountId, Value, WaitOptions, Whence,
+    AtFlags, Bytes, Call, Capabilities, CapabilitySets, CloneFlags, Errno, Fd, FlockOperation, FsConfig, FsmountFlags,
+    FsopenFlags, FspickFlags, Mode, MountAttr, MountAttrFlags, OpenFlags, OpenHow, OpenTreeFlags, Pid, Prctl, Rlimit,
+    RlimitResource, Signal, SignalMaskHow, SignalSet, UniqueMountId, Value, WaitOptions, Whence,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
@@ -87,6 +87,12 @@ const ROUTINES: &[(u32, &[Maker])] = &[
     ),
     // No descriptor is left.
     (3, &[fsopen, create, few_descriptors, open, open, open, open, open, fsmount, many_descriptors]),
+    // A lock that somebody else has, or that there is not.
+    (1, &[open_file, open_file, lock, lock_first, lock_nothing]),
+    // A mount that is to be read-only while a file in it is open to be written.
+    (1, &[open_file, open_tree_read_only, open_tree_read_only]),
+    // A capability that programs are to have.
+    (1, &[inherit_all, raise, raise]),
     // A signal that is awaited.
     (2, &[block, send_to_self, wait_for_signal]),
     // More than there is room for.
@@ -107,12 +113,14 @@ const ROUTINES: &[(u32, &[Maker])] = &[
             become_root,
         ],
     ),
+    // A pid namespace whose first process has ended.
+    (2, &[unshare_pids, fork, kill_child, fork, wait_child]),
     // Programs, and what is none.
     (
         6,
         &[
             programs::open_interpreter,
-            programs::write,
+            programs::write_interpreter,
             programs::close,
             programs::open,
             programs::write,
@@ -136,6 +144,10 @@ pub(super) fn open_at(path: Bytes, flags: OpenFlags) -> Action {
 
 fn fork(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Fork { child: scene.free_task()?, flags: CloneFlags::empty() })
+}
+
+fn unshare_pids(_: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Unshare { flags: CloneFlags::CLONE_NEWPID }))
 }
 
 fn fork_with_user_namespace(scene: &mut Scene<'_>) -> Option<Action> {
@@ -192,6 +204,57 @@ fn mkdir_closed(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn closed(scene: &mut Scene<'_>) -> Option<Action> {
     walk_that_gives(scene, Errno::EACCES)
+}
+
+fn open_closed(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = scene.pick(&["/n0", "/n1", "/a/n0", "/b/n1", "n0", "/b/closed"]).into();
+    Some(open_at(path, OpenFlags::O_PATH))
+}
+
+fn fchdir_closed(scene: &mut Scene<'_>) -> Option<Action> {
+    let places = scene.descriptors(&[DescriptorKind::Place, DescriptorKind::Directory]);
+    let is_closed = |scene: &mut Scene<'_>, fd| scene.refusal(&Call::Fchdir { fd }) == Some(Errno::EACCES);
+    let fd = places.into_iter().rev().find(|fd| is_closed(scene, *fd))?;
+    Some(Action::Call(Call::Fchdir { fd }))
+}
+
+fn flock(fd: Fd, operation: FlockOperation) -> Action {
+    Action::Call(Call::Flock { fd, operation })
+}
+
+fn lock(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.last_descriptor(&[DescriptorKind::Other], Some(TMPFS))?;
+    Some(flock(fd, FlockOperation::LOCK_EX | FlockOperation::LOCK_NB))
+}
+
+/// Through a descriptor whose file is locked through another.
+fn lock_first(scene: &mut Scene<'_>) -> Option<Action> {
+    let operation = FlockOperation::LOCK_SH | FlockOperation::LOCK_NB;
+    let files = scene.descriptors(&[DescriptorKind::Other]);
+    let is_locked = |scene: &mut Scene<'_>, fd| scene.refusal(&Call::Flock { fd, operation }) == Some(Errno::EAGAIN);
+    let fd = files.into_iter().find(|fd| is_locked(scene, *fd))?;
+    Some(flock(fd, operation))
+}
+
+fn lock_nothing(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.descriptor(&[DescriptorKind::Other])?;
+    Some(flock(fd, FlockOperation::LOCK_NB))
+}
+
+fn open_tree_read_only(scene: &mut Scene<'_>) -> Option<Action> {
+    let attr = MountAttr { attr_set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..MountAttr::default() };
+    let path = scene.pick(&["/", "/a", "/b", "."]).into();
+    Some(Action::Call(Call::OpenTreeAttr { dirfd: Fd::CWD, path, flags: OpenTreeFlags::empty(), attr }))
+}
+
+fn inherit_all(scene: &mut Scene<'_>) -> Option<Action> {
+    let sets = capabilities(scene)?;
+    Some(Action::Call(Call::Capset { sets: CapabilitySets { inheritable: sets.permitted, ..sets } }))
+}
+
+fn raise(scene: &mut Scene<'_>) -> Option<Action> {
+    let operation = Prctl::RaiseAmbientCapability(u32::try_from(scene.below(41)).ok()?);
+    Some(Action::Call(Call::Prctl { operation }))
 }
 
 fn deep() -> Bytes {

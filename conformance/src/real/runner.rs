@@ -131,9 +131,7 @@ impl<'a> Runner<'a> {
         let result = apply(call);
         if let Ok(value) = &result {
             self.learn(value);
-            if let Some(victim) = self.token.census.victim(call) {
-                let member = self.token.census.get(victim).ok_or(Errno::ESRCH)?;
-                self.token.census.remove(victim);
+            if let Some((_, member)) = self.token.census.note(self.me, call) {
                 self.note(&Observation::Returned(result))?;
                 return self.let_end(member);
             }
@@ -163,7 +161,7 @@ impl<'a> Runner<'a> {
             }
         });
         if let Ok(pid) = result {
-            self.token.census.add(child, Member { pid, parent: self.me });
+            self.token.census.add(child, self.me, pid, flags);
         }
         self.note(&Observation::Returned(result.map(Value::Process)))
     }
