@@ -15,7 +15,6 @@ pub const CROWD: usize = 10_000;
 pub struct Machine<K> {
     /// The kernel.
     pub kernel: K,
-    leave: Option<tempfile::TempDir>,
 }
 
 impl Machine<Process> {
@@ -25,7 +24,7 @@ impl Machine<Process> {
     ///
     /// Those of the calls that set it up.
     pub fn simulated() -> Result<Self, Errno> {
-        let machine = Self { kernel: Process::init(Linux::new()), leave: None };
+        let machine = Self { kernel: Process::init(Linux::new()) };
         machine.make_directory("/proc")?;
         machine.mount("proc", "/proc")?;
         Ok(machine)
@@ -33,26 +32,22 @@ impl Machine<Process> {
 }
 
 impl Machine<LinuxKernel> {
-    /// One on the real kernel: the calling thread gets a mount namespace of its own, for good. Needs root.
+    /// One on the real kernel: the calling thread gets a mount namespace of its own, for good. Needs root, and `/tmp` to
+    /// mount on.
     ///
     /// # Errors
     ///
     /// Those of the calls that set it up.
     pub fn real() -> Result<Self, Errno> {
-        let kernel = LinuxKernel;
-        kernel.unshare(CloneFlags::CLONE_NEWNS)?;
-        let directory = tempfile::tempdir().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(5)))?;
-        let machine = Self { kernel, leave: Some(directory) };
+        let machine = Self { kernel: LinuxKernel };
+        machine.kernel.unshare(CloneFlags::CLONE_NEWNS)?;
         machine.propagation("/", MountFlags::MS_PRIVATE, AtFlags::AT_RECURSIVE)?;
-        let path = machine.leave.iter().map(|directory| directory.path().as_os_str().as_encoded_bytes().to_vec());
-        let path = path.collect::<Vec<_>>().concat();
-        let path = UnixPath::new(&path);
-        machine.kernel.mount(None, path, Some(b"tmpfs"), MountFlags::empty(), None)?;
-        machine.kernel.chdir(path)?;
-        machine.kernel.mkdirat(Fd::CWD, UnixPath::new("proc"), Mode(0o755))?;
+        machine.mount("tmpfs", "/tmp")?;
+        machine.kernel.chdir(UnixPath::new("/tmp"))?;
+        machine.make_directory("proc")?;
         machine.mount("proc", "proc")?;
-        // Where the next machine finds a place.
-        machine.kernel.mkdirat(Fd::CWD, UnixPath::new("tmp"), Mode(0o1777))?;
+        // For the next machine.
+        machine.make_directory("tmp")?;
         // Nothing of the host's mounts is to be in the tables that are compared.
         machine.kernel.pivot_root(UnixPath::new("."), UnixPath::new("."))?;
         machine.kernel.umount2(UnixPath::new("."), UmountFlags::MNT_DETACH)?;

@@ -22,8 +22,8 @@ pub(crate) enum Observation {
     Returned(Result<Value, Errno>),
     /// The mount tables, or the error with which they could not be read.
     Looked(Result<Tables, Errno>),
-    /// The simulation panicked, with this message.
-    Panicked(String),
+    /// The simulation panicked, or its data contradict themselves: with this message.
+    Broken(String),
 }
 
 impl Observation {

@@ -76,7 +76,7 @@ fn shown(step: Option<&Step>, observation: &Observation) -> String {
             format!("mountinfo:\n{}mounts:\n{}", text(&mountinfo.0), text(&mounts.0))
         }
         (Observation::Looked(Err(errno)), _) => format!("the tables can't be read: {errno}"),
-        (Observation::Panicked(message), _) => format!("panic: {message}"),
+        (Observation::Broken(message), _) => format!("broken: {message}"),
     }
 }
 

@@ -144,6 +144,12 @@ impl Simulated {
         self.linux.mounts().count()
     }
 
+    /// Whether a filesystem of a type has other options than it was made with: there is only one, and it was writable.
+    pub(crate) fn has_remounted(&self, filesystem_type: &[u8]) -> bool {
+        let mut mounts = self.linux.mounts().filter(|mount| mount.filesystem_type() == filesystem_type);
+        mounts.any(|mount| mount.super_options().0 != b"rw")
+    }
+
     /// The open descriptors of a process.
     pub(crate) fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
         self.id(task).into_iter().flat_map(|task| self.linux.descriptors(task)).collect()
@@ -168,7 +174,7 @@ impl Simulated {
         }
         match catch_unwind(AssertUnwindSafe(|| self.act(step))) {
             Ok(result) => Observation::Returned(result),
-            Err(payload) => Observation::Panicked(message(payload.as_ref())),
+            Err(payload) => Observation::Broken(format!("panic: {}", message(payload.as_ref()))),
         }
     }
 
@@ -200,19 +206,24 @@ impl Simulated {
         }
     }
 
+    /// The tables that a process sees, provided that the kernel's data hang together.
     fn look(&self, task: TaskIndex) -> Observation {
         if !self.census.lives(task) {
             return Observation::Skipped;
         }
         let looked = catch_unwind(AssertUnwindSafe(|| {
-            let task = self.id(task).ok()?;
-            let (mountinfo, mounts) = (self.linux.mountinfo_table(task)?, self.linux.mounts_table(task)?);
-            Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
+            if let Err(inconsistency) = self.linux.check() {
+                return Observation::Broken(inconsistency.to_string());
+            }
+            Observation::Looked(self.tables(task).ok_or(Errno::ESRCH))
         }));
-        match looked {
-            Ok(tables) => Observation::Looked(tables.ok_or(Errno::ESRCH)),
-            Err(payload) => Observation::Panicked(message(payload.as_ref())),
-        }
+        looked.unwrap_or_else(|payload| Observation::Broken(format!("panic: {}", message(payload.as_ref()))))
+    }
+
+    fn tables(&self, task: TaskIndex) -> Option<Tables> {
+        let task = self.id(task).ok()?;
+        let (mountinfo, mounts) = (self.linux.mountinfo_table(task)?, self.linux.mounts_table(task)?);
+        Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
     }
 
     /// What the numbers stand for now.

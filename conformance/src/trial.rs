@@ -57,8 +57,8 @@ pub(crate) enum Signature {
     },
     /// The mount tables differ.
     Tables,
-    /// The simulation panicked.
-    Panic,
+    /// The simulation panicked, or its data contradict themselves.
+    Broken,
     /// The real side broke off.
     Trouble,
 }
@@ -198,7 +198,7 @@ impl Judge<'_> {
 fn signature(item: &Item, real: Option<&Observation>, simulated: Option<&Observation>) -> Signature {
     let error = |observation: &Observation| observation.result().and_then(|result| result.as_ref().err().copied());
     match (item, real, simulated) {
-        (_, _, Some(Observation::Panicked(_))) => Signature::Panic,
+        (_, _, Some(Observation::Broken(_))) => Signature::Broken,
         (_, None, _) | (_, _, None) => Signature::Trouble,
         (Item::Look(_), _, _) => Signature::Tables,
         (Item::Step(_, step), Some(real), Some(simulated)) => {
@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn a_panic_is_a_divergence() {
         let real = returned(vec![Ok(Value::Process(Pid(1)))]);
-        let simulated = vec![Observation::Panicked("index".into()), Observation::Skipped];
+        let simulated = vec![Observation::Broken("index".into()), Observation::Skipped];
         let divergence = judged(vec![Call::Getpid {}], real, &simulated).unwrap();
-        assert_eq!(divergence.signature, Signature::Panic);
+        assert_eq!(divergence.signature, Signature::Broken);
     }
 }

@@ -1,25 +1,22 @@
 //! Which actions are fit for a sequence: neither do they harm the machinery or the machine, nor depends what they do on
 //! anything but the sequence.
 
-use cofferdam::kernel::{AtFlags, Call, Fd, MountFlags};
+use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags};
 
-use super::scene::{PROC, Scene, TMPFS};
+use super::scene::{PROC, Scene};
 use crate::sequence::{Action, Step};
 use crate::universe::BASE;
-
-/// The filesystems, by their magic numbers, that belong to a sequence alone: tmpfs, ramfs, devpts.
-const OWNED: [u64; 3] = [TMPFS, 0x8584_58f6, 0x1cd1];
 
 impl Scene<'_> {
     /// Whether an action is fit for the sequence.
     pub(super) fn is_fit(&mut self, action: &Action) -> bool {
         self.admits(action)
             && !self.asks_the_machine(action)
+            && !self.would_change_the_machine(action)
             && !self.may_disturb(action)
             && !self.would_be_crowded(action)
             && !self.would_expose_base(action)
             && !self.would_end_machinery(action)
-            && !self.would_change_machine(action)
     }
 
     fn admits(&self, action: &Action) -> bool {
@@ -63,22 +60,20 @@ impl Scene<'_> {
         entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
     }
 
-    /// Whether a call would change the options of a filesystem of which the machine has one.
-    fn would_change_machine(&mut self, action: &Action) -> bool {
-        let (dirfd, path) = match action {
-            Action::Call(Call::Mount { target, mountflags, .. })
-                if mountflags.contains(MountFlags::MS_REMOUNT) && !mountflags.contains(MountFlags::MS_BIND) =>
-            {
-                (Fd::CWD, target)
-            }
-            Action::Call(Call::Fspick { dirfd, path, .. }) => (*dirfd, path),
-            _ => return false,
+    /// Whether a call would remount a filesystem of which there is one on the machine: that of the files of namespaces,
+    /// of which mounts can be had.
+    fn would_change_the_machine(&self, action: &Action) -> bool {
+        let is_remount = match action {
+            Action::Call(Call::Mount { mountflags, .. }) => mountflags.contains(MountFlags::MS_REMOUNT),
+            Action::Call(Call::Fsconfig { config, .. }) => matches!(config, FsConfig::Reconfigure),
+            _ => false,
         };
-        // Without a descriptor to spare nobody knows.
-        let exists = |scene: &mut Self| {
-            scene.refusal(&Call::Statx { dirfd, path: path.clone(), flags: AtFlags::empty() }).is_none()
-        };
-        self.magic_at(dirfd, path, true).map_or_else(|| exists(self), |magic| !OWNED.contains(&magic))
+        if !is_remount {
+            return false;
+        }
+        let mut kernel = self.kernel.clone();
+        kernel.perform(&Step { task: self.task, action: action.clone() });
+        kernel.has_remounted(b"nsfs")
     }
 
     /// Whether a program would take the place of a process that others need.

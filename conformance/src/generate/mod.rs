@@ -2,7 +2,6 @@
 //! that most calls succeed.
 #![allow(clippy::unnecessary_wraps, reason = "makers have one type, whether or not they ever lack what they need")]
 
-mod attributes;
 mod audit;
 mod contexts;
 mod credentials;
@@ -13,7 +12,6 @@ mod mounts;
 mod namespaces;
 mod paths;
 mod profile;
-mod programs;
 mod propagation;
 mod query;
 mod routines;
@@ -105,7 +103,7 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
         let step = Step { task, action };
         let observation = kernel.perform(&step);
         past.note(&step, &observation);
-        is_broken = matches!(observation, Observation::Panicked(_));
+        is_broken = matches!(observation, Observation::Broken(_));
         sequence.steps.push(step);
         simulated.push(observation);
     }

@@ -1,8 +1,12 @@
 //! Whether a kernel's data hang together: what every call must leave behind.
 
+mod counts;
 mod dentries;
+#[cfg(test)]
+mod lives;
 mod mounts;
 mod namespaces;
+mod processes;
 mod propagation;
 mod references;
 #[cfg(test)]
@@ -59,7 +63,9 @@ impl Linux {
         self.check_mounts()?;
         self.check_propagation()?;
         self.check_mount_namespaces()?;
-        self.check_references()
+        self.check_references()?;
+        self.check_families()?;
+        self.check_what_processes_keep()
     }
 }
 

@@ -1,34 +1,12 @@
 //! Whether all counts of references are right: nothing is forgotten, and nothing let go of twice.
 
-use std::hash::Hash;
-
-use rustc_hash::FxHashMap;
-
+use super::counts::Counts;
 use super::{Inconsistency, agree, find, name};
 use crate::arena::Id;
 use crate::filesystem::{Dentry, FilesystemType, OpenMountTable, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::process::{OpenFile, OpenFileKind, TaskState};
-
-/// How many of something were found for each object.
-struct Counts<K>(FxHashMap<K, u32>);
-
-impl<K> Default for Counts<K> {
-    fn default() -> Self {
-        Self(FxHashMap::default())
-    }
-}
-
-impl<K: Hash + Eq> Counts<K> {
-    fn add(&mut self, key: K) {
-        *self.0.entry(key).or_default() += 1;
-    }
-
-    fn of(&self, key: &K) -> u32 {
-        self.0.get(key).copied().unwrap_or(0)
-    }
-}
 
 /// Who keeps what.
 #[derive(Default)]
@@ -135,8 +113,8 @@ impl Linux {
         for (id, dentry) in self.dentries.iter() {
             let object = name("dentry", id);
             agree(dentry.pins, tally.dentries.of(&id), &object, "the number of references")?;
-            let is_kept = dentry.is_hashed || dentry.pins > 0;
-            super::ensure(is_kept, &object, "what has no name is kept by something")?;
+            let is_kept = dentry.is_hashed || dentry.pins > 0 || !dentry.children.is_empty();
+            super::ensure(is_kept, &object, "what has no name is in use, or something below it")?;
         }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);

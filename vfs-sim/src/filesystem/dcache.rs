@@ -201,6 +201,9 @@ impl Linux {
     /// Whether a dentry has its name still, but a directory above it has not: in proc, when a process is gone. Nobody finds
     /// it any more.
     fn is_cut_off(&self, mut dentry: Id<Dentry>) -> bool {
+        if self.superblocks[self.dentries[dentry].superblock].filesystem != FilesystemType::Proc {
+            return false;
+        }
         loop {
             let parent = self.dentries[dentry].parent;
             if parent == dentry {

@@ -98,9 +98,6 @@ impl Linux {
     pub(crate) fn detach_mounts(&mut self, dentry: Id<Dentry>) {
         // It must outlive its list of mounts becoming empty.
         self.dentry_get(dentry);
-        if !self.dentries[dentry].mounts.is_empty() {
-            self.unhash(dentry);
-        }
         let mut unmounted = Vec::new();
         while let Some(mount) = self.dentries[dentry].mounts.first {
             if self.mounts[mount].flags.contains(MntFlags::UMOUNT) {

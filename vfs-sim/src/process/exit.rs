@@ -183,6 +183,6 @@ mod tests {
         assert_eq!(wait(&mut linux, 2), Ok(None));
         assert_eq!(wait(&mut linux, -1), Ok(Some((Pid(3), WaitStatus::Signaled(Signal::KILL)))));
         assert_eq!(wait(&mut linux, 2), Ok(Some((Pid(2), WaitStatus::Exited(3)))));
-        linux.check_process_references().unwrap();
+        linux.check().unwrap();
     }
 }

@@ -237,7 +237,7 @@ mod tests {
     fn what_is_refused(#[case] flags: u64, #[case] errno: Errno) {
         let mut linux = Linux::new();
         assert_eq!(linux.fork(linux.init(), CloneFlags::from_bits_retain(flags)), Err(errno));
-        linux.check_process_references().unwrap();
+        linux.check().unwrap();
     }
 
     #[test]

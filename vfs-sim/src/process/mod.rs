@@ -2,7 +2,6 @@
 
 mod access;
 mod capability;
-mod check;
 mod credentials;
 mod descriptors;
 mod execute;
@@ -21,6 +20,8 @@ mod wait;
 
 pub(crate) use credentials::ALL_CAPABILITIES;
 pub use credentials::Credentials;
+#[cfg(test)]
+pub(crate) use execute::tests::make_program;
 pub use file::{FdTable, OpenFd, OpenFile, OpenFileKind};
 pub use limits::Limits;
 pub(crate) use limits::RlimitValue;

@@ -247,7 +247,7 @@ mod tests {
         }
         assert_eq!(linux.unshare(task, USER), Err(Errno::ENOSPC));
         linux.exit(task, 0);
-        linux.check_process_references().unwrap();
+        linux.check().unwrap();
     }
 
     #[test]
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWPID), Err(Errno::EINVAL));
         assert_eq!(linux.fork(task, CloneFlags::CLONE_NEWPID), Err(Errno::EINVAL));
         // What was made before that failed is gone.
-        linux.check_process_references().unwrap();
+        linux.check().unwrap();
     }
 
     #[test]

@@ -77,13 +77,15 @@ impl Linux {
         if text.len() > MAX_PATH { Err(Errno::ENAMETOOLONG) } else { Ok(text) }
     }
 
-    /// The path of a place for a process (`d_path()`): names from its root, or, for files that are none, what they say.
+    /// The path of a place for a process (`d_path()`): names from its root, or what a file without a path says instead.
+    /// Bound somewhere, as files of namespaces can be, such a file has a path.
     pub(crate) fn shown_path(&self, task: Id<Task>, place: Path) -> Vec<u8> {
         let dentry = &self.dentries[place.dentry];
         if self.superblocks[dentry.superblock].filesystem == FilesystemType::Pipefs {
             return format!("pipe:[{}]", self.inodes[dentry.inode].number).into_bytes();
         }
-        if dentry.parent == place.dentry && dentry.name.as_bytes() != b"/" {
+        let is_bound = self.mounts[place.mount].root == place.dentry;
+        if dentry.parent == place.dentry && !is_bound && dentry.name.as_bytes() != b"/" {
             return dentry.name.as_bytes().to_vec();
         }
         let root = self.fs_states[self.tasks[task].fs].root;

@@ -3,9 +3,9 @@
 use cofferdam::kernel::{Bytes, Call, OpenFlags};
 use cofferdam_vfs_sim::{DescriptorKind, PROGRAM};
 
-use super::Action;
-use super::routines::open_at;
-use super::scene::{Scene, TMPFS};
+use super::open_at;
+use crate::generate::Action;
+use crate::generate::scene::{Scene, TMPFS};
 
 const PATH: &str = "/n2";
 const INTERPRETER: &str = "/n3";

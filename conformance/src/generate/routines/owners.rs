@@ -1,13 +1,59 @@
 //! Files whose owners have no number where they are seen: in a mount that maps other ids.
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Call, DeviceNumber, Fd, FileType, Mode, MountAttr, MountAttrFlags, NodeMode, OpenFlags, OpenHow,
-    OpenTreeFlags, RenameFlags,
+    AtFlags, Bytes, Call, CloneFlags, DeviceNumber, Fd, FileType, Mode, MountAttr, MountAttrFlags, NodeMode, OpenFlags,
+    OpenHow, OpenTreeFlags, RenameFlags,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
-use super::Action;
-use super::scene::{Scene, TMPFS};
+use super::open_at;
+use crate::generate::Action;
+use crate::generate::scene::{PROC, Scene, TMPFS};
+
+pub(super) fn fork_with_user_namespace(scene: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Fork { child: scene.free_task()?, flags: CloneFlags::CLONE_NEWUSER })
+}
+
+fn open_of_child(scene: &mut Scene<'_>, name: &str, flags: OpenFlags) -> Option<Action> {
+    let (_, pid) = scene.child()?;
+    Some(open_at(Bytes::from(format!("/proc/{}/{name}", pid.0)), flags))
+}
+
+pub(super) fn open_uid_map(scene: &mut Scene<'_>) -> Option<Action> {
+    open_of_child(scene, "uid_map", OpenFlags::O_WRONLY)
+}
+
+pub(super) fn open_gid_map(scene: &mut Scene<'_>) -> Option<Action> {
+    open_of_child(scene, "gid_map", OpenFlags::O_WRONLY)
+}
+
+pub(super) fn open_user_namespace(scene: &mut Scene<'_>) -> Option<Action> {
+    open_of_child(scene, "ns/user", OpenFlags::empty())
+}
+
+pub(super) fn write_map(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.last_descriptor(&[DescriptorKind::Other], Some(PROC))?;
+    let data = scene.pick(&["5 5 1", "5 5 1", "0 1000 1", "0 100000 65536"]).into();
+    Some(Action::Call(Call::Write { fd, data }))
+}
+
+pub(super) fn open_tree(scene: &mut Scene<'_>) -> Option<Action> {
+    let path = scene.pick(&["/", "/a", "/b", "/c"]).into();
+    Some(Action::Call(Call::OpenTree { dirfd: Fd::CWD, path, flags: OpenTreeFlags::OPEN_TREE_CLONE }))
+}
+
+pub(super) fn map_ids(scene: &mut Scene<'_>) -> Option<Action> {
+    let tree = scene.last_descriptor(&[DescriptorKind::Tree], None)?;
+    let userns_fd = scene.last_descriptor(&[DescriptorKind::Namespace], None);
+    let attr = MountAttr { attr_set: MountAttrFlags::MOUNT_ATTR_IDMAP, userns_fd, ..MountAttr::default() };
+    let path = Bytes::default();
+    Some(Action::Call(if scene.chance(70) {
+        Call::MountSetattr { dirfd: tree, path, flags: AtFlags::AT_EMPTY_PATH, attr }
+    } else {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::AT_EMPTY_PATH;
+        Call::OpenTreeAttr { dirfd: tree, path, flags, attr }
+    }))
+}
 
 fn tree(scene: &mut Scene<'_>) -> Option<Fd> {
     scene.last_descriptor(&[DescriptorKind::Tree], None)
