@@ -156,7 +156,7 @@ fn readlink(scene: &mut Scene<'_>) -> Option<Action> {
 fn changed(scene: &mut Scene<'_>) -> (Fd, Bytes) {
     match (scene.below(30), scene.any_descriptor()) {
         (0, _) => (Fd::CWD, "/proc/self/ns/mnt".into()),
-        (1, Some(fd)) => (Fd::CWD, Bytes::from(format!("/proc/self/fd/{}", fd.0))),
+        (1 | 2, Some(fd)) => (Fd::CWD, Bytes::from(format!("/proc/self/fd/{}", fd.0))),
         _ => scene.place(Want::Anything),
     }
 }

@@ -1,7 +1,7 @@
 //! Files and directories: deep ones, locked ones, full ones.
 
 use cofferdam::kernel::{
-    Bytes, Call, Errno, Fd, FlockOperation, Mode, MountAttr, MountAttrFlags, OpenFlags, OpenTreeFlags, Whence,
+    AtFlags, Bytes, Call, Errno, Fd, FlockOperation, Mode, MountAttr, MountAttrFlags, OpenFlags, OpenTreeFlags, Whence,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
@@ -84,4 +84,23 @@ pub(super) fn seek_far(scene: &mut Scene<'_>) -> Option<Action> {
 pub(super) fn write_little(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = scene.last_descriptor(&[DescriptorKind::Other], Some(TMPFS))?;
     Some(Action::Call(Call::Write { fd, data: "x".into() }))
+}
+
+const MADE: &str = "made";
+
+pub(super) fn make(_: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Mkdirat { dirfd: Fd::CWD, path: MADE.into(), mode: Mode(0o755) }))
+}
+
+pub(super) fn open_made(_: &mut Scene<'_>) -> Option<Action> {
+    Some(open_at(MADE.into(), OpenFlags::O_DIRECTORY))
+}
+
+pub(super) fn unmake(_: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Unlinkat { dirfd: Fd::CWD, path: MADE.into(), flags: AtFlags::AT_REMOVEDIR }))
+}
+
+pub(super) fn list(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.last_descriptor(&[DescriptorKind::Directory], Some(TMPFS))?;
+    Some(Action::Call(Call::Getdents64 { fd }))
 }

@@ -142,6 +142,10 @@ const ROUTINES: &[(u32, &[Maker])] = &[
     (1, &[files::open_file, files::open_tree_read_only, files::open_tree_read_only]),
     // A capability that programs are to have.
     (1, &[privileges::inherit_all, privileges::raise, privileges::raise]),
+    // Of a directory that is gone, nothing is listed.
+    (1, &[files::make, files::open_made, files::unmake, files::list]),
+    // A process that may not be told anything.
+    (1, &[processes::fork, privileges::become_user, processes::signal, processes::signal, privileges::become_root]),
     // A signal that is awaited.
     (2, &[processes::block, processes::send_to_self, processes::wait_for_signal]),
     // More than there is room for.
@@ -166,7 +170,7 @@ const ROUTINES: &[(u32, &[Maker])] = &[
     (2, &[processes::unshare_pids, processes::fork, processes::kill_child, processes::fork, processes::wait_child]),
     // Programs, and what is none.
     (
-        6,
+        12,
         &[
             programs::open_interpreter,
             programs::write_interpreter,

@@ -30,6 +30,11 @@ pub(super) fn kill_child(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Kill { pid, signal: Signal::KILL }))
 }
 
+pub(super) fn signal(scene: &mut Scene<'_>) -> Option<Action> {
+    let pid = scene.pick(&[Pid(1), Pid(2), Pid(3)]);
+    Some(Action::Call(Call::Kill { pid, signal: scene.pick(&[Signal(0), Signal::WINCH, Signal::CONT]) }))
+}
+
 pub(super) fn wait_child(_: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Wait4 { pid: Pid(-1), options: WaitOptions::WNOHANG }))
 }
