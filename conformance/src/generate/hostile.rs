@@ -77,9 +77,12 @@ fn beyond_processes(scene: &mut Scene<'_>) -> Vec<Bytes> {
     below.chain([Bytes::from("x")]).collect()
 }
 
+/// Makes a call with a place, and another one.
+type CallWith = fn(Fd, Bytes, Fd, Bytes) -> Call;
+
 /// Any call that takes a path, with this one.
 fn call(scene: &mut Scene<'_>, dirfd: Fd, path: Bytes) -> Call {
-    const CALLS: &[fn(Fd, Bytes, Fd, Bytes) -> Call] = &[
+    const CALLS: &[CallWith] = &[
         |_, path, _, other| mount(Some(other), path, MountFlags::MS_BIND),
         |_, path, _, other| mount(Some(path), other, MountFlags::MS_BIND),
         |_, path, _, other| mount(Some(path), other, MountFlags::MS_MOVE),

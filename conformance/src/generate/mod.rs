@@ -73,34 +73,12 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut kernel = simulation.begin(Universe::Standard);
     let mut sequence = Sequence { universe: Universe::Standard, steps: Vec::with_capacity(recipe.length) };
     let mut simulated = Vec::new();
-    let mut task = 0;
+    let mut actor = Actor { task: 0, routine: [].iter() };
     let mut past = Past::default();
     let mut is_broken = false;
-    let mut routine: std::slice::Iter<'static, Maker> = [].iter();
-    while (sequence.steps.len() < recipe.length || routine.len() > 0) && !is_broken {
-        let action = match routine.next() {
-            Some(maker) => {
-                let mut scene = Scene::new(&mut rng, &kernel, task, recipe.tasks.min(MAX_TASKS), &past);
-                match maker(&mut scene).filter(|action| scene.is_fit(action)) {
-                    Some(action) => action,
-                    None => {
-                        routine = [].iter();
-                        continue;
-                    }
-                }
-            }
-            None => {
-                task = choose_task(&mut rng, &kernel, task);
-                let mut scene = Scene::new(&mut rng, &kernel, task, recipe.tasks.min(MAX_TASKS), &past);
-                if scene.rarely(ROUTINES) {
-                    routine = routines::choose(&mut scene);
-                    continue;
-                }
-                let Some(action) = choose_action(&mut scene, recipe) else { break };
-                action
-            }
-        };
-        let step = Step { task, action };
+    while (sequence.steps.len() < recipe.length || actor.is_busy()) && !is_broken {
+        let Some(action) = actor.act(&mut rng, &kernel, recipe, &past) else { break };
+        let step = Step { task: actor.task, action };
         let observation = kernel.perform(&step);
         past.note(&step, &observation);
         is_broken = matches!(observation, Observation::Broken(_));
@@ -147,6 +125,41 @@ impl Past {
         let is_expiring =
             |call: &Call| matches!(call, Call::Umount2 { flags, .. } if flags.contains(UmountFlags::MNT_EXPIRE));
         self.expiring |= matches!(&step.action, Action::Call(call) if is_expiring(call));
+    }
+}
+
+/// Who acts.
+struct Actor {
+    task: TaskIndex,
+    /// What is left of the routine that it goes through.
+    routine: std::slice::Iter<'static, Maker>,
+}
+
+impl Actor {
+    fn is_busy(&self) -> bool {
+        self.routine.len() > 0
+    }
+
+    /// What the process does next: the next step of its routine, if there is one and it can be taken, or else anything.
+    fn act(&mut self, rng: &mut ChaCha8Rng, kernel: &Simulated, recipe: &Recipe, past: &Past) -> Option<Action> {
+        let most_tasks = recipe.tasks.min(MAX_TASKS);
+        loop {
+            if let Some(maker) = self.routine.next() {
+                let mut scene = Scene::new(rng, kernel, self.task, most_tasks, past);
+                let action = maker(&mut scene).filter(|action| scene.is_fit(action));
+                if action.is_some() {
+                    return action;
+                }
+                self.routine = [].iter();
+            }
+            self.task = choose_task(rng, kernel, self.task);
+            let mut scene = Scene::new(rng, kernel, self.task, most_tasks, past);
+            if scene.rarely(ROUTINES) {
+                self.routine = routines::choose(&mut scene);
+            } else {
+                return choose_action(&mut scene, recipe);
+            }
+        }
     }
 }
 
