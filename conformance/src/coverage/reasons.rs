@@ -16,8 +16,9 @@ pub(super) const SIZES: &str =
 pub(super) const FILE_TABLE: &str =
     "the table of the machine's open files (fs.file-max) belongs to the machine, and does not bind root";
 /// Limits of the machine.
-pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole (fs.mount-max, user.max_*_namespaces, pid_max, RLIMIT_NPROC): \
-     a sequence that reached them would disturb others";
+pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole (fs.mount-max, user.max_*_namespaces, pid_max, RLIMIT_NPROC), \
+     so that a sequence that reached them would disturb others, or that take more steps than a sequence has (33 nested user \
+     namespaces: see the corpus)";
 /// Numbers of which there are very many.
 pub(super) const NUMBERS: &str =
     "the numbers of anonymous devices and peer groups do not run out: there are a million and more";

@@ -35,7 +35,13 @@ impl<'a> Report<'a> {
             let unused = argument.accepted.iter().filter(|name| self.tries(argument, name).succeeded == 0);
             unused.map(move |name| format!("{} never succeeded with {name} in {}", argument.call, argument.name))
         });
-        missing.chain(strange).chain(unused).collect()
+        let used = ARGUMENTS.iter().flat_map(|argument| {
+            let used = argument.never.iter().filter(|(name, _)| self.tries(argument, name).succeeded > 0);
+            used.map(move |(name, _)| {
+                format!("{} succeeded with {name}, which the table says it never does", argument.call)
+            })
+        });
+        missing.chain(strange).chain(unused).chain(used).collect()
     }
 
     fn missing(&self, row: &Row) -> impl Iterator<Item = Outcome> {

@@ -50,10 +50,7 @@ pub(super) const ARGUMENTS: &[Argument] = arguments! {
         MOUNT_ATTR_IDMAP "only open_tree_attr(2) takes an id mapping off, from a copy";
     mount_setattr "attr/propagation": MS_SHARED MS_SLAVE MS_PRIVATE MS_UNBINDABLE;
     fsopen "flags": FSOPEN_CLOEXEC;
-    fsconfig "config": SetFlag SetString Create Reconfigure CreateExclusive,
-        SetBinary "no parameter of a modelled filesystem takes bytes",
-        SetPath "no parameter of a modelled filesystem takes a path",
-        SetFd "no parameter of a modelled filesystem takes a descriptor";
+    fsconfig "config": SetFlag SetString SetBinary SetPath SetFd Create Reconfigure CreateExclusive;
     fsmount "flags": FSMOUNT_CLOEXEC;
     fsmount "attr_flags": MOUNT_ATTR_RDONLY MOUNT_ATTR_NOSUID MOUNT_ATTR_NODEV MOUNT_ATTR_NOEXEC MOUNT_ATTR_NOATIME
         MOUNT_ATTR_STRICTATIME MOUNT_ATTR_NODIRATIME MOUNT_ATTR_NOSYMFOLLOW;
