@@ -80,11 +80,11 @@ impl<'a> Report<'a> {
         );
         let outcomes = ROWS.iter().map(|row| self.outcomes(row));
         text += &table(is_markdown, ["call", "succeeded", "errors"], outcomes);
-        text += "\nNever produced:\n\n";
+        text += &heading(is_markdown, "Never produced");
         for (reason, outcomes) in never() {
             let _ = writeln!(text, "- {reason}: {}.", listed(is_markdown, &outcomes));
         }
-        text += "\nWith which flags and operations calls succeeded:\n\n";
+        text += &heading(is_markdown, "Flags and operations");
         let arguments = ARGUMENTS.iter().map(|argument| self.argument(argument));
         text += &table(
             is_markdown,
@@ -93,7 +93,7 @@ impl<'a> Report<'a> {
         );
         let unused: Vec<_> =
             ARGUMENTS.iter().flat_map(|argument| argument.never.iter().map(move |never| (argument, never))).collect();
-        text += "\nNever made use of:\n\n";
+        text += &heading(is_markdown, "Flags never made use of");
         for (argument, (name, reason)) in unused {
             let _ = writeln!(text, "- {}: {reason}.", code(is_markdown, &format!("{} {name}", argument.call)));
         }
@@ -170,6 +170,10 @@ fn exceptions(errno: Errno) -> String {
 
 fn name(errno: Errno) -> String {
     Outcome::from(errno).name()
+}
+
+fn heading(is_markdown: bool, text: &str) -> String {
+    if is_markdown { format!("\n### {text}\n\n") } else { format!("\n{text}:\n\n") }
 }
 
 fn code(is_markdown: bool, text: &str) -> String {
