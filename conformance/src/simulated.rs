@@ -33,7 +33,7 @@ impl Simulation {
         user: User,
         capabilities: &CapabilitiesAtStart,
     ) -> Result<Self, PreparationError> {
-        let mut base = Simulated::boot();
+        let mut base = Simulated::boot(memory());
         base.make(&starting_point(user))?;
         base.make(&own_namespaces(privileges, user))?;
         base.make(&universe::empty_namespace(privileges))?;
@@ -60,6 +60,12 @@ impl Simulation {
         let mut kernel = self.begin(plan.universe);
         plan.items.iter().map(|item| kernel.carry_out(item)).collect()
     }
+}
+
+/// The memory of the machine in bytes: a tmpfs takes half of it.
+fn memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    u64::from(info.mem_unit).saturating_mul(info.totalram)
 }
 
 /// What init does on a machine that has booted, so that it is what the real process was when it was started.
@@ -108,8 +114,8 @@ fn write(path: &str, text: &str) -> [Call; 3] {
 }
 
 impl Simulated {
-    fn boot() -> Self {
-        let linux = Linux::new();
+    fn boot(memory: u64) -> Self {
+        let linux = Linux::with_memory(memory);
         let mut tasks = [None; MAX_TASKS];
         tasks[0] = Some(linux.init());
         Self { linux, tasks, census: Census::new() }

@@ -247,9 +247,18 @@ pub fn fstatfs(fd: Fd) -> Result<StatFs, Errno> {
 #[allow(clippy::cast_sign_loss, reason = "none of the fields is negative")]
 #[allow(clippy::unnecessary_cast, reason = "their types differ between architectures")]
 fn stat_fs(stat: rustix::fs::StatFs) -> StatFs {
+    // SAFETY: it is two numbers of 32 bits, which C hides (`__kernel_fsid_t`); any bits are such numbers.
+    let [first, second]: [u32; 2] = unsafe { std::mem::transmute(stat.f_fsid) };
     StatFs {
         magic: stat.f_type as u64,
         block_size: stat.f_bsize as u64,
+        fragment_size: stat.f_frsize as u64,
+        blocks: stat.f_blocks as u64,
+        free_blocks: stat.f_bfree as u64,
+        available_blocks: stat.f_bavail as u64,
+        files: stat.f_files as u64,
+        free_files: stat.f_ffree as u64,
+        id: u64::from(first) | u64::from(second) << 32,
         name_length: stat.f_namelen as u64,
         flags: stat.f_flags as u64,
     }

@@ -62,7 +62,16 @@
 //!   what it changes.
 //!
 //! What is not: time, so nothing expires by itself and no file has a date; filesystems on devices; what is done with a
-//! device; networks; programs, which do not run. A call that would have to wait for another process fails with `EDEADLK`.
+//! device; networks; programs, which do not run.
+//!
+//! # Calls that would wait
+//!
+//! Processes act one at a time, and none acts during the call of another. Where the kernel would let a process wait for
+//! another one, for a byte in a pipe, a lock, the end of a child, a signal, or somebody to open the other end of a fifo, the
+//! wait ends at once, as if a signal had interrupted it. What was done by then is done: so much of the data as a pipe had
+//! room for is a short write, and a lock of flock(2) that was to become one of the other kind is given up. Where there is
+//! nothing to return, the call fails with [`EDEADLK`](cofferdam::kernel::Errno::EDEADLK), not with `EINTR`, upon which
+//! callers try again at once. A process that is stopped gets the same from every call.
 #![forbid(unsafe_code)]
 
 mod arena;

@@ -5,9 +5,11 @@ use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
-use crate::filesystem::{Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, Parameters, Pipe, SuperBlock};
+use crate::filesystem::{
+    Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, PAGE_SIZE, Parameters, Pipe, SuperBlock,
+};
 use crate::mount::{MntFlags, Mount, Path};
-use crate::namespace::{IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
+use crate::namespace::{self, IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
 use crate::pairs::Table;
 use crate::process::{FdTable, FsState, OpenFile, Task};
 
@@ -68,6 +70,7 @@ pub struct Linux {
     pub(crate) last_namespace_sequence: u64,
     pub(crate) next_namespace_inode: u64,
     pub(crate) last_task_serial: u64,
+    pub(crate) last_superblock_serial: u64,
 
     /// The mounts of the kernel's own.
     pub(crate) internal: InternalMounts,
@@ -78,6 +81,8 @@ pub struct Linux {
     pub(crate) was_locked: bool,
     /// The sysctl fs.mount-max.
     pub(crate) mount_max: u32,
+    /// The memory of the machine in pages (`totalram_pages()`): half of it is what a tmpfs may take.
+    pub(crate) memory_pages: u64,
 }
 
 impl Default for Linux {
@@ -88,8 +93,13 @@ impl Default for Linux {
 
 impl Linux {
     /// A machine that has booted: one process, init, with all privileges, whose root is an empty tmpfs, mounted on the
-    /// rootfs as after switch_root(8).
+    /// rootfs as after switch_root(8). It has 8 GiB of memory.
     pub fn new() -> Self {
+        Self::with_memory(8 << 30)
+    }
+
+    /// The same with so many bytes of memory, as sysinfo(2) tells: a tmpfs takes half of them if nothing else is said.
+    pub fn with_memory(bytes: u64) -> Self {
         let mut user_namespaces = Arena::default();
         let all_ids = vec![IdExtent { inside: 0, outside: 0, count: u32::MAX }];
         let initial_user_namespace = user_namespaces.insert(UserNamespace {
@@ -103,6 +113,8 @@ impl Linux {
             setgroups_allowed: true,
             parent_could_setfcap: true,
             max_processes: u64::MAX,
+            counts: imbl::OrdMap::new(),
+            limits: namespace::Tally::all(63_353),
             references: 1,
         });
         let mut linux = Self {
@@ -128,12 +140,14 @@ impl Linux {
             last_namespace_sequence: 0,
             next_namespace_inode: 0xF000_0000,
             last_task_serial: 0,
+            last_superblock_serial: 0,
             internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
             initial_pid_namespace: Id::from_number(0),
             was_locked: false,
             mount_max: 100_000,
+            memory_pages: bytes / PAGE_SIZE,
         };
         linux.boot();
         linux
@@ -151,6 +165,7 @@ impl Linux {
             origin: 0,
             is_anonymous: false,
             user_namespace: self.initial_user_namespace,
+            creator: None,
             root: below,
             mounts: imbl::OrdMap::new(),
             count: 2,
@@ -191,7 +206,9 @@ impl Linux {
     ) -> Id<SuperBlock> {
         let device = self.anonymous_device();
         self.user_namespaces[user_namespace].references += 1;
+        self.last_superblock_serial += 1;
         let superblock = self.superblocks.insert(SuperBlock {
+            serial: self.last_superblock_serial,
             filesystem,
             device,
             flags: MountFlags::empty(),
@@ -204,6 +221,8 @@ impl Linux {
             active: 0,
             writers: 0,
             removed: 0,
+            used_pages: 0,
+            used_inodes: 0,
             next_inode: 1,
             kernel_namespace: None,
             parameters: Parameters::None,

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Device,
     /// The inode number of a namespace, or of a pipe and other anonymous files.
     Namespace,
+    /// The number of a filesystem in statfs(2) that is never used again.
+    Filesystem,
     /// The number of a mount namespace that is never used again.
     UniqueNamespace,
     /// An inode number of a filesystem.

@@ -1,6 +1,6 @@
 //! Results of calls.
 
-use cofferdam::kernel::{Bytes, DirectoryEntry, FileType, Stat, StatMount, Value};
+use cofferdam::kernel::{Bytes, DeviceNumber, DirectoryEntry, FileType, Stat, StatFs, StatMount, Value};
 
 use super::{Kind, Pair, Verdict, differs, same};
 use crate::control;
@@ -9,6 +9,7 @@ impl Pair<'_> {
     pub(super) fn values(&mut self, real: &Value, simulated: &Value) -> Verdict {
         match (real, simulated) {
             (Value::Stat(real), Value::Stat(simulated)) => self.stat(real, simulated),
+            (Value::StatFs(real), Value::StatFs(simulated)) => self.statfs(real, simulated),
             (Value::StatMount(real), Value::StatMount(simulated)) => self.statmount(real, simulated),
             (Value::Mounts(real), Value::Mounts(simulated)) => {
                 same("number of mounts", &real.len(), &simulated.len())?;
@@ -43,6 +44,17 @@ impl Pair<'_> {
         self.device(real.device, simulated.device)?;
         self.inode(simulated.device, real.inode, simulated.inode)?;
         self.relate(Kind::Mount, "mount id", real.mount_id, simulated.mount_id)
+    }
+
+    fn statfs(&mut self, real: &StatFs, simulated: &StatFs) -> Verdict {
+        let renamed = StatFs { id: real.id, ..*simulated };
+        if renamed != *real {
+            return differs(format!("{real:?} and {simulated:?}"));
+        }
+        match real.magic {
+            TMPFS => self.relate(Kind::Filesystem, "filesystem", real.id, simulated.id),
+            _ => self.device(anonymous_device(real.id), anonymous_device(simulated.id)),
+        }
     }
 
     fn statmount(&mut self, real: &StatMount, simulated: &StatMount) -> Verdict {
@@ -92,6 +104,15 @@ impl Pair<'_> {
         }
         same("bytes", real, simulated)
     }
+}
+
+/// The magic number of a tmpfs, whose number is random (`shmem_statfs()`).
+const TMPFS: u64 = 0x0102_1994;
+
+/// The device that the number of a filesystem stands for (`huge_encode_dev()`).
+fn anonymous_device(id: u64) -> DeviceNumber {
+    let major = u32::try_from(id >> 8 & 0xfff).unwrap_or(0);
+    DeviceNumber { major, minor: u32::try_from(id & 0xff | id >> 12 & 0xfff_ff00).unwrap_or(0) }
 }
 
 /// Whose links are as many as there are processes on the machine (`proc_root_getattr()`).

@@ -16,9 +16,9 @@ pub(super) const SIZES: &str =
 pub(super) const FILE_TABLE: &str =
     "the table of the machine's open files (fs.file-max) belongs to the machine, and does not bind root";
 /// Limits of the machine.
-pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole (fs.mount-max, user.max_*_namespaces, pid_max, RLIMIT_NPROC), \
-     so that a sequence that reached them would disturb others, or that take more steps than a sequence has (33 nested user \
-     namespaces: see the corpus)";
+pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole (fs.mount-max, pid_max, RLIMIT_NPROC), \
+     so that a sequence that reached them would \
+     disturb others";
 /// Numbers of which there are very many.
 pub(super) const NUMBERS: &str =
     "the numbers of anonymous devices and peer groups do not run out: there are a million and more";
@@ -30,8 +30,6 @@ pub(super) const NETWORK: &str = "only filesystems say so whose files can go beh
 pub(super) const RACE: &str = "another process would have to act during the call; what others on the machine do in that time is undone by repeating the call";
 /// Quotas.
 pub(super) const QUOTA: &str = "no filesystem has quotas (the tmpfs of the sequences is mounted without `quota`)";
-/// Limits of tmpfs.
-pub(super) const TMPFS_LIMIT: &str = "no filesystem of a sequence is full: its memory is the machine's";
 /// Running programs and leases.
 pub(super) const NO_HOLDERS: &str = "no program runs, no lease is held and no swap is on";
 /// Other filesystems.

@@ -3,7 +3,8 @@
 
 use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags};
 
-use super::scene::{PROC, Scene};
+use super::limits::NAMELESS;
+use super::scene::{PROC, Scene, TMPFS};
 use crate::sequence::{Action, Step};
 use crate::universe::BASE;
 
@@ -12,6 +13,7 @@ impl Scene<'_> {
     pub(super) fn is_fit(&mut self, action: &Action) -> bool {
         self.admits(action)
             && !self.asks_the_machine(action)
+            && !self.shows_a_number(action)
             && !self.would_change_the_machine(action)
             && !self.may_disturb(action)
             && !self.would_be_crowded(action)
@@ -32,6 +34,17 @@ impl Scene<'_> {
         }
         let text = serde_json::to_string(action).unwrap_or_default();
         text.contains("..") || text.contains("chain")
+    }
+
+    /// Whether a file without a name would be made elsewhere than in a tmpfs: its number, which is part of what it is
+    /// called, is given out to all filesystems of the machine there.
+    fn shows_a_number(&mut self, action: &Action) -> bool {
+        match action {
+            Action::Call(call @ Call::Openat2 { dirfd, path, how }) if how.flags.contains(NAMELESS) => {
+                self.magic_at(*dirfd, path, true).is_some_and(|magic| magic != TMPFS) && self.refusal(call).is_none()
+            }
+            _ => false,
+        }
     }
 
     /// Whether there would be very many mounts then: copies of trees and propagation can double them at each step, and

@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod fitness;
 mod hostile;
+mod limits;
 mod mounts;
 mod namespaces;
 mod paths;
@@ -22,7 +23,7 @@ mod unmount;
 
 use std::collections::BTreeSet;
 
-use cofferdam::kernel::{Call, UmountFlags, UniqueMountId, Value};
+use cofferdam::kernel::{Bytes, Call, Fd, UmountFlags, UniqueMountId, Value};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -74,7 +75,7 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut sequence = Sequence { universe: Universe::Standard, steps: Vec::with_capacity(recipe.length) };
     let mut simulated = Vec::new();
     let mut actor = Actor { task: 0, routine: [].iter() };
-    let mut past = Past::default();
+    let mut past = Past::new(&mut kernel);
     let mut is_broken = false;
     while (sequence.steps.len() < recipe.length || actor.is_busy()) && !is_broken {
         let Some(action) = actor.act(&mut rng, &kernel, recipe, &past) else { break };
@@ -115,9 +116,23 @@ struct Past {
     told: BTreeSet<UniqueMountId>,
     /// Whether a mount may be about to expire (`MNT_EXPIRE`).
     expiring: bool,
+    /// The user namespace that the sequence begins in, which others are in too.
+    first_user_namespace: Option<Bytes>,
 }
 
+/// The file of a process's user namespace.
+const OWN_USER_NAMESPACE: &str = "/proc/self/ns/user";
+
 impl Past {
+    fn new(kernel: &mut Simulated) -> Self {
+        let link = kernel.ask(0, &Call::Readlinkat { dirfd: Fd::CWD, path: OWN_USER_NAMESPACE.into() });
+        let first_user_namespace = match link {
+            Ok(Value::Bytes(link)) => Some(link),
+            _ => None,
+        };
+        Self { first_user_namespace, ..Self::default() }
+    }
+
     fn note(&mut self, step: &Step, observation: &Observation) {
         if let Some(Ok(Value::Mounts(mounts))) = observation.result() {
             self.told.extend(mounts.iter().copied());

@@ -1,7 +1,9 @@
 //! What sequences are about: how often calls of each family are made.
 
 use super::scene::Scene;
-use super::{Maker, contexts, credentials, files, mounts, namespaces, paths, propagation, query, trees, unmount};
+use super::{
+    Maker, contexts, credentials, files, limits, mounts, namespaces, paths, propagation, query, trees, unmount,
+};
 
 /// A choice of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -19,6 +21,8 @@ pub(crate) enum Profile {
     Namespaces,
     /// Paths, files and permissions
     Paths,
+    /// Filesystems that are full, and whatever else comes to an end
+    Limits,
     /// All of it
     #[default]
     Everything,
@@ -29,17 +33,30 @@ type Family = &'static [(u32, Maker)];
 
 impl Profile {
     /// How often the calls of each family are made.
-    fn families(self) -> [(u32, Family); 11] {
-        let [mounts, trees, contexts, propagation, unmount, namespaces, paths, files, credentials, query, walking] =
-            match self {
-                Self::Classic => [40, 0, 0, 12, 25, 6, 6, 4, 1, 2, 8],
-                Self::NewApi => [10, 45, 25, 8, 10, 6, 3, 6, 1, 6, 4],
-                Self::Propagation => [35, 12, 0, 30, 20, 12, 2, 2, 0, 3, 3],
-                Self::Unmount => [35, 10, 2, 14, 40, 8, 6, 5, 0, 2, 8],
-                Self::Namespaces => [20, 8, 3, 10, 10, 45, 4, 8, 10, 3, 10],
-                Self::Paths => [10, 3, 0, 1, 5, 3, 60, 40, 8, 3, 15],
-                Self::Everything => [20, 12, 6, 10, 12, 10, 20, 15, 4, 5, 8],
-            };
+    fn families(self) -> [(u32, Family); 12] {
+        let [
+            mounts,
+            trees,
+            contexts,
+            propagation,
+            unmount,
+            namespaces,
+            paths,
+            files,
+            credentials,
+            query,
+            walking,
+            limits,
+        ] = match self {
+            Self::Classic => [40, 0, 0, 12, 25, 6, 6, 4, 1, 2, 8, 1],
+            Self::NewApi => [10, 45, 25, 8, 10, 6, 3, 6, 1, 6, 4, 1],
+            Self::Propagation => [35, 12, 0, 30, 20, 12, 2, 2, 0, 3, 3, 0],
+            Self::Unmount => [35, 10, 2, 14, 40, 8, 6, 5, 0, 2, 8, 0],
+            Self::Namespaces => [20, 8, 3, 10, 10, 45, 4, 8, 10, 3, 10, 1],
+            Self::Paths => [10, 3, 0, 1, 5, 3, 60, 40, 8, 3, 15, 5],
+            Self::Limits => [2, 1, 4, 1, 2, 4, 8, 14, 1, 2, 2, 90],
+            Self::Everything => [20, 12, 6, 10, 12, 10, 20, 15, 4, 5, 8, 8],
+        };
         [
             (mounts, mounts::FAMILY),
             (trees, trees::FAMILY),
@@ -52,6 +69,7 @@ impl Profile {
             (credentials, credentials::FAMILY),
             (query, query::FAMILY),
             (walking, paths::WALKING),
+            (limits, limits::FAMILY),
         ]
     }
 

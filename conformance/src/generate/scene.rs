@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::Past;
+use super::{OWN_USER_NAMESPACE, Past};
 use crate::sequence::TaskIndex;
 use crate::simulated::Simulated;
 
@@ -234,6 +234,14 @@ impl<'a> Scene<'a> {
         let (path, flags) = if dirfd == Fd::CWD { (".", AtFlags::empty()) } else { ("", AtFlags::AT_EMPTY_PATH) };
         let stat = self.stat(dirfd, &path.into(), flags);
         stat.is_some_and(|stat| self.mounts().iter().any(|mount| mount.id == stat.mount_id))
+    }
+
+    /// Whether the process is in a user namespace that the sequence has made.
+    pub(super) fn has_own_user_namespace(&mut self) -> bool {
+        match self.ask(&Call::Readlinkat { dirfd: Fd::CWD, path: OWN_USER_NAMESPACE.into() }) {
+            Some(Value::Bytes(link)) => self.past.first_user_namespace.as_ref().is_some_and(|first| *first != link),
+            _ => false,
+        }
     }
 
     /// A mount whose unique id was told in the sequence; it may be gone, or elsewhere.

@@ -4,7 +4,8 @@ use std::os::fd::OwnedFd;
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
-    CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource,
+    Capabilities, CapabilitySets, CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Prctl,
+    Rlimit, RlimitResource,
 };
 use cofferdam_linux::LinuxKernel;
 use nix::unistd::{getegid, geteuid};
@@ -68,6 +69,7 @@ impl Sandbox {
         kernel.setrlimit(RlimitResource::RLIMIT_NOFILE, limit).map_err(doing("setrlimit"))?;
         let user = User { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         let privileges = unshare(wanted, user)?;
+        give_up_the_machine(privileges).map_err(doing("giving up CAP_SYS_RESOURCE"))?;
         let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_DIRECTORY, ..OpenHow::default() };
         let proc = kernel.openat2(Fd::CWD, UnixPath::new("/proc"), how).map_err(doing("opening /proc"))?;
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
@@ -121,6 +123,25 @@ fn unshare(wanted: Option<Privileges>, user: User) -> Result<Privileges, Sandbox
     std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
     std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
     Ok(Privileges::UserNamespace)
+}
+
+/// Gives up what would let a sequence change the limits of the machine below `/proc/sys/user`, if it were to get there by
+/// a mistake.
+fn give_up_the_machine(privileges: Privileges) -> Result<(), Errno> {
+    if privileges != Privileges::Root {
+        return Ok(());
+    }
+    let kernel = LinuxKernel;
+    let CapabilitySets { effective, permitted, inheritable } = kernel.capget()?;
+    let without = |set: Capabilities| set.difference(Capabilities::CAP_SYS_RESOURCE);
+    let numbers = Capabilities::CAP_SYS_RESOURCE.numbers();
+    numbers.map(Prctl::DropBoundingCapability).try_for_each(|operation| kernel.prctl(operation).map(drop))?;
+    let sets = CapabilitySets {
+        effective: without(effective),
+        permitted: without(permitted),
+        inheritable: without(inheritable),
+    };
+    kernel.capset(sets)
 }
 
 /// Closes what a session is not to inherit.

@@ -310,7 +310,11 @@ impl Strace for Stat {
 
 impl Strace for StatFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{f_type={:#x}, f_bsize={}, f_flags={:#x}, ...}}", self.magic, self.block_size, self.flags)
+        write!(
+            f,
+            "{{f_type={:#x}, f_bsize={}, f_blocks={}, f_bfree={}, f_files={}, f_ffree={}, f_flags={:#x}, ...}}",
+            self.magic, self.block_size, self.blocks, self.free_blocks, self.files, self.free_files, self.flags
+        )
     }
 }
 

@@ -35,7 +35,7 @@ impl Linux {
         let object = name("dentry", id);
         let parent_inode = find(&self.inodes, parent.inode, &object, "the inode of the parent")?;
         ensure(parent_inode.is_directory(), &object, "the parent is a directory")?;
-        let is_entry = parent.children.get(&dentry.name) == Some(&id);
+        let is_entry = parent.children.get(&dentry.key()) == Some(&id);
         ensure(is_entry == dentry.is_hashed, &object, "the directory knows the name while it is hashed")?;
         let is_ordered = parent.by_order.get(&dentry.order) == Some(&id);
         ensure(is_ordered == dentry.is_hashed, &object, "the directory lists it while it is hashed")?;
@@ -59,7 +59,7 @@ impl Linux {
         agree(u64::try_from(dentry.by_offset.len()).unwrap_or(0), entries, &object, "the number of offsets")?;
         for (entry_name, entry) in &dentry.children {
             let entry = find(&self.dentries, *entry, &object, "an entry")?;
-            let is_right = entry.parent == id && entry.name == *entry_name && entry.is_hashed;
+            let is_right = entry.parent == id && entry.key() == *entry_name && entry.is_hashed;
             ensure(is_right, &object, "its entries are hashed, and know their name and their directory")?;
             let is_last = entry.order < dentry.next_order && entry.offset < dentry.next_offset;
             ensure(is_last, &object, "numbers that its entries have are not given out again")?;
@@ -111,12 +111,23 @@ impl Linux {
         for (_, inode) in self.inodes.iter().filter(|(_, inode)| inode.links == 0) {
             *removed.entry(inode.superblock).or_default() += 1;
         }
+        let mut used: FxHashMap<_, (u64, u64)> = FxHashMap::default();
+        for (_, inode) in self.inodes.iter() {
+            let (pages, inodes) = used.entry(inode.superblock).or_default();
+            *pages += inode.kind.pages();
+            *inodes += inode.counted_inodes();
+        }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);
             let root = find(&self.dentries, superblock.root, &object, "the root")?;
             ensure(root.superblock == id && root.parent == superblock.root, &object, "the root is the root")?;
             find(&self.user_namespaces, superblock.user_namespace, &object, "the user namespace")?;
             let counted = removed.get(&id).copied().unwrap_or(0);
+            let (pages, inodes) = used.get(&id).copied().unwrap_or_default();
+            agree(superblock.used_pages, pages, &object, "the number of pages in use")?;
+            if self.limits(id).is_some() {
+                agree(superblock.used_inodes, inodes, &object, "the number of inodes in use")?;
+            }
             agree(superblock.removed, counted, &object, "the number of removed files that are kept")?;
         }
         Ok(())

@@ -63,6 +63,7 @@ impl Linux {
         self.check_mounts()?;
         self.check_propagation()?;
         self.check_mount_namespaces()?;
+        self.check_numbers_of_users()?;
         self.check_references()?;
         self.check_families()?;
         self.check_what_processes_keep()

@@ -1,10 +1,11 @@
-//! Mount namespaces.
+//! Mount namespaces, and whose the namespaces are.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::mounts::check_membership;
 use super::{Inconsistency, agree, ensure, find, name};
 use crate::linux::Linux;
+use crate::namespace::{Counted, Tally};
 
 impl Linux {
     pub(super) fn check_mount_namespaces(&self) -> Result<(), Inconsistency> {
@@ -44,5 +45,39 @@ impl Linux {
         }
         let members = self.mounts.iter().filter(|(_, mount)| mount.is_listed).count();
         ensure(members == listed, "the mount namespaces", "every mount is listed in the namespace that it is in")
+    }
+
+    /// That what is counted for users, to be compared with the limits of user namespaces, is there.
+    pub(super) fn check_numbers_of_users(&self) -> Result<(), Inconsistency> {
+        let mounts = self
+            .mount_namespaces
+            .iter()
+            .map(|(_, object)| (object.user_namespace, object.creator, Counted::MountNamespaces));
+        let pids = self
+            .pid_namespaces
+            .iter()
+            .map(|(_, object)| (object.user_namespace, object.creator, Counted::PidNamespaces));
+        let others = self
+            .other_namespaces
+            .iter()
+            .map(|(_, object)| (object.user_namespace, object.creator, object.kind.counted()));
+        let users = self.user_namespaces.iter().filter_map(|(_, object)| {
+            object.parent.map(|parent| (parent, Some(object.owner), Counted::UserNamespaces))
+        });
+        let mut found: FxHashMap<_, Tally> = FxHashMap::default();
+        for (namespace, creator, kind) in mounts.chain(pids).chain(others).chain(users) {
+            let Some(creator) = creator else { continue };
+            for user in self.counted_for(namespace, creator) {
+                let tally = found.entry(user).or_insert(Tally::all(0));
+                tally.set(kind, tally.get(kind).saturating_add(1));
+            }
+        }
+        for (id, namespace) in self.user_namespaces.iter() {
+            for (user, tally) in &namespace.counts {
+                let is_right = found.remove(&(id, *user)) == Some(*tally);
+                ensure(is_right, name("user namespace", id), "the namespaces of a user are counted")?;
+            }
+        }
+        ensure(found.is_empty(), "the user namespaces", "every user with a namespace is known")
     }
 }

@@ -32,8 +32,8 @@ impl Content {
     }
 
     /// How many pages there are outside of holes.
-    pub(crate) fn pages(&self) -> usize {
-        self.pages.len()
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages.len() as u64
     }
 
     /// At most so many bytes from a position on.
@@ -52,13 +52,14 @@ impl Content {
         bytes
     }
 
-    /// Writes at a position, and says how much: all, unless the disk is full.
-    pub(crate) fn write(&mut self, position: u64, data: &[u8]) -> usize {
+    /// Writes at a position, with at most so many new pages, and says how much: all, unless the disk is full.
+    pub(crate) fn write(&mut self, position: u64, data: &[u8], room: u64) -> usize {
+        let most = usize::try_from(room).unwrap_or(usize::MAX).saturating_add(self.pages.len()).min(MAX_PAGES);
         let mut written = 0;
         while written < data.len() {
             let here = position.saturating_add(written as u64);
             let (number, start) = split(here);
-            if self.pages.len() >= MAX_PAGES && !self.pages.contains_key(&number) {
+            if self.pages.len() >= most && !self.pages.contains_key(&number) {
                 break;
             }
             let rest = data.get(written..).unwrap_or_default();
@@ -101,8 +102,8 @@ mod tests {
     #[test]
     fn what_is_between_two_writes_is_zero() {
         let mut content = Content::default();
-        assert_eq!(content.write(1 << 40, b"xy"), 2);
-        assert_eq!(content.write(4094, b"abcd"), 4);
+        assert_eq!(content.write(1 << 40, b"xy", u64::MAX), 2);
+        assert_eq!(content.write(4094, b"abcd", u64::MAX), 4);
         assert_eq!(content.len(), (1 << 40) + 2);
         assert_eq!(content.pages(), 3);
         assert_eq!(content.read(4092, 8), b"\0\0abcd\0\0");
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn what_was_cut_does_not_come_back() {
         let mut content = Content::default();
-        content.write(0, &[1; 9000]);
+        content.write(0, &[1; 9000], u64::MAX);
         content.set_len(4100);
         content.set_len(9000);
         let bytes = content.read(4095, 9);
@@ -123,11 +124,21 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_room_is_not_written() {
+        let mut content = Content::default();
+        assert_eq!(content.write(4090, &[1; 9000], 2), 6 + 4096);
+        assert_eq!((content.len(), content.pages()), (8192, 2));
+        assert_eq!(content.write(8192, b"x", 0), 0);
+        assert_eq!(content.write(4000, &[2; 5000], 0), 4192);
+        assert_eq!(content.len(), 8192);
+    }
+
+    #[test]
     fn the_disk_is_full_at_some_point() {
         let mut content = Content::default();
         let data = vec![7; (MAX_PAGES + 1) * PAGE];
-        assert_eq!(content.write(0, &data), MAX_PAGES * PAGE);
-        assert_eq!(content.write(content.len(), b"x"), 0);
-        assert_eq!(content.write(0, b"x"), 1);
+        assert_eq!(content.write(0, &data, u64::MAX), MAX_PAGES * PAGE);
+        assert_eq!(content.write(content.len(), b"x", u64::MAX), 0);
+        assert_eq!(content.write(0, b"x", 0), 1);
     }
 }

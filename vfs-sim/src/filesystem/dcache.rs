@@ -33,8 +33,11 @@ impl Linux {
         mode: u32,
         owner: (u32, u32),
     ) -> Id<Inode> {
-        let number = self.superblocks[superblock].next_inode;
-        self.superblocks[superblock].next_inode += 1;
+        let object = &mut self.superblocks[superblock];
+        let number = object.next_inode;
+        object.next_inode += 1;
+        object.used_inodes += 1;
+        object.used_pages = object.used_pages.saturating_add(kind.pages());
         let links = if matches!(kind, InodeKind::Directory) { 2 } else { 1 };
         let (uid, gid) = owner;
         self.inodes.insert(Inode {
@@ -47,6 +50,7 @@ impl Linux {
             gid,
             links,
             dentries: 0,
+            is_linkable: false,
             locks: Vec::new(),
         })
     }
@@ -74,6 +78,7 @@ impl Linux {
             inode,
             parent,
             name,
+            scope: None,
             is_hashed: true,
             cant_mount: false,
             pins: 0,
@@ -91,8 +96,20 @@ impl Linux {
 
     /// Gives an inode a name in a directory that has no such name (`d_instantiate()`). The link count is not touched.
     pub(crate) fn new_dentry(&mut self, parent: Id<Dentry>, name: Name, inode: Id<Inode>) -> Id<Dentry> {
+        self.new_scoped_dentry(parent, name, inode, None)
+    }
+
+    /// The same for processes of one user namespace, if one is given.
+    pub(crate) fn new_scoped_dentry(
+        &mut self,
+        parent: Id<Dentry>,
+        name: Name,
+        inode: Id<Inode>,
+        scope: Option<u64>,
+    ) -> Id<Dentry> {
         let superblock = self.dentries[parent].superblock;
         let dentry = self.insert_dentry(superblock, inode, parent, name);
+        self.dentries[dentry].scope = scope;
         self.enter_directory(dentry);
         dentry
     }
@@ -119,7 +136,7 @@ impl Linux {
     }
 
     /// An offset for an entry of a directory (`simple_offset_add()`).
-    pub(super) fn new_offset(&mut self, directory: Id<Dentry>) -> u64 {
+    pub(crate) fn new_offset(&mut self, directory: Id<Dentry>) -> u64 {
         let directory = &mut self.dentries[directory];
         directory.next_offset += 1;
         directory.next_offset - 1
@@ -127,11 +144,11 @@ impl Linux {
 
     /// Enters a dentry, which is read before all others, into the directory and under the name that it carries.
     pub(super) fn enter_directory_at(&mut self, dentry: Id<Dentry>, offset: u64) {
-        let (parent, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
+        let (parent, key) = (self.dentries[dentry].parent, self.dentries[dentry].key());
         let directory = &mut self.dentries[parent];
         let order = directory.next_order;
         directory.next_order += 1;
-        directory.children.insert(name, dentry);
+        directory.children.insert(key, dentry);
         directory.by_order.insert(order, dentry);
         directory.by_offset.insert(offset, dentry);
         let object = &mut self.dentries[dentry];
@@ -142,10 +159,10 @@ impl Linux {
 
     /// Takes a dentry out of its directory; it still says where it was.
     pub(super) fn leave_directory(&mut self, dentry: Id<Dentry>) {
-        let Dentry { parent, order, offset, ref name, .. } = self.dentries[dentry];
-        let name = name.clone();
+        let Dentry { parent, order, offset, .. } = self.dentries[dentry];
+        let key = self.dentries[dentry].key();
         let directory = &mut self.dentries[parent];
-        directory.children.remove(name.as_bytes());
+        directory.children.remove(&key);
         directory.by_order.remove(&order);
         directory.by_offset.remove(&offset);
     }
@@ -220,10 +237,10 @@ impl Linux {
         let object = &mut self.inodes[inode];
         object.dentries -= 1;
         if object.dentries == 0 {
-            if object.links == 0 {
-                let superblock = object.superblock;
-                self.superblocks[superblock].removed -= 1;
-            }
+            let superblock = &mut self.superblocks[object.superblock];
+            superblock.removed -= u32::from(object.links == 0);
+            superblock.used_inodes = superblock.used_inodes.saturating_sub(object.counted_inodes());
+            superblock.used_pages = superblock.used_pages.saturating_sub(object.kind.pages());
             let Some(object) = self.inodes.remove(inode) else { return };
             if let Entry::Namespace(namespace) = object.entry {
                 self.namespace_file_is_gone(namespace);

@@ -20,6 +20,8 @@ pub struct Dentry {
     pub(crate) parent: Id<Dentry>,
     /// The name in the directory, or the last one that it had.
     pub(crate) name: Name,
+    /// The number of the user namespace whose processes alone find it, where each has its own (`proc_sys_compare()`).
+    pub(crate) scope: Option<u64>,
     /// Whether a walk finds it: not once it is unlinked (`d_unhashed()`).
     pub(crate) is_hashed: bool,
     /// No more mounts on it: its directory is being, or was, removed (`DCACHE_CANT_MOUNT`).
@@ -46,4 +48,18 @@ pub struct Dentry {
     pub(crate) cursors: OrdMap<Id<OpenFile>, u64>,
     /// The mounts on it, in whatever mount and namespace, newest first (`struct mountpoint`, `m_list`).
     pub(crate) mounts: List<Mount>,
+}
+
+impl Dentry {
+    /// What it is found by among the entries of its directory.
+    pub(crate) fn key(&self) -> Name {
+        Self::key_of(&self.name, self.scope)
+    }
+
+    /// What an entry with a name is found by, which is that name, unless each user namespace has its own: no name has a NUL.
+    pub(crate) fn key_of(name: &Name, scope: Option<u64>) -> Name {
+        let Some(number) = scope else { return name.clone() };
+        let key: Vec<u8> = name.as_bytes().iter().copied().chain([0]).chain(number.to_be_bytes()).collect();
+        Name::from(key.as_slice())
+    }
 }

@@ -33,6 +33,8 @@ pub struct Inode {
     pub(crate) links: u32,
     /// How many dentries stand for it. It goes with the last.
     pub(crate) dentries: u32,
+    /// Whether a file that has no name can get one (`I_LINKABLE`).
+    pub(crate) is_linkable: bool,
     /// The locks of flock(2) (`flc_flock`).
     pub(crate) locks: Vec<FileLock>,
 }

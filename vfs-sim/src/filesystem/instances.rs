@@ -74,7 +74,7 @@ impl Linux {
         }
         if *filesystem == FilesystemType::Devtmpfs {
             let credentials = self.tasks[self.init].credentials.clone();
-            let parameters = Parameters::Tmpfs(TmpfsParameters::of_devtmpfs(&credentials));
+            let parameters = Parameters::Tmpfs(TmpfsParameters::of_devtmpfs(&credentials, self.memory_pages));
             self.superblocks[superblock].parameters = parameters;
             self.fill_devtmpfs(superblock);
         } else {

@@ -34,7 +34,7 @@ pub(crate) use kinds::filesystem_type;
 pub use nsfs::NamespaceKind;
 pub(crate) use operations::DirectoryOperations;
 pub use parameters::{HidePid, Parameters, ProcParameters, TmpfsParameters};
-pub(crate) use parameters::{ParameterValue, unsigned_number};
+pub(crate) use parameters::{PAGE_SIZE, ParameterValue, TmpfsLimits, unsigned_number};
 pub use pipe::Pipe;
 pub use proc::{OpenEntry, OpenMountTable, ProcEntry, SeekRule};
 pub use superblock::{FilesystemType, SuperBlock};

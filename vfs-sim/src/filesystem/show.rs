@@ -26,7 +26,7 @@ impl Linux {
         }
         // Those of a host that was loaded are kept as they were read.
         if object.options.is_empty() {
-            object.parameters.show(&mut text);
+            object.parameters.show(self.memory_pages, &mut text);
         }
         for (key, value) in &object.options {
             text.push(b',');

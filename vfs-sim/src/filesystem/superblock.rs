@@ -42,6 +42,8 @@ pub enum FilesystemType {
 /// A filesystem in use (`struct super_block`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SuperBlock {
+    /// A number that no other has.
+    pub(crate) serial: u64,
     /// Its type.
     pub(crate) filesystem: FilesystemType,
     /// The device number, of the anonymous devices (major 0) for all that are simulated.
@@ -66,6 +68,10 @@ pub struct SuperBlock {
     pub(crate) writers: u32,
     /// How many inodes without a name are kept by an open file (`s_remove_count`).
     pub(crate) removed: u32,
+    /// How many pages the contents of its files take (`used_blocks` of tmpfs).
+    pub(crate) used_pages: u64,
+    /// How many inodes are used, where each further name of a file counts as one (`free_ispace` of tmpfs).
+    pub(crate) used_inodes: u64,
     /// The number of the next inode.
     pub(crate) next_inode: u64,
     /// The network namespace of a sysfs, the ipc namespace of an mqueue.

@@ -18,7 +18,7 @@ use crate::arena::Id;
 use crate::filesystem::Name;
 use crate::linux::{Linux, Numbers};
 use crate::mount::{Mount, Path};
-use crate::namespace::{IdExtent, MountNamespace, UserNamespace};
+use crate::namespace::{Counted, IdExtent, MountNamespace, Tally, UserNamespace};
 
 impl Linux {
     /// A machine whose first process has this table of mounts: the text of a `/proc/<pid>/mountinfo`.
@@ -165,6 +165,8 @@ impl Linux {
         self.user_namespaces[parent].references += 1;
         let inode = self.next_namespace_inode;
         self.next_namespace_inode += 1;
+        // The machine has it, so there was room for it.
+        let _ = self.count_up(parent, 0, Counted::UserNamespaces);
         self.user_namespaces.insert(UserNamespace {
             inode,
             parent: Some(parent),
@@ -176,6 +178,8 @@ impl Linux {
             setgroups_allowed: true,
             parent_could_setfcap: true,
             max_processes: u64::MAX,
+            counts: imbl::OrdMap::new(),
+            limits: Tally::unlimited(),
             references: 1,
         })
     }

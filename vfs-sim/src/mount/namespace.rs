@@ -7,19 +7,26 @@ use super::{CopyFlags, Mount, UmountTree};
 use crate::arena::Id;
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
-use crate::namespace::{MountNamespace, UserNamespace};
+use crate::namespace::{Counted, MountNamespace, Owner};
 use crate::process::{FsState, Task};
+
+/// A mount namespace that is counted, and is to get its mounts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ComingNamespace {
+    owner: Owner,
+    sequence: u64,
+}
 
 impl Linux {
     /// A namespace with this root, which is entered together with all that is on it; nobody uses it yet
     /// (`alloc_mnt_ns()`).
     fn new_mount_namespace(
         &mut self,
-        user_namespace: Id<UserNamespace>,
+        coming: ComingNamespace,
         root: Id<Mount>,
-        sequence: u64,
         is_anonymous: bool,
     ) -> Id<MountNamespace> {
+        let ComingNamespace { owner: Owner { user_namespace, creator }, sequence } = coming;
         let inode = if is_anonymous { 0 } else { self.next_namespace_inode };
         self.next_namespace_inode += u64::from(!is_anonymous);
         self.user_namespaces[user_namespace].references += 1;
@@ -29,6 +36,7 @@ impl Linux {
             origin: 0,
             is_anonymous,
             user_namespace,
+            creator: Some(creator),
             root,
             mounts: OrdMap::new(),
             count: 0,
@@ -42,9 +50,20 @@ impl Linux {
         namespace
     }
 
-    fn next_namespace_sequence(&mut self) -> u64 {
+    /// Counts a namespace that is about to be made, and gives it a number (`alloc_mnt_ns()`).
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if it would be one too many.
+    fn begin_mount_namespace(&mut self, owner: Owner) -> Result<ComingNamespace, Errno> {
+        self.count_up(owner.user_namespace, owner.creator, Counted::MountNamespaces)?;
         self.last_namespace_sequence += 1;
-        self.last_namespace_sequence
+        Ok(ComingNamespace { owner, sequence: self.last_namespace_sequence })
+    }
+
+    /// Makes no namespace after all.
+    pub(crate) fn abandon_mount_namespace(&mut self, coming: ComingNamespace) {
+        self.count_down(coming.owner.user_namespace, coming.owner.creator, Counted::MountNamespaces);
     }
 
     /// A copy of a mount namespace for processes of a user namespace, with one reference; `fs`, the root and working
@@ -52,25 +71,26 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// Those of [`copy_tree`](Self::copy_tree).
+    /// `ENOSPC` if it would be one too many, and those of [`copy_tree`](Self::copy_tree).
     pub(crate) fn copy_mount_namespace(
         &mut self,
         namespace: Id<MountNamespace>,
-        user_namespace: Id<UserNamespace>,
+        owner: Owner,
         fs: Option<Id<FsState>>,
     ) -> Result<Id<MountNamespace>, Errno> {
-        let MountNamespace { root: old, user_namespace: owner, .. } = self.mount_namespaces[namespace];
-        let sequence = self.next_namespace_sequence();
-        let is_other_owner = owner != user_namespace;
+        let MountNamespace { root: old, user_namespace: old_owner, .. } = self.mount_namespaces[namespace];
+        let coming = self.begin_mount_namespace(owner)?;
+        let is_other_owner = old_owner != owner.user_namespace;
         let slave = if is_other_owner { CopyFlags::SLAVE } else { CopyFlags::empty() };
-        let new = self.copy_tree(old, self.mounts[old].root, CopyFlags::COPY_UNBINDABLE | slave)?;
+        let new = self.copy_tree(old, self.mounts[old].root, CopyFlags::COPY_UNBINDABLE | slave);
+        let new = new.inspect_err(|_| self.abandon_mount_namespace(coming))?;
         if is_other_owner {
             self.lock_mount_tree(new);
         }
         if let Some(fs) = fs {
             self.move_fs_state(fs, old, new);
         }
-        let copy = self.new_mount_namespace(user_namespace, new, sequence, false);
+        let copy = self.new_mount_namespace(coming, new, false);
         self.mount_namespaces[copy].references = 1;
         Ok(copy)
     }
@@ -103,15 +123,20 @@ impl Linux {
 
     /// Puts a tree that is in no namespace into one of its own, from which it can be attached (`open_detached_copy()`).
     /// `origin` is a mount that it was copied from.
-    pub(crate) fn detach_copy(&mut self, task: Id<Task>, tree: Id<Mount>, sequence: u64, origin: u64) {
-        let user_namespace = self.mount_namespaces[self.tasks[task].mount_namespace].user_namespace;
-        let namespace = self.new_mount_namespace(user_namespace, tree, sequence, true);
+    pub(crate) fn detach_copy(&mut self, coming: ComingNamespace, tree: Id<Mount>, origin: u64) {
+        let namespace = self.new_mount_namespace(coming, tree, true);
         self.mount_namespaces[namespace].origin = origin;
     }
 
-    /// The number for a namespace that is about to be made.
-    pub(crate) fn begin_detached_copy(&mut self) -> u64 {
-        self.next_namespace_sequence()
+    /// The namespace of a detached tree that a process is about to make.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if it would be one too many.
+    pub(crate) fn begin_detached_copy(&mut self, task: Id<Task>) -> Result<ComingNamespace, Errno> {
+        let user_namespace = self.mount_namespaces[self.tasks[task].mount_namespace].user_namespace;
+        let creator = self.tasks[task].credentials.effective_uid;
+        self.begin_mount_namespace(Owner { user_namespace, creator })
     }
 
     /// Lets go of a mount namespace; with its last user everything in it is unmounted (`put_mnt_ns()`).
@@ -131,6 +156,9 @@ impl Linux {
     /// The end of a namespace without mounts (`free_mnt_ns()`).
     pub(crate) fn free_mount_namespace(&mut self, namespace: Id<MountNamespace>) {
         if let Some(object) = self.mount_namespaces.remove(namespace) {
+            if let Some(creator) = object.creator {
+                self.count_down(object.user_namespace, creator, Counted::MountNamespaces);
+            }
             self.user_namespace_put(object.user_namespace);
         }
     }

@@ -3,7 +3,7 @@
 use cofferdam::kernel::{Capabilities, CloneFlags, Errno};
 
 use super::other::CLONE_NEWTIME;
-use super::{MountNamespace, Namespaces, OtherKind, OtherNamespace, UserNamespace};
+use super::{Counted, MountNamespace, NamespaceRef, Namespaces, OtherKind, OtherNamespace, Tally, UserNamespace};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::process::{Credentials, FsState, RlimitValue, Task};
@@ -20,12 +20,21 @@ pub(crate) const NEW_NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
     .union(CloneFlags::CLONE_NEWNET)
     .union(CLONE_NEWTIME);
 
+/// Whose a new namespace is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    /// The user namespace that owns it.
+    pub(crate) user_namespace: Id<UserNamespace>,
+    /// The user it counts for, an id of the initial user namespace.
+    pub(crate) creator: u32,
+}
+
 impl Linux {
     /// A user namespace in that of a process, with one reference (`create_user_ns()`).
     ///
     /// # Errors
     ///
-    /// `ENOSPC` if it would be nested too deeply; `EPERM` if the root of the process is not that of its mount namespace, or
+    /// `ENOSPC` if it would be nested too deeply, or be one too many; `EPERM` if the root of the process is not that of its mount namespace, or
     /// its user or group has no number in its user namespace.
     pub(crate) fn new_user_namespace(&mut self, task: Id<Task>) -> Result<Id<UserNamespace>, Errno> {
         let credentials = self.tasks[task].credentials.clone();
@@ -34,11 +43,11 @@ impl Linux {
         if object.level > MAX_PARENT_LEVEL {
             return Err(Errno::ENOSPC);
         }
-        if self.is_chrooted(task) {
-            return Err(Errno::EPERM);
-        }
         let Credentials { effective_uid: owner, effective_gid: group, effective, .. } = *credentials;
-        if object.uid_of(owner).is_none() || object.gid_of(group).is_none() {
+        self.count_up(parent, owner, Counted::UserNamespaces)?;
+        let object = &self.user_namespaces[parent];
+        if self.is_chrooted(task) || object.uid_of(owner).is_none() || object.gid_of(group).is_none() {
+            self.count_down(parent, owner, Counted::UserNamespaces);
             return Err(Errno::EPERM);
         }
         let (level, setgroups_allowed) = (object.level + 1, object.setgroups_allowed);
@@ -56,6 +65,8 @@ impl Linux {
             setgroups_allowed,
             parent_could_setfcap: effective.contains(Capabilities::CAP_SETFCAP),
             max_processes,
+            counts: imbl::OrdMap::new(),
+            limits: Tally::unlimited(),
             references: 1,
         }))
     }
@@ -86,34 +97,54 @@ impl Linux {
         fs: Id<FsState>,
     ) -> Result<(Id<MountNamespace>, Namespaces), Errno> {
         let (mount, old) = (self.tasks[task].mount_namespace, self.tasks[task].namespaces);
+        let owner = Owner { user_namespace, creator: self.tasks[task].credentials.effective_uid };
         let mount = if flags.contains(CloneFlags::CLONE_NEWNS) {
-            self.copy_mount_namespace(mount, user_namespace, Some(fs))?
+            self.copy_mount_namespace(mount, owner, Some(fs))?
         } else {
             self.mount_namespaces[mount].references += 1;
             mount
         };
-        let uts = self.copy_other_namespace(flags, OtherKind::Uts, old.uts, user_namespace);
-        let ipc = self.copy_other_namespace(flags, OtherKind::Ipc, old.ipc, user_namespace);
+        let mut made = vec![NamespaceRef::Mount(mount)];
+        self.create_other_namespaces(task, flags, owner, &mut made)
+            .map(|namespaces| (mount, Namespaces { time: old.time, ..namespaces }))
+            .inspect_err(|_| made.iter().rev().for_each(|namespace| self.namespace_put(*namespace)))
+            .inspect(|_| self.other_namespaces[old.time].references += 1)
+    }
+
+    /// Those besides the mount namespace; each is noted, so that it can be given back if one can't be made.
+    fn create_other_namespaces(
+        &mut self,
+        task: Id<Task>,
+        flags: CloneFlags,
+        owner: Owner,
+        made: &mut Vec<NamespaceRef>,
+    ) -> Result<Namespaces, Errno> {
+        let old = self.tasks[task].namespaces;
+        let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Errno> {
+            let new = linux.copy_other_namespace(flags, kind, old, owner)?;
+            made.push(NamespaceRef::Other(new));
+            Ok(new)
+        };
+        let uts = other(self, OtherKind::Uts, old.uts)?;
+        let ipc = other(self, OtherKind::Ipc, old.ipc)?;
         let pid_for_children = if !flags.contains(CloneFlags::CLONE_NEWPID) {
             self.pid_namespaces[old.pid_for_children].references += 1;
-            Ok(old.pid_for_children)
+            old.pid_for_children
         } else if self.tasks[task].pid_namespace == old.pid_for_children {
-            self.new_pid_namespace(user_namespace, old.pid_for_children)
+            self.new_pid_namespace(owner, old.pid_for_children)?
         } else {
-            Err(Errno::EINVAL)
+            return Err(Errno::EINVAL);
         };
-        let pid_for_children = pid_for_children.inspect_err(|_| {
-            self.other_namespace_put(ipc);
-            self.other_namespace_put(uts);
-            self.mount_namespace_put(mount);
-        })?;
-        let cgroup = self.copy_other_namespace(flags, OtherKind::Cgroup, old.cgroup, user_namespace);
-        let network = self.copy_other_namespace(flags, OtherKind::Network, old.network, user_namespace);
-        let time_for_children =
-            self.copy_other_namespace(flags, OtherKind::Time, old.time_for_children, user_namespace);
-        self.other_namespaces[old.time].references += 1;
-        let time = old.time;
-        Ok((mount, Namespaces { uts, ipc, network, cgroup, time, time_for_children, pid_for_children }))
+        made.push(NamespaceRef::Pid(pid_for_children));
+        let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Errno> {
+            let new = linux.copy_other_namespace(flags, kind, old, owner)?;
+            made.push(NamespaceRef::Other(new));
+            Ok(new)
+        };
+        let cgroup = other(self, OtherKind::Cgroup, old.cgroup)?;
+        let network = other(self, OtherKind::Network, old.network)?;
+        let time_for_children = other(self, OtherKind::Time, old.time_for_children)?;
+        Ok(Namespaces { uts, ipc, network, cgroup, time: old.time, time_for_children, pid_for_children })
     }
 
     fn copy_other_namespace(
@@ -121,14 +152,15 @@ impl Linux {
         flags: CloneFlags,
         kind: OtherKind,
         old: Id<OtherNamespace>,
-        user_namespace: Id<UserNamespace>,
-    ) -> Id<OtherNamespace> {
-        if flags.contains(kind.clone_flag()) {
-            let inode = self.new_namespace_inode();
-            return self.new_other_namespace(kind, inode, user_namespace);
+        owner: Owner,
+    ) -> Result<Id<OtherNamespace>, Errno> {
+        if !flags.contains(kind.clone_flag()) {
+            self.other_namespaces[old].references += 1;
+            return Ok(old);
         }
-        self.other_namespaces[old].references += 1;
-        old
+        self.count_up(owner.user_namespace, owner.creator, kind.counted())?;
+        let inode = self.new_namespace_inode();
+        Ok(self.new_other_namespace(kind, inode, owner.user_namespace, Some(owner.creator)))
     }
 
     /// Lets a process whose time namespace of children is another one go there (`timens_on_fork()`).

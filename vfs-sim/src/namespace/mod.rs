@@ -1,5 +1,6 @@
 //! Namespaces.
 
+mod counts;
 mod create;
 mod maps;
 mod mount;
@@ -8,7 +9,8 @@ mod pid;
 mod references;
 mod user;
 
-pub(crate) use create::NEW_NAMESPACES;
+pub use counts::{Counted, Tally};
+pub(crate) use create::{NEW_NAMESPACES, Owner};
 pub use mount::MountNamespace;
 pub use other::{OtherKind, OtherNamespace};
 pub use pid::PidNamespace;

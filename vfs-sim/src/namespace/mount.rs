@@ -21,6 +21,8 @@ pub struct MountNamespace {
     pub(crate) is_anonymous: bool,
     /// The user namespace that owns it.
     pub(crate) user_namespace: Id<UserNamespace>,
+    /// The user that it counts for; none for the initial one.
+    pub(crate) creator: Option<u32>,
     /// The root of the tree.
     pub(crate) root: Id<Mount>,
     /// Every mount by its unique id, the order of mountinfo.

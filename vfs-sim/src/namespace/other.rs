@@ -31,6 +31,8 @@ pub struct OtherNamespace {
     pub(crate) inode: u64,
     /// The user namespace that owns it.
     pub(crate) user_namespace: Id<UserNamespace>,
+    /// The user that it counts for; none for those that the kernel boots with.
+    pub(crate) creator: Option<u32>,
     /// How many processes and files keep it. One for children counts on its own.
     pub(crate) references: u32,
 }
@@ -80,8 +82,9 @@ impl Linux {
         kind: OtherKind,
         inode: u64,
         user_namespace: Id<UserNamespace>,
+        creator: Option<u32>,
     ) -> Id<OtherNamespace> {
         self.user_namespaces[user_namespace].references += 1;
-        self.other_namespaces.insert(OtherNamespace { kind, inode, user_namespace, references: 1 })
+        self.other_namespaces.insert(OtherNamespace { kind, inode, user_namespace, creator, references: 1 })
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use cofferdam::kernel::Errno;
 
-use super::UserNamespace;
+use super::{Counted, Owner, UserNamespace};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::process::Task;
@@ -30,6 +30,8 @@ pub struct PidNamespace {
     pub(crate) level: u32,
     /// The user namespace that owns it.
     pub(crate) user_namespace: Id<UserNamespace>,
+    /// The user that it counts for; none for the initial one.
+    pub(crate) creator: Option<u32>,
     /// The process that gets the orphans; none before the first process, and after it has been waited for
     /// (`child_reaper`).
     pub(crate) init: Option<Id<Task>>,
@@ -64,12 +66,14 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `user_namespace` is not at or below that of the parent; `ENOSPC` if it would be nested too deeply.
+    /// `EINVAL` if the owner is not at or below that of the parent; `ENOSPC` if it would be nested too deeply, or be one too
+    /// many.
     pub(crate) fn new_pid_namespace(
         &mut self,
-        user_namespace: Id<UserNamespace>,
+        owner: Owner,
         parent: Id<PidNamespace>,
     ) -> Result<Id<PidNamespace>, Errno> {
+        let Owner { user_namespace, creator } = owner;
         if !self.is_in_user_namespace(user_namespace, self.pid_namespaces[parent].user_namespace) {
             return Err(Errno::EINVAL);
         }
@@ -77,6 +81,7 @@ impl Linux {
         if level > MAX_LEVEL {
             return Err(Errno::ENOSPC);
         }
+        self.count_up(user_namespace, creator, Counted::PidNamespaces)?;
         let inode = self.new_namespace_inode();
         self.pid_namespaces[parent].references += 1;
         self.user_namespaces[user_namespace].references += 1;
@@ -85,6 +90,7 @@ impl Linux {
             parent: Some(parent),
             level,
             user_namespace,
+            creator: Some(creator),
             init: None,
             had_init: false,
             is_open: true,

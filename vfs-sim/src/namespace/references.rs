@@ -1,6 +1,6 @@
 //! Who keeps namespaces.
 
-use super::{NamespaceRef, Namespaces, OtherNamespace, PidNamespace, UserNamespace};
+use super::{Counted, NamespaceRef, Namespaces, OtherNamespace, PidNamespace, UserNamespace};
 use crate::arena::Id;
 use crate::linux::Linux;
 
@@ -14,8 +14,13 @@ impl Linux {
             if object.references > 0 {
                 return;
             }
-            namespace = object.parent;
+            let (parent, owner, number) = (object.parent, object.owner, object.inode);
+            if let Some(parent) = parent {
+                self.count_down(parent, owner, Counted::UserNamespaces);
+            }
+            namespace = parent;
             self.user_namespaces.remove(id);
+            self.forget_user_limits(number);
         }
     }
 
@@ -28,9 +33,12 @@ impl Linux {
             if object.references > 0 {
                 return;
             }
-            let user_namespace = object.user_namespace;
+            let (user_namespace, creator) = (object.user_namespace, object.creator);
             namespace = object.parent;
             self.pid_namespaces.remove(id);
+            if let Some(creator) = creator {
+                self.count_down(user_namespace, creator, Counted::PidNamespaces);
+            }
             self.user_namespace_put(user_namespace);
         }
     }
@@ -40,7 +48,10 @@ impl Linux {
         let object = &mut self.other_namespaces[namespace];
         object.references -= 1;
         if object.references == 0 {
-            let user_namespace = object.user_namespace;
+            let (user_namespace, creator, counted) = (object.user_namespace, object.creator, object.kind.counted());
+            if let Some(creator) = creator {
+                self.count_down(user_namespace, creator, counted);
+            }
             self.other_namespaces.remove(namespace);
             self.user_namespace_put(user_namespace);
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counts::{Counts, Tally};
 use crate::arena::Id;
 use crate::linux::Linux;
 
@@ -39,6 +40,10 @@ pub struct UserNamespace {
     pub(crate) parent_could_setfcap: bool,
     /// How many processes there may be in it and below (`UCOUNT_RLIMIT_NPROC`).
     pub(crate) max_processes: u64,
+    /// What its users have (`struct ucounts`).
+    pub(crate) counts: Counts,
+    /// How much each user may have (`ucount_max`).
+    pub(crate) limits: Tally,
     /// How many processes, their memories, namespaces, superblocks, mounts and files keep it.
     pub(crate) references: u32,
 }

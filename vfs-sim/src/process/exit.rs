@@ -2,7 +2,7 @@
 
 use cofferdam::kernel::{Errno, Signal, SignalSet, WaitStatus};
 
-use super::{Memory, Task, TaskState};
+use super::{Memory, Task, TaskState, WOULD_WAIT};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::namespace::{PidNamespace, UserNamespace};
@@ -27,10 +27,10 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// `ESRCH` if it has ended; `EDEADLK` if it is stopped, as nobody makes it go on while it makes a call.
+    /// `ESRCH` if it has ended; [`WOULD_WAIT`] if it is stopped, until somebody makes it go on.
     pub(crate) fn may_call(&self, task: Id<Task>) -> Result<(), Errno> {
         match self.tasks.get(task) {
-            Some(Task { state: TaskState::Running, signals, .. }) if signals.stop.is_some() => Err(Errno::EDEADLK),
+            Some(Task { state: TaskState::Running, signals, .. }) if signals.stop.is_some() => Err(WOULD_WAIT),
             Some(Task { state: TaskState::Running, .. }) => Ok(()),
             _ => Err(Errno::ESRCH),
         }
@@ -41,7 +41,7 @@ impl Linux {
     pub fn exit(&mut self, task: Id<Task>, status: i32) {
         match self.may_call(task) {
             Ok(()) => self.end_task(task, WaitStatus::Exited(status & 0xff)),
-            Err(Errno::EDEADLK) => self.tasks[task].postponed_exit = Some(status & 0xff),
+            Err(WOULD_WAIT) => self.tasks[task].postponed_exit = Some(status & 0xff),
             Err(_) => {}
         }
     }

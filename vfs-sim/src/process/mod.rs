@@ -17,6 +17,7 @@ mod signal;
 mod task;
 mod user;
 mod wait;
+mod waiting;
 
 pub(crate) use credentials::ALL_CAPABILITIES;
 pub use credentials::Credentials;
@@ -29,3 +30,4 @@ pub use program::PROGRAM;
 pub use signal::Signals;
 pub(crate) use signal::is_valid_signal;
 pub use task::{FsState, Memory, Task, TaskState};
+pub(crate) use waiting::WOULD_WAIT;

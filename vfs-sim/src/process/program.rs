@@ -177,7 +177,7 @@ mod tests {
 
     fn file(bytes: &[u8]) -> Content {
         let mut content = Content::default();
-        content.write(0, bytes);
+        content.write(0, bytes, u64::MAX);
         content
     }
 

@@ -2,7 +2,7 @@
 
 use cofferdam::kernel::{Errno, Pid, WaitOptions, WaitStatus};
 
-use super::{Task, TaskState};
+use super::{Task, TaskState, WOULD_WAIT};
 use crate::arena::Id;
 use crate::linux::Linux;
 
@@ -20,7 +20,7 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// `ECHILD` if there is no such child. `EDEADLK` where the kernel would wait: no other process runs during a call.
+    /// `ECHILD` if there is no such child. [`WOULD_WAIT`] if all of them live on.
     pub(crate) fn wait_for_child(
         &mut self,
         task: Id<Task>,
@@ -55,7 +55,7 @@ impl Linux {
         if children.is_empty() {
             return Err(Errno::ECHILD);
         }
-        if options.contains(WaitOptions::WNOHANG) { Ok(None) } else { Err(Errno::EDEADLK) }
+        if options.contains(WaitOptions::WNOHANG) { Ok(None) } else { Err(WOULD_WAIT) }
     }
 
     /// The children that are meant (`eligible_pid()`).

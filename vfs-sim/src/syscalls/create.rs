@@ -103,11 +103,26 @@ impl Linux {
         if self.inodes[inode].is_directory() {
             return Err(Errno::EPERM);
         }
-        if self.inodes[inode].links == 0 {
+        self.add_link(inode)?;
+        self.new_dentry(directory.dentry, Name::from(name), inode);
+        Ok(())
+    }
+
+    /// Adds a link to a file. The first of a file that was made without a name is the one that it was counted for; each
+    /// further one takes as much of a tmpfs as a file does (the end of `vfs_link()`, `shmem_link()`).
+    fn add_link(&mut self, inode: Id<Inode>) -> Result<(), Errno> {
+        let Inode { superblock, links, is_linkable, .. } = self.inodes[inode];
+        if links > 0 {
+            self.has_free_inode(superblock)?;
+            self.superblocks[superblock].used_inodes += 1;
+        } else if is_linkable {
+            self.superblocks[superblock].removed -= 1;
+        } else {
             return Err(Errno::ENOENT);
         }
-        self.inodes[inode].links += 1;
-        self.new_dentry(directory.dentry, Name::from(name), inode);
+        let object = &mut self.inodes[inode];
+        object.links += 1;
+        object.is_linkable = false;
         Ok(())
     }
 

@@ -5,13 +5,13 @@ use cofferdam::kernel::{Errno, Fd, FlockOperation};
 use crate::arena::Id;
 use crate::filesystem::FileLock;
 use crate::linux::Linux;
-use crate::process::Task;
+use crate::process::{Task, WOULD_WAIT};
 
 /// A kind of lock that Linux had once: the call does nothing (`LOCK_MAND`).
 const LOCK_MAND: u32 = 32;
 
 impl Linux {
-    /// flock(2). Where it would wait for another lock to go, it waits for ever, as processes act one at a time: `EDEADLK`.
+    /// flock(2): [`WOULD_WAIT`] where it would wait for another lock to go.
     pub(crate) fn flock(&mut self, task: Id<Task>, fd: Fd, operation: FlockOperation) -> Result<(), Errno> {
         if operation.bits() & LOCK_MAND != 0 {
             return Ok(());
@@ -41,7 +41,7 @@ impl Linux {
         locks.retain(|lock| lock.file != file);
         if locks.iter().any(|other| is_exclusive || other.is_exclusive) {
             let waits = !operation.contains(FlockOperation::LOCK_NB);
-            return Err(if waits { Errno::EDEADLK } else { Errno::EAGAIN });
+            return Err(if waits { WOULD_WAIT } else { Errno::EAGAIN });
         }
         locks.push(lock);
         Ok(())

@@ -43,6 +43,7 @@ impl Linux {
         let mode = self.mode_of_new(task, directory, intent.mode, false);
         let inode = self.new_inode_in(task, directory, InodeKind::Regular(Arc::default()), mode)?;
         self.drop_link(inode);
+        self.inodes[inode].is_linkable = !intent.flags.contains(OpenFlags::O_EXCL);
         let name = Name::from(format!("#{}", self.inodes[inode].number).as_str());
         let dentry = self.new_unnamed_dentry(directory.dentry, name, inode);
         let path = Path { mount: directory.mount, dentry };
@@ -89,9 +90,8 @@ impl Linux {
         let file = self.open_place(task, path, intent.flags)?;
         if truncates {
             let lost = self.privileges_lost_by_writing(task, path.mount, inode);
-            let object = &mut self.inodes[inode];
-            object.mode &= !lost;
-            object.kind = InodeKind::Regular(Arc::default());
+            self.inodes[inode].mode &= !lost;
+            self.change_content(inode, |kind| *kind = InodeKind::Regular(Arc::default()));
         }
         Ok(file)
     }

@@ -1,7 +1,4 @@
 //! Pipes and fifos.
-//!
-//! Processes act one at a time: a call that would have to wait for another process waits for ever. It fails with `EDEADLK`
-//! instead.
 
 use cofferdam::kernel::{Errno, Fd, OpenFlags};
 
@@ -9,7 +6,7 @@ use crate::arena::Id;
 use crate::filesystem::{Dentry, Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::Path;
-use crate::process::{OpenFile, OpenFileKind, Task};
+use crate::process::{OpenFile, OpenFileKind, Task, WOULD_WAIT};
 
 impl Linux {
     /// pipe2(2)
@@ -79,27 +76,23 @@ impl Linux {
         Err(self.would_wait(file))
     }
 
-    /// Writes to a pipe (`anon_pipe_write()`). It is as if the signal `SIGPIPE` were ignored.
+    /// Writes to a pipe as much as there is room for (`anon_pipe_write()`). It is as if the signal `SIGPIPE` were ignored.
     pub(super) fn write_pipe(&mut self, file: Id<OpenFile>, data: &[u8]) -> Result<usize, Errno> {
         if data.is_empty() {
             return Ok(0);
         }
         let object = &self.files[file];
         let is_packet = object.flags.contains(OpenFlags::O_DIRECT);
-        let waits = !object.flags.contains(OpenFlags::O_NONBLOCK);
         let inode = self.dentries[object.path.dentry].inode;
         if !self.has_end(inode, |file| file.can_read) {
             return Err(Errno::EPIPE);
         }
         let written = self.pipes.entry(inode).or_default().write(data, is_packet);
-        if written == 0 || (waits && written < data.len()) {
-            return Err(self.would_wait(file));
-        }
-        Ok(written)
+        if written == 0 { Err(self.would_wait(file)) } else { Ok(written) }
     }
 
     fn would_wait(&self, file: Id<OpenFile>) -> Errno {
-        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { Errno::EAGAIN } else { Errno::EDEADLK }
+        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { Errno::EAGAIN } else { WOULD_WAIT }
     }
 
     /// What an open file leaves behind when it is closed: its locks and its place in a directory go, and what is in a pipe

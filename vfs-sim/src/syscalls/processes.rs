@@ -7,7 +7,7 @@ use cofferdam::kernel::{
 
 use crate::arena::Id;
 use crate::linux::Linux;
-use crate::process::{ALL_CAPABILITIES, Credentials, Task, is_valid_signal};
+use crate::process::{ALL_CAPABILITIES, Credentials, Task, WOULD_WAIT, is_valid_signal};
 
 impl Linux {
     /// umask
@@ -142,9 +142,9 @@ impl Linux {
         Ok(old)
     }
 
-    /// sigwaitinfo: `EDEADLK` where the kernel would wait, as no other process runs during a call.
+    /// sigwaitinfo: [`WOULD_WAIT`] if there is no such signal.
     pub(crate) fn sigwaitinfo(&mut self, task: Id<Task>, set: SignalSet) -> Result<SignalInfo, Errno> {
-        self.take_signal(task, set).ok_or(Errno::EDEADLK)
+        self.take_signal(task, set).ok_or(WOULD_WAIT)
     }
 
     /// kill (`kill_something_info()`)

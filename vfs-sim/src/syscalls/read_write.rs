@@ -76,7 +76,7 @@ impl Linux {
         if matches!(self.files[file].kind, OpenFileKind::Entry(_) | OpenFileKind::MountTable(_)) {
             check_area(position, count)?;
         }
-        if let Some(result) = self.read_entry(file, count) {
+        if let Some(result) = self.read_entry(task, file, count) {
             return result;
         }
         let bytes = match self.content(file) {
@@ -146,10 +146,12 @@ impl Linux {
         let room = LARGEST_FILE.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)?;
         let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
         let lost = self.privileges_lost_by_writing(task, mount, inode);
-        let object = &mut self.inodes[inode];
-        object.mode &= !lost;
-        let InodeKind::Regular(content) = &mut object.kind else { return Err(Errno::EINVAL) };
-        let length = Arc::make_mut(content).write(start, data);
+        self.inodes[inode].mode &= !lost;
+        let room = self.free_pages(self.inodes[inode].superblock);
+        let length = self.change_content(inode, |kind| match kind {
+            InodeKind::Regular(content) => Arc::make_mut(content).write(start, data, room),
+            _ => 0,
+        });
         if length == 0 {
             return Err(Errno::ENOSPC);
         }
@@ -178,13 +180,14 @@ impl Linux {
             return Ok(());
         }
         let lost = self.privileges_lost_by_writing(task, path.mount, inode);
-        let object = &mut self.inodes[inode];
-        object.mode &= !lost;
-        if let InodeKind::Regular(content) = &mut object.kind
-            && content.len() != length
-        {
-            Arc::make_mut(content).set_len(length);
-        }
+        self.inodes[inode].mode &= !lost;
+        self.change_content(inode, |kind| {
+            if let InodeKind::Regular(content) = kind
+                && content.len() != length
+            {
+                Arc::make_mut(content).set_len(length);
+            }
+        });
         Ok(())
     }
 

@@ -121,8 +121,13 @@ impl Linux {
     /// Takes the links away that an entry stands for: two for a directory (`simple_unlink()`, `simple_rmdir()`).
     pub(super) fn remove_links(&mut self, dentry: Id<Dentry>) {
         let inode = self.dentries[dentry].inode;
-        if self.inodes[inode].is_directory() {
+        let object = &self.inodes[inode];
+        if object.is_directory() {
             self.drop_link(inode);
+        } else if object.links > 1 {
+            // The last name counts until the file is gone.
+            let superblock = &mut self.superblocks[object.superblock];
+            superblock.used_inodes = superblock.used_inodes.saturating_sub(1);
         }
         self.drop_link(inode);
     }

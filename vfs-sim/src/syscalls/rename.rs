@@ -127,6 +127,7 @@ impl Linux {
         let whites_out = rename.flags.contains(RenameFlags::RENAME_WHITEOUT);
         if whites_out {
             self.owner_of_new(task, old.directory.mount)?;
+            self.has_free_inode(self.dentries[source].superblock)?;
         }
         let destination = self.destination(new.directory.dentry, Name::from(new.name), target);
         self.move_links(rename);

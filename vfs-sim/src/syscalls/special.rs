@@ -6,6 +6,7 @@ use crate::arena::Id;
 use crate::filesystem::{FilesystemType, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
+use crate::process::WOULD_WAIT;
 
 impl Linux {
     /// What the driver or the filesystem behind an inode says when it is opened (`f_op->open`, and the rest of
@@ -42,8 +43,7 @@ impl Linux {
             )
     }
 
-    /// Opens an end of a fifo (`fifo_open()`). Where the kernel would wait for somebody to open the other end, nobody comes,
-    /// as processes act one at a time: it is as if a signal ended the wait.
+    /// Opens an end of a fifo (`fifo_open()`): [`WOULD_WAIT`] as long as nobody has the other end open.
     fn open_fifo(&self, inode: Id<Inode>, flags: OpenFlags) -> Result<(), Errno> {
         let is_open = |is_end: fn(&crate::process::OpenFile) -> bool| {
             self.files.iter().any(|(_, file)| is_end(file) && self.dentries[file.path.dentry].inode == inode)
@@ -52,8 +52,8 @@ impl Linux {
         let is_pipe = self.is_pipe(inode);
         match flags.bits() & 0o3 {
             0 | 1 if is_pipe => Ok(()),
-            0 if waits && !is_open(|file| file.can_write) => Err(Errno::EINTR),
-            1 if !is_open(|file| file.can_read) => Err(if waits { Errno::EINTR } else { Errno::ENXIO }),
+            0 if waits && !is_open(|file| file.can_write) => Err(WOULD_WAIT),
+            1 if !is_open(|file| file.can_read) => Err(if waits { WOULD_WAIT } else { Errno::ENXIO }),
             3 => Err(Errno::EINVAL),
             _ => Ok(()),
         }

@@ -3,6 +3,7 @@
 use cofferdam::kernel::{Errno, Fd, MountFlags, StatFs};
 
 use crate::arena::Id;
+use crate::filesystem::{FilesystemType, PAGE_SIZE, SuperBlock, TmpfsLimits};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount};
 use crate::process::Task;
@@ -10,6 +11,22 @@ use crate::walk::LookupFlags;
 
 /// `ST_VALID`: the flags are filled in.
 const VALID: u64 = 0x20;
+
+/// The number of a filesystem: that of the device, or out of a uuid, which is as good as random (`simple_statfs()`,
+/// `shmem_statfs()`, `kernfs_statfs()`).
+fn filesystem_id(superblock: &SuperBlock) -> u64 {
+    match superblock.filesystem {
+        FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs | FilesystemType::Sysfs => {
+            // No two numbers give the same: the multiplier is odd.
+            superblock.serial.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        }
+        // `huge_encode_dev()`
+        _ => {
+            let (major, minor) = (u64::from(superblock.device.major), u64::from(superblock.device.minor));
+            minor & 0xff | major << 8 | (minor & !0xff) << 12
+        }
+    }
+}
 
 impl Linux {
     /// statfs(2)
@@ -26,8 +43,23 @@ impl Linux {
 
     /// `vfs_statfs()`; all types that are simulated have blocks of a page and names of up to 255 bytes.
     fn statistics(&self, mount: Id<Mount>) -> StatFs {
-        let superblock = &self.superblocks[self.mounts[mount].superblock];
-        StatFs { magic: superblock.filesystem.magic(), block_size: 4096, name_length: 255, flags: self.st_flags(mount) }
+        let id = self.mounts[mount].superblock;
+        let superblock = &self.superblocks[id];
+        let limits = self.limits(id).unwrap_or(TmpfsLimits { blocks: 0, inodes: 0 });
+        let free_blocks = limits.blocks.saturating_sub(superblock.used_pages);
+        StatFs {
+            magic: superblock.filesystem.magic(),
+            block_size: PAGE_SIZE,
+            fragment_size: PAGE_SIZE,
+            blocks: limits.blocks,
+            free_blocks,
+            available_blocks: free_blocks,
+            files: limits.inodes,
+            free_files: limits.inodes.saturating_sub(superblock.used_inodes),
+            id: filesystem_id(superblock),
+            name_length: 255,
+            flags: self.st_flags(mount),
+        }
     }
 
     /// `calculate_f_flags()`

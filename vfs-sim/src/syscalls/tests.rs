@@ -273,6 +273,29 @@ fn a_pipe_ends_with_its_last_writer_and_breaks_with_its_last_reader() {
 }
 
 #[test]
+fn a_call_that_would_wait_leaves_off_where_a_signal_would_interrupt_it() {
+    let process = machine();
+    let (read, write) = process.pipe2(OpenFlags::empty()).unwrap();
+    let much = vec![b'x'; 70_000];
+    assert_eq!(process.write(write, &much), Ok(65_536));
+    assert_eq!(process.write(write, &much), Err(Errno::EDEADLK));
+    assert_eq!(process.read(read, 100_000).unwrap().0.len(), 65_536);
+    let mode = NodeMode { file_type: FileType::Fifo, mode: Mode(0o600) };
+    process.mknodat(Fd::CWD, path("/fifo"), mode, DeviceNumber::NONE).unwrap();
+    assert_eq!(open(&process, "/fifo", OpenFlags::O_WRONLY), Err(Errno::EDEADLK));
+    assert_eq!(open(&process, "/fifo", OpenFlags::empty()), Err(Errno::EDEADLK));
+    assert_eq!(open(&process, "/fifo", OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK), Err(Errno::ENXIO));
+    let both = open(&process, "/fifo", OpenFlags::O_RDWR).unwrap();
+    assert!(open(&process, "/fifo", OpenFlags::O_WRONLY).is_ok());
+    let other = open(&process, "/fifo", OpenFlags::empty()).unwrap();
+    process.flock(both, FlockOperation::LOCK_SH).unwrap();
+    process.flock(other, FlockOperation::LOCK_SH).unwrap();
+    // The lock that it had is gone, so that the other one gets what it wants.
+    assert_eq!(process.flock(both, FlockOperation::LOCK_EX), Err(Errno::EDEADLK));
+    assert_eq!(process.flock(other, FlockOperation::LOCK_EX), Ok(()));
+}
+
+#[test]
 fn a_removed_file_lives_as_long_as_it_is_open() {
     let process = machine();
     let fd = open(&process, "f", OpenFlags::O_CREAT | OpenFlags::O_RDWR).unwrap();

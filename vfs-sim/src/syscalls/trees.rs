@@ -74,9 +74,10 @@ impl Linux {
             return Ok(self.path_file(task, path, false));
         }
         let origin = self.origin_of_copy(path.mount);
-        let sequence = self.begin_detached_copy();
-        let tree = self.copy_for_bind(task, path, recurse)?;
-        self.detach_copy(task, tree, sequence, origin);
+        let coming = self.begin_detached_copy(task)?;
+        let tree = self.copy_for_bind(task, path, recurse);
+        let tree = tree.inspect_err(|_| self.abandon_mount_namespace(coming))?;
+        self.detach_copy(coming, tree, origin);
         let path = Path { mount: tree, dentry: path.dentry };
         self.path_get(path);
         Ok(self.path_file(task, path, true))
@@ -92,8 +93,8 @@ impl Linux {
     /// A descriptor's file for a new mount, whose one reference is that of the detached tree that it becomes
     /// (the end of `fsmount()`).
     pub(crate) fn open_detached(&mut self, task: Id<Task>, mount: Id<Mount>, cloexec: bool) -> Result<Fd, Errno> {
-        let sequence = self.begin_detached_copy();
-        self.detach_copy(task, mount, sequence, 0);
+        let coming = self.begin_detached_copy(task).inspect_err(|_| self.mount_put(mount))?;
+        self.detach_copy(coming, mount, 0);
         let path = self.root_of(mount);
         self.path_get(path);
         let file = self.path_file(task, path, true);

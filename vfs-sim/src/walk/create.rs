@@ -104,12 +104,25 @@ impl Linux {
         let (uid, gid) = self.owner_of_new(task, directory.mount)?;
         let parent = &self.inodes[self.dentries[directory.dentry].inode];
         let superblock = parent.superblock;
+        self.has_free_inode(superblock)?;
         let (gid, inherited) = match kind {
             _ if parent.mode & SET_GID == 0 => (gid, 0),
             InodeKind::Directory => (parent.gid, SET_GID),
             _ => (parent.gid, 0),
         };
         Ok(self.new_inode(superblock, kind, mode | inherited, (uid, gid)))
+    }
+
+    /// Drops an inode for whose content there is no room. It had its number, and its place in the directory
+    /// (`shmem_symlink()`).
+    fn forget_new_inode(&mut self, directory: Path, inode: Id<crate::filesystem::Inode>) {
+        self.new_offset(directory.dentry);
+        let superblock = self.inodes[inode].superblock;
+        if let Some(inode) = self.inodes.remove(inode) {
+            let object = &mut self.superblocks[superblock];
+            object.used_inodes = object.used_inodes.saturating_sub(1);
+            object.used_pages = object.used_pages.saturating_sub(inode.kind.pages());
+        }
     }
 
     /// Makes a file or directory under a free name; nothing is checked but that it can have an owner (`shmem_mknod()`).
@@ -121,8 +134,14 @@ impl Linux {
         kind: InodeKind,
         mode: u32,
     ) -> Result<Id<Dentry>, Errno> {
-        let is_directory = matches!(kind, InodeKind::Directory);
+        let (is_directory, pages) = (matches!(kind, InodeKind::Directory), kind.pages());
+        let superblock = self.dentries[directory.dentry].superblock;
+        let has_room = pages <= self.free_pages(superblock);
         let inode = self.new_inode_in(task, directory, kind, mode)?;
+        if !has_room {
+            self.forget_new_inode(directory, inode);
+            return Err(Errno::ENOSPC);
+        }
         if is_directory {
             let parent = self.dentries[directory.dentry].inode;
             self.inodes[parent].links += 1;

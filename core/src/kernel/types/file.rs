@@ -151,13 +151,27 @@ pub struct Stat {
     pub is_mount_root: bool,
 }
 
-/// What statfs(2) tells of a filesystem, as far as it does not change by itself.
+/// What statfs(2) tells of a filesystem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatFs {
     /// The type's magic number (`f_type`).
     pub magic: u64,
     /// The size of a block in bytes.
     pub block_size: u64,
+    /// The unit in which blocks are counted, in bytes (`f_frsize`).
+    pub fragment_size: u64,
+    /// How many blocks there are; 0 where there is no limit.
+    pub blocks: u64,
+    /// How many of them are free.
+    pub free_blocks: u64,
+    /// How many of them are free for users without privileges.
+    pub available_blocks: u64,
+    /// How many inodes there are; 0 where there is no limit.
+    pub files: u64,
+    /// How many of them are free.
+    pub free_files: u64,
+    /// The number of the filesystem (`f_fsid`, its first part in the low half).
+    pub id: u64,
     /// The longest name.
     pub name_length: u64,
     /// The flags of mount and filesystem (`f_flags`: `ST_*`, with the kernel's own `ST_VALID`, 0x20).

@@ -11,6 +11,7 @@ mod values;
 pub use devpts::DevptsParameters;
 pub use proc::{HidePid, ProcParameters};
 pub use tmpfs::TmpfsParameters;
+pub(crate) use tmpfs::{PAGE_SIZE, TmpfsLimits};
 
 use cofferdam::kernel::{Errno, Fd, MountFlags};
 use serde::{Deserialize, Serialize};
@@ -89,10 +90,10 @@ impl Parameters {
     }
 
     /// What mountinfo shows of them, each with a comma before it (`show_options()`).
-    pub(super) fn show(&self, text: &mut Vec<u8>) {
+    pub(super) fn show(&self, memory_pages: u64, text: &mut Vec<u8>) {
         match self {
             Self::None => {}
-            Self::Tmpfs(parameters) => parameters.show(text),
+            Self::Tmpfs(parameters) => parameters.show(memory_pages, text),
             Self::Ramfs(mode) => ramfs::show(*mode, text),
             Self::Proc(parameters) => parameters.show(text),
             Self::Devpts(parameters) => parameters.show(text),

@@ -13,9 +13,6 @@ use crate::process::{Credentials, Task};
 /// The size of a page, and of a block of every filesystem in memory.
 pub(crate) const PAGE_SIZE: u64 = 4096;
 
-/// The memory of the machine in pages, which sizes in percent refer to (`totalram_pages()`): 8 GiB.
-const TOTAL_PAGES: u64 = 2 << 20;
-
 /// What a file costs of the memory for inodes (`BOGO_INODE_SIZE`).
 const INODE_SIZE: u64 = 1024;
 
@@ -30,6 +27,22 @@ pub enum Huge {
     WithinSize,
     /// `advise`
     Advise,
+}
+
+/// How much there can be in a tmpfs; 0 for no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TmpfsLimits {
+    /// How many pages (`max_blocks`).
+    pub(crate) blocks: u64,
+    /// How many inodes (`max_inodes`).
+    pub(crate) inodes: u64,
+}
+
+impl TmpfsLimits {
+    /// What holds unless something else is said (`shmem_default_max_blocks()`, `shmem_default_max_inodes()`).
+    pub(crate) fn default_of(memory_pages: u64) -> Self {
+        Self { blocks: memory_pages / 2, inodes: memory_pages / 2 }
+    }
 }
 
 /// The parameters of tmpfs (`struct shmem_options`, `struct shmem_sb_info`).
@@ -70,27 +83,26 @@ impl TmpfsParameters {
     }
 
     /// Those of the devtmpfs, which the kernel mounts early: its limits are not what are the defaults later.
-    pub(crate) fn of_devtmpfs(credentials: &Credentials) -> Self {
-        let early = TOTAL_PAGES / 2 - 1895;
+    pub(crate) fn of_devtmpfs(credentials: &Credentials, memory_pages: u64) -> Self {
+        let early = (memory_pages / 2).saturating_sub(1895);
         Self { mode: 0o755, blocks: Some(early), inodes: Some(early), ..Self::new(credentials) }
     }
 
-    fn max_blocks(&self) -> u64 {
-        self.blocks.unwrap_or(TOTAL_PAGES / 2)
-    }
-
-    fn max_inodes(&self) -> u64 {
-        self.inodes.unwrap_or(TOTAL_PAGES / 2)
+    /// How much there can be, in a machine with so much memory.
+    pub(crate) fn limits(&self, memory_pages: u64) -> TmpfsLimits {
+        let default = TmpfsLimits::default_of(memory_pages);
+        TmpfsLimits { blocks: self.blocks.unwrap_or(default.blocks), inodes: self.inodes.unwrap_or(default.inodes) }
     }
 
     /// `shmem_show_options()`
-    pub(super) fn show(&self, text: &mut Vec<u8>) {
+    pub(super) fn show(&self, memory_pages: u64, text: &mut Vec<u8>) {
         let mut option = |option: String| text.extend_from_slice(option.as_bytes());
-        if self.max_blocks() != TOTAL_PAGES / 2 {
-            option(format!(",size={}k", self.max_blocks().wrapping_mul(PAGE_SIZE / 1024)));
+        let (limits, default) = (self.limits(memory_pages), TmpfsLimits::default_of(memory_pages));
+        if limits.blocks != default.blocks {
+            option(format!(",size={}k", limits.blocks.wrapping_mul(PAGE_SIZE / 1024)));
         }
-        if self.max_inodes() != TOTAL_PAGES / 2 {
-            option(format!(",nr_inodes={}", self.max_inodes()));
+        if limits.inodes != default.inodes {
+            option(format!(",nr_inodes={}", limits.inodes));
         }
         if self.mode != 0o1777 {
             option(format!(",mode={:03o}", self.mode));
@@ -159,7 +171,10 @@ impl Linux {
         let is_mapped = |id: u32, map: &[IdExtent]| map.iter().any(|extent| extent.inside_of(id).is_some());
         let bad = || values::bad_value(key);
         match key {
-            b"size" => parameters.blocks = Some(parse_size(values::string(key, value)?).ok_or_else(bad)?),
+            b"size" => {
+                let size = values::string(key, value)?;
+                parameters.blocks = Some(parse_size(size, self.memory_pages).ok_or_else(bad)?);
+            }
             b"nr_blocks" => {
                 let limit = i64::MAX.unsigned_abs();
                 parameters.blocks = Some(parse_count(values::string(key, value)?, limit).ok_or_else(bad)?);
@@ -216,19 +231,21 @@ impl Linux {
         settled: &mut TmpfsParameters,
         new: &TmpfsParameters,
     ) -> Result<(), &'static str> {
+        let limits = settled.limits(self.memory_pages);
+        let SuperBlock { used_pages, used_inodes, .. } = self.superblocks[superblock];
         if let Some(blocks) = new.blocks.filter(|blocks| *blocks > 0) {
-            if settled.max_blocks() == 0 {
+            if limits.blocks == 0 {
                 return Err("Cannot retroactively limit size");
             }
-            if self.used_pages(superblock) > blocks {
+            if used_pages > blocks {
                 return Err("Too small a size for current use");
             }
         }
         if let Some(inodes) = new.inodes.filter(|inodes| *inodes > 0) {
-            if settled.max_inodes() == 0 {
+            if limits.inodes == 0 {
                 return Err("Cannot retroactively limit inodes");
             }
-            if self.used_inodes(superblock) > inodes {
+            if used_inodes > inodes {
                 return Err("Too few inodes for current use");
             }
         }
@@ -247,10 +264,10 @@ impl Linux {
 }
 
 /// `size=`: bytes, or with a percent sign a part of the memory, in pages.
-fn parse_size(text: &[u8]) -> Option<u64> {
+fn parse_size(text: &[u8], memory_pages: u64) -> Option<u64> {
     let (size, rest) = numbers::size(text);
     let (size, rest) = match rest.strip_prefix(b"%") {
-        Some(rest) => (size.wrapping_mul(PAGE_SIZE).wrapping_mul(TOTAL_PAGES) / 100, rest),
+        Some(rest) => (size.wrapping_mul(PAGE_SIZE).wrapping_mul(memory_pages) / 100, rest),
         None => (size, rest),
     };
     rest.is_empty().then(|| size.wrapping_add(PAGE_SIZE - 1) / PAGE_SIZE)
@@ -279,11 +296,13 @@ mod tests {
     #[case(b"10k", Some(3))]
     #[case(b"4097", Some(2))]
     #[case(b"0", Some(0))]
-    #[case(b"100%", Some(TOTAL_PAGES))]
+    #[case(b"100%", Some(1000))]
+    #[case(b"50%", Some(500))]
+    #[case(b"0.5%", None)]
     #[case(b"10%x", None)]
     #[case(b"1k\n", None)]
     #[case(b"18446744073709551616", Some(0))]
     fn sizes_are_rounded_up_to_pages(#[case] text: &[u8], #[case] expected: Option<u64>) {
-        assert_eq!(parse_size(text), expected);
+        assert_eq!(parse_size(text, 1000), expected);
     }
 }

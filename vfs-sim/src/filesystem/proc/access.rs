@@ -83,6 +83,12 @@ impl Linux {
                     self.sysctl_permission(task, inode, access)
                 }
             }
+            ProcEntry::UserLimit { .. } if access & EXECUTE != 0 => Err(Errno::EACCES),
+            ProcEntry::UserLimit { .. } => match self.user_limit(inode) {
+                Some(Ok(limit)) if self.user_limit_permits(task, limit, access) => Ok(()),
+                Some(Err(errno)) => Err(errno),
+                _ => Err(Errno::EACCES),
+            },
             ProcEntry::Task { task: other, pid, entry } => {
                 let other = self.proc_task(other, pid);
                 self.task_permission(task, inode, (other, entry), generic)

@@ -83,6 +83,7 @@ impl Linux {
             Entry::Proc(_) if self.is_immutable(inode) => true,
             Entry::Proc(entry) => match entry {
                 ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
+                ProcEntry::UserLimit { .. } => true,
                 ProcEntry::Task { .. } => is_mode,
                 ProcEntry::SelfLink | ProcEntry::ThreadSelfLink => false,
             },

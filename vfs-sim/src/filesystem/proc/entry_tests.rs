@@ -39,7 +39,7 @@ fn read(linux: &mut Linux, path: Path) -> String {
         credentials: linux.tasks[task].credentials.clone(),
         kind,
     });
-    let text = linux.read_entry(file, 4096).unwrap().unwrap();
+    let text = linux.read_entry(task, file, 4096).unwrap().unwrap();
     linux.file_put(file);
     String::from_utf8(text.0).unwrap()
 }

@@ -50,7 +50,9 @@ impl Linux {
         entry: ProcEntry,
         name: &[u8],
     ) -> Option<Id<Dentry>> {
-        if let Some(dentry) = self.dentries[directory].children.get(name).copied() {
+        let scope = self.scope_in_proc(task, entry);
+        let key = Dentry::key_of(&Name::from(name), scope);
+        if let Some(dentry) = self.dentries[directory].children.get(&key).copied() {
             if self.revalidate(dentry) {
                 return Some(dentry);
             }
@@ -62,8 +64,8 @@ impl Linux {
             ProcEntry::Directory(super::Directory::Root) => self
                 .process_by_name(task, superblock, name)
                 .map(|process| self.task_entry(process, name, 0o555, TaskEntry::Process))
-                .or_else(|| self.generic_entry(superblock, super::Directory::Root, name)),
-            ProcEntry::Directory(generic) => self.generic_entry(superblock, generic, name),
+                .or_else(|| self.generic_entry(task, superblock, super::Directory::Root, name)),
+            ProcEntry::Directory(generic) => self.generic_entry(task, superblock, generic, name),
             ProcEntry::Task { task, pid, entry } => {
                 let process = self.proc_task(task, pid)?;
                 let (mode, entry) = self.entry_of_task(superblock, process, entry, name)?;
@@ -71,7 +73,7 @@ impl Linux {
             }
             _ => None,
         };
-        made.map(|made| self.make_proc_entry(directory, made))
+        made.map(|made| self.make_proc_entry(directory, made, scope))
     }
 
     fn process_by_name(&self, task: Id<Task>, superblock: Id<SuperBlock>, name: &[u8]) -> Option<Id<Task>> {
@@ -137,7 +139,13 @@ impl Linux {
     }
 
     /// An entry that is no process's; with `subset=pid` there are none in the root.
-    fn generic_entry(&self, superblock: Id<SuperBlock>, directory: super::Directory, name: &[u8]) -> Option<Made> {
+    fn generic_entry(
+        &self,
+        task: Id<Task>,
+        superblock: Id<SuperBlock>,
+        directory: super::Directory,
+        name: &[u8],
+    ) -> Option<Made> {
         if directory == super::Directory::Root && self.has_processes_only(superblock) {
             return None;
         }
@@ -147,6 +155,12 @@ impl Linux {
             What::Directory(inner) => (InodeKind::Directory, inner.links(), Entry::Proc(ProcEntry::Directory(inner))),
             What::MountPoint => (InodeKind::Directory, 2, Entry::EmptyDirectory),
             What::Link(target) => (InodeKind::Symlink(Name::from(target)), 1, Entry::None),
+            What::UserLimit(counted) => {
+                let namespace = self.tasks[task].credentials.user_namespace;
+                let number = self.user_namespaces[namespace].inode;
+                let entry = Entry::Proc(ProcEntry::UserLimit { namespace, number, counted });
+                (InodeKind::Regular(std::sync::Arc::default()), 1, entry)
+            }
             _ => {
                 let position = u16::try_from(position).ok()?;
                 let entry = Entry::Proc(ProcEntry::File(directory, position));
@@ -156,12 +170,12 @@ impl Linux {
         Some(Made { name: Name::from(name), kind, mode: node.mode, links, entry })
     }
 
-    fn make_proc_entry(&mut self, directory: Id<Dentry>, made: Made) -> Id<Dentry> {
+    fn make_proc_entry(&mut self, directory: Id<Dentry>, made: Made, scope: Option<u64>) -> Id<Dentry> {
         let superblock = self.dentries[directory].superblock;
         let inode = self.new_inode(superblock, made.kind, made.mode, (0, 0));
         self.inodes[inode].links = made.links;
         self.inodes[inode].entry = made.entry;
-        let dentry = self.new_dentry(directory, made.name, inode);
+        let dentry = self.new_scoped_dentry(directory, made.name, inode, scope);
         if let Some(ProcEntry::Task { entry: TaskEntry::Descriptor(_) | TaskEntry::DescriptorInfo(_), .. }) =
             self.proc_entry(inode)
         {
@@ -210,7 +224,7 @@ impl Linux {
 
     /// Takes a name away, and all that is mounted on it and below it (`d_invalidate()`). What is in use below it keeps its
     /// name, as does the path to it.
-    fn invalidate(&mut self, dentry: Id<Dentry>) {
+    pub(super) fn invalidate(&mut self, dentry: Id<Dentry>) {
         let mut all = vec![dentry];
         let mut next = 0;
         while let Some(directory) = all.get(next).copied() {

@@ -16,6 +16,7 @@ mod task_text;
 #[cfg(test)]
 mod tests;
 mod text;
+mod user_limits;
 
 pub use mount_tables::OpenMountTable;
 pub use open::{OpenEntry, SeekRule};
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Inode, InodeKind, Name, NamespaceKind, SuperBlock};
 use crate::arena::Id;
 use crate::linux::Linux;
+use crate::namespace::{Counted, UserNamespace};
 use crate::process::Task;
 
 /// What stands behind an inode of proc.
@@ -36,6 +38,15 @@ pub enum ProcEntry {
     Directory(Directory),
     /// A file in such a directory, by its place in the list.
     File(Directory, u16),
+    /// A limit of a user namespace.
+    UserLimit {
+        /// The namespace; its id may be another one's by now.
+        namespace: Id<UserNamespace>,
+        /// Its number, which tells.
+        number: u64,
+        /// What is limited.
+        counted: Counted,
+    },
     /// `self`
     SelfLink,
     /// `thread-self`

@@ -63,6 +63,10 @@ impl Linux {
                 }
                 self.open_task_file(task, other, file, for_writing)?
             }
+            Some(ProcEntry::UserLimit { .. }) => {
+                self.user_limit(inode).transpose()?;
+                OpenEntry::Inode
+            }
             Some(_) => OpenEntry::Inode,
         };
         if let OpenEntry::Map { namespace, .. } = entry {
@@ -132,12 +136,20 @@ impl Linux {
 
     /// Reads from an open file whose content is not that of a file: one of proc, the file of a namespace, or a context;
     /// none for other files.
-    pub(crate) fn read_entry(&mut self, file: Id<OpenFile>, count: usize) -> Option<Result<Bytes, Errno>> {
+    pub(crate) fn read_entry(
+        &mut self,
+        task: Id<Task>,
+        file: Id<OpenFile>,
+        count: usize,
+    ) -> Option<Result<Bytes, Errno>> {
         let object = &self.files[file];
         let inode = self.dentries[object.path.dentry].inode;
         match object.kind {
             OpenFileKind::Context(context) => Some(self.contexts[context].read_message(count)),
-            OpenFileKind::Entry(entry) => Some(self.read_proc(file, entry, count)),
+            OpenFileKind::Entry(entry) => Some(match self.user_limit(inode) {
+                Some(limit) => limit.and_then(|limit| self.read_user_limit(task, file, limit, count)),
+                None => self.read_proc(file, entry, count),
+            }),
             OpenFileKind::MountTable(_) => self.read_mount_table(file, count).map(|bytes| {
                 self.files[file].position += bytes.len() as u64;
                 Ok(Bytes(bytes))
@@ -215,6 +227,9 @@ impl Linux {
     ) -> Option<Result<usize, Errno>> {
         let object = &self.files[file];
         let inode = self.dentries[object.path.dentry].inode;
+        if let (OpenFileKind::Entry(_), Some(limit)) = (&object.kind, self.user_limit(inode)) {
+            return Some(limit.and_then(|limit| self.write_user_limit(task, file, limit, data)));
+        }
         let result = match object.kind {
             OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(Errno::EINVAL),
             OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
@@ -299,7 +314,8 @@ impl Linux {
             OpenFileKind::MountTable(_) => Some(SeekRule::Sequence),
             OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(SeekRule::Stream),
             OpenFileKind::Entry(_) => {
-                let is_sysctl = self.generic_file(file).is_some_and(|(directory, _)| directory.is_sysctl());
+                let is_limit = matches!(self.proc_entry(inode), Some(ProcEntry::UserLimit { .. }));
+                let is_sysctl = is_limit || self.generic_file(file).is_some_and(|(directory, _)| directory.is_sysctl());
                 let is_memory = matches!(self.task_file(file), Some(TaskFile::CommandLine | TaskFile::Environment));
                 Some(if is_sysctl || is_memory { SeekRule::Plain } else { SeekRule::Sequence })
             }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::namespace::Counted;
+
 /// A directory of the kernel's own in proc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the directories")]
@@ -45,6 +47,7 @@ pub(super) enum What {
     Silent,
     Filesystems,
     MountMax,
+    UserLimit(Counted),
 }
 
 const fn directory(name: &'static str, directory: Directory) -> Node {
@@ -61,6 +64,10 @@ const fn text(name: &'static str, content: &'static str) -> Node {
 
 const fn setting(name: &'static str, content: &'static str) -> Node {
     Node { name, mode: 0o644, what: What::Text(content) }
+}
+
+const fn user_limit(name: &'static str, counted: Counted) -> Node {
+    Node { name, mode: 0o644, what: What::UserLimit(counted) }
 }
 
 const fn silent(name: &'static str, mode: u32) -> Node {
@@ -187,14 +194,18 @@ const SYS_NET: &[Node] = &[
 ];
 
 const SYS_USER: &[Node] = &[
-    setting("max_cgroup_namespaces", "63353\n"),
-    setting("max_ipc_namespaces", "63353\n"),
-    setting("max_mnt_namespaces", "63353\n"),
-    setting("max_net_namespaces", "63353\n"),
-    setting("max_pid_namespaces", "63353\n"),
-    setting("max_time_namespaces", "63353\n"),
-    setting("max_user_namespaces", "63353\n"),
-    setting("max_uts_namespaces", "63353\n"),
+    user_limit("max_cgroup_namespaces", Counted::CgroupNamespaces),
+    user_limit("max_fanotify_groups", Counted::FanotifyGroups),
+    user_limit("max_fanotify_marks", Counted::FanotifyMarks),
+    user_limit("max_inotify_instances", Counted::InotifyInstances),
+    user_limit("max_inotify_watches", Counted::InotifyWatches),
+    user_limit("max_ipc_namespaces", Counted::IpcNamespaces),
+    user_limit("max_mnt_namespaces", Counted::MountNamespaces),
+    user_limit("max_net_namespaces", Counted::NetworkNamespaces),
+    user_limit("max_pid_namespaces", Counted::PidNamespaces),
+    user_limit("max_time_namespaces", Counted::TimeNamespaces),
+    user_limit("max_user_namespaces", Counted::UserNamespaces),
+    user_limit("max_uts_namespaces", Counted::UtsNamespaces),
 ];
 
 impl Directory {
