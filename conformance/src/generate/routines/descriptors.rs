@@ -1,13 +1,14 @@
-//! A process that may have no more descriptors.
+//! A process that may have no more descriptors, or namespaces.
 
 use cofferdam::kernel::{
-    Bytes, Call, Fd, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, MountAttr, MountAttrFlags, OpenFlags, OpenHow,
-    OpenTreeFlags, Rlimit, RlimitResource,
+    Bytes, Call, CloneFlags, Fd, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, MountAttr, MountAttrFlags,
+    OpenFlags, OpenHow, OpenTreeFlags, Rlimit, RlimitResource,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 
+use super::open_at;
 use crate::generate::Action;
-use crate::generate::scene::Scene;
+use crate::generate::scene::{PROC, Scene};
 
 pub(super) fn fsopen(_: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Fsopen { fsname: "tmpfs".into(), flags: FsopenFlags::empty() }))
@@ -51,4 +52,18 @@ pub(super) fn open(scene: &mut Scene<'_>) -> Option<Action> {
         6 => Call::Dup3 { oldfd: scene.any_descriptor()?, newfd: Fd(9), flags: OpenFlags::empty() },
         _ => Call::Pipe2 { flags: OpenFlags::empty() },
     }))
+}
+
+pub(super) fn unshare_user(_: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Unshare { flags: CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS }))
+}
+
+pub(super) fn open_limit(_: &mut Scene<'_>) -> Option<Action> {
+    Some(open_at("/proc/sys/user/max_mnt_namespaces".into(), OpenFlags::O_WRONLY))
+}
+
+/// To as many as there are: the process has one of its own.
+pub(super) fn limit_namespaces(scene: &mut Scene<'_>) -> Option<Action> {
+    let fd = scene.last_descriptor(&[DescriptorKind::Other], Some(PROC))?;
+    Some(Action::Call(Call::Write { fd, data: "1".into() }))
 }

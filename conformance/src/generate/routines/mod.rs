@@ -136,6 +136,22 @@ const ROUTINES: &[(u32, &[Maker])] = &[
             descriptors::many_descriptors,
         ],
     ),
+    // No further mount namespace may be made, such as one for a tree that is detached.
+    (
+        5,
+        &[
+            descriptors::unshare_user,
+            descriptors::open_limit,
+            descriptors::limit_namespaces,
+            descriptors::fsopen,
+            descriptors::create,
+            descriptors::fsmount,
+            descriptors::open,
+            descriptors::open,
+            descriptors::open,
+            descriptors::open,
+        ],
+    ),
     // A lock that somebody else has, or that there is not.
     (1, &[files::open_file, files::open_file, files::lock, files::lock_first, files::lock_nothing]),
     // A mount that is to be read-only while a file in it is open to be written.
