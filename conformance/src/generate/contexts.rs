@@ -38,12 +38,12 @@ fn set(scene: &mut Scene<'_>) -> Option<Action> {
     const FLAGS: &[&str] = &["ro", "rw", "sync", "noswap", "newinstance", "inode64", "unknown", "source", "lazytime"];
     let fd = context(scene)?;
     let config = match scene.below(20) {
-        0..12 => {
+        0..10 => {
             let (key, value) = scene.pick(STRINGS);
             FsConfig::SetString { key: key.into(), value: value.into() }
         }
-        12..18 => FsConfig::SetFlag { key: scene.pick(FLAGS).into() },
-        18 => FsConfig::SetBinary { key: scene.pick(&["source", "size"]).into(), value: Bytes::from("x") },
+        10..16 => FsConfig::SetFlag { key: scene.pick(FLAGS).into() },
+        16 => FsConfig::SetBinary { key: scene.pick(&["source", "size"]).into(), value: Bytes::from("x") },
         _ => other_value(scene)?,
     };
     Some(Action::Call(Call::Fsconfig { fd, config }))
