@@ -1,13 +1,13 @@
 //! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
 
-use cofferdam::kernel::{Call, Fd, FlockOperation, ResolveFlags, Signal, WaitOptions};
+use cofferdam::kernel::{Call, Fd, ResolveFlags, Signal};
 
 use crate::sequence::TaskIndex;
 
 /// Descriptors from here on belong to the machinery.
 pub(crate) const FIRST: i32 = 960;
 
-/// Signals that end nobody, whom they may be sent to; 0 is none.
+/// Signals that end nobody, and may be sent to many at once; 0 is none.
 const HARMLESS: [Signal; 4] = [Signal(0), Signal::CHLD, Signal::CONT, Signal::WINCH];
 
 /// Where results are written.
@@ -30,7 +30,8 @@ fn number(task: TaskIndex) -> i32 {
     i32::try_from(task).unwrap_or(i32::MAX / 4)
 }
 
-/// Whether a call leaves those descriptors alone, and returns at once.
+/// Whether a call leaves those descriptors alone. Whether it would wait, or end a process, depends on the state (see
+/// [`Simulated::perform`](crate::simulated::Simulated::perform)).
 pub(crate) fn spares(call: &Call) -> bool {
     match call {
         Call::Close { fd } | Call::Read { fd, .. } | Call::Write { fd, .. } | Call::Setns { fd, .. } => fd.0 < FIRST,
@@ -41,12 +42,10 @@ pub(crate) fn spares(call: &Call) -> bool {
         Call::Dup3 { oldfd, newfd, .. } => oldfd.0 < FIRST && newfd.0 < FIRST,
         // Its child would have to be waited for, and what it does is no data.
         Call::Clone3 { .. } => false,
-        // Others would end processes in ways that the machinery does not see.
-        Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 == 1 || (pid.0 > 1 && *signal == Signal::KILL),
+        // The machinery's own children are waited for by their end.
+        Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 > 0,
         // What is cached is nobody's business.
         Call::Openat2 { how, .. } => !how.resolve.contains(ResolveFlags::RESOLVE_CACHED),
-        Call::Wait4 { options, .. } => options.contains(WaitOptions::WNOHANG),
-        Call::Flock { operation, .. } => operation.intersects(FlockOperation::LOCK_NB | FlockOperation::LOCK_UN),
         _ => true,
     }
 }

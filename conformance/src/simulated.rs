@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Prctl, Value};
+use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Prctl, Signal, Value};
 use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
 
 use crate::census::Census;
@@ -59,6 +59,22 @@ impl Simulation {
     pub(crate) fn run(&self, plan: &Plan) -> Vec<Observation> {
         let mut kernel = self.begin(plan.universe);
         plan.items.iter().map(|item| kernel.carry_out(item)).collect()
+    }
+}
+
+/// Whether a call may wait, or end or stop a process by a signal.
+pub(crate) fn needs_care(call: &Call) -> bool {
+    match call {
+        Call::Kill { signal, .. } => *signal != Signal::KILL,
+        Call::Read { .. }
+        | Call::Write { .. }
+        | Call::Ftruncate { .. }
+        | Call::Flock { .. }
+        | Call::Openat2 { .. }
+        | Call::Wait4 { .. }
+        | Call::Sigwaitinfo { .. }
+        | Call::Sigprocmask { .. } => true,
+        _ => false,
     }
 }
 
@@ -173,11 +189,41 @@ impl Simulated {
         }
     }
 
-    /// Carries out a step.
+    /// Carries out a step, unless the machinery is not made for it: it would wait for another process, or a signal would
+    /// end or stop one.
     pub(crate) fn perform(&mut self, step: &Step) -> Observation {
         if !self.census.admits(step) {
             return Observation::Skipped;
         }
+        let before = matches!(&step.action, Action::Call(call) if needs_care(call)).then(|| self.clone());
+        let observation = self.attempt(step);
+        if let Some(before) = before
+            && (self.has_waited(step, &observation) || !self.all_can_run())
+        {
+            *self = before;
+            return Observation::Skipped;
+        }
+        observation
+    }
+
+    /// Whether a call waited, or would have had to for the rest of what it was to write.
+    fn has_waited(&self, step: &Step, observation: &Observation) -> bool {
+        let Action::Call(call) = &step.action else { return false };
+        match (call, observation.result()) {
+            (_, Some(Err(Errno::EDEADLK))) => true,
+            (Call::Write { data, .. }, Some(Ok(Value::Count(written)))) if *written < data.0.len() => {
+                self.clone().ask(step.task, call) == Err(Errno::EDEADLK)
+            }
+            _ => false,
+        }
+    }
+
+    fn all_can_run(&self) -> bool {
+        let mut linux = self.linux.clone();
+        self.census.living().all(|task| self.id(task).is_ok_and(|task| linux.call(task, &Call::Getpid {}).is_ok()))
+    }
+
+    fn attempt(&mut self, step: &Step) -> Observation {
         match catch_unwind(AssertUnwindSafe(|| self.act(step))) {
             Ok(result) => Observation::Returned(result),
             Err(payload) => Observation::Broken(format!("panic: {}", message(payload.as_ref()))),

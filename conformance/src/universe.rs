@@ -142,8 +142,14 @@ pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
+        // As is one that makes a file too long.
+        Call::Sigaction { signal: Signal::XFSZ, action: SignalAction::Ignore },
         // So that it is known what setrlimit(2) may do.
         Call::Setrlimit { resource: RlimitResource::RLIMIT_CORE, limit: Rlimit { soft: Some(0), hard: Some(0) } },
+        Call::Setrlimit {
+            resource: RlimitResource::RLIMIT_FSIZE,
+            limit: Rlimit { soft: Some(1 << 41), hard: Some(1 << 41) },
+        },
         Call::Umask { mask: Mode(0) },
     ];
     calls.extend(new_root());

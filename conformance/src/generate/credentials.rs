@@ -1,8 +1,8 @@
 //! Users, groups, capabilities, limits and signals.
 
 use cofferdam::kernel::{
-    Bytes, Call, Capabilities, CapabilitySets, Mode, Prctl, Rlimit, RlimitResource, Signal, SignalAction,
-    SignalMaskHow, Value,
+    Bytes, Call, Capabilities, CapabilitySets, Mode, Pid, Prctl, Rlimit, RlimitResource, Signal, SignalAction,
+    SignalMaskHow, SignalSet, Value,
 };
 
 use super::scene::{Scene, Want};
@@ -19,9 +19,11 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[
     (4, umask),
     (3, who),
     (2, execve),
-    (2, setrlimit),
-    (2, sigaction),
-    (2, sigprocmask),
+    (4, setrlimit),
+    (3, sigaction),
+    (4, sigprocmask),
+    (3, sigwaitinfo),
+    (6, kill),
 ];
 
 const ALL: u32 = u32::MAX;
@@ -108,11 +110,17 @@ fn who(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(scene.pick(&[Call::Geteuid {}, Call::Getpid {}, Call::Getppid {}, Call::Uname {}])))
 }
 
-/// A limit that nothing here depends on.
+/// The machinery needs the descriptors that the hard limit allows.
 fn setrlimit(scene: &mut Scene<'_>) -> Option<Action> {
-    let limits = [(Some(0), Some(0)), (Some(1), Some(0)), (None, None), (Some(0), Some(1)), (Some(0), None)];
-    let (soft, hard) = scene.pick(&limits);
-    Some(Action::Call(Call::Setrlimit { resource: RlimitResource::RLIMIT_CORE, limit: Rlimit { soft, hard } }))
+    let descriptors = scene.pick(&[0, 1, 3, 5, 8, 12, 1024, 1024]);
+    let core = scene.pick(&[(Some(0), Some(0)), (Some(1), Some(0)), (None, None), (Some(0), Some(1)), (Some(0), None)]);
+    let size = scene.pick(&[(0, 1 << 41), (1, 1 << 41), (5000, 1 << 41), (1 << 41, 1 << 41), (2, 1), (1, 1 << 42)]);
+    let (resource, (soft, hard)) = scene.weighted(&[
+        (2, (RlimitResource::RLIMIT_CORE, core)),
+        (4, (RlimitResource::RLIMIT_NOFILE, (Some(descriptors), Some(1024)))),
+        (3, (RlimitResource::RLIMIT_FSIZE, (Some(size.0), Some(size.1)))),
+    ]);
+    Some(Action::Call(Call::Setrlimit { resource, limit: Rlimit { soft, hard } }))
 }
 
 /// Not `SIGCHLD`: the machinery waits for children that have ended.
@@ -124,9 +132,25 @@ fn sigaction(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn sigprocmask(scene: &mut Scene<'_>) -> Option<Action> {
     let how = scene.pick(&[SignalMaskHow::Block, SignalMaskHow::Unblock, SignalMaskHow::SetMask]);
-    let signals = [Signal::HUP, Signal::USR1, Signal::TERM, Signal::KILL, Signal(34)];
-    let set = signals.into_iter().filter(|_| scene.chance(30)).collect();
+    let set = signals(scene);
     Some(Action::Call(Call::Sigprocmask { how, set }))
+}
+
+/// Some of the signals that processes send each other.
+fn signals(scene: &mut Scene<'_>) -> SignalSet {
+    let signals = [Signal::HUP, Signal::USR1, Signal::TERM, Signal::KILL, Signal::PIPE, Signal::XFSZ, Signal(34)];
+    signals.into_iter().filter(|_| scene.chance(40)).collect()
+}
+
+/// Takes a signal that waits.
+fn sigwaitinfo(scene: &mut Scene<'_>) -> Option<Action> {
+    Some(Action::Call(Call::Sigwaitinfo { set: signals(scene) }))
+}
+
+fn kill(scene: &mut Scene<'_>) -> Option<Action> {
+    let pid = Pid(scene.pick(&[1, 1, 2, 3, 4]));
+    let signals = [Signal::HUP, Signal::USR1, Signal::TERM, Signal(34), Signal(34), Signal::CONT, Signal::WINCH];
+    Some(Action::Call(Call::Kill { pid, signal: scene.pick(&signals) }))
 }
 
 /// No file is a program, so that the process remains.

@@ -43,13 +43,13 @@ fn open_directory(scene: &mut Scene<'_>) -> Option<Action> {
     Some(open(dirfd, path, scene.some(OpenFlags::O_DIRECTORY, &flags, 15)))
 }
 
-/// Never waits for the other end of a fifo.
 fn open_file(scene: &mut Scene<'_>) -> Option<Action> {
     let want = scene.weighted(&[(8, Want::File), (2, Want::Anything)]);
     let (dirfd, path) = if scene.chance(4) { (Fd::CWD, "/b/fifo".into()) } else { scene.place(want) };
     let access = scene.weighted(&[(5, OpenFlags::empty()), (5, OpenFlags::O_RDWR), (3, OpenFlags::O_WRONLY)]);
     let flags = [OpenFlags::O_CLOEXEC, OpenFlags::O_NOFOLLOW, OpenFlags::O_APPEND, OpenFlags::O_TRUNC];
-    let flags = scene.some(access | OpenFlags::O_NONBLOCK, &flags, 12);
+    let waits = if scene.chance(25) { OpenFlags::empty() } else { OpenFlags::O_NONBLOCK };
+    let flags = scene.some(access | waits, &flags, 12);
     let rare = [OpenFlags::O_DSYNC, OpenFlags::O_DIRECT, OpenFlags::O_NOCTTY, OpenFlags::O_LARGEFILE];
     Some(open(dirfd, path, scene.some(flags, &rare, 2)))
 }
@@ -178,6 +178,8 @@ fn flock(scene: &mut Scene<'_>) -> Option<Action> {
         (3, FlockOperation::LOCK_SH.union(FlockOperation::LOCK_NB)),
         (3, FlockOperation::LOCK_EX.union(FlockOperation::LOCK_NB)),
         (3, FlockOperation::LOCK_UN),
+        (2, FlockOperation::LOCK_SH),
+        (2, FlockOperation::LOCK_EX),
     ]);
     Some(Action::Call(Call::Flock { fd: readable(scene)?, operation }))
 }
@@ -210,7 +212,8 @@ fn dup(scene: &mut Scene<'_>) -> Option<Action> {
 fn pipe(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Pipe2 {
         flags: {
-            let flags = scene.some(OpenFlags::O_NONBLOCK, &[OpenFlags::O_CLOEXEC, OpenFlags::O_DIRECT], 20);
+            let flags =
+                scene.some(OpenFlags::empty(), &[OpenFlags::O_CLOEXEC, OpenFlags::O_NONBLOCK, OpenFlags::O_DIRECT], 40);
             // What makes a pipe of notifications of the kernel's.
             scene.some(flags, &[OpenFlags::O_EXCL], 2)
         },

@@ -5,6 +5,7 @@ use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags};
 
 use super::limits::NAMELESS;
 use super::scene::{PROC, Scene, TMPFS};
+use crate::observation::Observation;
 use crate::sequence::{Action, Step};
 use crate::universe::BASE;
 
@@ -19,6 +20,12 @@ impl Scene<'_> {
             && !self.would_be_crowded(action)
             && !self.would_expose_base(action)
             && !self.would_end_machinery(action)
+    }
+
+    /// Whether the kernels would pass an action over, as it would wait, or end or stop a process.
+    pub(super) fn is_passed_over(&self, action: &Action) -> bool {
+        let step = Step { task: self.task, action: action.clone() };
+        needs_care(action) && self.kernel.clone().perform(&step) == Observation::Skipped
     }
 
     fn admits(&self, action: &Action) -> bool {
@@ -106,6 +113,10 @@ impl Scene<'_> {
             _ => false,
         }
     }
+}
+
+fn needs_care(action: &Action) -> bool {
+    matches!(action, Action::Call(call) if crate::simulated::needs_care(call))
 }
 
 fn adds_mounts(action: &Action) -> bool {

@@ -193,7 +193,7 @@ fn choose_action(scene: &mut Scene<'_>, recipe: &Recipe) -> Option<Action> {
         if scene.chance(SPOILED) {
             spoil::spoil(scene, &mut action);
         }
-        if scene.is_fit(&action) {
+        if scene.is_fit(&action) && !scene.is_passed_over(&action) {
             return Some(action);
         }
     }

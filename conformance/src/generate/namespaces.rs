@@ -69,7 +69,8 @@ fn exit(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn wait(scene: &mut Scene<'_>) -> Option<Action> {
     let pid = scene.pick(&[-1, -1, -1, 2, 3, 4, 0, 77, i32::MIN]);
-    let options = scene.some(WaitOptions::WNOHANG, &[WaitOptions::WUNTRACED, WaitOptions::WCONTINUED], 10);
+    let flags = [WaitOptions::WNOHANG, WaitOptions::WUNTRACED, WaitOptions::WCONTINUED];
+    let options = scene.some(WaitOptions::empty(), &flags, 50);
     Some(Action::Call(Call::Wait4 { pid: Pid(pid), options }))
 }
 

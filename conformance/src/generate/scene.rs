@@ -1,7 +1,8 @@
 //! What a step is made from: chance, and the state of the simulated kernel as a process sees it.
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Call, Errno, Fd, FileType, OpenFlags, OpenHow, Pid, Stat, UniqueMountId, Value,
+    AtFlags, Bytes, Call, Errno, Fd, FileType, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource, Stat, UniqueMountId,
+    Value,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 use rand::RngExt;
@@ -192,7 +193,15 @@ impl<'a> Scene<'a> {
 
     /// Asks the simulated kernel as the process that acts.
     pub(super) fn ask(&mut self, call: &Call) -> Option<Value> {
-        self.oracle.get_or_insert_with(|| self.kernel.clone()).ask(self.task, call).ok()
+        let (kernel, task) = (self.kernel, self.task);
+        let oracle = self.oracle.get_or_insert_with(|| {
+            let mut oracle = kernel.clone();
+            // To ask what a path leads to takes a descriptor, of which the process may have none left.
+            let limit = Rlimit { soft: Some(1024), hard: Some(1024) };
+            let _ = oracle.ask(task, &Call::Setrlimit { resource: RlimitResource::RLIMIT_NOFILE, limit });
+            oracle
+        });
+        oracle.ask(task, call).ok()
     }
 
     /// The error with which the simulated kernel refuses a call of the process that acts.

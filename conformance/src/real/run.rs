@@ -13,7 +13,7 @@ use crate::observation::Observation;
 use crate::universe::PreparationError;
 
 /// A session that does nothing for so long will not do anything any more.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

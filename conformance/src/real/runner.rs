@@ -67,7 +67,11 @@ impl<'a> Runner<'a> {
                 continue;
             };
             let admitted = match item {
-                Item::Step(_, step) => self.token.census.admits(step),
+                // What would wait, or end a process unseen, is left out.
+                Item::Step(_, step) => {
+                    self.token.census.admits(step)
+                        && self.reference.get(self.token.position) != Some(&Observation::Skipped)
+                }
                 Item::Look(task) => self.token.census.lives(*task),
             };
             if !admitted {
@@ -257,29 +261,25 @@ fn await_end(pid: Pid) -> Option<i32> {
     }
 }
 
-/// The mount tables, even if the process has as many descriptors open as it may have.
 fn look() -> Result<Tables, Errno> {
-    let errno = |errno: nix::errno::Errno| Errno::from_raw(errno as i32);
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(errno)?;
-    if soft != hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(errno)?;
-    }
-    let tables = read_tables();
-    if soft != hard {
-        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(errno)?;
-    }
-    tables
+    Ok(Tables { mountinfo: read_whole("thread-self/mountinfo")?, mounts: read_whole("thread-self/mounts")? })
 }
 
-fn read_tables() -> Result<Tables, Errno> {
-    Ok(Tables { mountinfo: read_whole("thread-self/mountinfo")?, mounts: read_whole("thread-self/mounts")? })
+/// Opens a file of the machine's proc, however few descriptors the process may have.
+fn open_beyond_limit(path: &str) -> Result<Fd, Errno> {
+    let failed = |errno: nix::errno::Errno| Errno::from_raw(errno as i32);
+    let how = OpenHow { flags: OpenFlags::O_CLOEXEC, ..OpenHow::default() };
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(failed)?;
+    let opened = LinuxKernel.openat2(control::PROC, UnixPath::new(path), how);
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(failed)?;
+    opened
 }
 
 /// Reads a file of the machine's proc, whatever the process has done to its own.
 fn read_whole(path: &str) -> Result<Bytes, Errno> {
     const BUFFER: usize = 64 << 10;
-    let how = OpenHow { flags: OpenFlags::O_CLOEXEC, ..OpenHow::default() };
-    let fd: Fd = LinuxKernel.openat2(control::PROC, UnixPath::new(path), how)?;
+    let fd = open_beyond_limit(path)?;
     let mut text = Vec::new();
     let result = loop {
         match LinuxKernel.read(fd, BUFFER) {

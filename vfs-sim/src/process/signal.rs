@@ -135,6 +135,12 @@ impl Linux {
         self.send_signals(vec![(target, info, is_from_above)]);
     }
 
+    /// Sends a process a signal for what it has just done (`send_sig()`).
+    pub(crate) fn signal_itself(&mut self, task: Id<Task>, signal: Signal) {
+        let (info, is_from_above) = self.signal_of_process(task, task, signal);
+        self.send_signal(task, info, is_from_above);
+    }
+
     /// Sends signals at one moment: all are sent before the first takes effect.
     pub(crate) fn send_signals(&mut self, signals: Vec<(Id<Task>, SignalInfo, bool)>) {
         let queued: Vec<_> = signals

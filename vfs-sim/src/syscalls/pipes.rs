@@ -1,6 +1,6 @@
 //! Pipes and fifos.
 
-use cofferdam::kernel::{Errno, Fd, OpenFlags};
+use cofferdam::kernel::{Errno, Fd, OpenFlags, Signal};
 
 use crate::arena::Id;
 use crate::filesystem::{Dentry, Inode, InodeKind, Name};
@@ -76,8 +76,9 @@ impl Linux {
         Err(self.would_wait(file))
     }
 
-    /// Writes to a pipe as much as there is room for (`anon_pipe_write()`). It is as if the signal `SIGPIPE` were ignored.
-    pub(super) fn write_pipe(&mut self, file: Id<OpenFile>, data: &[u8]) -> Result<usize, Errno> {
+    /// Writes to a pipe as much as there is room for (`anon_pipe_write()`). Where nobody reads,
+    /// `SIGPIPE` comes too.
+    pub(super) fn write_pipe(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<usize, Errno> {
         if data.is_empty() {
             return Ok(0);
         }
@@ -85,6 +86,7 @@ impl Linux {
         let is_packet = object.flags.contains(OpenFlags::O_DIRECT);
         let inode = self.dentries[object.path.dentry].inode;
         if !self.has_end(inode, |file| file.can_read) {
+            self.signal_itself(task, Signal::PIPE);
             return Err(Errno::EPIPE);
         }
         let written = self.pipes.entry(inode).or_default().write(data, is_packet);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, Whence};
+use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, RlimitResource, Signal, Whence};
 
 use crate::arena::Id;
 use crate::filesystem::{Entry, FilesystemType, FsContext, Inode, InodeKind, SeekRule};
@@ -120,7 +120,7 @@ impl Linux {
         }
         match self.content(file) {
             Kind::Regular(inode) => self.write_regular(task, file, inode, data),
-            Kind::Pipe => self.write_pipe(file, data),
+            Kind::Pipe => self.write_pipe(task, file, data),
             Kind::Null | Kind::Zero | Kind::Random => Ok(data.len()),
             Kind::Full => Err(Errno::ENOSPC),
             Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(Errno::EINVAL),
@@ -143,7 +143,7 @@ impl Linux {
         let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
         let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
         let start = if appends { content.len() } else { self.files[file].position };
-        let room = LARGEST_FILE.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)?;
+        let room = self.room_for_writing(task, start)?;
         let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
         let lost = self.privileges_lost_by_writing(task, mount, inode);
         self.inodes[inode].mode &= !lost;
@@ -157,6 +157,36 @@ impl Linux {
         }
         self.files[file].position = start + length as u64;
         Ok(length)
+    }
+
+    /// How much can be written from a position on (`generic_write_check_limits()`).
+    ///
+    /// # Errors
+    ///
+    /// `EFBIG` if it is nothing, with `SIGXFSZ` if it is the process's own limit.
+    fn room_for_writing(&mut self, task: Id<Task>, start: u64) -> Result<u64, Errno> {
+        let own = self.file_size_limit(task);
+        if own.is_some_and(|own| start >= own) {
+            self.signal_itself(task, Signal::XFSZ);
+            return Err(Errno::EFBIG);
+        }
+        let limit = own.unwrap_or(LARGEST_FILE).min(LARGEST_FILE);
+        limit.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)
+    }
+
+    /// Whether a file may get longer than it is (`inode_newsize_ok()`): `EFBIG` and `SIGXFSZ` if not.
+    fn may_become(&mut self, task: Id<Task>, inode: Id<Inode>, length: u64) -> Result<(), Errno> {
+        let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Ok(()) };
+        let is_too_long = length > content.len() && self.file_size_limit(task).is_some_and(|limit| length > limit);
+        if is_too_long {
+            self.signal_itself(task, Signal::XFSZ);
+            return Err(Errno::EFBIG);
+        }
+        Ok(())
+    }
+
+    fn file_size_limit(&self, task: Id<Task>) -> Option<u64> {
+        self.tasks[task].limits.soft(RlimitResource::RLIMIT_FSIZE)
     }
 
     /// ftruncate(2)
@@ -174,6 +204,7 @@ impl Linux {
         if self.has_unmapped_owner(path.mount, inode) {
             return Err(Errno::EOVERFLOW);
         }
+        self.may_become(task, inode, length)?;
         // What the kernel writes itself when it is read has no length.
         let superblock = self.inodes[inode].superblock;
         if self.superblocks[superblock].filesystem == FilesystemType::Proc {

@@ -117,6 +117,8 @@ impl Signal {
     pub const CONT: Self = Self(18);
     /// `SIGWINCH`
     pub const WINCH: Self = Self(28);
+    /// `SIGXFSZ`
+    pub const XFSZ: Self = Self(25);
 
     const NAMES: [&'static str; 31] = [
         "SIGHUP",
