@@ -39,6 +39,3 @@ pub(super) const NOT_IN_THE_TRAIT: &str =
     "only for operations of the call, or for targets, that `Kernel` does not have";
 /// 64 bits.
 pub(super) const WIDE: &str = "file sizes and positions have 64 bits";
-/// Limits of file sizes.
-pub(super) const FILE_SIZE: &str = "files of tmpfs and ramfs may be as long as there are positions, and no sequence limits their size (RLIMIT_FSIZE), whose \
-     signal would end the process";

@@ -83,7 +83,7 @@ pub(super) const ARGUMENTS: &[Argument] = arguments! {
     wait4 "options": WNOHANG WUNTRACED WCONTINUED;
     prctl "operation": SetParentDeathSignal SetDumpable SetKeepCapabilities ReadBoundingCapability
         DropBoundingCapability RaiseAmbientCapability ClearAmbientCapabilities SetNoNewPrivileges;
-    setrlimit "resource": RLIMIT_CORE RLIMIT_NOFILE;
+    setrlimit "resource": RLIMIT_CORE RLIMIT_FSIZE RLIMIT_NOFILE;
     sigaction "action": Default Ignore;
     sigprocmask "how": Block Unblock SetMask;
 };
