@@ -56,7 +56,8 @@
 //!   kin, statmount(2), listmount(2).
 //! - Paths: walks with symbolic links, `..`, limits, permissions, and the restrictions of openat2(2); files, directories,
 //!   links, devices as nodes, renames, removal while in use.
-//! - Filesystems: tmpfs, ramfs, proc, sysfs, devpts, devtmpfs, mqueue and the kernel's own, with their parameters.
+//! - Filesystems: tmpfs, ramfs, overlay, proc, sysfs, devpts, devtmpfs, mqueue and the kernel's own, with their
+//!   parameters.
 //!   Of proc, sysfs and devtmpfs there is what has to do with processes and mounts.
 //! - Processes: fork, exit, wait, signals that end or stop, credentials, capabilities, namespaces, execve(2) as far as
 //!   what it changes.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
 use crate::filesystem::{
-    Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, PAGE_SIZE, Parameters, Pipe, SuperBlock,
+    Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, OverlayList, PAGE_SIZE, Parameters, Pipe,
+    SuperBlock,
 };
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{self, IdExtent, MountNamespace, OtherNamespace, PidNamespace, UserNamespace};
@@ -63,6 +64,9 @@ pub struct Linux {
     /// What is in pipes and fifos, as long as they are open (`i_pipe`).
     pub(crate) pipes: OrdMap<Id<Inode>, Pipe>,
 
+    /// The lists of directories of overlays that are being read.
+    pub(crate) overlay_lists: Arena<OverlayList>,
+
     pub(crate) mount_ids: Numbers,
     pub(crate) group_ids: Numbers,
     pub(crate) anonymous_devices: Numbers,
@@ -71,6 +75,8 @@ pub struct Linux {
     pub(crate) next_namespace_inode: u64,
     pub(crate) last_task_serial: u64,
     pub(crate) last_superblock_serial: u64,
+    /// What the last temporary name of an overlay was made of.
+    pub(crate) last_temporary_name: u64,
 
     /// The mounts of the kernel's own.
     pub(crate) internal: InternalMounts,
@@ -133,6 +139,7 @@ impl Linux {
             fs_states: Arena::default(),
             tasks: Arena::default(),
             pipes: OrdMap::new(),
+            overlay_lists: Arena::default(),
             mount_ids: Numbers::starting_at(1),
             group_ids: Numbers::starting_at(1),
             anonymous_devices: Numbers::starting_at(1),
@@ -141,6 +148,7 @@ impl Linux {
             next_namespace_inode: 0xF000_0000,
             last_task_serial: 0,
             last_superblock_serial: 0,
+            last_temporary_name: 0,
             internal: InternalMounts::none(),
             init: Id::from_number(0),
             initial_user_namespace,
@@ -227,6 +235,7 @@ impl Linux {
             kernel_namespace: None,
             parameters: Parameters::None,
             options: Vec::new(),
+            overlay: None,
         });
         let root = self.new_root_directory(superblock);
         self.superblocks[superblock].root = root;

@@ -32,7 +32,9 @@ impl Linux {
             let group = (mount.group != 0).then_some(Number::PeerGroup(mount.group));
             [Some(Number::Mount { id: mount.id, unique_id: mount.unique_id }), group].into_iter().flatten()
         });
+        let layers = self.superblocks.iter().filter_map(|(_, superblock)| superblock.overlay.as_deref());
         let devices = self.superblocks.iter().map(|(_, superblock)| superblock.device);
+        let devices = devices.chain(layers.flat_map(crate::filesystem::Overlay::devices));
         let namespaces = self.mount_namespaces.iter().map(|(_, namespace)| namespace.inode);
         let user_namespaces = self.user_namespaces.iter().map(|(_, namespace)| namespace.inode);
         mounts

@@ -9,7 +9,9 @@ use super::{Action, Maker};
 pub(super) const FAMILY: &[(u32, Maker)] = &[(6, fsopen), (7, set), (7, command), (7, fsmount), (3, fspick), (2, log)];
 
 fn fsopen(scene: &mut Scene<'_>) -> Option<Action> {
-    let fsname = scene.weighted(&[(12, "tmpfs"), (4, "ramfs"), (3, "proc"), (3, "devpts"), (1, "nonsense")]).into();
+    let fsname = scene
+        .weighted(&[(12, "tmpfs"), (4, "ramfs"), (3, "proc"), (3, "devpts"), (6, "overlay"), (1, "nonsense")])
+        .into();
     let flags = if scene.chance(20) { FsopenFlags::FSOPEN_CLOEXEC } else { FsopenFlags::empty() };
     Some(Action::Call(Call::Fsopen { fsname, flags }))
 }
@@ -37,7 +39,8 @@ fn set(scene: &mut Scene<'_>) -> Option<Action> {
     ];
     const FLAGS: &[&str] = &["ro", "rw", "sync", "noswap", "newinstance", "inode64", "unknown", "source", "lazytime"];
     let fd = context(scene)?;
-    let config = match scene.below(20) {
+    let config = match scene.below(30) {
+        20.. => super::overlays::parameter(scene),
         0..10 => {
             let (key, value) = scene.pick(STRINGS);
             FsConfig::SetString { key: key.into(), value: value.into() }
@@ -96,7 +99,7 @@ fn fspick(scene: &mut Scene<'_>) -> Option<Action> {
     let owned: Vec<_> = scene
         .mounts()
         .iter()
-        .filter(|mount| matches!(mount.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts"))
+        .filter(|mount| matches!(mount.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts" | b"overlay"))
         .map(|mount| mount.path.clone())
         .collect();
     let path = scene.pick_any(&owned)?;

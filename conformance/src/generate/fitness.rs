@@ -1,7 +1,7 @@
 //! Which actions are fit for a sequence: neither do they harm the machinery or the machine, nor depends what they do on
 //! anything but the sequence.
 
-use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags};
+use cofferdam::kernel::{AtFlags, Call, FsConfig, MountFlags, Value};
 
 use super::limits::NAMELESS;
 use super::scene::{PROC, Scene, TMPFS};
@@ -17,6 +17,8 @@ impl Scene<'_> {
             && !self.shows_a_number(action)
             && !self.would_change_the_machine(action)
             && !self.may_disturb(action)
+            && !self.takes_other_layers(action)
+            && !self.lists_temporary_names(action)
             && !self.would_be_crowded(action)
             && !self.would_expose_base(action)
             && !self.would_end_machinery(action)
@@ -78,6 +80,18 @@ impl Scene<'_> {
         let table = kernel.mountinfo(self.task);
         let mut entries = cofferdam::mountinfo::entries(&table).filter_map(Result::ok);
         entries.any(|entry| entry.source_raw() == BASE.as_bytes() || entry.filesystem_type_raw() == b"rootfs")
+    }
+
+    /// Whether a call lists what overlays keep in their directories for work: the names are the machine's.
+    fn lists_temporary_names(&mut self, action: &Action) -> bool {
+        let Action::Call(call @ Call::Getdents64 { .. }) = action else { return false };
+        let is_temporary = |name: &[u8]| {
+            name.strip_prefix(b"#").is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_hexdigit))
+        };
+        match self.ask(call) {
+            Some(Value::Entries(entries)) => entries.iter().any(|entry| is_temporary(&entry.name.0)),
+            _ => false,
+        }
     }
 
     /// Whether a call would remount a filesystem of which there is one on the machine: that of the files of namespaces,

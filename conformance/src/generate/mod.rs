@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod mounts;
 mod namespaces;
+mod overlays;
 mod paths;
 mod profile;
 mod propagation;

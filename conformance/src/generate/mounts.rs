@@ -136,7 +136,7 @@ fn remount(scene: &mut Scene<'_>) -> Option<Action> {
     let owned: Vec<_> = scene
         .mounts()
         .iter()
-        .filter(|mount| matches!(mount.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts"))
+        .filter(|mount| matches!(mount.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts" | b"overlay"))
         .map(|mount| mount.path.clone())
         .collect();
     let target = scene.pick_any(&owned)?;

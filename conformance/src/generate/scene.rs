@@ -131,6 +131,36 @@ const OF_PROC: &[&str] = &[
 ];
 /// Names that do not exist at the beginning.
 const NEW_NAMES: &[&str] = &["n0", "n1", "n2", "n3", "n 4\n"];
+/// What may be in an overlay.
+const BELOW_OVERLAYS: &[&str] = &[
+    "",
+    "d",
+    "e",
+    "f",
+    "d/x",
+    "n0",
+    "n1",
+    "n2",
+    "d/n0",
+    "e/n1",
+    "e/n2",
+    "relative",
+    "absolute",
+    "dangling",
+    "up",
+    "fifo",
+    "closed",
+    "closed/f",
+    "sticky",
+    "sticky/n2",
+    "n0/n1",
+    "d/x/n2",
+    "n3",
+    "a",
+    "b",
+    "b/f",
+    "b/e",
+];
 /// What stays inside a directory.
 const RELATIVE: &[&str] = &["d", "e", "f", "d/x", "a", "b", "c", "a/d", "b/e", ".", "..", "n0", "n2"];
 
@@ -290,6 +320,14 @@ impl<'a> Scene<'a> {
     }
 
     fn candidate(&mut self, want: Want) -> Bytes {
+        if want != Want::New
+            && want != Want::Anything
+            && self.chance(30)
+            && let Some(overlay) = self.overlay()
+        {
+            let below = self.pick(BELOW_OVERLAYS);
+            return join(&overlay, below);
+        }
         match want {
             Want::Directory | Want::File if self.chance(4) => self.through_proc(want),
             Want::Directory if self.chance(25) => self.mountpoint().unwrap_or_else(|| "/".into()),

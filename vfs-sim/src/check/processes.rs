@@ -112,8 +112,11 @@ impl Linux {
         users.extend(self.pid_namespaces.iter().map(|(_, namespace)| namespace.user_namespace));
         users.extend(self.other_namespaces.iter().map(|(_, namespace)| namespace.user_namespace));
         users.extend(self.user_namespaces.iter().filter_map(|(_, namespace)| namespace.parent));
+        let overlays = self.superblocks.iter().filter_map(|(_, superblock)| superblock.overlay.as_deref());
+        users.extend(overlays.map(crate::filesystem::Overlay::user_namespace));
         for (_, context) in self.contexts.iter() {
             users.extend([context.user_namespace, context.credentials.user_namespace]);
+            users.extend(context.parameters.user_namespace());
         }
         let mut pids = Vec::new();
         pids.extend(self.pid_namespaces.iter().filter_map(|(_, namespace)| namespace.parent));

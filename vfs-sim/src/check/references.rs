@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::{Inconsistency, agree, find, name};
 use crate::arena::Id;
-use crate::filesystem::{Dentry, FilesystemType, OpenMountTable, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, OpenMountTable, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::process::{OpenFile, OpenFileKind, TaskState};
@@ -47,10 +47,29 @@ impl Linux {
                 tally.dentries.add(root);
                 tally.superblocks.add(superblock);
             }
+            if let Parameters::Overlay(parameters) = &context.parameters {
+                for place in parameters.places() {
+                    self.count_place(&name("context", id), place, &mut tally)?;
+                }
+            }
         }
+        self.count_what_overlays_keep(&mut tally);
         self.count_what_mounts_keep(&mut tally);
         self.count_what_names_keep(&mut tally);
         self.compare(&tally)
+    }
+
+    /// What overlays keep of their layers.
+    fn count_what_overlays_keep(&self, tally: &mut Tally) {
+        for (_, superblock) in self.superblocks.iter() {
+            let kept = superblock.overlay.iter().flat_map(|overlay| overlay.kept_dentries());
+            kept.for_each(|dentry| tally.dentries.add(dentry));
+        }
+        for (id, _) in self.inodes.iter() {
+            let Some(state) = self.overlay_inode(id) else { continue };
+            let kept = state.upper.into_iter().chain(state.lower.iter().map(|entry| entry.dentry));
+            kept.for_each(|dentry| tally.dentries.add(dentry));
+        }
     }
 
     fn count_place(&self, object: &str, place: Path, tally: &mut Tally) -> Result<(), Inconsistency> {
@@ -75,6 +94,10 @@ impl Linux {
         if file.can_write && self.counts_writers(file.path) {
             tally.mount_writers.add(file.path.mount);
             tally.superblock_writers.add(self.mounts[file.path.mount].superblock);
+        }
+        if let Some(mount) = self.written_layer(file) {
+            tally.mount_writers.add(mount);
+            tally.superblock_writers.add(self.mounts[mount].superblock);
         }
         Ok(())
     }

@@ -210,8 +210,9 @@ impl Linux {
 
     /// Readies a context, whose mount was made or change was carried out, for a change (`vfs_clean_context()`). What the
     /// mask of flags says stays.
-    pub(crate) fn clean_context(context: &mut FsContext) {
-        context.parameters = Parameters::None;
+    pub(crate) fn clean_context(&mut self, context: &mut FsContext) {
+        let parameters = std::mem::take(&mut context.parameters);
+        self.drop_parameters(&parameters);
         context.sb_flags = MountFlags::empty();
         context.source = None;
         context.is_exclusive = false;
@@ -252,6 +253,7 @@ impl Linux {
     /// Ends a context (`put_fs_context()`).
     #[allow(clippy::needless_pass_by_value, reason = "it is of no use afterwards")]
     pub(crate) fn drop_context(&mut self, context: FsContext) {
+        self.drop_parameters(&context.parameters);
         if let Some(root) = context.root {
             let superblock = self.dentries[root].superblock;
             self.dentry_put(root);

@@ -2,7 +2,7 @@
 
 use imbl::OrdMap;
 
-use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, NO_ID, Name, SuperBlock};
+use super::{Dentry, Entry, FilesystemType, Inode, InodeKind, NO_ID, Name, NameFlags, SuperBlock};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::list::List;
@@ -52,6 +52,8 @@ impl Linux {
             dentries: 0,
             is_linkable: false,
             locks: Vec::new(),
+            marks: None,
+            is_layer: false,
         })
     }
 
@@ -90,6 +92,8 @@ impl Linux {
             by_offset: OrdMap::new(),
             next_offset: FIRST_OFFSET,
             cursors: OrdMap::new(),
+            name_flags: NameFlags::empty(),
+            missing: OrdMap::new(),
             mounts: List::default(),
         })
     }
@@ -242,10 +246,19 @@ impl Linux {
             superblock.used_inodes = superblock.used_inodes.saturating_sub(object.counted_inodes());
             superblock.used_pages = superblock.used_pages.saturating_sub(object.kind.pages());
             let Some(object) = self.inodes.remove(inode) else { return };
-            if let Entry::Namespace(namespace) = object.entry {
-                self.namespace_file_is_gone(namespace);
+            match object.entry {
+                Entry::Namespace(namespace) => self.namespace_file_is_gone(namespace),
+                Entry::Overlay(state) => self.release_overlay_inode(object.superblock, inode, &state),
+                _ => {}
             }
         }
+    }
+
+    /// Lets a dentry stand for another inode.
+    pub(super) fn replace_inode(&mut self, dentry: Id<Dentry>, inode: Id<Inode>) {
+        self.inodes[inode].dentries += 1;
+        let old = std::mem::replace(&mut self.dentries[dentry].inode, inode);
+        self.inode_put(old);
     }
 
     /// Takes a link away, the last of a file being remembered until the file goes (`drop_nlink()`).
@@ -289,7 +302,9 @@ impl Linux {
             rest.extend(object.children.values());
             self.inode_put(object.inode);
         }
-        self.superblocks.remove(superblock);
+        if let Some(overlay) = self.superblocks.remove(superblock).and_then(|object| object.overlay) {
+            self.release_overlay(&overlay);
+        }
         if is_anonymous {
             self.anonymous_devices.release(device.minor);
         }

@@ -3,7 +3,7 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Inode, Name, SuperBlock};
+use super::{Inode, Name, NameFlags, SuperBlock};
 use crate::arena::Id;
 use crate::list::List;
 use crate::mount::Mount;
@@ -46,6 +46,10 @@ pub struct Dentry {
     /// Where readers are whose position is only a count, as in a ramfs: the entries of a lower order are still to be read
     /// (`d_alloc_cursor()`).
     pub(crate) cursors: OrdMap<Id<OpenFile>, u64>,
+    /// What an overlay knows of the name.
+    pub(crate) name_flags: NameFlags,
+    /// The names that an overlay knows not to be there (negative dentries).
+    pub(crate) missing: OrdMap<Name, NameFlags>,
     /// The mounts on it, in whatever mount and namespace, newest first (`struct mountpoint`, `m_list`).
     pub(crate) mounts: List<Mount>,
 }

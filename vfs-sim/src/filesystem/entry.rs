@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ProcEntry;
+use super::{OverlayInode, ProcEntry};
 use crate::namespace::NamespaceRef;
 
 /// What an inode is beyond its kind: the kernel's own files are more than what is stored in them.
@@ -17,4 +17,6 @@ pub enum Entry {
     Namespace(NamespaceRef),
     /// An entry of proc.
     Proc(ProcEntry),
+    /// What an overlay shows.
+    Overlay(Box<OverlayInode>),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{DeviceNumber, FileType};
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Entry, Name, SuperBlock};
+use super::{Content, Entry, Marks, Name, SuperBlock};
 use crate::arena::Id;
 use crate::process::OpenFile;
 
@@ -37,6 +37,10 @@ pub struct Inode {
     pub(crate) is_linkable: bool,
     /// The locks of flock(2) (`flc_flock`).
     pub(crate) locks: Vec<FileLock>,
+    /// What overlays have noted in it.
+    pub(crate) marks: Option<Box<Marks>>,
+    /// Whether an overlay uses it as its upper layer, or for work (`I_OVL_INUSE`).
+    pub(crate) is_layer: bool,
 }
 
 /// A lock of flock(2) (`struct file_lock`).

@@ -163,6 +163,10 @@ impl Linux {
                 self.fill_devpts(task, superblock, own.ptmx_mode);
                 parameters.clone()
             }
+            Parameters::Overlay(own) => {
+                self.fill_overlay(task, superblock, context, own)?;
+                Parameters::None
+            }
             Parameters::None => {
                 match context.filesystem {
                     FilesystemType::Sysfs => {
@@ -245,6 +249,10 @@ impl Linux {
         if !changeable.contains(context.sb_flags_mask) {
             return Err(Errno::EINVAL);
         }
+        if self.superblocks[superblock].overlay.is_some() {
+            // `shrink_dcache_sb()`
+            self.forget_entries(self.superblocks[superblock].root);
+        }
         let object = &self.superblocks[superblock];
         let becomes_readonly = (context.sb_flags_mask & context.sb_flags).contains(MountFlags::MS_RDONLY)
             && !object.flags.contains(MountFlags::MS_RDONLY);
@@ -265,6 +273,11 @@ impl Linux {
         superblock: Id<SuperBlock>,
         context: &mut FsContext,
     ) -> Result<(), Errno> {
+        // `ovl_reconfigure()`
+        let stays_readonly = context.sb_flags.contains(MountFlags::MS_RDONLY);
+        if self.superblocks[superblock].overlay.is_some() && !stays_readonly && self.is_forced_readonly(superblock) {
+            return Err(Errno::EROFS);
+        }
         let mut settled = self.superblocks[superblock].parameters.clone();
         match (&mut settled, &context.parameters) {
             (Parameters::Tmpfs(settled), Parameters::Tmpfs(new)) => {

@@ -7,8 +7,7 @@ pub(super) const ON_BLOCK_DEVICES: [&str; 6] = ["ext3", "ext2", "ext4", "squashf
 
 /// The type that goes by a name in mount(2) and fsopen(2) (`get_fs_type()`); `ENODEV` if there is none.
 ///
-/// A kernel without overlay, cgroups, debugfs, fuse and the like is simulated: those are not known. What overlay does to
-/// its layers, from the first mount on, is more than a path walk.
+/// A kernel without cgroups, debugfs, fuse and the like is simulated: those are not known.
 pub(crate) fn filesystem_type(name: &[u8]) -> Option<FilesystemType> {
     Some(match name {
         b"tmpfs" => FilesystemType::Tmpfs,
@@ -17,6 +16,7 @@ pub(crate) fn filesystem_type(name: &[u8]) -> Option<FilesystemType> {
         b"sysfs" => FilesystemType::Sysfs,
         b"devpts" => FilesystemType::Devpts,
         b"devtmpfs" => FilesystemType::Devtmpfs,
+        b"overlay" => FilesystemType::Overlay,
         b"mqueue" => FilesystemType::Mqueue,
         b"pipefs" => FilesystemType::Pipefs,
         _ if ON_BLOCK_DEVICES.iter().any(|known| known.as_bytes() == name) => FilesystemType::Foreign(Name::from(name)),

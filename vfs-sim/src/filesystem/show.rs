@@ -26,7 +26,10 @@ impl Linux {
         }
         // Those of a host that was loaded are kept as they were read.
         if object.options.is_empty() {
-            object.parameters.show(self.memory_pages, &mut text);
+            match &object.overlay {
+                Some(overlay) => overlay.show(&mut text),
+                None => object.parameters.show(self.memory_pages, &mut text),
+            }
         }
         for (key, value) in &object.options {
             text.push(b',');

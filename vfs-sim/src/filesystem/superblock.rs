@@ -3,7 +3,7 @@
 use cofferdam::kernel::{DeviceNumber, MountFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{Dentry, Name, Parameters};
+use super::{Dentry, Name, Overlay, Parameters};
 use crate::arena::Id;
 use crate::namespace::{OtherNamespace, PidNamespace, UserNamespace};
 
@@ -80,4 +80,6 @@ pub struct SuperBlock {
     pub(crate) parameters: Parameters,
     /// The parameters as they were read of a host that was loaded, shown in the place of those above.
     pub(crate) options: Vec<(Name, Option<Name>)>,
+    /// The state of an overlay.
+    pub(crate) overlay: Option<Box<Overlay>>,
 }

@@ -61,7 +61,18 @@ impl Linux {
         inode: Id<Inode>,
         capability: Capabilities,
     ) -> bool {
-        let namespace = self.tasks[task].credentials.user_namespace;
+        self.credentials_capable_over(&self.tasks[task].credentials, mount, inode, capability)
+    }
+
+    /// The same for credentials that need be nobody's.
+    pub(crate) fn credentials_capable_over(
+        &self,
+        credentials: &Credentials,
+        mount: Id<Mount>,
+        inode: Id<Inode>,
+        capability: Capabilities,
+    ) -> bool {
+        let namespace = credentials.user_namespace;
         let (uid, gid) = self.owner_through(mount, inode);
         let is_mapped = |id: Option<u32>, map: &[crate::namespace::IdExtent]| {
             id.is_some_and(|id| map.iter().any(|extent| extent.inside_of(id).is_some()))
@@ -69,7 +80,7 @@ impl Linux {
         let object = &self.user_namespaces[namespace];
         is_mapped(uid, &object.uid_map)
             && is_mapped(gid, &object.gid_map)
-            && self.ns_capable(task, namespace, capability)
+            && self.credentials_capable(credentials, namespace, capability)
     }
 
     /// The owner and the group of an inode as seen through a mount, ids of the initial user namespace; none where there is

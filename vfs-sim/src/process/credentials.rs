@@ -41,6 +41,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Whether a group is one of theirs (`in_group_p()`).
+    pub(crate) fn is_in_group(&self, group: u32) -> bool {
+        self.filesystem_gid == group || self.groups.binary_search(&group).is_ok()
+    }
+
     /// Those of root with everything allowed.
     pub(crate) fn root(user_namespace: Id<UserNamespace>) -> Self {
         Self {

@@ -66,6 +66,7 @@ impl Linux {
             OpenFileKind::MountTable(ref table) => self.release_mount_table(table),
             _ => {}
         }
+        self.close_in_overlay(file, &object);
         let path = object.path;
         self.end_file(file, path);
         if object.can_write && self.counts_writers(path) {

@@ -124,7 +124,7 @@ impl Linux {
     }
 
     fn program_content(&self, file: Path) -> Arc<Content> {
-        match &self.inodes[self.dentries[file.dentry].inode].kind {
+        match &self.inodes[self.content_inode(self.dentries[file.dentry].inode)].kind {
             InodeKind::Regular(content) => content.clone(),
             _ => Arc::default(),
         }

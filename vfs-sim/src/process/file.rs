@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Credentials;
 use crate::arena::Id;
-use crate::filesystem::{FsContext, OpenEntry, OpenMountTable};
+use crate::filesystem::{FsContext, OpenEntry, OpenMountTable, OverlayReader};
 use crate::mount::Path;
 
 /// An open file, which several descriptors can share (`struct file`).
@@ -47,6 +47,8 @@ pub enum OpenFileKind {
     Entry(OpenEntry),
     /// A table of mounts, of proc.
     MountTable(OpenMountTable),
+    /// A directory of an overlay.
+    Overlay(Box<OverlayReader>),
     /// A context of fsopen(2) or fspick(2).
     Context(Id<FsContext>),
 }

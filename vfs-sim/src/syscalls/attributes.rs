@@ -17,10 +17,10 @@ const GROUP_EXECUTE: u32 = 0o010;
 
 /// What is to become of a file (`struct iattr`). Ids are those of the initial user namespace, as seen through the mount.
 #[derive(Clone, Copy, Debug, Default)]
-struct Attributes {
-    mode: Option<u32>,
-    uid: Option<u32>,
-    gid: Option<u32>,
+pub(crate) struct Attributes {
+    pub(crate) mode: Option<u32>,
+    pub(crate) uid: Option<u32>,
+    pub(crate) gid: Option<u32>,
 }
 
 impl Linux {
@@ -44,7 +44,7 @@ impl Linux {
             return Err(Errno::EOPNOTSUPP);
         }
         let attributes = Attributes { mode: Some(mode.0 & ALL), ..Attributes::default() };
-        self.change_attributes(task, path.mount, inode, attributes)
+        self.change_attributes(task, path, attributes)
     }
 
     /// fchownat(2)
@@ -76,17 +76,17 @@ impl Linux {
             lost = mode & if drops_group { SET_UID | SET_GID } else { SET_UID };
         }
         let attributes = if lost == 0 { attributes } else { Attributes { mode: Some(mode & !lost), ..attributes } };
-        self.change_attributes(task, path.mount, inode, attributes)
+        self.change_attributes(task, path, attributes)
     }
 
     /// Changes mode and owner, if the process may (`notify_change()`, `setattr_prepare()`, `setattr_copy()`).
-    fn change_attributes(
+    pub(crate) fn change_attributes(
         &mut self,
         task: Id<Task>,
-        mount: Id<Mount>,
-        inode: Id<Inode>,
+        path: Path,
         attributes: Attributes,
     ) -> Result<(), Errno> {
+        let (mount, inode) = (path.mount, self.dentries[path.dentry].inode);
         let (uid, gid) = self.owner_through(mount, inode);
         let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
         let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
@@ -103,6 +103,9 @@ impl Linux {
             let keeps = is_own_group || self.capable_over_inode(task, mount, inode, Capabilities::CAP_FSETID);
             if keeps { mode } else { mode & !SET_GID }
         });
+        if self.is_overlay(path.dentry) {
+            return self.change_in_overlay(task, path.dentry, Attributes { mode, ..attributes });
+        }
         let object = &mut self.inodes[inode];
         object.uid = owner.unwrap_or(object.uid);
         object.gid = group.unwrap_or(object.gid);

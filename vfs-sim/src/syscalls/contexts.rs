@@ -178,7 +178,7 @@ impl Linux {
             return Err(Errno::EPERM);
         }
         self.reconfigure(task, context)?;
-        Self::clean_context(context);
+        self.clean_context(context);
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl Linux {
             }
             let mount = linux.mount_of_context(context)?;
             linux.mounts[mount].flags = attributes;
-            Self::clean_context(context);
+            linux.clean_context(context);
             Ok(mount)
         })?;
         self.open_detached(task, mount, flags.contains(FsmountFlags::FSMOUNT_CLOEXEC))

@@ -103,6 +103,9 @@ impl Linux {
         if self.inodes[inode].is_directory() {
             return Err(Errno::EPERM);
         }
+        if self.is_overlay(directory.dentry) {
+            return self.link_in_overlay(task, old.dentry, directory.dentry, name);
+        }
         self.add_link(inode)?;
         self.new_dentry(directory.dentry, Name::from(name), inode);
         Ok(())
@@ -110,7 +113,7 @@ impl Linux {
 
     /// Adds a link to a file. The first of a file that was made without a name is the one that it was counted for; each
     /// further one takes as much of a tmpfs as a file does (the end of `vfs_link()`, `shmem_link()`).
-    fn add_link(&mut self, inode: Id<Inode>) -> Result<(), Errno> {
+    pub(crate) fn add_link(&mut self, inode: Id<Inode>) -> Result<(), Errno> {
         let Inode { superblock, links, is_linkable, .. } = self.inodes[inode];
         if links > 0 {
             self.has_free_inode(superblock)?;

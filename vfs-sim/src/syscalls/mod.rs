@@ -25,3 +25,6 @@ mod statfs;
 mod tests;
 mod trees;
 mod umount;
+
+pub(crate) use attributes::Attributes;
+pub(crate) use rename::{Place, Rename};

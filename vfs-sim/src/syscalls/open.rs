@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{Errno, Fd, FileType, OpenFlags, OpenHow};
 
 use crate::arena::Id;
-use crate::filesystem::{InodeKind, Name};
+use crate::filesystem::{Dentry, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Path};
 use crate::process::{OpenFile, OpenFileKind, Task};
@@ -41,15 +41,24 @@ impl Linux {
             return Err(Errno::EOPNOTSUPP);
         }
         let mode = self.mode_of_new(task, directory, intent.mode, false);
-        let inode = self.new_inode_in(task, directory, InodeKind::Regular(Arc::default()), mode)?;
-        self.drop_link(inode);
+        let dentry = self.new_tmpfile(task, directory, mode)?;
+        let inode = self.dentries[dentry].inode;
         self.inodes[inode].is_linkable = !intent.flags.contains(OpenFlags::O_EXCL);
-        let name = Name::from(format!("#{}", self.inodes[inode].number).as_str());
-        let dentry = self.new_unnamed_dentry(directory.dentry, name, inode);
         let path = Path { mount: directory.mount, dentry };
         let file = self.open_place(task, path, intent.flags);
         self.dentry_put(dentry);
         file
+    }
+
+    /// A file without a name (`i_op->tmpfile`), with one reference.
+    pub(crate) fn new_tmpfile(&mut self, task: Id<Task>, directory: Path, mode: u32) -> Result<Id<Dentry>, Errno> {
+        if self.is_overlay(directory.dentry) {
+            return self.make_unnamed_in_overlay(task, directory, mode);
+        }
+        let inode = self.new_inode_in(task, directory, InodeKind::Regular(Arc::default()), mode)?;
+        self.drop_link(inode);
+        let name = Name::from(format!("#{}", self.inodes[inode].number).as_str());
+        Ok(self.new_unnamed_dentry(directory.dentry, name, inode))
     }
 
     /// An open file that is a place only (`O_PATH`).
@@ -90,6 +99,14 @@ impl Linux {
         let file = self.open_place(task, path, intent.flags)?;
         if truncates {
             let lost = self.privileges_lost_by_writing(task, path.mount, inode);
+            if self.is_overlay(path.dentry) {
+                if let Err(errno) = self.set_length_in_overlay(task, path.dentry, 0, lost) {
+                    let file = self.new_file(file);
+                    self.file_put(file);
+                    return Err(errno);
+                }
+                return Ok(file);
+            }
             self.inodes[inode].mode &= !lost;
             self.change_content(inode, |kind| *kind = InodeKind::Regular(Arc::default()));
         }
@@ -159,7 +176,10 @@ impl Linux {
             self.want_write(path.mount)?;
         }
         self.open_inode(path, flags)?;
-        let kind = self.open_entry(task, path, can_write)?.unwrap_or(OpenFileKind::Plain);
+        let kind = match self.open_in_overlay(task, path, flags)? {
+            Some(kind) => kind,
+            None => self.open_entry(task, path, can_write)?.unwrap_or(OpenFileKind::Plain),
+        };
         let kept = OpenFlags::O_CREAT | OpenFlags::O_EXCL | OpenFlags::O_NOCTTY | OpenFlags::O_TRUNC;
         let file = self.open_path(task, path, flags.difference(kept));
         if counts {

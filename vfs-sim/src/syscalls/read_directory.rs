@@ -6,11 +6,11 @@
 
 use std::ops::Bound;
 
-use cofferdam::kernel::{Bytes, DirectoryEntry, Errno, Fd, Whence};
+use cofferdam::kernel::{Bytes, DirectoryEntry, Errno, Fd, FileType, Whence};
 
 use super::read_write::sought;
 use crate::arena::Id;
-use crate::filesystem::{Dentry, FilesystemType, Inode};
+use crate::filesystem::{Dentry, FilesystemType, Inode, ReadFrom};
 use crate::linux::Linux;
 use crate::process::{OpenFile, Task};
 
@@ -36,14 +36,14 @@ impl Batch {
     /// Adds an entry, if there is room: a record has 19 bytes besides the name and its NUL, and is a multiple of 8
     /// (`filldir64()`).
     fn add(&mut self, name: &[u8], inode: &Inode) -> bool {
+        self.add_with(name, inode.number, inode.file_type())
+    }
+
+    fn add_with(&mut self, name: &[u8], inode: u64, file_type: FileType) -> bool {
         let length = (19 + name.len() + 1).next_multiple_of(8);
         let Some(room) = self.room.checked_sub(length) else { return false };
         self.room = room;
-        self.entries.push(DirectoryEntry {
-            inode: inode.number,
-            file_type: Some(inode.file_type()),
-            name: Bytes::from(name),
-        });
+        self.entries.push(DirectoryEntry { inode, file_type: Some(file_type), name: Bytes::from(name) });
         true
     }
 }
@@ -63,6 +63,14 @@ impl Linux {
             return Err(Errno::ENOENT);
         }
         let mut batch = Batch { entries: Vec::new(), room: BUFFER };
+        let directory = match self.start_reading(task, file).transpose()? {
+            Some(ReadFrom::List) => {
+                self.read_merged(task, file, &mut batch)?;
+                return Ok(batch.entries);
+            }
+            Some(ReadFrom::Layer(real)) => real,
+            None => directory,
+        };
         let listed = match self.list_proc(task, directory) {
             Some(entries) => Some(entries?),
             None => self.list_sysfs(directory),
@@ -77,6 +85,23 @@ impl Linux {
             }
         }
         Ok(batch.entries)
+    }
+
+    /// Reads on in a directory of an overlay that was merged (`ovl_iterate_merged()`).
+    fn read_merged(&mut self, task: Id<Task>, file: Id<OpenFile>, batch: &mut Batch) -> Result<(), Errno> {
+        loop {
+            let next = match self.next_listed(task, file) {
+                Ok(next) => next,
+                // What was read before counts.
+                Err(_) if !batch.entries.is_empty() => return Ok(()),
+                Err(errno) => return Err(errno),
+            };
+            let Some(entry) = next else { return Ok(()) };
+            if !batch.add_with(entry.name(), entry.number, entry.file_type) {
+                return Ok(());
+            }
+            self.pass_listed(file);
+        }
     }
 
     /// Reads on where each entry has a position of its own that rises (`proc_readdir()`, `kernfs_fop_readdir()`).
@@ -177,7 +202,10 @@ impl Linux {
     /// lseek(2) on a directory (`offset_dir_llseek()`, `dcache_dir_lseek()`): from the end only where the kernel makes the
     /// entries up.
     pub(super) fn seek_directory(&mut self, file: Id<OpenFile>, offset: i64, whence: Whence) -> Result<u64, Errno> {
-        let directory = self.files[file].path.dentry;
+        if let Some(result) = self.seek_in_overlay(file, offset, whence) {
+            return result;
+        }
+        let directory = self.directory_to_read(file);
         let superblock = self.dentries[directory].superblock;
         let (end, last) = match self.superblocks[superblock].filesystem {
             FilesystemType::Proc => (Some(0), LAST_OF_SMALL),

@@ -46,12 +46,12 @@ impl Linux {
             OpenFileKind::Text(text) => return Kind::Text(text.clone()),
             OpenFileKind::Context(context) => return Kind::Context(*context),
             OpenFileKind::Path | OpenFileKind::Entry(_) | OpenFileKind::MountTable(_) => return Kind::Other,
-            OpenFileKind::Plain => {}
+            OpenFileKind::Plain | OpenFileKind::Overlay(_) => {}
         }
         let inode = self.dentries[object.path.dentry].inode;
         match self.inodes[inode].kind {
             InodeKind::Regular(_) if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Kind::Other,
-            InodeKind::Regular(_) => Kind::Regular(inode),
+            InodeKind::Regular(_) => Kind::Regular(self.content_inode(inode)),
             InodeKind::Directory => Kind::Directory,
             InodeKind::Fifo => Kind::Pipe,
             InodeKind::CharacterDevice(DeviceNumber { major: 1, minor }) => match minor {
@@ -139,14 +139,18 @@ impl Linux {
         if data.is_empty() {
             return Ok(0);
         }
-        let mount = self.files[file].path.mount;
         let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
         let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
         let start = if appends { content.len() } else { self.files[file].position };
         let room = self.room_for_writing(task, start)?;
         let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
-        let lost = self.privileges_lost_by_writing(task, mount, inode);
-        self.inodes[inode].mode &= !lost;
+        let path = self.files[file].path;
+        if self.is_overlay(path.dentry) {
+            self.lose_privileges_in_overlay(task, path)?;
+        } else {
+            let lost = self.privileges_lost_by_writing(task, path.mount, inode);
+            self.inodes[inode].mode &= !lost;
+        }
         let room = self.free_pages(self.inodes[inode].superblock);
         let length = self.change_content(inode, |kind| match kind {
             InodeKind::Regular(content) => Arc::make_mut(content).write(start, data, room),
@@ -211,6 +215,9 @@ impl Linux {
             return Ok(());
         }
         let lost = self.privileges_lost_by_writing(task, path.mount, inode);
+        if self.is_overlay(path.dentry) {
+            return self.set_length_in_overlay(task, path.dentry, length, lost);
+        }
         self.inodes[inode].mode &= !lost;
         self.change_content(inode, |kind| {
             if let InodeKind::Regular(content) = kind

@@ -31,15 +31,7 @@ impl Linux {
         let directory = parent.path;
         self.want_write(directory.mount)?;
         let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(Errno::ENOENT)?;
-        self.may_delete(task, directory, dentry, true)?;
-        self.may_detach(task, directory, dentry, DirectoryOperations::RMDIR)?;
-        if !self.dentries[dentry].children.is_empty() {
-            return Err(Errno::ENOTEMPTY);
-        }
-        self.remove_links(dentry);
-        self.drop_link(self.dentries[directory.dentry].inode);
-        self.remove_dentry(dentry);
-        Ok(())
+        self.remove_entry(task, directory, dentry, true)
     }
 
     /// Removes what is no directory (`filename_unlinkat()`, `vfs_unlink()`).
@@ -51,10 +43,47 @@ impl Linux {
         if trailing_slashes {
             return Err(if self.is_directory(dentry) { Errno::EISDIR } else { Errno::ENOTDIR });
         }
-        self.may_delete(task, directory, dentry, false)?;
-        self.may_detach(task, directory, dentry, DirectoryOperations::UNLINK)?;
+        self.remove_entry(task, directory, dentry, false)
+    }
+
+    /// Takes an entry out of its directory, `as_directory` or as something else (`vfs_rmdir()`, `vfs_unlink()`).
+    pub(crate) fn remove_entry(
+        &mut self,
+        task: Id<Task>,
+        directory: Path,
+        dentry: Id<Dentry>,
+        as_directory: bool,
+    ) -> Result<(), Errno> {
+        let operation = if as_directory { DirectoryOperations::RMDIR } else { DirectoryOperations::UNLINK };
+        self.may_delete(task, directory, dentry, as_directory)?;
+        self.may_detach(task, directory, dentry, operation)?;
+        self.dentry_get(dentry);
+        let result = self.remove_from_filesystem(task, directory.dentry, dentry, as_directory);
+        if result.is_ok() {
+            self.drop_name(dentry);
+        }
+        self.dentry_put(dentry);
+        result
+    }
+
+    /// What the filesystem does to remove an entry, which keeps its name for now (`i_op->rmdir`, `i_op->unlink`).
+    fn remove_from_filesystem(
+        &mut self,
+        task: Id<Task>,
+        directory: Id<Dentry>,
+        dentry: Id<Dentry>,
+        as_directory: bool,
+    ) -> Result<(), Errno> {
+        if self.is_overlay(dentry) {
+            return self.remove_in_overlay(task, dentry);
+        }
+        if as_directory && !self.dentries[dentry].children.is_empty() {
+            return Err(Errno::ENOTEMPTY);
+        }
         self.remove_links(dentry);
-        self.remove_dentry(dentry);
+        if as_directory {
+            self.drop_link(self.dentries[directory].inode);
+        }
         Ok(())
     }
 
@@ -133,7 +162,7 @@ impl Linux {
     }
 
     /// Takes a name away whose link is gone, and unmounts what others have mounted on it (the end of `vfs_unlink()`).
-    pub(super) fn remove_dentry(&mut self, dentry: Id<Dentry>) {
+    pub(crate) fn drop_name(&mut self, dentry: Id<Dentry>) {
         self.dentry_get(dentry);
         self.dentries[dentry].cant_mount = true;
         self.detach_mounts(dentry);

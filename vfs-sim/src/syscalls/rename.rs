@@ -11,28 +11,28 @@ use crate::walk::{Access, Last, Lookup, LookupFlags};
 
 /// A name in a directory, as a path said it.
 #[derive(Clone, Copy, Debug)]
-struct Place<'a> {
-    directory: Path,
-    name: &'a [u8],
-    trailing_slashes: bool,
+pub(crate) struct Place<'a> {
+    pub(crate) directory: Path,
+    pub(crate) name: &'a [u8],
+    pub(crate) trailing_slashes: bool,
 }
 
 /// A rename that is about to be done (`struct renamedata`).
 #[derive(Clone, Copy, Debug)]
-struct Rename<'a> {
-    old: Place<'a>,
-    new: Place<'a>,
-    source: Id<Dentry>,
-    target: Option<Id<Dentry>>,
-    flags: RenameFlags,
+pub(crate) struct Rename<'a> {
+    pub(crate) old: Place<'a>,
+    pub(crate) new: Place<'a>,
+    pub(crate) source: Id<Dentry>,
+    pub(crate) target: Option<Id<Dentry>>,
+    pub(crate) flags: RenameFlags,
 }
 
 impl Rename<'_> {
-    fn exchanges(&self) -> bool {
+    pub(crate) fn exchanges(&self) -> bool {
         self.flags.contains(RenameFlags::RENAME_EXCHANGE)
     }
 
-    fn stays_in_directory(&self) -> bool {
+    pub(crate) fn stays_in_directory(&self) -> bool {
         self.old.directory.dentry == self.new.directory.dentry
     }
 }
@@ -104,7 +104,7 @@ impl Linux {
     }
 
     /// `vfs_rename()`
-    fn rename(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+    pub(crate) fn rename(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
         let Rename { old, new, source, target, .. } = *rename;
         let inode = self.dentries[source].inode;
         if target.is_some_and(|target| self.dentries[target].inode == inode) {
@@ -116,6 +116,9 @@ impl Linux {
             return Err(Errno::EBUSY);
         }
         self.check_flags_of_filesystem(rename)?;
+        if self.is_overlay(source) {
+            return self.rename_in_overlay(task, rename);
+        }
         if let (true, Some(target)) = (rename.exchanges(), target) {
             self.exchange_links(rename, target);
             self.exchange_dentries(source, target);
@@ -133,7 +136,7 @@ impl Linux {
         self.move_links(rename);
         if let Some(target) = target {
             self.remove_links(target);
-            self.remove_dentry(target);
+            self.drop_name(target);
         }
         self.lift_dentry(source);
         if whites_out {

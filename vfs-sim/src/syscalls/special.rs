@@ -29,7 +29,7 @@ impl Linux {
     }
 
     /// Whether an inode takes `O_DIRECT` (`FMODE_CAN_ODIRECT`).
-    fn can_bypass_cache(&self, inode: Id<Inode>) -> bool {
+    pub(crate) fn can_bypass_cache(&self, inode: Id<Inode>) -> bool {
         let object = &self.inodes[inode];
         let filesystem = &self.superblocks[object.superblock].filesystem;
         object.file_type() == FileType::Regular

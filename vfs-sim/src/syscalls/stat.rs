@@ -38,10 +38,14 @@ impl Linux {
 
     /// What statx(2) tells of a place (`vfs_statx_path()`).
     fn stat(&mut self, task: Id<Task>, path: Path) -> Result<Stat, Errno> {
-        let size = self.entry_attributes(task, self.dentries[path.dentry].inode)?;
-        let object = &self.inodes[self.dentries[path.dentry].inode];
+        let shown = self.dentries[path.dentry].inode;
+        let size = self.entry_attributes(task, shown)?;
+        // An overlay tells of what is behind it.
+        let real = self.innermost_path(shown).unwrap_or(path);
+        let numbers = self.overlay_numbers(path.dentry);
+        let object = &self.inodes[self.dentries[real.dentry].inode];
         let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
-        let (uid, gid) = self.owner_through(path.mount, self.dentries[path.dentry].inode);
+        let (uid, gid) = self.owner_through(real.mount, self.dentries[real.dentry].inode);
         let rdev = match object.kind {
             InodeKind::CharacterDevice(device) | InodeKind::BlockDevice(device) => device,
             _ => DeviceNumber::NONE,
@@ -49,12 +53,12 @@ impl Linux {
         Ok(Stat {
             file_type: object.file_type(),
             mode: Mode(object.mode),
-            links: object.links,
+            links: numbers.map_or(object.links, |numbers| numbers.links),
             uid: shown_id(uid, &namespace.uid_map),
             gid: shown_id(gid, &namespace.gid_map),
             size: size.unwrap_or_else(|| self.size(path.dentry)),
-            inode: object.number,
-            device: self.superblocks[object.superblock].device,
+            inode: numbers.map_or(object.number, |numbers| numbers.inode),
+            device: numbers.map_or(self.superblocks[object.superblock].device, |numbers| numbers.device),
             rdev,
             mount_id: u64::from(self.mounts[path.mount].id),
             is_mount_root: self.is_root_of_mount(path),
@@ -63,6 +67,8 @@ impl Linux {
 
     /// The size of a file (`i_size`).
     pub(super) fn size(&self, dentry: Id<Dentry>) -> u64 {
+        let inode = self.dentries[dentry].inode;
+        let dentry = self.innermost_path(inode).map_or(dentry, |real| real.dentry);
         let object = &self.inodes[self.dentries[dentry].inode];
         let filesystem = &self.superblocks[object.superblock].filesystem;
         match (&object.kind, filesystem) {

@@ -43,12 +43,18 @@ impl Linux {
 
     /// `vfs_statfs()`; all types that are simulated have blocks of a page and names of up to 255 bytes.
     fn statistics(&self, mount: Id<Mount>) -> StatFs {
-        let id = self.mounts[mount].superblock;
+        let shown = &self.superblocks[self.mounts[mount].superblock];
+        // An overlay tells of what its root is.
+        let root = self.dentries[shown.root].inode;
+        let id = self
+            .innermost_path(root)
+            .map_or(self.mounts[mount].superblock, |real| self.dentries[real.dentry].superblock);
         let superblock = &self.superblocks[id];
+        let identity = shown.overlay.as_ref().and_then(|overlay| overlay.shown_identity());
         let limits = self.limits(id).unwrap_or(TmpfsLimits { blocks: 0, inodes: 0 });
         let free_blocks = limits.blocks.saturating_sub(superblock.used_pages);
         StatFs {
-            magic: superblock.filesystem.magic(),
+            magic: shown.filesystem.magic(),
             block_size: PAGE_SIZE,
             fragment_size: PAGE_SIZE,
             blocks: limits.blocks,
@@ -56,7 +62,7 @@ impl Linux {
             available_blocks: free_blocks,
             files: limits.inodes,
             free_files: limits.inodes.saturating_sub(superblock.used_inodes),
-            id: filesystem_id(superblock),
+            id: identity.unwrap_or_else(|| filesystem_id(superblock)),
             name_length: 255,
             flags: self.st_flags(mount),
         }

@@ -131,7 +131,7 @@ impl Linux {
     /// Whether the process may look up names in the directory (`may_lookup()`).
     fn may_search(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
         let inode = self.dentries[walk.path.dentry].inode;
-        let has_own_rule = matches!(self.inodes[inode].entry, Entry::Proc(_));
+        let has_own_rule = matches!(self.inodes[inode].entry, Entry::Proc(_) | Entry::Overlay(_));
         if self.inodes[inode].mode & 0o111 == 0o111 && !has_own_rule {
             return Ok(());
         }
@@ -169,7 +169,10 @@ impl Linux {
         if let Some(dentry) = self.find_lazily(walk, name)? {
             return Ok(dentry);
         }
-        // Names that are not there are not remembered.
+        if self.is_known_missing(walk.path.dentry, name) {
+            return Err(Errno::ENOENT);
+        }
+        // Other filesystems don't remember names that are not there.
         self.unlazy(walk)?;
         self.lookup_entry(walk.task, walk.path.dentry, name)?.ok_or(Errno::ENOENT)
     }
@@ -217,6 +220,9 @@ impl Linux {
     ) -> Result<Option<Id<Dentry>>, Errno> {
         if let Some(result) = self.find_in_proc(task, directory, name) {
             return result.map(Some);
+        }
+        if let Some(result) = self.find_in_overlay(task, directory, name) {
+            return result;
         }
         if let Some(dentry) = self.child(directory, name) {
             return Ok(Some(dentry));

@@ -134,6 +134,9 @@ impl Linux {
         kind: InodeKind,
         mode: u32,
     ) -> Result<Id<Dentry>, Errno> {
+        if self.is_overlay(directory.dentry) {
+            return self.make_in_overlay(task, directory, name, kind, mode);
+        }
         let (is_directory, pages) = (matches!(kind, InodeKind::Directory), kind.pages());
         let superblock = self.dentries[directory.dentry].superblock;
         let has_room = pages <= self.free_pages(superblock);

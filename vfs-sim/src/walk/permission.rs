@@ -7,7 +7,7 @@ use crate::arena::Id;
 use crate::filesystem::Inode;
 use crate::linux::Linux;
 use crate::mount::Mount;
-use crate::process::Task;
+use crate::process::{Credentials, Task};
 
 bitflags! {
     /// What is to be done with an inode (`MAY_*`).
@@ -31,20 +31,38 @@ impl Linux {
         inode: Id<Inode>,
         access: Access,
     ) -> Result<(), Errno> {
-        let object = &self.inodes[inode];
-        if access.contains(Access::WRITE) {
-            let is_on_disk = matches!(object.file_type(), FileType::Regular | FileType::Directory | FileType::Symlink);
-            if is_on_disk && self.superblocks[object.superblock].flags.contains(MountFlags::MS_RDONLY) {
-                return Err(Errno::EROFS);
-            }
-            if self.is_immutable(inode) {
-                return Err(Errno::EPERM);
-            }
-            if self.has_unmapped_owner(mount, inode) {
-                return Err(Errno::EACCES);
-            }
+        self.may_write_at_all(mount, inode, access)?;
+        self.entry_permission(task, inode, access.bits(), || self.generic_permission(task, mount, inode, access))?;
+        self.overlay_permission(inode, access)
+    }
+
+    /// Whether credentials permit it, in a filesystem that has no rules of its own (`inode_permission()`).
+    pub(crate) fn credentials_permission(
+        &self,
+        credentials: &Credentials,
+        mount: Id<Mount>,
+        inode: Id<Inode>,
+        access: Access,
+    ) -> Result<(), Errno> {
+        self.may_write_at_all(mount, inode, access)?;
+        self.permission_of(credentials, mount, inode, access)?;
+        self.overlay_permission(inode, access)
+    }
+
+    /// What forbids everybody to change an inode (the start of `inode_permission()`).
+    fn may_write_at_all(&self, mount: Id<Mount>, inode: Id<Inode>, access: Access) -> Result<(), Errno> {
+        if !access.contains(Access::WRITE) {
+            return Ok(());
         }
-        self.entry_permission(task, inode, access.bits(), || self.generic_permission(task, mount, inode, access))
+        let object = &self.inodes[inode];
+        let is_on_disk = matches!(object.file_type(), FileType::Regular | FileType::Directory | FileType::Symlink);
+        if is_on_disk && self.superblocks[object.superblock].flags.contains(MountFlags::MS_RDONLY) {
+            return Err(Errno::EROFS);
+        }
+        if self.is_immutable(inode) {
+            return Err(Errno::EPERM);
+        }
+        if self.has_unmapped_owner(mount, inode) { Err(Errno::EACCES) } else { Ok(()) }
     }
 
     /// Whether the owner or the group of an inode has no number through a mount (`HAS_UNMAPPED_ID()`).
@@ -61,11 +79,21 @@ impl Linux {
         inode: Id<Inode>,
         access: Access,
     ) -> Result<(), Errno> {
-        if self.mode_permits(task, mount, inode, access) {
+        self.permission_of(&self.tasks[task].credentials, mount, inode, access)
+    }
+
+    fn permission_of(
+        &self,
+        credentials: &Credentials,
+        mount: Id<Mount>,
+        inode: Id<Inode>,
+        access: Access,
+    ) -> Result<(), Errno> {
+        if self.mode_permits(credentials, mount, inode, access) {
             return Ok(());
         }
         let object = &self.inodes[inode];
-        let is_capable = |capability| self.capable_over_inode(task, mount, inode, capability);
+        let is_capable = |capability| self.credentials_capable_over(credentials, mount, inode, capability);
         let is_overridden = if object.is_directory() {
             !access.contains(Access::WRITE) && is_capable(Capabilities::CAP_DAC_READ_SEARCH)
                 || is_capable(Capabilities::CAP_DAC_OVERRIDE)
@@ -78,17 +106,17 @@ impl Linux {
     }
 
     /// Whether the permission bits allow it (`acl_permission_check()`, without access control lists).
-    fn mode_permits(&self, task: Id<Task>, mount: Id<Mount>, inode: Id<Inode>, access: Access) -> bool {
+    fn mode_permits(&self, credentials: &Credentials, mount: Id<Mount>, inode: Id<Inode>, access: Access) -> bool {
         let mode = self.inodes[inode].mode;
         let is_missing_in = |mode: u32| access.bits() & !mode != 0;
         if !is_missing_in(mode) && !is_missing_in(mode >> 3) && !is_missing_in(mode >> 6) {
             return true;
         }
         let (uid, gid) = self.owner_through(mount, inode);
-        if uid == Some(self.tasks[task].credentials.filesystem_uid) {
+        if uid == Some(credentials.filesystem_uid) {
             return !is_missing_in(mode >> 6);
         }
-        if gid.is_some_and(|gid| self.is_in_group(task, gid)) {
+        if gid.is_some_and(|gid| credentials.is_in_group(gid)) {
             return !is_missing_in(mode >> 3);
         }
         !is_missing_in(mode)
@@ -96,8 +124,7 @@ impl Linux {
 
     /// Whether a group is one of a process (`in_group_p()`).
     pub(crate) fn is_in_group(&self, task: Id<Task>, group: u32) -> bool {
-        let credentials = &self.tasks[task].credentials;
-        credentials.filesystem_gid == group || credentials.groups.binary_search(&group).is_ok()
+        self.tasks[task].credentials.is_in_group(group)
     }
 
     /// Whether an inode belongs to the process, or a capability stands for that (`inode_owner_or_capable()`).

@@ -6,7 +6,7 @@ mod numbers;
 mod proc;
 mod ramfs;
 mod tmpfs;
-mod values;
+pub(super) mod values;
 
 pub use devpts::DevptsParameters;
 pub use proc::{HidePid, ProcParameters};
@@ -16,9 +16,10 @@ pub(crate) use tmpfs::{PAGE_SIZE, TmpfsLimits};
 use cofferdam::kernel::{Errno, Fd, MountFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{FilesystemType, FsContext, Name};
+use super::{FilesystemType, FsContext, Name, OverlayParameters};
 use crate::arena::Id;
 use crate::linux::Linux;
+use crate::namespace::UserNamespace;
 use crate::process::{Credentials, Task};
 
 /// A number as the kernel reads it, its base from its prefix (`kstrtouint()`).
@@ -60,6 +61,8 @@ pub enum Parameters {
     Proc(ProcParameters),
     /// Those of devpts.
     Devpts(DevptsParameters),
+    /// Those of a new overlay.
+    Overlay(Box<OverlayParameters>),
 }
 
 /// Why a parameter was refused; with what the context's log says.
@@ -71,6 +74,8 @@ pub(super) enum Refusal {
     Invalid(String),
     /// The same with the message twice.
     Twice(String),
+    /// Any error without a message.
+    Silent(Errno),
     /// Any error with a message, which is logged as it is (`errorf()`).
     Error(Errno, String),
 }
@@ -85,7 +90,16 @@ impl Parameters {
             FilesystemType::Ramfs => Self::Ramfs(ramfs::DEFAULT_MODE),
             FilesystemType::Proc => Self::Proc(ProcParameters::default()),
             FilesystemType::Devpts => Self::Devpts(DevptsParameters::default()),
+            FilesystemType::Overlay => Self::Overlay(Box::default()),
             _ => Self::None,
+        }
+    }
+
+    /// The user namespace that they keep.
+    pub(crate) fn user_namespace(&self) -> Option<Id<UserNamespace>> {
+        match self {
+            Self::Overlay(parameters) => parameters.user_namespace(),
+            _ => None,
         }
     }
 
@@ -97,6 +111,7 @@ impl Parameters {
             Self::Ramfs(mode) => ramfs::show(*mode, text),
             Self::Proc(parameters) => parameters.show(text),
             Self::Devpts(parameters) => parameters.show(text),
+            Self::Overlay(parameters) => parameters.show(text),
         }
     }
 }
@@ -153,6 +168,7 @@ impl Linux {
                 context.log('e', &format!("{name}: {message}"));
                 Err(Errno::EINVAL)
             }
+            Err(Refusal::Silent(errno)) => Err(errno),
             Err(Refusal::Error(errno, message)) => {
                 context.log('e', &message);
                 Err(errno)
@@ -176,6 +192,7 @@ impl Linux {
             Parameters::Ramfs(mode) => ramfs::parse(mode, key, value),
             Parameters::Proc(own) => self.parse_proc(task, context, own, key, value),
             Parameters::Devpts(own) => self.parse_devpts(task, own, key, value),
+            Parameters::Overlay(own) => self.parse_overlay(task, context, own, key, value),
         };
         context.parameters = parameters;
         outcome
@@ -191,6 +208,7 @@ impl Linux {
         let Some(data) = data else { return Ok(()) };
         let split: fn(&[u8]) -> Vec<Vec<u8>> = match context.parameters {
             Parameters::Tmpfs(_) => tmpfs::split,
+            Parameters::Overlay(_) => super::overlay::split,
             _ => |data| data.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect(),
         };
         for option in split(data) {

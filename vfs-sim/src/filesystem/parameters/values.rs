@@ -4,12 +4,12 @@ use super::{ParameterValue, Refusal, numbers};
 use crate::namespace::IdExtent;
 
 /// `Bad value for 'key'`
-pub(super) fn bad_value(key: &[u8]) -> Refusal {
+pub(in crate::filesystem) fn bad_value(key: &[u8]) -> Refusal {
     Refusal::Invalid(format!("Bad value for '{}'", String::from_utf8_lossy(key)))
 }
 
 /// A parameter that must have no value.
-pub(super) fn flag(key: &[u8], value: ParameterValue<'_>) -> Result<(), Refusal> {
+pub(in crate::filesystem) fn flag(key: &[u8], value: ParameterValue<'_>) -> Result<(), Refusal> {
     match value {
         ParameterValue::Flag => Ok(()),
         _ => Err(Refusal::Invalid(format!("Unexpected value for '{}'", String::from_utf8_lossy(key)))),
@@ -17,7 +17,7 @@ pub(super) fn flag(key: &[u8], value: ParameterValue<'_>) -> Result<(), Refusal>
 }
 
 /// A text that is not empty (`fs_param_is_string()`).
-pub(super) fn string<'a>(key: &[u8], value: ParameterValue<'a>) -> Result<&'a [u8], Refusal> {
+pub(in crate::filesystem) fn string<'a>(key: &[u8], value: ParameterValue<'a>) -> Result<&'a [u8], Refusal> {
     match value {
         ParameterValue::String(text) if !text.is_empty() => Ok(text),
         _ => Err(bad_value(key)),

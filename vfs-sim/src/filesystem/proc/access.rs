@@ -71,7 +71,7 @@ impl Linux {
         generic: impl FnOnce() -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let entry = match self.inodes[inode].entry {
-            Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) => return generic(),
+            Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) | Entry::Overlay(_) => return generic(),
             Entry::Proc(entry) => entry,
         };
         match entry {

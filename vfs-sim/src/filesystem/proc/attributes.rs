@@ -5,7 +5,7 @@ use cofferdam::kernel::Errno;
 use super::access::HiddenFrom;
 use super::{Directory, ProcEntry, TaskEntry};
 use crate::arena::Id;
-use crate::filesystem::{Entry, Inode, InodeKind};
+use crate::filesystem::{Dentry, Entry, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::process::Task;
 
@@ -76,7 +76,7 @@ impl Linux {
     /// refused by empty directories only (`empty_dir_setattr()`).
     pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool, is_owner: bool) -> Result<(), Errno> {
         let is_refused = match self.inodes[inode].entry {
-            Entry::None => false,
+            Entry::None | Entry::Overlay(_) => false,
             Entry::EmptyDirectory => true,
             _ if !is_mode && !is_owner => false,
             Entry::Namespace(_) => true,
@@ -89,6 +89,16 @@ impl Linux {
             },
         };
         if is_refused { Err(Errno::EPERM) } else { Ok(()) }
+    }
+
+    /// Whether a dentry is one of sysctl(5), below its root, whose names are compared in a way of their own.
+    pub(crate) fn is_sysctl(&self, dentry: Id<Dentry>) -> bool {
+        match self.proc_entry(self.dentries[dentry].inode) {
+            Some(ProcEntry::Directory(directory) | ProcEntry::File(directory, _)) => {
+                directory.is_sysctl() && directory != Directory::Sys
+            }
+            _ => false,
+        }
     }
 
     /// Whether an inode is a link whose target is told, or walked to, in a way of its own.

@@ -1,0 +1,152 @@
+//! What is done in the layers, in the name of who mounted the overlay: the same as users do by calls.
+
+use cofferdam::kernel::{Capabilities, DeviceNumber, Errno, RenameFlags};
+
+use crate::arena::Id;
+use crate::filesystem::{Dentry, Inode, InodeKind, Name};
+use crate::linux::Linux;
+use crate::mount::Path;
+use crate::process::Task;
+use crate::syscalls::{Place, Rename};
+use crate::walk::Access;
+
+/// The number of a whiteout (`WHITEOUT_DEV`).
+pub(super) const WHITEOUT: DeviceNumber = DeviceNumber::NONE;
+
+impl Linux {
+    /// Whether an entry of a layer stands for one that is not there (`ovl_is_whiteout()`).
+    pub(super) fn is_whiteout(&self, dentry: Id<Dentry>) -> bool {
+        let kind = &self.inodes[self.dentries[dentry].inode].kind;
+        matches!(kind, InodeKind::CharacterDevice(device) if *device == WHITEOUT)
+    }
+
+    /// An entry of a directory of a layer (`lookup_one_unlocked()`).
+    pub(super) fn find_in_layer(
+        &mut self,
+        task: Id<Task>,
+        directory: Path,
+        name: &[u8],
+    ) -> Result<Option<Id<Dentry>>, Errno> {
+        let inode = self.dentries[directory.dentry].inode;
+        self.inode_permission(task, directory.mount, inode, Access::EXECUTE)?;
+        match self.lookup_entry(task, directory.dentry, name) {
+            Err(Errno::ENOENT | Errno::ENAMETOOLONG) => Ok(None),
+            result => result,
+        }
+    }
+
+    /// Makes something under a free name (`ovl_create_real()`).
+    pub(super) fn make_in_layer(
+        &mut self,
+        task: Id<Task>,
+        directory: Path,
+        name: &[u8],
+        kind: InodeKind,
+        mode: u32,
+    ) -> Result<Id<Dentry>, Errno> {
+        self.may_create(task, directory)?;
+        let needs_privilege = match kind {
+            InodeKind::CharacterDevice(device) => device != WHITEOUT,
+            InodeKind::BlockDevice(_) => true,
+            _ => false,
+        };
+        if needs_privilege && !self.capable(task, Capabilities::CAP_MKNOD) {
+            return Err(Errno::EPERM);
+        }
+        let mode = match kind {
+            InodeKind::Symlink(_) => 0o777,
+            InodeKind::Directory => self.mode_of_new(task, directory, mode & 0o1777, true),
+            _ => self.mode_of_new(task, directory, mode, false),
+        };
+        self.new_entry(task, directory, name, kind, mode)
+    }
+
+    /// A file without a name (`ovl_do_tmpfile()`).
+    pub(super) fn make_unnamed_in_layer(
+        &mut self,
+        task: Id<Task>,
+        directory: Path,
+        mode: u32,
+    ) -> Result<Id<Dentry>, Errno> {
+        self.owner_of_new(task, directory.mount)?;
+        let inode = self.dentries[directory.dentry].inode;
+        self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
+        let mode = self.mode_of_new(task, directory, mode, false);
+        let unnamed = self.new_tmpfile(task, directory, mode)?;
+        let inode = self.dentries[unnamed].inode;
+        self.inodes[inode].is_linkable = true;
+        Ok(unnamed)
+    }
+
+    /// One more name for a file (`ovl_do_link()`).
+    pub(super) fn link_in_layer(
+        &mut self,
+        task: Id<Task>,
+        inode: Id<Inode>,
+        directory: Path,
+        name: &[u8],
+    ) -> Result<Id<Dentry>, Errno> {
+        self.may_create(task, directory)?;
+        if self.has_unmapped_owner(directory.mount, inode) {
+            return Err(Errno::EPERM);
+        }
+        self.add_link(inode)?;
+        Ok(self.new_dentry(directory.dentry, Name::from(name), inode))
+    }
+
+    /// Removes an entry of a directory of a layer (`ovl_do_unlink()`, `ovl_do_rmdir()`).
+    pub(super) fn remove_in_layer(&mut self, task: Id<Task>, directory: Path, dentry: Id<Dentry>) -> Result<(), Errno> {
+        let as_directory = self.is_directory(dentry);
+        self.remove_entry(task, directory, dentry, as_directory)
+    }
+
+    /// Removes what is not wanted any more, if that is possible (`ovl_cleanup()`).
+    pub(super) fn clean_up_in_layer(&mut self, task: Id<Task>, directory: Path, dentry: Id<Dentry>) {
+        let is_there = self.dentries[dentry].is_hashed && self.dentries[dentry].parent == directory.dentry;
+        if is_there {
+            // It stays then.
+            let _ = self.remove_in_layer(task, directory, dentry);
+        }
+    }
+
+    /// Moves something out of the directory for work, which must be where it was, and must not be inside of the other
+    /// directory (`ovl_lock_rename_workdir()`).
+    pub(super) fn rename_from_work(
+        &mut self,
+        task: Id<Task>,
+        (work, source): (Path, Id<Dentry>),
+        (directory, name, target): (Path, &[u8], Option<Id<Dentry>>),
+        flags: RenameFlags,
+    ) -> Result<(), Errno> {
+        let is_in = |dentry: Id<Dentry>, directory: Id<Dentry>| {
+            self.dentries[dentry].is_hashed && self.dentries[dentry].parent == directory
+        };
+        let is_inside =
+            self.is_subdirectory(work.dentry, directory.dentry) || self.is_subdirectory(directory.dentry, work.dentry);
+        let is_moved = !is_in(source, work.dentry) || target.is_some_and(|target| !is_in(target, directory.dentry));
+        if is_inside || is_moved {
+            return Err(Errno::EIO);
+        }
+        self.rename_in_layer(task, (work, source), (directory, name, target), flags)
+    }
+
+    /// Gives an entry of a layer another name, in the place of what has that (`ovl_do_rename()`).
+    pub(super) fn rename_in_layer(
+        &mut self,
+        task: Id<Task>,
+        (old_directory, source): (Path, Id<Dentry>),
+        (new_directory, new_name, target): (Path, &[u8], Option<Id<Dentry>>),
+        flags: RenameFlags,
+    ) -> Result<(), Errno> {
+        let old_name = self.dentries[source].name.clone();
+        let place = |directory, name| Place { directory, name, trailing_slashes: false };
+        let rename = Rename {
+            old: place(old_directory, old_name.as_bytes()),
+            new: place(new_directory, new_name),
+            source,
+            target,
+            flags,
+        };
+        self.rename(task, &rename)
+    }
+}
