@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Exhaustive(ExhaustiveArguments),
     /// Try saved sequences
     Replay(ReplayArguments),
-    /// Show which documented outcomes of which calls random sequences reach
+    /// Show which outcomes of which calls random sequences reach; fails if one that should occur does not
     Coverage(CoverageArguments),
     /// Try sequences for another conform (not for people)
     #[command(hide = true)]
@@ -60,6 +60,9 @@ pub(crate) struct RandomArguments {
     /// Compare the real kernel with itself: what differs depends on more than the sequence
     #[arg(long, hide = true)]
     pub(crate) real_only: bool,
+    /// What the calls are about
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: Profile,
     #[command(flatten)]
     pub(crate) sequences: SequenceArguments,
     #[command(flatten)]
@@ -72,9 +75,6 @@ pub(crate) struct SequenceArguments {
     /// How many processes a sequence has at most
     #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=MAX_TASKS as u64))]
     pub(crate) tasks: u64,
-    /// What the calls are about
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) profile: Profile,
     /// How many steps a sequence has
     #[arg(long, value_name = "L", default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) length: u64,
@@ -146,11 +146,17 @@ pub(crate) struct ReplayArguments {
 #[derive(Debug, Args)]
 pub(crate) struct CoverageArguments {
     /// How many calls to make at least
-    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub(crate) ops: u64,
     /// Where chance starts
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// What the calls are about [default: each in turn]
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<Profile>,
+    /// Print the report as Markdown
+    #[arg(long)]
+    pub(crate) markdown: bool,
     /// Where to save the sequences on which the kernels differ
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::RunningArguments;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, Report};
 use crate::worker::{Event, Found, Job};
 use crate::workers::{Workers, WorkersError};
 
@@ -128,7 +128,7 @@ impl Summary {
 
     /// Saves which outcomes of which calls occurred.
     pub(crate) fn write_coverage(&self, path: &Path) -> Result<(), CampaignError> {
-        write_json(path, &self.coverage.json())
+        write_json(path, &Report::new(&self.coverage).json())
     }
 
     #[allow(clippy::cast_precision_loss, reason = "for people")]

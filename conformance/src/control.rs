@@ -1,6 +1,6 @@
 //! The descriptors through which processes of a sequence are steered: high numbers, which the sequences keep away from.
 
-use cofferdam::kernel::{Call, CloneFlags, Fd, ResolveFlags, Signal};
+use cofferdam::kernel::{Call, Fd, ResolveFlags, Signal};
 
 use crate::sequence::TaskIndex;
 
@@ -44,8 +44,6 @@ pub(crate) fn spares(call: &Call) -> bool {
         Call::Clone3 { .. } => false,
         // The machinery's own children are waited for by their end.
         Call::Kill { pid, signal } => HARMLESS.contains(signal) || pid.0 > 0,
-        // In another pid namespace, processes have other numbers than those by which the machinery knows them.
-        Call::Unshare { flags } => !flags.contains(CloneFlags::CLONE_NEWPID),
         // What is cached is nobody's business.
         Call::Openat2 { how, .. } => !how.resolve.contains(ResolveFlags::RESOLVE_CACHED),
         _ => true,

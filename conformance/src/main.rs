@@ -7,7 +7,6 @@ mod census;
 mod compare;
 mod control;
 mod coverage;
-mod coverage_table;
 mod exhaustive;
 mod generate;
 mod observation;

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
+use clap::ValueEnum;
 use rand::TryRng;
 
 use crate::arguments::{CoverageArguments, RandomArguments, RunningArguments, SequenceArguments};
 use crate::campaign::{Campaign, CampaignError, job_count, progress_bar};
+use crate::coverage::Report;
+use crate::generate::Profile;
 use crate::worker::{Job, RandomWork, Work};
 
 /// Tries random sequences; true if the kernels did the same.
@@ -18,6 +21,7 @@ pub(crate) fn random(arguments: &RandomArguments) -> Result<bool, CampaignError>
     let jobs = Sequences {
         seed,
         ops: arguments.ops,
+        profiles: vec![arguments.profile],
         arguments: &arguments.sequences,
         running: &arguments.running,
         shrinks: !arguments.no_shrink,
@@ -35,17 +39,18 @@ pub(crate) fn random(arguments: &RandomArguments) -> Result<bool, CampaignError>
     let summary = campaign.run()?;
     if let Some(path) = &arguments.coverage {
         summary.write_coverage(path)?;
-        print!("{}", summary.coverage.table());
+        print!("{}", Report::new(&summary.coverage).text(false));
     }
     summary.print(started);
     Ok(summary.found == 0)
 }
 
-/// Shows what random sequences reach; true if the kernels did the same.
+/// Shows what random sequences reach; true if that is all that it should be, and nothing else, and the kernels did the same.
 pub(crate) fn coverage(arguments: &CoverageArguments) -> Result<bool, CampaignError> {
     let jobs = Sequences {
         seed: arguments.seed,
         ops: arguments.ops,
+        profiles: arguments.profile.map_or_else(|| Profile::value_variants().to_vec(), |profile| vec![profile]),
         arguments: &arguments.sequences,
         running: &arguments.running,
         shrinks: true,
@@ -61,18 +66,27 @@ pub(crate) fn coverage(arguments: &CoverageArguments) -> Result<bool, CampaignEr
     };
     let started = Instant::now();
     let summary = campaign.run()?;
-    print!("{}", summary.coverage.table());
+    let report = Report::new(&summary.coverage);
+    print!("{}", report.text(arguments.markdown));
     if let Some(path) = &arguments.json {
         summary.write_coverage(path)?;
     }
-    summary.print(started);
-    Ok(summary.found == 0)
+    let flaws = report.flaws();
+    for flaw in &flaws {
+        eprintln!("{flaw}");
+    }
+    if !arguments.markdown {
+        summary.print(started);
+    }
+    Ok(summary.found == 0 && flaws.is_empty())
 }
 
 /// The sequences of a seed.
 struct Sequences<'a> {
     seed: u64,
     ops: u64,
+    /// Sequences take turns with them.
+    profiles: Vec<Profile>,
     arguments: &'a SequenceArguments,
     running: &'a RunningArguments,
     shrinks: bool,
@@ -92,7 +106,7 @@ impl Sequences<'_> {
                     first,
                     stride: jobs,
                     end: sequences,
-                    profile: self.arguments.profile,
+                    profiles: self.profiles.clone(),
                     length: usize::try_from(self.arguments.length).unwrap_or(usize::MAX),
                     tasks: usize::try_from(self.arguments.tasks).unwrap_or(1),
                     looks: self.arguments.looks(),

@@ -55,7 +55,7 @@ impl Step {
     pub(crate) fn name(&self) -> &'static str {
         match &self.action {
             Action::Call(call) => call.name(),
-            Action::Fork { .. } => "fork",
+            Action::Fork { .. } => "clone3",
             Action::Exit { .. } => "exit",
         }
     }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Prctl, Signal, Value};
 use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
 
-use crate::census::{Census, Member};
+use crate::census::Census;
 use crate::compare::{Identities, Kind};
 use crate::observation::{Observation, Tables};
 use crate::sequence::{Action, Item, MAX_TASKS, Plan, Step, TaskIndex, Universe};
@@ -235,16 +235,19 @@ impl Simulated {
         match &step.action {
             Action::Call(call) => {
                 let value = self.linux.call(task, call)?;
-                if let Some(victim) = self.census.victim(call) {
-                    self.census.remove(victim);
+                if matches!(call, Call::Execve { .. }) {
+                    // What every program does that sequences have.
+                    self.linux.exit(task, 0);
+                    self.census.remove(step.task);
                 }
+                self.census.note(step.task, call);
                 Ok(value)
             }
             Action::Fork { child, flags } => {
                 let id = self.linux.fork(task, *flags)?;
                 let pid = self.linux.pid_for(task, id).ok_or(Errno::ESRCH)?;
                 *self.tasks.get_mut(*child).ok_or(Errno::ESRCH)? = Some(id);
-                self.census.add(*child, Member { pid, parent: step.task });
+                self.census.add(*child, step.task, pid, *flags);
                 Ok(Value::Process(pid))
             }
             Action::Exit { status } => {

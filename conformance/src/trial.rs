@@ -122,7 +122,8 @@ impl Machines {
     /// Runs a sequence on the real kernel twice: what differs then depends on more than the sequence.
     pub(crate) fn try_twice(&self, sequence: &Sequence, looks: Looks) -> Result<Outcome, MachineError> {
         let plan = sequence.plan(looks);
-        let first = self.sandbox.start(&plan, &[])?.finish()?;
+        let simulated = self.simulation.run(&plan);
+        let first = self.sandbox.start(&plan, &simulated)?.finish()?;
         let second = self.sandbox.start(&plan, &first.observations)?.finish()?;
         let divergence = judge(&plan, &second, &first.observations, None);
         Ok(Outcome { plan, real: second.observations, divergence })

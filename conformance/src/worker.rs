@@ -53,7 +53,8 @@ pub(crate) struct RandomWork {
     pub(crate) first: u64,
     pub(crate) stride: u64,
     pub(crate) end: u64,
-    pub(crate) profile: Profile,
+    /// Sequences take turns with them.
+    pub(crate) profiles: Vec<Profile>,
     pub(crate) length: usize,
     pub(crate) tasks: usize,
     pub(crate) looks: Looks,
@@ -61,6 +62,16 @@ pub(crate) struct RandomWork {
     pub(crate) shrinks: bool,
     /// The real kernel is compared with itself.
     pub(crate) real_only: bool,
+}
+
+impl RandomWork {
+    /// What the sequence with this number is made of.
+    fn recipe(&self, number: u64) -> Recipe {
+        let mut profiles = self.profiles.iter().cycle();
+        let turn = number.checked_rem(self.profiles.len() as u64).unwrap_or_default();
+        let profile = usize::try_from(turn).ok().and_then(|turn| profiles.nth(turn)).copied().unwrap_or_default();
+        Recipe { profile, length: self.length, tasks: self.tasks, looks: self.looks }
+    }
 }
 
 /// How often a sequence on which the kernels differ is repeated before that is taken for chance.
@@ -188,12 +199,12 @@ impl Random<'_> {
     /// While the real kernel carries out a sequence, the next one is made.
     fn run(&mut self) -> Result<(), WorkerError> {
         let work = self.work.clone();
-        let recipe = Recipe { profile: work.profile, length: work.length, tasks: work.tasks, looks: work.looks };
         let mut tally = Tally::new();
         let mut pending: Option<(u64, Trial, Generated)> = None;
         let mut number = work.first;
         loop {
             let next = if number < work.end {
+                let recipe = work.recipe(number);
                 let mut generated = generate(self.machines.simulation(), &recipe, work.seed, number);
                 let plan = generated.plan.clone();
                 let trial = self.machines.begin(plan, std::mem::take(&mut generated.simulated))?;

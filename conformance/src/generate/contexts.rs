@@ -41,15 +41,30 @@ fn set(scene: &mut Scene<'_>) -> Option<Action> {
     let fd = context(scene)?;
     let config = match scene.below(30) {
         20.. => super::overlays::parameter(scene),
-        0..12 => {
+        0..10 => {
             let (key, value) = scene.pick(STRINGS);
             FsConfig::SetString { key: key.into(), value: value.into() }
         }
-        12..18 => FsConfig::SetFlag { key: scene.pick(FLAGS).into() },
-        18 => FsConfig::SetBinary { key: scene.pick(&["source", "size"]).into(), value: Bytes::from("x") },
-        _ => FsConfig::SetPath { key: "source".into(), dirfd: Fd::CWD, path: "/a".into() },
+        10..16 => FsConfig::SetFlag { key: scene.pick(FLAGS).into() },
+        16 => FsConfig::SetBinary { key: scene.pick(&["source", "size"]).into(), value: Bytes::from("x") },
+        _ => other_value(scene)?,
     };
     Some(Action::Call(Call::Fsconfig { fd, config }))
+}
+
+/// A value that is no string, of which no parameter here makes anything.
+fn other_value(scene: &mut Scene<'_>) -> Option<FsConfig> {
+    let key = Bytes::from(scene.pick(&["source", "size", "unknown"]));
+    if scene.chance(30) {
+        let fd = if scene.chance(70) { scene.any_descriptor()? } else { scene.pick(&[Fd(-1), Fd(77)]) };
+        return Some(FsConfig::SetFd { key, fd });
+    }
+    let path = match scene.below(4) {
+        0 => Bytes::default(),
+        1 => "/a".repeat(2100).into(),
+        _ => scene.pick(&["/a", "/nothing", "f"]).into(),
+    };
+    Some(FsConfig::SetPath { key, dirfd: scene.pick(&[Fd::CWD, Fd::CWD, Fd(77)]), path })
 }
 
 fn command(scene: &mut Scene<'_>) -> Option<Action> {
@@ -70,6 +85,7 @@ fn fsmount(scene: &mut Scene<'_>) -> Option<Action> {
         MountAttrFlags::MOUNT_ATTR_NODEV,
         MountAttrFlags::MOUNT_ATTR_NOATIME,
         MountAttrFlags::MOUNT_ATTR_STRICTATIME,
+        MountAttrFlags::MOUNT_ATTR_NODIRATIME,
         MountAttrFlags::MOUNT_ATTR_NOSYMFOLLOW,
     ];
     let fd = context(scene)?;
@@ -92,6 +108,15 @@ fn fspick(scene: &mut Scene<'_>) -> Option<Action> {
     if scene.chance(5) {
         let dirfd = scene.pick(&[Fd(-1), Fd(77)]);
         return Some(Action::Call(Call::Fspick { dirfd, path: "d".into(), flags }));
+    }
+    if scene.chance(15)
+        && let Some(dirfd) = scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Place, DescriptorKind::Tree])
+    {
+        return Some(Action::Call(Call::Fspick {
+            dirfd,
+            path: Bytes::default(),
+            flags: flags | FspickFlags::FSPICK_EMPTY_PATH,
+        }));
     }
     Some(Action::Call(Call::Fspick { dirfd: Fd::CWD, path, flags }))
 }

@@ -76,8 +76,8 @@ fn capset(scene: &mut Scene<'_>) -> Option<Action> {
     if scene.chance(15) {
         sets.permitted &= effective;
     }
-    if scene.chance(15) {
-        sets.inheritable = changed;
+    if scene.chance(30) {
+        sets.inheritable = if scene.chance(50) { changed } else { now.permitted };
     }
     Some(Action::Call(Call::Capset { sets }))
 }
@@ -94,6 +94,9 @@ fn prctl(scene: &mut Scene<'_>) -> Option<Action> {
         Prctl::SetNoNewPrivileges,
         Prctl::SetDumpable(true),
         Prctl::SetDumpable(false),
+        Prctl::SetParentDeathSignal(None),
+        Prctl::SetParentDeathSignal(Some(Signal::WINCH)),
+        Prctl::SetParentDeathSignal(Some(Signal(65))),
     ]);
     Some(Action::Call(Call::Prctl { operation }))
 }
@@ -104,7 +107,7 @@ fn umask(scene: &mut Scene<'_>) -> Option<Action> {
 }
 
 fn who(scene: &mut Scene<'_>) -> Option<Action> {
-    Some(Action::Call(scene.pick(&[Call::Geteuid {}, Call::Getpid {}, Call::Getppid {}])))
+    Some(Action::Call(scene.pick(&[Call::Geteuid {}, Call::Getpid {}, Call::Getppid {}, Call::Uname {}])))
 }
 
 /// The machinery needs the descriptors that the hard limit allows.

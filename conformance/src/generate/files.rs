@@ -15,6 +15,7 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[
     (6, create),
     (6, open_table),
     (6, restricted),
+    (2, nameless),
     (8, read),
     (5, write),
     (4, lseek),
@@ -48,7 +49,9 @@ fn open_file(scene: &mut Scene<'_>) -> Option<Action> {
     let access = scene.weighted(&[(5, OpenFlags::empty()), (5, OpenFlags::O_RDWR), (3, OpenFlags::O_WRONLY)]);
     let flags = [OpenFlags::O_CLOEXEC, OpenFlags::O_NOFOLLOW, OpenFlags::O_APPEND, OpenFlags::O_TRUNC];
     let waits = if scene.chance(25) { OpenFlags::empty() } else { OpenFlags::O_NONBLOCK };
-    Some(open(dirfd, path, scene.some(access | waits, &flags, 12)))
+    let flags = scene.some(access | waits, &flags, 12);
+    let rare = [OpenFlags::O_DSYNC, OpenFlags::O_DIRECT, OpenFlags::O_NOCTTY, OpenFlags::O_LARGEFILE];
+    Some(open(dirfd, path, scene.some(flags, &rare, 2)))
 }
 
 fn open_path(scene: &mut Scene<'_>) -> Option<Action> {
@@ -65,6 +68,15 @@ fn create(scene: &mut Scene<'_>) -> Option<Action> {
     let flags = scene.some(access | OpenFlags::O_CREAT | OpenFlags::O_NONBLOCK, &flags, 20);
     let mode = scene.pick(&[0o644, 0o600, 0o777, 0o000, 0o7777]);
     Some(openat2(dirfd, path, flags, mode, ResolveFlags::empty()))
+}
+
+/// A file without a name, where the filesystem has such.
+fn nameless(scene: &mut Scene<'_>) -> Option<Action> {
+    const TMPFILE: OpenFlags = OpenFlags::O_DIRECTORY.union(OpenFlags::from_bits_retain(0o20_000_000));
+    let (dirfd, path) = if scene.chance(80) { scene.place(Want::Directory) } else { (Fd::CWD, "/proc".into()) };
+    let access = if scene.chance(90) { OpenFlags::O_RDWR } else { OpenFlags::empty() };
+    let flags = scene.some(access | TMPFILE, &[OpenFlags::O_EXCL, OpenFlags::O_CLOEXEC], 15);
+    Some(openat2(dirfd, path, flags, 0o600, ResolveFlags::empty()))
 }
 
 /// A mount table, in the words of the kernel.
@@ -134,10 +146,21 @@ fn write(scene: &mut Scene<'_>) -> Option<Action> {
 
 /// Back to the beginning, or to where it makes no sense.
 fn lseek(scene: &mut Scene<'_>) -> Option<Action> {
-    let fd = scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?;
+    let fd = match scene.below(50) {
+        0 => scene.any_descriptor()?,
+        1 => scene.pick(&[Fd(-1), Fd(77)]),
+        _ => scene.descriptor(&[DescriptorKind::Other, DescriptorKind::Directory])?,
+    };
     // How far it is into a table of proc depends on the length of the ids in it.
     let current = if scene.is_on_proc(fd) { (0, Whence::Start) } else { (0, Whence::Current) };
-    let (offset, whence) = scene.weighted(&[(8, (0, Whence::Start)), (1, (-1, Whence::Start)), (1, current)]);
+    let end = if scene.is_on_proc(fd) { current } else { (0, Whence::End) };
+    let (offset, whence) = scene.weighted(&[
+        (8, (0, Whence::Start)),
+        (1, (-1, Whence::Start)),
+        (1, current),
+        (1, end),
+        (1, (1 << 40, Whence::Start)),
+    ]);
     Some(Action::Call(Call::Lseek { fd, offset, whence }))
 }
 
@@ -188,6 +211,11 @@ fn dup(scene: &mut Scene<'_>) -> Option<Action> {
 
 fn pipe(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Pipe2 {
-        flags: scene.some(OpenFlags::empty(), &[OpenFlags::O_CLOEXEC, OpenFlags::O_NONBLOCK, OpenFlags::O_DIRECT], 40),
+        flags: {
+            let flags =
+                scene.some(OpenFlags::empty(), &[OpenFlags::O_CLOEXEC, OpenFlags::O_NONBLOCK, OpenFlags::O_DIRECT], 40);
+            // What makes a pipe of notifications of the kernel's.
+            scene.some(flags, &[OpenFlags::O_EXCL], 2)
+        },
     }))
 }

@@ -21,6 +21,7 @@ impl Scene<'_> {
             && !self.lists_temporary_names(action)
             && !self.would_be_crowded(action)
             && !self.would_expose_base(action)
+            && !self.would_end_machinery(action)
     }
 
     /// Whether the kernels would pass an action over, as it would wait, or end or stop a process.
@@ -48,8 +49,8 @@ impl Scene<'_> {
     /// called, is given out to all filesystems of the machine there.
     fn shows_a_number(&mut self, action: &Action) -> bool {
         match action {
-            Action::Call(Call::Openat2 { dirfd, path, how }) if how.flags.contains(NAMELESS) => {
-                self.magic_at(*dirfd, path, true).is_some_and(|magic| magic != TMPFS)
+            Action::Call(call @ Call::Openat2 { dirfd, path, how }) if how.flags.contains(NAMELESS) => {
+                self.magic_at(*dirfd, path, true).is_some_and(|magic| magic != TMPFS) && self.refusal(call).is_none()
             }
             _ => false,
         }
@@ -107,6 +108,13 @@ impl Scene<'_> {
         let mut kernel = self.kernel.clone();
         kernel.perform(&Step { task: self.task, action: action.clone() });
         kernel.has_remounted(b"nsfs")
+    }
+
+    /// Whether a program would take the place of a process that others need.
+    fn would_end_machinery(&mut self, action: &Action) -> bool {
+        let Action::Call(call @ Call::Execve { .. }) = action else { return false };
+        let is_needed = self.task == 0 || self.kernel.census().has_children(self.task);
+        is_needed && self.kernel.clone().ask(self.task, call).is_ok()
     }
 
     /// Whether a call asks for the names, sizes and numbers of files of proc(5), which are the machine's.

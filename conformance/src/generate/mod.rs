@@ -7,6 +7,7 @@ mod contexts;
 mod credentials;
 mod files;
 mod fitness;
+mod hostile;
 mod limits;
 mod mounts;
 mod namespaces;
@@ -15,6 +16,7 @@ mod paths;
 mod profile;
 mod propagation;
 mod query;
+mod routines;
 mod scene;
 mod spoil;
 mod trees;
@@ -38,6 +40,10 @@ type Maker = fn(&mut Scene<'_>) -> Option<Action>;
 
 /// How often, in percent, an argument is replaced by one that makes little sense.
 const SPOILED: u32 = 4;
+/// How often, in percent, a call gets a path that leads nowhere.
+const HOSTILE: u32 = 2;
+/// How often, in per mille, a process begins a routine.
+const ROUTINES: u32 = 6;
 /// How often a maker is asked for another action before there is no step.
 const MOST_ATTEMPTS: usize = 20;
 /// How often, in percent, the process that acted last goes on.
@@ -69,13 +75,12 @@ pub(crate) fn generate(simulation: &Simulation, recipe: &Recipe, seed: u64, numb
     let mut kernel = simulation.begin(Universe::Standard);
     let mut sequence = Sequence { universe: Universe::Standard, steps: Vec::with_capacity(recipe.length) };
     let mut simulated = Vec::new();
-    let mut task = 0;
+    let mut actor = Actor { task: 0, routine: [].iter() };
     let mut past = Past::new(&mut kernel);
     let mut is_broken = false;
-    while sequence.steps.len() < recipe.length && !is_broken {
-        task = choose_task(&mut rng, &kernel, task);
-        let Some(action) = choose_action(&mut rng, &kernel, task, recipe, &past) else { break };
-        let step = Step { task, action };
+    while (sequence.steps.len() < recipe.length || actor.is_busy()) && !is_broken {
+        let Some(action) = actor.act(&mut rng, &kernel, recipe, &past) else { break };
+        let step = Step { task: actor.task, action };
         let observation = kernel.perform(&step);
         past.note(&step, &observation);
         is_broken = matches!(observation, Observation::Broken(_));
@@ -139,6 +144,41 @@ impl Past {
     }
 }
 
+/// Who acts.
+struct Actor {
+    task: TaskIndex,
+    /// What is left of the routine that it goes through.
+    routine: std::slice::Iter<'static, Maker>,
+}
+
+impl Actor {
+    fn is_busy(&self) -> bool {
+        self.routine.len() > 0
+    }
+
+    /// What the process does next: the next step of its routine, if there is one and it can be taken, or else anything.
+    fn act(&mut self, rng: &mut ChaCha8Rng, kernel: &Simulated, recipe: &Recipe, past: &Past) -> Option<Action> {
+        let most_tasks = recipe.tasks.min(MAX_TASKS);
+        loop {
+            if let Some(maker) = self.routine.next() {
+                let mut scene = Scene::new(rng, kernel, self.task, most_tasks, past);
+                let action = maker(&mut scene).filter(|action| scene.is_fit(action));
+                if action.is_some() {
+                    return action;
+                }
+                self.routine = [].iter();
+            }
+            self.task = choose_task(rng, kernel, self.task);
+            let mut scene = Scene::new(rng, kernel, self.task, most_tasks, past);
+            if scene.rarely(ROUTINES) {
+                self.routine = routines::choose(&mut scene);
+            } else {
+                return choose_action(&mut scene, recipe);
+            }
+        }
+    }
+}
+
 fn choose_task(rng: &mut ChaCha8Rng, kernel: &Simulated, last: TaskIndex) -> TaskIndex {
     use rand::{RngExt, seq::IteratorRandom};
     if kernel.census().lives(last) && rng.random_ratio(GOES_ON, 100) {
@@ -147,19 +187,12 @@ fn choose_task(rng: &mut ChaCha8Rng, kernel: &Simulated, last: TaskIndex) -> Tas
     kernel.census().living().choose(rng).unwrap_or(0)
 }
 
-fn choose_action(
-    rng: &mut ChaCha8Rng,
-    kernel: &Simulated,
-    task: TaskIndex,
-    recipe: &Recipe,
-    past: &Past,
-) -> Option<Action> {
-    let mut scene = Scene::new(rng, kernel, task, recipe.tasks.min(MAX_TASKS), past);
+fn choose_action(scene: &mut Scene<'_>, recipe: &Recipe) -> Option<Action> {
     for _ in 0..MOST_ATTEMPTS {
-        let maker = recipe.profile.choose(&mut scene);
-        let Some(mut action) = maker(&mut scene) else { continue };
+        let maker = if scene.chance(HOSTILE) { hostile::walk } else { recipe.profile.choose(scene) };
+        let Some(mut action) = maker(scene) else { continue };
         if scene.chance(SPOILED) {
-            spoil::spoil(&mut scene, &mut action);
+            spoil::spoil(scene, &mut action);
         }
         if scene.is_fit(&action) && !scene.is_passed_over(&action) {
             return Some(action);

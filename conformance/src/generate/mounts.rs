@@ -14,6 +14,7 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[
     (5, remount),
     (8, pivot_root),
     (1, unknown),
+    (3, anyhow),
 ];
 
 /// Flags that a mount keeps.
@@ -142,6 +143,28 @@ fn remount(scene: &mut Scene<'_>) -> Option<Action> {
     let flags = MountFlags::MS_REMOUNT | flags(scene);
     let data = if scene.chance(40) { Some(scene.pick(OPTIONS)) } else { None };
     Some(mount(None, target, None, flags, data))
+}
+
+/// Any combination of flags, few of which go well together.
+fn anyhow(scene: &mut Scene<'_>) -> Option<Action> {
+    const OPERATIONS: &[MountFlags] = &[
+        MountFlags::MS_REMOUNT,
+        MountFlags::MS_BIND,
+        MountFlags::MS_MOVE,
+        MountFlags::MS_REC,
+        MountFlags::MS_SHARED,
+        MountFlags::MS_SLAVE,
+        MountFlags::MS_PRIVATE,
+        MountFlags::MS_UNBINDABLE,
+        MountFlags::MS_POSIXACL,
+    ];
+    let flags = scene.some(MountFlags::empty(), OPERATIONS, 20);
+    let flags = scene.some(flags, KEPT, 8);
+    let flags = scene.some(flags, OF_SUPERBLOCK, 4);
+    let source = scene.own_mountpoint()?;
+    // Not the superblock of proc, which is the machine's.
+    let target = if scene.chance(50) { scene.own_mountpoint()? } else { target(scene) };
+    Some(mount(Some(source), target, Some("tmpfs"), flags, None))
 }
 
 fn pivot_root(scene: &mut Scene<'_>) -> Option<Action> {

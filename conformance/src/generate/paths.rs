@@ -93,6 +93,9 @@ fn rmdir(scene: &mut Scene<'_>) -> Option<Action> {
 }
 
 fn rename(scene: &mut Scene<'_>) -> Option<Action> {
+    if scene.chance(1) {
+        return Some(rename_in_proc(scene));
+    }
     let want = scene.weighted(&[(5, Want::File), (5, Want::Directory), (2, Want::Symlink)]);
     let (old_dirfd, old_path) = scene.place(want);
     let flags = scene.weighted(&[
@@ -107,6 +110,18 @@ fn rename(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Renameat2 { old_dirfd, old_path, new_dirfd, new_path, flags }))
 }
 
+/// Where nothing can be renamed.
+fn rename_in_proc(scene: &mut Scene<'_>) -> Action {
+    let paths = ["/proc/self/mountinfo", "/proc/self/mounts", "/proc/self/n0", "/proc/self/ns", "/proc/self/cwd"];
+    Action::Call(Call::Renameat2 {
+        old_dirfd: Fd::CWD,
+        old_path: scene.pick(&paths).into(),
+        new_dirfd: Fd::CWD,
+        new_path: scene.pick(&paths).into(),
+        flags: RenameFlags::empty(),
+    })
+}
+
 fn statx(scene: &mut Scene<'_>) -> Option<Action> {
     let (dirfd, path, mut flags) = match scene.any_descriptor() {
         Some(fd) if scene.chance(15) => (fd, Bytes::default(), AtFlags::AT_EMPTY_PATH),
@@ -117,6 +132,7 @@ fn statx(scene: &mut Scene<'_>) -> Option<Action> {
         }
     };
     flags = scene.some(flags, &[AtFlags::AT_SYMLINK_NOFOLLOW, AtFlags::AT_NO_AUTOMOUNT], 20);
+    flags = scene.some(flags, &[AtFlags::AT_STATX_FORCE_SYNC, AtFlags::AT_STATX_DONT_SYNC], 2);
     Some(Action::Call(Call::Statx { dirfd, path, flags }))
 }
 
@@ -136,20 +152,35 @@ fn readlink(scene: &mut Scene<'_>) -> Option<Action> {
     Some(Action::Call(Call::Readlinkat { dirfd, path }))
 }
 
+/// What attributes are changed of: something in a directory, or now and then what has none of its own.
+fn changed(scene: &mut Scene<'_>) -> (Fd, Bytes) {
+    match (scene.below(30), scene.any_descriptor()) {
+        (0, _) => (Fd::CWD, "/proc/self/ns/mnt".into()),
+        (1 | 2, Some(fd)) => (Fd::CWD, Bytes::from(format!("/proc/self/fd/{}", fd.0))),
+        _ => scene.place(Want::Anything),
+    }
+}
+
 fn chmod(scene: &mut Scene<'_>) -> Option<Action> {
-    let (dirfd, path) = scene.place(Want::Anything);
+    let (dirfd, path) = changed(scene);
     let mode = mode(scene);
     Some(Action::Call(Call::Fchmodat { dirfd, path, mode }))
 }
 
 fn fchmod(scene: &mut Scene<'_>) -> Option<Action> {
-    let fd = scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Other, DescriptorKind::Place])?;
+    let fd = scene.descriptor(&[
+        DescriptorKind::Context,
+        DescriptorKind::Directory,
+        DescriptorKind::Other,
+        DescriptorKind::Place,
+        DescriptorKind::Namespace,
+    ])?;
     let mode = mode(scene);
     Some(Action::Call(Call::Fchmod { fd, mode }))
 }
 
 fn chown(scene: &mut Scene<'_>) -> Option<Action> {
-    let (dirfd, path) = scene.place(Want::Anything);
+    let (dirfd, path) = changed(scene);
     let (owner, group) = scene.pick(&[
         (Some(USER), None),
         (Some(USER), Some(USER)),
@@ -160,6 +191,12 @@ fn chown(scene: &mut Scene<'_>) -> Option<Action> {
         (Some(100_000), None),
     ]);
     let flags = scene.some(AtFlags::empty(), &[AtFlags::AT_SYMLINK_NOFOLLOW], 20);
+    if scene.chance(5)
+        && let Some(dirfd) = scene.any_descriptor()
+    {
+        let (path, flags) = (Bytes::default(), flags | AtFlags::AT_EMPTY_PATH);
+        return Some(Action::Call(Call::Fchownat { dirfd, path, owner, group, flags }));
+    }
     Some(Action::Call(Call::Fchownat { dirfd, path, owner, group, flags }))
 }
 

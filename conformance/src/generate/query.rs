@@ -19,7 +19,8 @@ fn mount(scene: &mut Scene<'_>) -> Option<UniqueMountId> {
     scene.pick_any(&known)
 }
 
-fn statmount(scene: &mut Scene<'_>) -> Option<Action> {
+/// Some of what can be asked of a mount.
+pub(super) fn mask(scene: &mut Scene<'_>) -> StatMountMask {
     const FIELDS: &[StatMountMask] = &[
         StatMountMask::STATMOUNT_SB_BASIC,
         StatMountMask::STATMOUNT_MNT_BASIC,
@@ -29,14 +30,24 @@ fn statmount(scene: &mut Scene<'_>) -> Option<Action> {
         StatMountMask::STATMOUNT_FS_TYPE,
         StatMountMask::STATMOUNT_MNT_NS_ID,
         StatMountMask::STATMOUNT_MNT_OPTS,
+        StatMountMask::STATMOUNT_FS_SUBTYPE,
         StatMountMask::STATMOUNT_SB_SOURCE,
+        StatMountMask::STATMOUNT_OPT_ARRAY,
+        StatMountMask::STATMOUNT_OPT_SEC_ARRAY,
+        StatMountMask::STATMOUNT_SUPPORTED_MASK,
+        StatMountMask::STATMOUNT_MNT_UIDMAP,
+        StatMountMask::STATMOUNT_MNT_GIDMAP,
     ];
+    scene.some(StatMountMask::empty(), FIELDS, 40)
+}
+
+fn statmount(scene: &mut Scene<'_>) -> Option<Action> {
     let mount = match scene.below(20) {
         0 => scene.pick(&NO_MOUNTS),
         1..4 => scene.told()?,
         _ => mount(scene)?,
     };
-    let mask = scene.some(StatMountMask::empty(), FIELDS, 50);
+    let mask = mask(scene);
     Some(Action::Call(Call::Statmount { mount, mask }))
 }
 

@@ -1,7 +1,8 @@
 //! What a step is made from: chance, and the state of the simulated kernel as a process sees it.
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Call, Fd, FileType, OpenFlags, OpenHow, Rlimit, RlimitResource, Stat, UniqueMountId, Value,
+    AtFlags, Bytes, Call, Errno, Fd, FileType, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource, Stat, UniqueMountId,
+    Value,
 };
 use cofferdam_vfs_sim::DescriptorKind;
 use rand::RngExt;
@@ -45,8 +46,10 @@ pub(super) enum Want {
 
 /// The magic number of proc(5), which tells sizes and numbers that are the machine's.
 pub(super) const PROC: u64 = 0x9fa0;
-/// The magic number of tmpfs(5).
+/// That of tmpfs.
 pub(super) const TMPFS: u64 = 0x0102_1994;
+/// That of pipes.
+pub(super) const PIPES: u64 = 0x5049_5045;
 
 const DIRECTORIES: &[&str] = &[
     "/",
@@ -181,6 +184,11 @@ impl<'a> Scene<'a> {
         self.rng.random_ratio(percent.min(100), 100)
     }
 
+    /// The same, with a chance in per mille.
+    pub(super) fn rarely(&mut self, per_mille: u32) -> bool {
+        self.rng.random_ratio(per_mille.min(1000), 1000)
+    }
+
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.rng.random_range(0..end.max(1))
     }
@@ -226,6 +234,11 @@ impl<'a> Scene<'a> {
         oracle.ask(task, call).ok()
     }
 
+    /// The error with which the simulated kernel refuses a call of the process that acts.
+    pub(super) fn refusal(&mut self, call: &Call) -> Option<Errno> {
+        self.oracle.get_or_insert_with(|| self.kernel.clone()).ask(self.task, call).err()
+    }
+
     fn stat(&mut self, dirfd: Fd, path: &Bytes, flags: AtFlags) -> Option<Stat> {
         match self.ask(&Call::Statx { dirfd, path: path.clone(), flags })? {
             Value::Stat(stat) => Some(stat),
@@ -243,19 +256,16 @@ impl<'a> Scene<'a> {
             Some(_) => return None,
             None => dirfd,
         };
-        let stat = self.ask(&Call::Fstatfs { fd });
+        let magic = self.magic_of(fd);
         if opened.is_some() {
             self.ask(&Call::Close { fd });
         }
-        match stat? {
-            Value::StatFs(stat) => Some(stat.magic),
-            _ => None,
-        }
+        magic
     }
 
     /// Whether a descriptor is of a file of proc(5).
     pub(super) fn is_on_proc(&mut self, fd: Fd) -> bool {
-        matches!(self.ask(&Call::Fstatfs { fd }), Some(Value::StatFs(stat)) if stat.magic == PROC)
+        self.magic_of(fd) == Some(PROC)
     }
 
     /// Whether a directory is in a mount that the process can see.
@@ -367,11 +377,39 @@ impl<'a> Scene<'a> {
         (Fd::CWD, self.path(want))
     }
 
+    /// The open descriptors of these kinds, ascending.
+    pub(super) fn descriptors(&self, kinds: &[DescriptorKind]) -> Vec<Fd> {
+        let open = self.kernel.descriptors(self.task);
+        open.into_iter().filter(|(_, kind)| kinds.contains(kind)).map(|(fd, _)| fd).collect()
+    }
+
     /// An open descriptor of one of these kinds.
     pub(super) fn descriptor(&mut self, kinds: &[DescriptorKind]) -> Option<Fd> {
-        let open = self.kernel.descriptors(self.task);
-        let fitting: Vec<_> = open.into_iter().filter(|(_, kind)| kinds.contains(kind)).map(|(fd, _)| fd).collect();
+        let fitting = self.descriptors(kinds);
         self.pick_any(&fitting)
+    }
+
+    /// The highest descriptor of one of these kinds, and of a filesystem with this magic number if one is given.
+    pub(super) fn last_descriptor(&mut self, kinds: &[DescriptorKind], magic: Option<u64>) -> Option<Fd> {
+        let fitting = self.descriptors(kinds);
+        fitting.into_iter().rev().find(|fd| magic.is_none_or(|magic| self.magic_of(*fd) == Some(magic)))
+    }
+
+    fn magic_of(&mut self, fd: Fd) -> Option<u64> {
+        match self.ask(&Call::Fstatfs { fd })? {
+            Value::StatFs(stat) => Some(stat.magic),
+            _ => None,
+        }
+    }
+
+    /// The last of the children of the process that acts which live, by its name and its number.
+    pub(super) fn child(&self) -> Option<(TaskIndex, Pid)> {
+        let census = self.kernel.census();
+        let members = census.living().filter_map(|task| Some((task, census.get(task)?)));
+        members
+            .filter(|(task, member)| *task != self.task && member.parent == self.task)
+            .map(|(task, member)| (task, member.pid))
+            .last()
     }
 
     /// Any open descriptor.

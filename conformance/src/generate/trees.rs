@@ -8,8 +8,15 @@ use cofferdam_vfs_sim::DescriptorKind;
 use super::scene::{Scene, Want};
 use super::{Action, Maker};
 
-pub(super) const FAMILY: &[(u32, Maker)] =
-    &[(12, open_tree), (3, open_tree_attr), (14, attach), (5, move_path), (2, set_group), (10, mount_setattr)];
+pub(super) const FAMILY: &[(u32, Maker)] = &[
+    (12, open_tree),
+    (3, open_tree_attr),
+    (14, attach),
+    (5, move_path),
+    (3, move_anyhow),
+    (2, set_group),
+    (10, mount_setattr),
+];
 
 const ATTRIBUTES: &[MountAttrFlags] = &[
     MountAttrFlags::MOUNT_ATTR_RDONLY,
@@ -91,6 +98,37 @@ fn destination(scene: &mut Scene<'_>) -> (Fd, Bytes, MoveMountFlags) {
     let want = scene.weighted(&[(95, Want::Directory), (5, Want::File)]);
     let (fd, path) = scene.place(want);
     (fd, path, flags)
+}
+
+/// Any combination of flags.
+fn any_flags(scene: &mut Scene<'_>) -> MoveMountFlags {
+    const FLAGS: &[MoveMountFlags] = &[
+        MoveMountFlags::MOVE_MOUNT_F_SYMLINKS,
+        MoveMountFlags::MOVE_MOUNT_F_AUTOMOUNTS,
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        MoveMountFlags::MOVE_MOUNT_T_SYMLINKS,
+        MoveMountFlags::MOVE_MOUNT_T_AUTOMOUNTS,
+        MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
+        MoveMountFlags::MOVE_MOUNT_SET_GROUP,
+        MoveMountFlags::MOVE_MOUNT_BENEATH,
+    ];
+    scene.some(MoveMountFlags::empty(), FLAGS, 30)
+}
+
+fn move_anyhow(scene: &mut Scene<'_>) -> Option<Action> {
+    let flags = any_flags(scene);
+    let (from_dirfd, from_path) = match scene.descriptor(&[DescriptorKind::Tree]) {
+        Some(fd) if flags.contains(MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH) => (fd, Bytes::default()),
+        _ => (Fd::CWD, scene.own_mountpoint()?),
+    };
+    let (to_dirfd, to_path) = if flags.contains(MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH) && scene.chance(70) {
+        (scene.descriptor(&[DescriptorKind::Directory, DescriptorKind::Place])?, Bytes::default())
+    } else if flags.intersects(MoveMountFlags::MOVE_MOUNT_BENEATH | MoveMountFlags::MOVE_MOUNT_SET_GROUP) {
+        (Fd::CWD, scene.mountpoint()?)
+    } else {
+        scene.place(Want::Directory)
+    };
+    Some(Action::Call(Call::MoveMount { from_dirfd, from_path, to_dirfd, to_path, flags }))
 }
 
 fn move_path(scene: &mut Scene<'_>) -> Option<Action> {

@@ -5,7 +5,7 @@ use cofferdam::kernel::{Call, UmountFlags};
 use super::scene::{Scene, Want};
 use super::{Action, Maker};
 
-pub(super) const FAMILY: &[(u32, Maker)] = &[(30, mounted), (3, any), (2, expire)];
+pub(super) const FAMILY: &[(u32, Maker)] = &[(30, mounted), (3, any), (2, expire), (2, anyhow)];
 
 fn umount(target: cofferdam::kernel::Bytes, flags: UmountFlags) -> Action {
     Action::Call(Call::Umount2 { target, flags })
@@ -37,5 +37,14 @@ fn expire(scene: &mut Scene<'_>) -> Option<Action> {
         (1, UmountFlags::MNT_EXPIRE.union(UmountFlags::MNT_DETACH)),
         (1, UmountFlags::MNT_EXPIRE.union(UmountFlags::MNT_FORCE)),
     ]);
+    Some(umount(target, flags))
+}
+
+/// Any combination of flags.
+fn anyhow(scene: &mut Scene<'_>) -> Option<Action> {
+    const FLAGS: &[UmountFlags] =
+        &[UmountFlags::MNT_FORCE, UmountFlags::MNT_DETACH, UmountFlags::MNT_EXPIRE, UmountFlags::UMOUNT_NOFOLLOW];
+    let target = scene.own_mountpoint()?;
+    let flags = scene.some(UmountFlags::empty(), FLAGS, 40);
     Some(umount(target, flags))
 }

@@ -6,7 +6,7 @@ use cofferdam::kernel::{
 };
 use cofferdam_linux::LinuxKernel;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
 use super::token::{Token, write_all};
 use crate::census::Member;
@@ -41,6 +41,7 @@ impl<'a> Runner<'a> {
             position: 0,
             census: crate::census::Census::new(),
             ending: None,
+            executing: None,
             mounts: std::collections::BTreeMap::new(),
         };
         Self { plan, reference, me: 0, token, results: Vec::with_capacity(16 << 10) }
@@ -89,6 +90,7 @@ impl<'a> Runner<'a> {
 
     fn perform(&mut self, step: &Step) -> Result<Next, Errno> {
         match &step.action {
+            Action::Call(call @ Call::Execve { .. }) if self.is_to_end() => self.execute(call),
             Action::Call(call) => {
                 self.call(call)?;
                 Ok(Next::GoOn)
@@ -110,15 +112,30 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Whether the other side has executed a program, upon which a process takes no more steps.
+    fn is_to_end(&self) -> bool {
+        matches!(self.reference.get(self.token.position), Some(Observation::Returned(Ok(_))))
+    }
+
+    /// Executes a program, which ends at once with status 0. The parent waits for that; if there is no program, the status
+    /// is the error's number.
+    fn execute(&mut self, call: &Call) -> Result<Next, Errno> {
+        let member = self.token.census.get(self.me).ok_or(Errno::ESRCH)?;
+        let heir = if self.token.census.lives(member.parent) { member.parent } else { 0 };
+        self.flush()?;
+        self.token.ending = Some(member.pid);
+        self.token.executing = Some(self.me);
+        self.token.send(&LinuxKernel, heir)?;
+        Ok(Next::End(apply(call).err().map_or(BROKEN, Errno::raw)))
+    }
+
     fn call(&mut self, call: &Call) -> Result<(), Errno> {
         let translated = self.translated(call);
         let call = translated.as_ref().unwrap_or(call);
         let result = apply(call);
         if let Ok(value) = &result {
             self.learn(value);
-            if let Some(victim) = self.token.census.victim(call) {
-                let member = self.token.census.get(victim).ok_or(Errno::ESRCH)?;
-                self.token.census.remove(victim);
+            if let Some((_, member)) = self.token.census.note(self.me, call) {
                 self.note(&Observation::Returned(result))?;
                 return self.let_end(member);
             }
@@ -148,7 +165,7 @@ impl<'a> Runner<'a> {
             }
         });
         if let Ok(pid) = result {
-            self.token.census.add(child, Member { pid, parent: self.me });
+            self.token.census.add(child, self.me, pid, flags);
         }
         self.note(&Observation::Returned(result.map(Value::Process)))
     }
@@ -165,8 +182,14 @@ impl<'a> Runner<'a> {
 
     fn await_turn(&mut self) -> Result<(), Errno> {
         self.token = Token::receive(&LinuxKernel, self.me)?;
-        if let Some(pid) = self.token.ending.take() {
-            await_end(pid);
+        let status = self.token.ending.take().and_then(await_end);
+        if let Some(task) = self.token.executing.take() {
+            self.token.census.remove(task);
+            let result = match status {
+                Some(0) => Ok(Value::Done),
+                status => Err(Errno::from_raw(status.unwrap_or(BROKEN))),
+            };
+            self.note(&Observation::Returned(result))?;
         }
         Ok(())
     }
@@ -228,10 +251,14 @@ fn apply(call: &Call) -> Result<Value, Errno> {
     result
 }
 
-/// Waits until a child has ended. It stays a zombie, so that the sequence can wait for it.
-fn await_end(pid: Pid) {
+/// Waits until a child has ended; gives its exit status. It stays a zombie, so that the sequence can wait for it.
+fn await_end(pid: Pid) -> Option<i32> {
+    let child = Id::Pid(nix::unistd::Pid::from_raw(pid.0));
     // Where there is no such child, there is nothing to wait for.
-    let _ = waitid(Id::Pid(nix::unistd::Pid::from_raw(pid.0)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+    match waitid(child, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+        Ok(WaitStatus::Exited(_, status)) => Some(status),
+        _ => None,
+    }
 }
 
 fn look() -> Result<Tables, Errno> {

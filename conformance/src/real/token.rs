@@ -18,6 +18,8 @@ pub(super) struct Token {
     pub(super) census: Census,
     /// A child of the receiver that is about to end; what comes next must not begin before.
     pub(super) ending: Option<Pid>,
+    /// The child that is about to end does so by executing a program. Whether it can shows in its exit status.
+    pub(super) executing: Option<TaskIndex>,
     /// The unique mount ids of the real kernel by those of the reference.
     pub(super) mounts: BTreeMap<u64, u64>,
 }

@@ -103,6 +103,9 @@ macro_rules! syscalls {
         }
 
         impl Call {
+            /// The names of all system calls, in the order of the table.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($method),)* "clone3"];
+
             /// Makes this call on a kernel. For `clone3`, whose child is no data, the child exits at once with status 0.
             ///
             /// # Errors

@@ -48,6 +48,9 @@ impl Batch {
     }
 }
 
+/// The last position in a filesystem that does not say that it can do more (`MAX_NON_LFS`).
+const LAST_OF_SMALL: u64 = (1 << 31) - 1;
+
 impl Linux {
     /// getdents64(2)
     pub(crate) fn getdents64(&mut self, task: Id<Task>, fd: Fd) -> Result<Vec<DirectoryEntry>, Errno> {
@@ -204,12 +207,13 @@ impl Linux {
         }
         let directory = self.directory_to_read(file);
         let superblock = self.dentries[directory].superblock;
-        let end = match self.superblocks[superblock].filesystem {
-            FilesystemType::Proc | FilesystemType::Sysfs => Some(0),
-            _ => None,
+        let (end, last) = match self.superblocks[superblock].filesystem {
+            FilesystemType::Proc => (Some(0), LAST_OF_SMALL),
+            FilesystemType::Sysfs => (Some(0), u64::MAX),
+            _ => (None, u64::MAX),
         };
         let old = self.files[file].position;
-        let position = sought(old, offset, whence, end).ok_or(Errno::EINVAL)?;
+        let position = sought(old, offset, whence, end).filter(|position| *position <= last).ok_or(Errno::EINVAL)?;
         self.files[file].position = position;
         if self.counts_positions(directory) && position != old {
             // Behind that many entries; nowhere if there are not so many.

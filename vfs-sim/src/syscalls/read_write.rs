@@ -252,7 +252,11 @@ impl Linux {
     pub(crate) fn lseek(&mut self, task: Id<Task>, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
         let file = self.readable_file(task, fd)?;
         match self.entry_seek_rule(file) {
-            Some(SeekRule::Sequence) => return self.seek(file, offset, whence, None),
+            Some(SeekRule::Sequence) => {
+                let position = self.seek(file, offset, whence, None)?;
+                self.seek_mount_table(file, position);
+                return Ok(position);
+            }
             Some(SeekRule::Plain) => return self.seek(file, offset, whence, Some(0)),
             Some(SeekRule::Stream) => return Err(Errno::ESPIPE),
             None => {}

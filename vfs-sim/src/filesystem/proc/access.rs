@@ -106,7 +106,7 @@ impl Linux {
     ) -> Result<(), Errno> {
         match entry {
             // `proc_pid_permission()`
-            TaskEntry::Process => {
+            TaskEntry::Process | TaskEntry::Threads => {
                 let other = other.ok_or(Errno::ESRCH)?;
                 let superblock = self.inodes[inode].superblock;
                 if !self.hides(task, superblock, other, HiddenFrom::Looking) {

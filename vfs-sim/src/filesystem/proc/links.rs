@@ -9,6 +9,9 @@ use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::{Task, TaskState};
 
+/// How long a path may be that a link shows (`PATH_MAX`, without the NUL).
+const MAX_PATH: usize = 4095;
+
 impl Linux {
     /// Where a magic link leads; none for other links.
     pub(crate) fn magic_link_target(&mut self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Path, Errno>> {
@@ -70,7 +73,8 @@ impl Linux {
             return Ok(self.namespace_name(namespace).into_bytes());
         }
         let place = self.place_of_link(other, entry)?;
-        Ok(self.shown_path(task, place))
+        let text = self.shown_path(task, place);
+        if text.len() > MAX_PATH { Err(Errno::ENAMETOOLONG) } else { Ok(text) }
     }
 
     /// The path of a place for a process (`d_path()`): names from its root, or what a file without a path says instead.

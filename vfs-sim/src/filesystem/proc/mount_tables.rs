@@ -100,6 +100,18 @@ impl Linux {
         self.files[file].kind = OpenFileKind::MountTable(table);
         Some(bytes)
     }
+
+    /// Goes to a position in an open table of mounts, past those that there are now (`seq_lseek()`); does nothing to other
+    /// files.
+    pub(crate) fn seek_mount_table(&mut self, file: Id<OpenFile>, position: u64) {
+        let OpenFileKind::MountTable(table) = &self.files[file].kind else { return };
+        if position == table.position {
+            return;
+        }
+        let mut table = table.clone();
+        table.go_to(self, position);
+        self.files[file].kind = OpenFileKind::MountTable(table);
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +144,16 @@ mod tests {
     fn reading_goes_on_behind_the_last_mount_that_was_read() {
         let (process, table) = machine();
         assert_eq!(read(&process, table, 65536).lines().count(), 2);
+        assert_eq!(read(&process, table, 65536), "");
+        mount(&process, "/a", b"tmpfs");
+        let new = read(&process, table, 65536);
+        assert!(new.contains(" /a ") && new.lines().count() == 1, "{new}");
+    }
+
+    #[test]
+    fn who_goes_beyond_the_end_has_passed_the_mounts_of_then() {
+        let (process, table) = machine();
+        assert_eq!(process.lseek(table, 1 << 40, Whence::Start), Ok(1 << 40));
         assert_eq!(read(&process, table, 65536), "");
         mount(&process, "/a", b"tmpfs");
         let new = read(&process, table, 65536);

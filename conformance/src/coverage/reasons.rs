@@ -1,0 +1,41 @@
+//! Why the kernel can return an error and no sequence makes it do so.
+
+/// There are no bad addresses.
+pub(super) const ADDRESSES: &str = "there are no bad addresses: the calls of `Kernel` take references";
+/// Memory does not run out.
+pub(super) const MEMORY: &str = "the kernel's memory does not run out, and the simulation has no end of it";
+/// Every call exists.
+pub(super) const EXISTS: &str = "Linux 6.18 has all of these calls";
+/// Nothing interrupts.
+pub(super) const INTERRUPTION: &str =
+    "nothing interrupts a call: no call waits, and the processes of a sequence act one after the other";
+/// The size of a structure.
+pub(super) const SIZES: &str =
+    "the size of a structure, a buffer or a signal set is the backend's business, which gets it right";
+/// The machine's table of open files.
+pub(super) const FILE_TABLE: &str =
+    "the table of the machine's open files (fs.file-max) belongs to the machine, and does not bind root";
+/// Limits of the machine.
+pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole (fs.mount-max, pid_max, RLIMIT_NPROC), \
+     so that a sequence that reached them would \
+     disturb others";
+/// Numbers of which there are very many.
+pub(super) const NUMBERS: &str =
+    "the numbers of anonymous devices and peer groups do not run out: there are a million and more";
+/// Devices and their filesystems.
+pub(super) const DEVICES: &str = "there are no block devices, nor the filesystems on them; the only device is null";
+/// Network filesystems.
+pub(super) const NETWORK: &str = "only filesystems say so whose files can go behind the kernel's back";
+/// Another process at the same time.
+pub(super) const RACE: &str = "another process would have to act during the call; what others on the machine do in that time is undone by repeating the call";
+/// Quotas.
+pub(super) const QUOTA: &str = "no filesystem has quotas (the tmpfs of the sequences is mounted without `quota`)";
+/// Running programs and leases.
+pub(super) const NO_HOLDERS: &str = "no program runs, no lease is held and no swap is on";
+/// Other filesystems.
+pub(super) const OTHER_FILESYSTEMS: &str = "only filesystems say so that are not modelled";
+/// Operations that the trait does not have.
+pub(super) const NOT_IN_THE_TRAIT: &str =
+    "only for operations of the call, or for targets, that `Kernel` does not have";
+/// 64 bits.
+pub(super) const WIDE: &str = "file sizes and positions have 64 bits";

@@ -1,0 +1,162 @@
+//! What the kernel can return for each call, on the filesystems that are modelled: what a run has to produce, and what none
+//! does, with the reason. It is read off Linux 6.18.
+
+use cofferdam::kernel::Errno;
+
+use super::Outcome;
+use super::reasons::{
+    ADDRESSES, DEVICES, EXISTS, FILE_TABLE, INTERRUPTION, MACHINE_LIMIT, MEMORY, NETWORK, NO_HOLDERS, NOT_IN_THE_TRAIT,
+    NUMBERS, OTHER_FILESYSTEMS, QUOTA, RACE, SIZES, WIDE,
+};
+
+/// What can come of a call.
+pub(super) struct Row {
+    pub(super) call: &'static str,
+    /// The errors that it shares with others, and its own. A run has to produce them, and success.
+    errors: [&'static [Errno]; 2],
+    /// Errors that no run produces, and why.
+    never: &'static [(&'static str, &'static [Errno])],
+}
+
+impl Row {
+    /// What a run has to produce.
+    pub(super) fn expected(&self) -> impl Iterator<Item = Outcome> {
+        [Outcome::SUCCESS].into_iter().chain(self.errors.into_iter().flatten().copied().map(Outcome::from))
+    }
+
+    /// What no run produces, and why.
+    pub(super) fn never(&self) -> impl Iterator<Item = (&'static str, Errno)> {
+        self.never.iter().flat_map(|(reason, errors)| errors.iter().map(move |errno| (*reason, *errno)))
+    }
+}
+
+/// What no call ever returns, and why, if its row does not say otherwise.
+pub(super) const NO_CALL: &[(Errno, &str)] =
+    &[(Errno::EFAULT, ADDRESSES), (Errno::ENOMEM, MEMORY), (Errno::ENOSYS, EXISTS), (Errno::EINTR, INTERRUPTION)];
+
+/// A call that takes no path.
+const NONE: &[Errno] = &[];
+/// A walk from the root or the working directory; `ESRCH` from a directory of proc whose process is gone.
+const PATH: &[Errno] = &[Errno::EACCES, Errno::ELOOP, Errno::ENAMETOOLONG, Errno::ENOENT, Errno::ENOTDIR, Errno::ESRCH];
+/// A walk from a descriptor.
+const AT: &[Errno] =
+    &[Errno::EACCES, Errno::EBADF, Errno::ELOOP, Errno::ENAMETOOLONG, Errno::ENOENT, Errno::ENOTDIR, Errno::ESRCH];
+
+macro_rules! rows {
+    ($($call:ident: $shared:ident $($errno:ident)* $(, $reason:ident $($never:ident)+)*;)*) => {
+        &[$(Row {
+            call: stringify!($call),
+            errors: [$shared, &[$(Errno::$errno),*]],
+            never: &[$(($reason, &[$(Errno::$never),+])),*],
+        }),*]
+    };
+}
+
+/// The calls.
+pub(super) const ROWS: &[Row] = rows! {
+    mount: PATH EBUSY EINVAL ENODEV EPERM EROFS,
+        NETWORK ESTALE, DEVICES EIO ENOTBLK ENXIO, MACHINE_LIMIT ENOSPC, NUMBERS EMFILE, RACE EAGAIN;
+    umount2: PATH EAGAIN EBUSY EINVAL EPERM, NETWORK ESTALE;
+    pivot_root: PATH EBUSY EINVAL EPERM, NETWORK ESTALE;
+    open_tree: AT EINVAL EMFILE EPERM ENOSPC, NETWORK ESTALE, FILE_TABLE ENFILE;
+    move_mount: AT EINVAL EPERM, NETWORK ESTALE, MACHINE_LIMIT ENOSPC, RACE EBUSY;
+    mount_setattr: AT EBUSY EINVAL EPERM, NETWORK ESTALE, SIZES E2BIG, NUMBERS ENOSPC;
+    open_tree_attr: AT EBUSY EINVAL EMFILE EPERM ENOSPC,
+        NETWORK ESTALE, SIZES E2BIG, FILE_TABLE ENFILE;
+    fsopen: NONE EINVAL EMFILE ENODEV EPERM, FILE_TABLE ENFILE;
+    fsconfig: NONE EBADF EBUSY EINVAL ENAMETOOLONG ENOENT EPERM,
+        NUMBERS EMFILE, DEVICES EACCES EIO ENOTBLK ENXIO EROFS, OTHER_FILESYSTEMS EOPNOTSUPP;
+    fsmount: NONE EBADF EBUSY EINVAL EMFILE EPERM ENOSPC, FILE_TABLE ENFILE;
+    fspick: AT EINVAL EMFILE EPERM, NETWORK ESTALE, FILE_TABLE ENFILE, OTHER_FILESYSTEMS EOPNOTSUPP;
+    statmount: NONE EINVAL ENOENT EPERM, SIZES E2BIG EOVERFLOW, RACE EAGAIN;
+    listmount: NONE EINVAL ENOENT EPERM, SIZES E2BIG EOVERFLOW;
+    statfs: PATH, NETWORK ESTALE, OTHER_FILESYSTEMS EIO, WIDE EOVERFLOW;
+    fstatfs: NONE EBADF, OTHER_FILESYSTEMS EIO, WIDE EOVERFLOW;
+    chroot: PATH EPERM, NETWORK ESTALE;
+    chdir: PATH, NETWORK ESTALE;
+    fchdir: NONE EACCES EBADF ENOTDIR ESRCH;
+    getcwd: NONE ENAMETOOLONG ENOENT, SIZES ERANGE;
+    unshare: NONE EINVAL EPERM ENOSPC;
+    setns: NONE EBADF EINVAL EPERM, NOT_IN_THE_TRAIT ESRCH;
+    openat2: AT EEXIST EINVAL EISDIR EMFILE ENXIO EOPNOTSUPP EOVERFLOW EPERM EROFS EXDEV ENOSPC,
+        NETWORK ESTALE, SIZES E2BIG, FILE_TABLE ENFILE, QUOTA EDQUOT, RACE EAGAIN,
+        NO_HOLDERS ETXTBSY, DEVICES EBUSY EIO ENODEV, WIDE EFBIG;
+    close: NONE EBADF, OTHER_FILESYSTEMS EIO ENOSPC, QUOTA EDQUOT;
+    close_range: NONE EINVAL;
+    dup3: NONE EBADF EINVAL, RACE EBUSY;
+    mkdirat: AT EEXIST EOVERFLOW EPERM EROFS ENOSPC,
+        NETWORK ESTALE, QUOTA EDQUOT, OTHER_FILESYSTEMS EINVAL EMLINK;
+    mknodat: AT EEXIST EINVAL EOVERFLOW EPERM EROFS ENOSPC, NETWORK ESTALE, QUOTA EDQUOT;
+    symlinkat: AT EEXIST EOVERFLOW EPERM EROFS ENOSPC, NETWORK ESTALE, QUOTA EDQUOT;
+    linkat: AT EEXIST EINVAL EOVERFLOW EPERM EROFS EXDEV ENOSPC,
+        NETWORK ESTALE, QUOTA EDQUOT, OTHER_FILESYSTEMS EMLINK;
+    unlinkat: AT EBUSY EINVAL EISDIR ENOTEMPTY EOVERFLOW EPERM EROFS, NETWORK ESTALE, NO_HOLDERS ETXTBSY;
+    renameat2: AT EBUSY EEXIST EINVAL EISDIR ENOTEMPTY EOVERFLOW EPERM EROFS EXDEV ENOSPC,
+        NETWORK ESTALE, QUOTA EDQUOT, NO_HOLDERS ETXTBSY, OTHER_FILESYSTEMS EMLINK;
+    readlinkat: AT EINVAL, NETWORK ESTALE, OTHER_FILESYSTEMS EIO;
+    statx: AT EINVAL, NETWORK ESTALE, WIDE EOVERFLOW, OTHER_FILESYSTEMS EIO;
+    fchmod: NONE EBADF EOPNOTSUPP EOVERFLOW EPERM EROFS, NO_HOLDERS ETXTBSY, OTHER_FILESYSTEMS EIO ENOSPC;
+    fchmodat: AT EOPNOTSUPP EOVERFLOW EPERM EROFS,
+        NETWORK ESTALE, NO_HOLDERS ETXTBSY, OTHER_FILESYSTEMS EIO ENOSPC;
+    fchownat: AT EINVAL EOPNOTSUPP EOVERFLOW EPERM EROFS,
+        NETWORK ESTALE, QUOTA EDQUOT, NO_HOLDERS ETXTBSY, OTHER_FILESYSTEMS EIO ENOSPC;
+    getdents64: NONE EBADF ENOENT ENOTDIR, SIZES EINVAL, WIDE EOVERFLOW;
+    read: NONE EAGAIN EBADF EINVAL EISDIR ENODATA, OTHER_FILESYSTEMS EIO, WIDE EOVERFLOW, SIZES EMSGSIZE;
+    write: NONE EAGAIN EBADF EFBIG EINVAL EPERM EPIPE ENOSPC,
+        QUOTA EDQUOT, OTHER_FILESYSTEMS EIO, NO_HOLDERS ETXTBSY, NOT_IN_THE_TRAIT EDESTADDRREQ;
+    lseek: NONE EBADF EINVAL ESPIPE, WIDE EOVERFLOW, NOT_IN_THE_TRAIT ENXIO;
+    ftruncate: NONE EBADF EFBIG EINVAL, NO_HOLDERS ETXTBSY, NOT_IN_THE_TRAIT EPERM, OTHER_FILESYSTEMS EIO;
+    fsync: NONE EBADF EINVAL, OTHER_FILESYSTEMS EIO ENOSPC EROFS, QUOTA EDQUOT;
+    flock: NONE EAGAIN EBADF EINVAL, MEMORY ENOLCK;
+    pipe2: NONE EINVAL EMFILE ENOPKG, FILE_TABLE ENFILE;
+    umask: NONE;
+    uname: NONE;
+    getpid: NONE;
+    getppid: NONE;
+    geteuid: NONE;
+    capget: NONE, NOT_IN_THE_TRAIT EINVAL EPERM ESRCH;
+    capset: NONE EPERM, NOT_IN_THE_TRAIT EINVAL;
+    prctl: NONE EINVAL EPERM, NOT_IN_THE_TRAIT EACCES EBADF EBUSY ENODEV ENXIO EOPNOTSUPP;
+    setgroups: NONE EINVAL EPERM;
+    setresgid: NONE EINVAL EPERM;
+    setresuid: NONE EINVAL EPERM, MEMORY EAGAIN;
+    setrlimit: NONE EINVAL EPERM;
+    sigaction: NONE EINVAL;
+    sigprocmask: NONE, SIZES EINVAL;
+    sigwaitinfo: NONE, NOT_IN_THE_TRAIT EAGAIN, SIZES EINVAL;
+    kill: NONE EINVAL EPERM ESRCH;
+    wait4: NONE ECHILD EINVAL ESRCH;
+    execve: PATH E2BIG EINVAL EIO ELIBBAD ENOEXEC ETXTBSY,
+        NETWORK ESTALE, MACHINE_LIMIT EAGAIN, OTHER_FILESYSTEMS EISDIR, NOT_IN_THE_TRAIT EPERM, FILE_TABLE ENFILE;
+    clone3: NONE EFAULT EINVAL ENOMEM EPERM ENOSPC, MACHINE_LIMIT EAGAIN, NOT_IN_THE_TRAIT EBADF EBUSY EEXIST EMFILE EOPNOTSUPP,
+        SIZES E2BIG;
+    exit: NONE;
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use cofferdam::kernel::Call;
+
+    use super::*;
+
+    #[test]
+    fn every_call_has_a_row() {
+        let calls: Vec<_> = ROWS.iter().map(|row| row.call).collect();
+        let unique: BTreeSet<_> = calls.iter().copied().collect();
+        assert_eq!(calls.len(), unique.len());
+        let all: BTreeSet<_> = Call::NAMES.iter().copied().chain(["exit"]).collect();
+        assert_eq!(unique, all);
+    }
+
+    #[test]
+    fn nothing_is_both_expected_and_impossible_or_said_twice() {
+        for row in ROWS {
+            let never = row.never().map(|(_, errno)| Outcome::from(errno));
+            let outcomes: Vec<_> = row.expected().chain(never).collect();
+            let unique: BTreeSet<_> = outcomes.iter().copied().collect();
+            assert_eq!(outcomes.len(), unique.len(), "{}", row.call);
+        }
+    }
+}
