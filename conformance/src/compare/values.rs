@@ -51,9 +51,10 @@ impl Pair<'_> {
         if renamed != *real {
             return differs(format!("{real:?} and {simulated:?}"));
         }
-        match real.magic {
-            TMPFS => self.relate(Kind::Filesystem, "filesystem", real.id, simulated.id),
-            _ => self.device(anonymous_device(real.id), anonymous_device(simulated.id)),
+        match (anonymous_device(real.id), anonymous_device(simulated.id)) {
+            (Some(real), Some(simulated)) => self.device(real, simulated),
+            (None, None) => self.relate(Kind::Filesystem, "filesystem", real.id, simulated.id),
+            _ => differs(format!("the filesystems {:#x} and {:#x}", real.id, simulated.id)),
         }
     }
 
@@ -106,13 +107,11 @@ impl Pair<'_> {
     }
 }
 
-/// The magic number of a tmpfs, whose number is random (`shmem_statfs()`).
-const TMPFS: u64 = 0x0102_1994;
-
-/// The device that the number of a filesystem stands for (`huge_encode_dev()`).
-fn anonymous_device(id: u64) -> DeviceNumber {
-    let major = u32::try_from(id >> 8 & 0xfff).unwrap_or(0);
-    DeviceNumber { major, minor: u32::try_from(id & 0xff | id >> 12 & 0xfff_ff00).unwrap_or(0) }
+/// The device that the number of a filesystem stands for (`huge_encode_dev()`); none if the number is random, as that of a
+/// tmpfs (`shmem_statfs()`), and of an overlay that shows it.
+fn anonymous_device(id: u64) -> Option<DeviceNumber> {
+    let id = u32::try_from(id).ok()?;
+    Some(DeviceNumber { major: id >> 8 & 0xfff, minor: id & 0xff | id >> 12 & 0xf_ff00 })
 }
 
 /// Whose links are as many as there are processes on the machine (`proc_root_getattr()`).
