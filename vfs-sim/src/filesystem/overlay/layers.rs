@@ -122,7 +122,7 @@ impl Linux {
         // That of proc is too deep in any case; of the others not all is simulated that would be needed.
         let can_be_layer = matches!(
             self.superblocks[layer].filesystem,
-            FilesystemType::Tmpfs | FilesystemType::Rootfs | FilesystemType::Ramfs | FilesystemType::Overlay
+            FilesystemType::Tmpfs | FilesystemType::Rootfs | FilesystemType::Ramfs | FilesystemType::Overlay | FilesystemType::Devpts
         );
         if !can_be_layer {
             return Err(Errno::EINVAL);
@@ -179,7 +179,7 @@ impl Linux {
         let object = &self.superblocks[layer];
         match (&object.overlay, &object.filesystem) {
             (Some(overlay), _) => overlay.identity,
-            (None, FilesystemType::Ramfs) => None,
+            (None, FilesystemType::Ramfs | FilesystemType::Devpts) => None,
             _ => Some(object.serial),
         }
     }
