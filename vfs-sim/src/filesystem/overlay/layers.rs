@@ -91,12 +91,13 @@ impl Linux {
         for (path, _) in &parameters.lower {
             self.check_lower_layer(task, superblock, *path, has_upper)?;
         }
+        let upper = self.overlay(superblock)?.upper.map(|layer| self.mounts[layer.mount].superblock);
+        let depth = upper.map_or(0, |upper| self.stack_depth(upper));
         let overlay = self.overlay_mut(superblock)?;
-        overlay.depth += 1;
+        overlay.depth = overlay.depth.max(depth) + 1;
         if overlay.depth > MAX_DEPTH {
             return Err(Errno::EINVAL);
         }
-        let upper = self.overlay(superblock)?.upper.map(|layer| self.mounts[layer.mount].superblock);
         let device = self.anonymous_device();
         self.overlay_mut(superblock)?.filesystems.push(LayerFilesystem {
             superblock: upper,
@@ -110,6 +111,16 @@ impl Linux {
         self.settle_number_bits(superblock)
     }
 
+    /// How many filesystems are stacked (`s_stack_depth`): on proc there can be none.
+    fn stack_depth(&self, superblock: Id<SuperBlock>) -> u32 {
+        let object = &self.superblocks[superblock];
+        match &object.overlay {
+            Some(overlay) => overlay.depth,
+            None if object.filesystem == FilesystemType::Proc => MAX_DEPTH,
+            None => 0,
+        }
+    }
+
     /// Whether a directory can be a lower layer (`ovl_lower_dir()`, and the depth of stacks).
     fn check_lower_layer(
         &mut self,
@@ -119,16 +130,21 @@ impl Linux {
         has_upper: bool,
     ) -> Result<(), Errno> {
         let layer = self.dentries[path.dentry].superblock;
-        // That of proc is too deep in any case; of the others not all is simulated that would be needed.
+        // Of others not all is simulated that would be needed.
         let can_be_layer = matches!(
             self.superblocks[layer].filesystem,
-            FilesystemType::Tmpfs | FilesystemType::Rootfs | FilesystemType::Ramfs | FilesystemType::Overlay | FilesystemType::Devpts
+            FilesystemType::Proc
+                | FilesystemType::Tmpfs
+                | FilesystemType::Rootfs
+                | FilesystemType::Ramfs
+                | FilesystemType::Overlay
+                | FilesystemType::Devpts
         );
         if !can_be_layer {
             return Err(Errno::EINVAL);
         }
         let finds_by_number = self.can_find_by_number(task, layer);
-        let depth = self.superblocks[layer].overlay.as_ref().map_or(0, |overlay| overlay.depth);
+        let depth = self.stack_depth(layer);
         let overlay = self.overlay_mut(superblock)?;
         overlay.depth = overlay.depth.max(depth);
         if overlay.config.xino == Xino::Auto && has_upper && !finds_by_number {

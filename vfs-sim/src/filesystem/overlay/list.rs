@@ -175,6 +175,17 @@ impl Linux {
         let Some(reader) = self.reader(file).filter(|reader| reader.list.is_none()) else { return Ok(()) };
         let directory = reader.listed;
         let position = self.files[file].position;
+        let list = self.take_list(task, directory)?;
+        let length = self.overlay_lists[list].entries.len();
+        if let Some(reader) = self.reader_mut(file) {
+            reader.cursor = usize::try_from(position).unwrap_or(usize::MAX).min(length);
+            reader.list = Some(list);
+        }
+        Ok(())
+    }
+
+    /// A list of a directory for one more reader: that of others, unless the directory was changed since.
+    fn take_list(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Id<List>, Errno> {
         let inode = self.dentries[directory].inode;
         let state = self.overlay_inode(inode).ok_or(Errno::EIO)?;
         let version = state.version;
@@ -189,12 +200,7 @@ impl Linux {
         if let Some(state) = self.overlay_inode_mut(inode) {
             state.list = Some(list);
         }
-        let length = self.overlay_lists[list].entries.len();
-        if let Some(reader) = self.reader_mut(file) {
-            reader.cursor = usize::try_from(position).unwrap_or(usize::MAX).min(length);
-            reader.list = Some(list);
-        }
-        Ok(())
+        Ok(list)
     }
 
     /// The entries of a directory, merged (`ovl_dir_read_merged()`): those of the lowest layer come first.
@@ -270,14 +276,31 @@ impl Linux {
             let real = self.real_path(inode).ok_or(Errno::EIO)?;
             return self.as_mounter(task, superblock, |linux| linux.read_layer(task, real));
         }
-        let mut entries = self.merge_entries(task, place.dentry)?;
+        let list = self.take_list(task, place.dentry)?;
+        let length = self.overlay_lists[list].entries.len();
+        let checked = (0..length).try_for_each(|cursor| self.check_listed(task, place, list, cursor));
+        let mut entries = self.overlay_lists[list].entries.clone();
+        self.put_list(place.dentry, list);
         entries.retain(|entry| !entry.is_whiteout);
-        for entry in entries.iter().filter(|entry| entry.is_looked_up && !entry.is_dot()) {
-            if self.overlay(superblock)?.has_one_device() {
-                self.look_up_listed(task, place, entry.name())?;
-            }
+        checked.map(|()| entries)
+    }
+
+    /// Looks an entry up whose number is not known yet: it may not be there any more.
+    fn check_listed(&mut self, task: Id<Task>, directory: Path, list: Id<List>, cursor: usize) -> Result<(), Errno> {
+        let entry = match self.overlay_lists[list].entries.get(cursor) {
+            Some(entry) if !entry.is_whiteout && entry.is_looked_up => entry.clone(),
+            _ => return Ok(()),
+        };
+        let found = if entry.is_dot() || !self.overlay_of(directory.dentry)?.has_one_device() {
+            Ok(true)
+        } else {
+            self.look_up_listed(task, directory, entry.name())
+        };
+        if let Some(listed) = self.overlay_lists[list].entries.get_mut(cursor) {
+            listed.is_looked_up = false;
+            listed.is_whiteout = found != Ok(true);
         }
-        Ok(entries)
+        found.map(|_| ())
     }
 
     /// The next entry that a reader of a list has not seen, and that is one (`ovl_iterate_merged()`).
@@ -285,26 +308,14 @@ impl Linux {
         let path = self.files[file].path;
         let Some(listed) = self.reader(file).map(|reader| reader.listed) else { return Ok(None) };
         let path = Path { mount: path.mount, dentry: listed };
-        let has_one_device = self.overlay_of(listed)?.has_one_device();
         loop {
             let Some(reader) = self.reader(file) else { return Ok(None) };
             let (Some(list), cursor) = (reader.list, reader.cursor) else { return Ok(None) };
-            let Some(entry) = self.overlay_lists[list].entries.get(cursor).cloned() else { return Ok(None) };
-            if !entry.is_whiteout && entry.is_looked_up {
-                let found = if entry.is_dot() || !has_one_device {
-                    Ok(true)
-                } else {
-                    self.look_up_listed(task, path, entry.name())
-                };
-                if let Some(listed) = self.overlay_lists[list].entries.get_mut(cursor) {
-                    listed.is_looked_up = false;
-                    listed.is_whiteout = found != Ok(true);
-                }
-                found?;
-            }
+            self.check_listed(task, path, list, cursor)?;
             match self.overlay_lists[list].entries.get(cursor) {
                 Some(entry) if !entry.is_whiteout => return Ok(Some(entry.clone())),
-                _ => self.pass_listed(file),
+                Some(_) => self.pass_listed(file),
+                None => return Ok(None),
             }
         }
     }

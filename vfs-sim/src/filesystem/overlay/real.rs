@@ -3,7 +3,7 @@
 use cofferdam::kernel::{Capabilities, DeviceNumber, Errno, RenameFlags};
 
 use crate::arena::Id;
-use crate::filesystem::{Dentry, Inode, InodeKind, Name};
+use crate::filesystem::{Dentry, DirectoryOperations, Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::Task;
@@ -45,6 +45,13 @@ impl Linux {
         mode: u32,
     ) -> Result<Id<Dentry>, Errno> {
         self.may_create(task, directory)?;
+        let (operation, refusal) = match kind {
+            InodeKind::Regular(_) => (DirectoryOperations::CREATE, Errno::EACCES),
+            _ => (DirectoryOperations::MAKE, Errno::EPERM),
+        };
+        if !self.directory_operations(directory.dentry).contains(operation) {
+            return Err(refusal);
+        }
         let needs_privilege = match kind {
             InodeKind::CharacterDevice(device) => device != WHITEOUT,
             InodeKind::BlockDevice(_) => true,

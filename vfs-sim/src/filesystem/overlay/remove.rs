@@ -83,6 +83,10 @@ impl Linux {
         let emptied = self.empty_if_needed(task, dentry, whiteouts)?;
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let place = self.upper_directory(directory)?;
+        if self.inodes[self.dentries[place.dentry].inode].links == 0 {
+            // Nothing is looked up in a directory that was removed.
+            return Err(Errno::ENOENT);
+        }
         let found = self.find_in_layer(task, place, name.as_bytes())?;
         let is_it = match emptied {
             Some(emptied) => found == Some(emptied),
