@@ -78,6 +78,27 @@ impl Content {
         written
     }
 
+    /// What becomes of it where it is copied in chunks, of which each begins with data: small holes are filled.
+    /// Nothing if the copy is more than a file can have.
+    pub(crate) fn copied_in_chunks(&self, chunk: u64) -> Option<Self> {
+        let mut copy = self.clone();
+        let mut position = 0;
+        while let Some((&number, _)) = self.pages.range(position / PAGE as u64..).next() {
+            let start = number.saturating_mul(PAGE as u64).max(position);
+            position = start.saturating_add(chunk).min(self.length);
+            for page in number..position.div_ceil(PAGE as u64) {
+                copy.pages.entry(page).or_default();
+            }
+            if copy.pages.len() > MAX_PAGES {
+                return None;
+            }
+            if position >= self.length {
+                break;
+            }
+        }
+        Some(copy)
+    }
+
     /// Cuts what is behind a length, or adds a hole up to there.
     pub(crate) fn set_len(&mut self, length: u64) {
         if length < self.length {
@@ -131,6 +152,19 @@ mod tests {
         assert_eq!(content.write(8192, b"x", 0), 0);
         assert_eq!(content.write(4000, &[2; 5000], 0), 4192);
         assert_eq!(content.len(), 8192);
+    }
+
+    #[test]
+    fn small_holes_are_filled_by_a_copy() {
+        let mut content = Content::default();
+        content.set_len(100 << 12);
+        assert_eq!(content.copied_in_chunks(8 << 12).as_ref(), Some(&content));
+        for page in [10, 12, 30] {
+            content.write(page << 12, b"x", u64::MAX);
+        }
+        let copy = content.copied_in_chunks(8 << 12).unwrap();
+        assert_eq!((copy.len(), copy.pages()), (100 << 12, 16));
+        assert_eq!(copy.read(10 << 12, 3 << 12), content.read(10 << 12, 3 << 12));
     }
 
     #[test]

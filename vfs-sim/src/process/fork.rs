@@ -118,9 +118,9 @@ impl Linux {
         parts.namespaces = Some((mount_namespace, namespaces));
         let pids = self.allocate_pids(namespaces.pid_for_children)?;
         if flags.contains(flag::PIDFD) {
-            // There is no place to write it to.
+            // There is no place to write it to, which is found after there is a number for it.
             self.release_pids(namespaces.pid_for_children);
-            return Err(Errno::EFAULT);
+            return Err(self.has_free_descriptor(task).err().unwrap_or(Errno::EFAULT));
         }
         Ok((pids, mount_namespace, namespaces))
     }

@@ -179,7 +179,7 @@ impl Linux {
     }
 
     /// Whether a file may get longer than it is (`inode_newsize_ok()`): `EFBIG` and `SIGXFSZ` if not.
-    fn may_become(&mut self, task: Id<Task>, inode: Id<Inode>, length: u64) -> Result<(), Errno> {
+    pub(crate) fn may_become(&mut self, task: Id<Task>, inode: Id<Inode>, length: u64) -> Result<(), Errno> {
         let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Ok(()) };
         let is_too_long = length > content.len() && self.file_size_limit(task).is_some_and(|limit| length > limit);
         if is_too_long {

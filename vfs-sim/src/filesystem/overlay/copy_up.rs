@@ -1,5 +1,7 @@
 //! Copying up: what is to be changed comes into the upper layer first (`fs/overlayfs/copy_up.c`).
 
+use std::sync::Arc;
+
 use cofferdam::kernel::{Errno, RenameFlags};
 
 use super::state::{InodeFlags, NameFlags};
@@ -9,6 +11,9 @@ use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::Task;
 use crate::syscalls::Attributes;
+
+/// How much is copied at once (`OVL_COPY_UP_CHUNK_SIZE`).
+const CHUNK: u64 = 1 << 20;
 
 /// What is to become of the content of what is copied up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,9 +184,10 @@ impl Linux {
         if data.len() == 0 || content == CopiedContent::None {
             return Ok(());
         }
-        let data = data.clone();
+        let data = Arc::new(data.copied_in_chunks(CHUNK).ok_or(Errno::ENOSPC)?);
         self.inode_permission(task, from.mount, source, crate::walk::Access::READ)?;
         let target = self.dentries[to.dentry].inode;
+        self.may_become(task, target, data.len())?;
         let pages = data.pages();
         if pages > self.free_pages(self.inodes[target].superblock) {
             return Err(Errno::ENOSPC);

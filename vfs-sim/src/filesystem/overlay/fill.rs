@@ -25,7 +25,7 @@ impl Linux {
         parameters: &OverlayParameters,
     ) -> Result<(), Errno> {
         if context.user_namespace != self.tasks[task].credentials.user_namespace {
-            return Err(Errno::EINVAL);
+            return Err(Errno::EIO);
         }
         let creator = parameters.creator.clone().unwrap_or_else(|| self.tasks[task].credentials.clone());
         self.user_namespaces[creator.user_namespace].references += 1;
