@@ -69,7 +69,7 @@ impl Sandbox {
         kernel.setrlimit(RlimitResource::RLIMIT_NOFILE, limit).map_err(doing("setrlimit"))?;
         let user = User { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         let privileges = unshare(wanted, user)?;
-        give_up_the_machine(privileges).map_err(doing("giving up CAP_SYS_RESOURCE"))?;
+        give_up_limits().map_err(doing("giving up CAP_SYS_RESOURCE"))?;
         let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_DIRECTORY, ..OpenHow::default() };
         let proc = kernel.openat2(Fd::CWD, UnixPath::new("/proc"), how).map_err(doing("opening /proc"))?;
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
@@ -125,12 +125,9 @@ fn unshare(wanted: Option<Privileges>, user: User) -> Result<Privileges, Sandbox
     Ok(Privileges::UserNamespace)
 }
 
-/// Gives up what would let a sequence change the limits of the machine below `/proc/sys/user`, if it were to get there by
-/// a mistake.
-fn give_up_the_machine(privileges: Privileges) -> Result<(), Errno> {
-    if privileges != Privileges::Root {
-        return Ok(());
-    }
+/// Gives up what would let a sequence change the limits below `/proc/sys/user` of the user namespace that all sequences
+/// are in, which may be the machine's.
+fn give_up_limits() -> Result<(), Errno> {
     let kernel = LinuxKernel;
     let CapabilitySets { effective, permitted, inheritable } = kernel.capget()?;
     let without = |set: Capabilities| set.difference(Capabilities::CAP_SYS_RESOURCE);

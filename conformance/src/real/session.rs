@@ -19,10 +19,9 @@ const NOT_BEGUN: i32 = 112;
 
 /// What the first process does; gives its exit status. When it ends the kernel ends all others.
 pub(super) fn session(plan: &Plan, privileges: Privileges, reference: &[Observation], results: &OwnedFd) -> i32 {
-    if set_up(plan, results).is_err() {
-        return NOT_BEGUN;
-    }
-    let made = universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe, privileges));
+    let made = set_up(plan, results)
+        .map_err(|errno| PreparationError { call: "a call that makes the session".into(), errno })
+        .and_then(|()| universe::make(|call| call.apply(&LinuxKernel), &universe::calls(plan.universe, privileges)));
     if report(&made).is_err() || made.is_err() {
         return NOT_BEGUN;
     }
