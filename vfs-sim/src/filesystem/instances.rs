@@ -253,11 +253,12 @@ impl Linux {
             // `shrink_dcache_sb()`
             self.forget_entries(self.superblocks[superblock].root);
         }
+        let is_written_to = self.is_written_to(superblock);
         let object = &self.superblocks[superblock];
         let becomes_readonly = (context.sb_flags_mask & context.sb_flags).contains(MountFlags::MS_RDONLY)
             && !object.flags.contains(MountFlags::MS_RDONLY);
         // `sb_prepare_remount_readonly()`
-        if becomes_readonly && (object.removed > 0 || object.writers > 0) {
+        if becomes_readonly && (object.removed > 0 || is_written_to) {
             return Err(Errno::EBUSY);
         }
         self.reconfigure_parameters(task, superblock, context)?;

@@ -4,7 +4,7 @@ use cofferdam::kernel::{Errno, MountFlags};
 
 use super::{MntFlags, Mount, Path};
 use crate::arena::Id;
-use crate::filesystem::InodeKind;
+use crate::filesystem::{InodeKind, SuperBlock};
 use crate::linux::Linux;
 
 impl Linux {
@@ -18,6 +18,15 @@ impl Linux {
     /// Whether something may be changed through a mount: `EROFS` if not (`mnt_want_write()`).
     pub(crate) fn want_write(&self, mount: Id<Mount>) -> Result<(), Errno> {
         if self.is_readonly(mount) { Err(Errno::EROFS) } else { Ok(()) }
+    }
+
+    /// Whether a filesystem is written to through a mount that is not read-only. One that is can have writers from the time
+    /// before a remount, which nobody asked.
+    pub(crate) fn is_written_to(&self, superblock: Id<SuperBlock>) -> bool {
+        let is_writer = |mount: &Mount| {
+            mount.superblock == superblock && mount.writers > 0 && !mount.flags.contains(MntFlags::READONLY)
+        };
+        self.superblocks[superblock].writers > 0 && self.mounts.iter().any(|(_, mount)| is_writer(mount))
     }
 
     /// Whether opening this for writing counts among the writers of the mount: not so for devices, fifos and sockets

@@ -165,7 +165,12 @@ impl Linux {
         let made = self.make_in_layer(task, work, temporary.as_bytes(), kind, 0)?;
         let place = Path { mount: work.mount, dentry: made };
         let name = self.dentries[dentry].name.clone();
-        let result = self.copy_data(task, lower, place, content).and_then(|()| {
+        let copied = self.copy_data(task, lower, place, content);
+        if copied.is_ok() && !self.can_leave_work((work.dentry, made), target.dentry) {
+            // Something was moved meanwhile: nobody knows what there would be to clean up.
+            return Err(Errno::EIO);
+        }
+        let result = copied.and_then(|()| {
             let existing = self.find_in_layer(task, target, name.as_bytes()).map_err(|_| Errno::EIO)?;
             self.copy_metadata(task, dentry, lower, place, has_origin)?;
             self.rename_from_work(task, (work, made), (target, name.as_bytes(), existing), RenameFlags::empty())

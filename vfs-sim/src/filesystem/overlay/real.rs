@@ -116,6 +116,16 @@ impl Linux {
         }
     }
 
+    fn is_entry_of(&self, dentry: Id<Dentry>, directory: Id<Dentry>) -> bool {
+        self.dentries[dentry].is_hashed && self.dentries[dentry].parent == directory
+    }
+
+    /// Whether what was made in the directory for work is there still, and neither directory is inside of the other.
+    pub(super) fn can_leave_work(&self, (work, source): (Id<Dentry>, Id<Dentry>), directory: Id<Dentry>) -> bool {
+        let is_inside = self.is_subdirectory(work, directory) || self.is_subdirectory(directory, work);
+        !is_inside && self.is_entry_of(source, work)
+    }
+
     /// Moves something out of the directory for work, which must be where it was, and must not be inside of the other
     /// directory (`ovl_lock_rename_workdir()`).
     pub(super) fn rename_from_work(
@@ -125,13 +135,8 @@ impl Linux {
         (directory, name, target): (Path, &[u8], Option<Id<Dentry>>),
         flags: RenameFlags,
     ) -> Result<(), Errno> {
-        let is_in = |dentry: Id<Dentry>, directory: Id<Dentry>| {
-            self.dentries[dentry].is_hashed && self.dentries[dentry].parent == directory
-        };
-        let is_inside =
-            self.is_subdirectory(work.dentry, directory.dentry) || self.is_subdirectory(directory.dentry, work.dentry);
-        let is_moved = !is_in(source, work.dentry) || target.is_some_and(|target| !is_in(target, directory.dentry));
-        if is_inside || is_moved {
+        let is_gone = target.is_some_and(|target| !self.is_entry_of(target, directory.dentry));
+        if is_gone || !self.can_leave_work((work.dentry, source), directory.dentry) {
             return Err(Errno::EIO);
         }
         self.rename_in_layer(task, (work, source), (directory, name, target), flags)
