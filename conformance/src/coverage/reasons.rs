@@ -34,6 +34,16 @@ pub(super) const QUOTA: &str = "no filesystem has quotas (the tmpfs of the seque
 pub(super) const NO_HOLDERS: &str = "no program runs, no lease is held and no swap is on";
 /// Other filesystems.
 pub(super) const OTHER_FILESYSTEMS: &str = "only filesystems say so that are not modelled";
+/// Overlays whose layers were changed.
+pub(super) const LAYERS: &str = "only where the layers of an overlay were changed, or moved, behind its back";
+/// An overlay that is mounted.
+pub(super) const MOUNTED_OVERLAY: &str =
+    "only where an overlay can't do in its layers what it has to do when it is mounted";
+/// A number for a process.
+pub(super) const PROCESS_FD: &str =
+    "only for a pidfd that has nowhere to be written, if there can be no more descriptors";
+/// The reasons for which an outcome is so seldom that no run has to produce it.
+pub(super) const SELDOM: &[&str] = &[LAYERS, MOUNTED_OVERLAY, PROCESS_FD];
 /// Operations that the trait does not have.
 pub(super) const NOT_IN_THE_TRAIT: &str =
     "only for operations of the call, or for targets, that `Kernel` does not have";

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use cofferdam::kernel::Errno;
 
+use super::reasons::SELDOM;
 use super::table::{NO_CALL, ROWS, Row};
 use super::variants::{ARGUMENTS, Argument};
 use super::{Coverage, Outcome, Tries};
@@ -26,7 +27,7 @@ impl<'a> Report<'a> {
             .iter()
             .flat_map(|row| self.missing(row).map(|outcome| format!("{} never gave {}", row.call, outcome.name())));
         let strange = self.coverage.calls.iter().flat_map(|(call, outcomes)| {
-            let strange = outcomes.keys().filter(|outcome| !is_expected(call, **outcome));
+            let strange = outcomes.keys().filter(|outcome| !may_occur(call, **outcome));
             strange.map(move |outcome| {
                 format!("{call} gave {}, of which the table says nothing or that it never does", outcome.name())
             })
@@ -80,6 +81,10 @@ impl<'a> Report<'a> {
         );
         let outcomes = ROWS.iter().map(|row| self.outcomes(row));
         text += &table(is_markdown, ["call", "succeeded", "errors"], outcomes);
+        text += &heading(is_markdown, "Seldom produced: no run has to");
+        for (reason, outcomes) in seldom() {
+            let _ = writeln!(text, "- {reason}: {}.", listed(is_markdown, &outcomes));
+        }
         text += &heading(is_markdown, "Never produced");
         for (reason, outcomes) in never() {
             let _ = writeln!(text, "- {reason}: {}.", listed(is_markdown, &outcomes));
@@ -135,8 +140,24 @@ impl<'a> Report<'a> {
     }
 }
 
-fn is_expected(call: &str, outcome: Outcome) -> bool {
-    ROWS.iter().any(|row| row.call == call && row.expected().any(|expected| expected == outcome))
+fn may_occur(call: &str, outcome: Outcome) -> bool {
+    let may_occur = |row: &Row| {
+        row.expected().chain(row.seldom().map(|(_, errno)| errno.into())).any(|possible| possible == outcome)
+    };
+    ROWS.iter().any(|row| row.call == call && may_occur(row))
+}
+
+/// The reasons for which outcomes are seldom, and for each the outcomes.
+fn seldom() -> Vec<(&'static str, Vec<String>)> {
+    let of_reason = |reason: &'static str| {
+        let outcomes = ROWS.iter().filter_map(move |row| {
+            let errors: Vec<_> =
+                row.seldom().filter(|(other, _)| *other == reason).map(|(_, errno)| name(errno)).collect();
+            (!errors.is_empty()).then(|| format!("{} {}", row.call, errors.join(" ")))
+        });
+        (reason, outcomes.collect())
+    };
+    SELDOM.iter().map(|reason| of_reason(reason)).collect()
 }
 
 /// The reasons in the order of the table, and for each the outcomes that it keeps away.

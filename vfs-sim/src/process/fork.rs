@@ -171,8 +171,14 @@ impl Linux {
         self.last_task_serial += 1;
         let parent = self.tasks[task].clone();
         self.memory_get(&parent.memory, parent.memory_namespace);
-        let mut signals =
-            Signals { pending: Vec::new(), stop: None, fatal: None, is_continued: false, ..parent.signals };
+        let mut signals = Signals {
+            pending: Vec::new(),
+            own: Vec::new(),
+            stop: None,
+            fatal: None,
+            is_continued: false,
+            ..parent.signals
+        };
         if flags.contains(flag::CLEAR_SIGHAND) {
             signals.ignored = cofferdam::kernel::SignalSet::default();
         }

@@ -66,8 +66,10 @@ pub struct Signals {
     pub(crate) blocked: SignalSet,
     /// Those that are ignored explicitly (`SIG_IGN`).
     pub(crate) ignored: SignalSet,
-    /// Those that wait, in the order in which they came.
+    /// Those of others that wait, in the order in which they came (`signal->shared_pending`).
     pub(crate) pending: Vec<SignalInfo>,
+    /// Those for what it did itself, which come before all others (`task->pending`).
+    pub(crate) own: Vec<SignalInfo>,
     /// Whether the process is stopped (`SIGNAL_STOP_STOPPED`).
     pub(crate) stop: Option<Stop>,
     /// The signal by which it is about to end: it gets no other (`SIGNAL_GROUP_EXIT`).
@@ -87,16 +89,36 @@ impl Signals {
     }
 
     fn forget(&mut self, signals: SignalSet) {
+        self.own.retain(|info| !signals.contains(info.signal));
         self.pending.retain(|info| !signals.contains(info.signal));
     }
 
     /// Takes the signal out that is delivered first, of those in the set (`dequeue_signal()`).
     fn take(&mut self, from: SignalSet) -> Option<SignalInfo> {
-        let waiting = self.pending.iter().map(|info| info.signal).filter(|signal| from.contains(*signal));
-        let first = waiting.min_by_key(|signal| (!SYNCHRONOUS.contains(*signal), signal.0))?;
-        let index = self.pending.iter().position(|info| info.signal == first)?;
-        Some(self.pending.remove(index))
+        take_first(&mut self.own, from).or_else(|| take_first(&mut self.pending, from))
     }
+
+    fn waiting(&mut self, queue: Queue) -> &mut Vec<SignalInfo> {
+        match queue {
+            Queue::Own => &mut self.own,
+            Queue::Shared => &mut self.pending,
+        }
+    }
+}
+
+/// Where a signal waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queue {
+    Own,
+    Shared,
+}
+
+/// `__dequeue_signal()`
+fn take_first(queue: &mut Vec<SignalInfo>, from: SignalSet) -> Option<SignalInfo> {
+    let waiting = queue.iter().map(|info| info.signal).filter(|signal| from.contains(*signal));
+    let first = waiting.min_by_key(|signal| (!SYNCHRONOUS.contains(*signal), signal.0))?;
+    let index = queue.iter().position(|info| info.signal == first)?;
+    Some(queue.remove(index))
 }
 
 /// `valid_signal()`
@@ -138,14 +160,17 @@ impl Linux {
     /// Sends a process a signal for what it has just done (`send_sig()`).
     pub(crate) fn signal_itself(&mut self, task: Id<Task>, signal: Signal) {
         let (info, is_from_above) = self.signal_of_process(task, task, signal);
-        self.send_signal(task, info, is_from_above);
+        self.queue_signal(task, info, is_from_above, Queue::Own);
+        self.deliver_signals(task);
     }
 
     /// Sends signals at one moment: all are sent before the first takes effect.
     pub(crate) fn send_signals(&mut self, signals: Vec<(Id<Task>, SignalInfo, bool)>) {
         let queued: Vec<_> = signals
             .into_iter()
-            .map(|(target, info, is_from_above)| (target, self.queue_signal(target, info, is_from_above)))
+            .map(|(target, info, is_from_above)| {
+                (target, self.queue_signal(target, info, is_from_above, Queue::Shared))
+            })
             .collect();
         for (target, was_stopped) in queued {
             if was_stopped && self.is_running(target) {
@@ -162,7 +187,7 @@ impl Linux {
     }
 
     /// Lets a signal wait, unless it is ignored; `true` if it lets a stopped process go on (`__send_signal_locked()`).
-    fn queue_signal(&mut self, target: Id<Task>, info: SignalInfo, is_from_above: bool) -> bool {
+    fn queue_signal(&mut self, target: Id<Task>, info: SignalInfo, is_from_above: bool, queue: Queue) -> bool {
         let signal = info.signal;
         if !self.is_running(target) || signal.0 == 0 || self.tasks[target].signals.fatal.is_some() {
             return false;
@@ -176,9 +201,9 @@ impl Linux {
             return was_stopped;
         }
         let signals = &mut self.tasks[target].signals;
-        let is_pending = signals.pending.iter().any(|info| info.signal == signal);
-        if signal.0 >= FIRST_REAL_TIME || !is_pending {
-            signals.pending.push(info);
+        let waiting = signals.waiting(queue);
+        if signal.0 >= FIRST_REAL_TIME || !waiting.iter().any(|info| info.signal == signal) {
+            waiting.push(info);
         }
         let can_be_woken = !is_blocked && (signals.stop.is_none() || signal == Signal::KILL);
         if can_be_woken && !HARMLESS.contains(signal) && !STOPPING.contains(signal) && !DUMPING.contains(signal) {
