@@ -24,8 +24,6 @@ pub(super) const NUMBERS: &str =
     "the numbers of anonymous devices and peer groups do not run out: there are a million and more";
 /// Devices and their filesystems.
 pub(super) const DEVICES: &str = "there are no block devices, nor the filesystems on them; the only device is null";
-/// Network filesystems.
-pub(super) const NETWORK: &str = "only filesystems say so whose files can go behind the kernel's back";
 /// Another process at the same time.
 pub(super) const RACE: &str = "another process would have to act during the call; what others on the machine do in that time is undone by repeating the call";
 /// Quotas.

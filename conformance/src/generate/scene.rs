@@ -250,7 +250,10 @@ impl<'a> Scene<'a> {
     pub(super) fn magic_at(&mut self, dirfd: Fd, path: &Bytes, follows: bool) -> Option<u64> {
         let flags = if follows { OpenFlags::O_PATH } else { OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW };
         let how = OpenHow { flags, ..OpenHow::default() };
-        let opened = (!path.0.is_empty()).then(|| self.ask(&Call::Openat2 { dirfd, path: path.clone(), how }));
+        // Nothing is the descriptor itself, or the working directory (`AT_EMPTY_PATH`).
+        let is_directory = path.0.is_empty() && dirfd == Fd::CWD;
+        let path = if is_directory { ".".into() } else { path.clone() };
+        let opened = (!path.0.is_empty()).then(|| self.ask(&Call::Openat2 { dirfd, path, how }));
         let fd = match opened {
             Some(Some(Value::Descriptor(fd))) => fd,
             Some(_) => return None,

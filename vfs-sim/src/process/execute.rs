@@ -117,8 +117,12 @@ impl Linux {
             return Err(Errno::EACCES);
         }
         self.inode_permission(task, file.mount, inode, Access::EXECUTE)?;
+        // Who writes to a file of an overlay writes to that of the layer as well.
         let is_being_written = self.files.iter().any(|(_, open)| {
-            open.can_write && matches!(open.kind, OpenFileKind::Plain) && self.dentries[open.path.dentry].inode == inode
+            let written = self.dentries[open.path.dentry].inode;
+            open.can_write
+                && matches!(open.kind, OpenFileKind::Plain)
+                && (written == inode || self.content_inode(written) == inode)
         });
         if is_being_written { Err(Errno::ETXTBSY) } else { Ok(file) }
     }
