@@ -124,7 +124,8 @@ impl Machines {
         let plan = sequence.plan(looks);
         let simulated = self.simulation.run(&plan);
         let first = self.sandbox.start(&plan, &simulated)?.finish()?;
-        let second = self.sandbox.start(&plan, &first.observations)?.finish()?;
+        // The ids in the sequence are those of the simulated kernel for both.
+        let second = self.sandbox.start(&plan, &simulated)?.finish()?;
         let divergence = judge(&plan, &second, &first.observations, None);
         Ok(Outcome { plan, real: second.observations, divergence })
     }
