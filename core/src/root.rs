@@ -207,8 +207,8 @@ pub(crate) fn stat(kernel: &dyn Kernel, fd: Fd) -> Result<Stat, Errno> {
     kernel.statx(fd, itself(), AtFlags::AT_EMPTY_PATH)
 }
 
-/// Makes a directory and missing ones above it by a trusted path, as `mkdir -p` with these permissions. Gives those that it made, the uppermost
-/// first.
+/// Makes a directory and missing ones above it by a trusted path, as `mkdir -p` with these permissions. Gives those that it
+/// made, the uppermost first.
 ///
 /// # Errors
 ///

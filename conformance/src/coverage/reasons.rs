@@ -16,16 +16,16 @@ pub(super) const SIZES: &str =
 pub(super) const FILE_TABLE: &str =
     "the table of the machine's open files (fs.file-max) belongs to the machine, and does not bind root";
 /// Limits of the machine.
-pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole (fs.mount-max, pid_max, RLIMIT_NPROC), \
-     so that a sequence that reached them would \
-     disturb others";
+pub(super) const MACHINE_LIMIT: &str = "limits that belong to the machine or the user as a whole \
+     (fs.mount-max, pid_max, RLIMIT_NPROC), so that a sequence that reached them would disturb others";
 /// Numbers of which there are very many.
 pub(super) const NUMBERS: &str =
     "the numbers of anonymous devices and peer groups do not run out: there are a million and more";
 /// Devices and their filesystems.
 pub(super) const DEVICES: &str = "there are no block devices, nor the filesystems on them; the only device is null";
 /// Another process at the same time.
-pub(super) const RACE: &str = "another process would have to act during the call; what others on the machine do in that time is undone by repeating the call";
+pub(super) const RACE: &str = "another process would have to act during the call; \
+     what others on the machine do in that time is undone by repeating the call";
 /// Quotas.
 pub(super) const QUOTA: &str = "no filesystem has quotas (the tmpfs of the sequences is mounted without `quota`)";
 /// Running programs and leases.

@@ -11,7 +11,8 @@ macro_rules! flags {
     ($($(#[$doc:meta])* $type:ident: $bits:ty { $($name:ident = $value:expr;)* })*) => {$(
         bitflags! {
             $(#[$doc])*
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            #[derive(serde::Serialize, serde::Deserialize)]
             pub struct $type: $bits {
                 $(
                     #[doc = concat!("`", stringify!($name), "`")]

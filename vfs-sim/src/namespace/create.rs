@@ -34,8 +34,8 @@ impl Linux {
     ///
     /// # Errors
     ///
-    /// `ENOSPC` if it would be nested too deeply, or be one too many; `EPERM` if the root of the process is not that of its mount namespace, or
-    /// its user or group has no number in its user namespace.
+    /// `ENOSPC` if it would be nested too deeply, or be one too many; `EPERM` if the root of the process is not that of its
+    /// mount namespace, or its user or group has no number in its user namespace.
     pub(crate) fn new_user_namespace(&mut self, task: Id<Task>) -> Result<Id<UserNamespace>, Errno> {
         let credentials = self.tasks[task].credentials.clone();
         let parent = credentials.user_namespace;

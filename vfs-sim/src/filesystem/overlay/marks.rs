@@ -1,4 +1,5 @@
-//! What overlays note in the inodes of their layers: extended attributes, of which users see nothing here (`fs/overlayfs/util.c`).
+//! What overlays note in the inodes of their layers: extended attributes, of which users see nothing
+//! here (`fs/overlayfs/util.c`).
 
 use cofferdam::kernel::{Capabilities, Errno, FileType};
 use serde::{Deserialize, Serialize};
