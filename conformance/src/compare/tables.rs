@@ -3,7 +3,7 @@
 use cofferdam::kernel::DeviceNumber;
 use cofferdam::mountinfo::{Entry, OptionalField, entries};
 
-use super::values::named_number;
+use super::values::{named_number, same_text};
 use super::{Kind, Mismatch, Pair, Verdict, differs};
 
 impl Pair<'_> {
@@ -29,8 +29,8 @@ impl Pair<'_> {
         self.root(real, simulated)?;
         // How the rootfs is mounted is the machine's.
         let of_machine = real.filesystem_type_raw() == b"rootfs";
+        same_text("mount point", real.mountpoint_raw(), simulated.mountpoint_raw())?;
         for (what, real, simulated, is_told) in [
-            ("mount point", real.mountpoint_raw(), simulated.mountpoint_raw(), true),
             ("mount options", real.mount_options_raw(), simulated.mount_options_raw(), !of_machine),
             ("type", real.filesystem_type_raw(), simulated.filesystem_type_raw(), true),
             ("source", real.source_raw(), simulated.source_raw(), !of_machine),
@@ -53,8 +53,7 @@ impl Pair<'_> {
             (Some((real_name, real)), Some((name, simulated))) if real_name == name => {
                 self.relate(Kind::Namespace, "root", real, simulated)
             }
-            _ if real.root_raw() == simulated.root_raw() => Ok(()),
-            _ => differs("the root differs".into()),
+            _ => same_text("the root", real.root_raw(), simulated.root_raw()),
         }
     }
 

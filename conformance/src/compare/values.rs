@@ -103,8 +103,33 @@ impl Pair<'_> {
         if looks_like_mountinfo(&real.0) && looks_like_mountinfo(&simulated.0) {
             return self.mountinfo(&real.0, &simulated.0);
         }
-        same("bytes", real, simulated)
+        same_text("bytes", &real.0, &simulated.0)
     }
+}
+
+/// Compares texts that may be paths, in which names that overlays make up stand for each other.
+pub(super) fn same_text(what: &str, real: &[u8], simulated: &[u8]) -> Verdict {
+    if real == simulated || without_temporary_names(real) == without_temporary_names(simulated) {
+        return Ok(());
+    }
+    let (real, simulated) = (Bytes::from(real), Bytes::from(simulated));
+    differs(format!("{what}: {real:?} and {simulated:?}"))
+}
+
+/// A path without the numbers of what overlays have in their directories for work (`ovl_tempname()`): they are the machine's.
+fn without_temporary_names(path: &[u8]) -> Vec<u8> {
+    let mut components = path.split(|byte| *byte == b'/');
+    let mut text: Vec<u8> = components.next().unwrap_or_default().to_vec();
+    for component in components {
+        text.push(b'/');
+        let mark = [&b"#"[..], b"\\043"].into_iter().find(|mark| component.starts_with(mark));
+        let number = mark.map_or(&[][..], |mark| &component[mark.len()..]);
+        let digits = number.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let is_temporary = digits > 0 && matches!(&number[digits..], b"" | b" (deleted)");
+        text.extend(if is_temporary { &number[digits..] } else { component });
+        text.extend(is_temporary.then_some(b'#'));
+    }
+    text
 }
 
 /// The device that the number of a filesystem stands for (`huge_encode_dev()`); none if the number is random, as that of a
