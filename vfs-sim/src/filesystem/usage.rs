@@ -20,7 +20,7 @@ impl SuperBlock {
 
     /// How many bytes there are for more of them, if there may be so many inodes (`free_ispace` of tmpfs).
     fn free_inode_space(&self, limit: u64) -> u64 {
-        limit.saturating_mul(INODE_SIZE).saturating_sub(self.inode_space())
+        limit.wrapping_mul(INODE_SIZE).saturating_sub(self.inode_space())
     }
 
     /// How many more inodes there can be, if there may be so many.
@@ -30,7 +30,7 @@ impl SuperBlock {
 
     /// Whether what there is would be too much, if there may be so many inodes.
     pub(super) fn exceeds_inodes(&self, limit: u64) -> bool {
-        limit.saturating_mul(INODE_SIZE) < self.inode_space()
+        limit.wrapping_mul(INODE_SIZE) < self.inode_space()
     }
 }
 
@@ -80,6 +80,8 @@ impl Linux {
     /// How many more pages there can be.
     pub(crate) fn free_pages(&self, superblock: Id<SuperBlock>) -> u64 {
         match self.limits(superblock) {
+            // Counted with a sign (`percpu_counter_limited_add()`).
+            Some(TmpfsLimits { blocks, .. }) if i64::try_from(blocks).is_err() => 0,
             Some(TmpfsLimits { blocks, .. }) if blocks > 0 => {
                 blocks.saturating_sub(self.superblocks[superblock].used_pages)
             }

@@ -177,11 +177,11 @@ impl Linux {
             }
             b"nr_blocks" => {
                 let limit = i64::MAX.unsigned_abs();
-                parameters.blocks = Some(parse_count(values::string(key, value)?, limit).ok_or_else(bad)?);
+                parse_count(&mut parameters.blocks, values::string(key, value)?, limit).ok_or_else(bad)?;
             }
             b"nr_inodes" => {
                 let limit = u64::MAX / INODE_SIZE;
-                parameters.inodes = Some(parse_count(values::string(key, value)?, limit).ok_or_else(bad)?);
+                parse_count(&mut parameters.inodes, values::string(key, value)?, limit).ok_or_else(bad)?;
             }
             b"mode" => parameters.mode = values::number(key, value, 8)? & 0o7777,
             b"uid" => {
@@ -273,9 +273,15 @@ fn parse_size(text: &[u8], memory_pages: u64) -> Option<u64> {
     rest.is_empty().then(|| size.wrapping_add(PAGE_SIZE - 1) / PAGE_SIZE)
 }
 
-fn parse_count(text: &[u8], limit: u64) -> Option<u64> {
+/// Sets a limit; none if the text is no number, or one that is too large. It stays all the same where there was a limit
+/// before: the kernel writes down what it has read, and looks at it then.
+fn parse_count(setting: &mut Option<u64>, text: &[u8], limit: u64) -> Option<()> {
     let (count, rest) = numbers::size(text);
-    (rest.is_empty() && count <= limit).then_some(count)
+    let is_sound = rest.is_empty() && count <= limit;
+    if is_sound || setting.is_some() {
+        *setting = Some(count);
+    }
+    is_sound.then_some(())
 }
 
 #[cfg(test)]
