@@ -56,7 +56,7 @@ impl Linux {
     }
 
     /// The number and the links of what is in a layer.
-    fn numbers_behind(&self, dentry: Id<Dentry>) -> (u64, u32) {
+    pub(super) fn numbers_behind(&self, dentry: Id<Dentry>) -> (u64, u32) {
         let inode = &self.inodes[self.dentries[dentry].inode];
         self.overlay_numbers(dentry).map_or((inode.number, inode.links), |numbers| (numbers.inode, numbers.links))
     }

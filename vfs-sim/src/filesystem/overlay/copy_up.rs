@@ -68,7 +68,7 @@ impl Linux {
         let has_upper = state.upper.is_some();
         if let Some(lower) = state.lower.first().copied() {
             let lower = self.overlay(superblock)?.lower_path(lower).ok_or(Errno::EIO)?;
-            let (uid, gid) = self.owner_through(lower.mount, self.dentries[lower.dentry].inode);
+            let (_, uid, gid) = self.mode_and_owner(lower);
             let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
             let is_known = uid.is_some_and(|uid| namespace.uid_map.iter().any(|map| map.inside_of(uid).is_some()))
                 && gid.is_some_and(|gid| namespace.gid_map.iter().any(|map| map.inside_of(gid).is_some()));
@@ -97,7 +97,7 @@ impl Linux {
         let real = self.dentries[lower.dentry].inode;
         let is_directory = self.inodes[real].is_directory();
         // Of links below, not each is the same as what is copied up.
-        let has_origin = is_directory || self.inodes[real].links == 1;
+        let has_origin = is_directory || self.numbers_behind(lower.dentry).1 == 1;
         self.set_impure(task, directory)?;
         let is_regular = matches!(self.inodes[real].kind, InodeKind::Regular(_));
         let makes_unnamed = self.overlay(superblock)?.makes_unnamed;
@@ -131,7 +131,7 @@ impl Linux {
     ) -> Result<Id<Dentry>, Errno> {
         let superblock = self.dentries[dentry].superblock;
         let work = self.work_directory(superblock)?;
-        let mode = self.inodes[self.dentries[lower.dentry].inode].mode;
+        let (mode, _, _) = self.mode_and_owner(lower);
         let unnamed = self.make_unnamed_in_layer(task, work, mode)?;
         let name = self.dentries[dentry].name.clone();
         let result = self.copy_data(task, lower, Path { mount: work.mount, dentry: unnamed }, content).and_then(|()| {
@@ -221,13 +221,21 @@ impl Linux {
 
     /// `ovl_set_attr()`
     pub(super) fn copy_owner_and_mode(&mut self, task: Id<Task>, from: Path, to: Path) -> Result<(), Errno> {
-        let source = self.dentries[from.dentry].inode;
-        let (uid, gid) = self.owner_through(from.mount, source);
-        if !matches!(self.inodes[source].kind, InodeKind::Symlink(_)) {
-            let attributes = Attributes { mode: Some(self.inodes[source].mode), ..Attributes::default() };
+        let (mode, uid, gid) = self.mode_and_owner(from);
+        if !matches!(self.inodes[self.dentries[from.dentry].inode].kind, InodeKind::Symlink(_)) {
+            let attributes = Attributes { mode: Some(mode), ..Attributes::default() };
             self.change_attributes(task, to, attributes)?;
         }
         self.change_attributes(task, to, Attributes { mode: None, uid, gid })
+    }
+
+    /// The permissions and the owner of what is copied, as stat(2) tells them: an overlay that is a layer may not have
+    /// heard of a change behind it, which stat sees.
+    fn mode_and_owner(&self, from: Path) -> (u32, Option<u32>, Option<u32>) {
+        let real = self.innermost_path(self.dentries[from.dentry].inode).unwrap_or(from);
+        let inode = self.dentries[real.dentry].inode;
+        let (uid, gid) = self.owner_through(real.mount, inode);
+        (self.inodes[inode].mode, uid, gid)
     }
 
     /// One more name of a file that was copied up under another one (`ovl_link_up()`).
