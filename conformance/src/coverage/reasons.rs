@@ -37,11 +37,14 @@ pub(super) const LAYERS: &str = "only where the layers of an overlay were change
 /// An overlay that is mounted.
 pub(super) const MOUNTED_OVERLAY: &str =
     "only where an overlay can't do in its layers what it has to do when it is mounted";
+/// A copy into the upper layer of an overlay.
+pub(super) const COPY_UP: &str =
+    "only where an overlay can't copy up what is to be changed: it is too large, there is no room, or something is in its place";
 /// A number for a process.
 pub(super) const PROCESS_FD: &str =
     "only for a pidfd that has nowhere to be written, if there can be no more descriptors";
 /// The reasons for which an outcome is so seldom that no run has to produce it.
-pub(super) const SELDOM: &[&str] = &[LAYERS, MOUNTED_OVERLAY, PROCESS_FD];
+pub(super) const SELDOM: &[&str] = &[LAYERS, MOUNTED_OVERLAY, COPY_UP, PROCESS_FD];
 /// Operations that the trait does not have.
 pub(super) const NOT_IN_THE_TRAIT: &str =
     "only for operations of the call, or for targets, that `Kernel` does not have";
