@@ -61,6 +61,16 @@ impl<L: Access> Process<L> {
         Self { linux, task, serial }
     }
 
+    /// Ends the process with an exit status (`_exit(2)`), unless it has ended already.
+    pub fn exit(&self, status: i32) {
+        // A signal can have ended it before, and another process can have its id.
+        self.linux.with(|linux| {
+            if linux.serial_of(self.task) == self.serial {
+                linux.exit(self.task, status);
+            }
+        });
+    }
+
     /// Makes a call. A process that has ended gets `ESRCH`; one that is stopped, and so makes no call, `EDEADLK`.
     fn with<R>(&self, call: impl FnOnce(&mut Linux) -> Result<R, Errno>) -> Result<R, Errno> {
         self.linux.with(|linux| {
@@ -88,6 +98,27 @@ impl Process {
     /// Which process this is.
     pub fn task(&self) -> Id<Task> {
         self.task
+    }
+
+    /// Another process of the same kernel. If there is none with this id, its calls fail with `ESRCH`.
+    #[must_use]
+    pub fn other(&self, task: Id<Task>) -> Self {
+        Self::new(self.linux.clone(), task)
+    }
+
+    /// Makes a child process, as [`Linux::fork`] does, for those who let several processes act in turns.
+    ///
+    /// # Errors
+    ///
+    /// Those of clone3(2).
+    pub fn fork(&self, flags: CloneFlags) -> Result<Self, Errno> {
+        let child = self.with(|linux| linux.fork(self.task, flags))?;
+        Ok(self.other(child))
+    }
+
+    /// Whether the process has not ended: it can be stopped.
+    pub fn is_running(&self) -> bool {
+        self.linux.with(|linux| linux.serial_of(self.task) == self.serial && linux.is_running(self.task))
     }
 }
 
@@ -395,12 +426,7 @@ impl<L: Access> Kernel for Process<L> {
         })?;
         let kernel = Self::new(self.linux.clone(), task);
         let status = child(&kernel);
-        kernel.linux.with(|linux| {
-            // A signal can have ended it before, and another process can have its id.
-            if linux.serial_of(task) == kernel.serial {
-                linux.exit(task, status);
-            }
-        });
+        kernel.exit(status);
         Ok(pid)
     }
 }

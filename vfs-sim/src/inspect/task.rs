@@ -95,6 +95,24 @@ impl<'a> TaskView<'a> {
         self.linux.mountinfo_text(task.mount_namespace, self.linux.fs_states[task.fs].root)
     }
 
+    /// The content of the file of the program that it executed last; none if it, and all whose memory it was copied from,
+    /// executed none.
+    pub fn program(&self) -> Option<Bytes> {
+        let file = self.object().memory.executable?;
+        let content = self.linux.program_content(file);
+        Some(content.read(0, usize::MAX).into())
+    }
+
+    /// The arguments of that program, its name first, as execve(2) has them: those of an interpreter if it is a script.
+    pub fn arguments(&self) -> &'a [Bytes] {
+        &self.object().memory.arguments
+    }
+
+    /// The environment of that program, as `NAME=value`.
+    pub fn environment(&self) -> &'a [Bytes] {
+        &self.object().memory.environment
+    }
+
     /// The real and the effective user.
     pub fn users(&self) -> (u32, u32) {
         (self.credentials().uid, self.credentials().effective_uid)

@@ -127,7 +127,8 @@ impl Linux {
         if is_being_written { Err(Errno::ETXTBSY) } else { Ok(file) }
     }
 
-    fn program_content(&self, file: Path) -> Arc<Content> {
+    /// What is in the file of a program.
+    pub(crate) fn program_content(&self, file: Path) -> Arc<Content> {
         match &self.inodes[self.content_inode(self.dentries[file.dentry].inode)].kind {
             InodeKind::Regular(content) => content.clone(),
             _ => Arc::default(),
