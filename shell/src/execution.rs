@@ -1,0 +1,188 @@
+//! What a program has while it runs: its process, its arguments, its standard streams.
+
+use std::time::Duration;
+
+use cofferdam::UnixPath;
+use cofferdam::kernel::{
+    Bytes, CloneFlags, Errno, Fd, Kernel as _, OpenFlags, OpenHow, Pid, Signal, WaitOptions, WaitStatus,
+};
+use cofferdam_vfs_sim::Process;
+
+use crate::machine::{Machine, Work};
+
+/// How much is read at a time.
+const CHUNK: usize = 65536;
+
+/// A program that runs, or a builtin that does what a program of that name does.
+pub(crate) struct Execution {
+    pub(crate) machine: Machine,
+    /// The process that runs it; its system calls are the program's.
+    pub(crate) process: Process,
+    /// The arguments, the program's name first.
+    pub(crate) arguments: Vec<Vec<u8>>,
+    /// The environment, as `NAME=value`.
+    pub(crate) environment: Vec<Vec<u8>>,
+    /// What messages begin with: the name of the program, or where in a script a builtin was called.
+    pub(crate) name: Vec<u8>,
+    /// What was printed and not written yet.
+    output: Vec<u8>,
+}
+
+impl Execution {
+    pub(crate) fn new(
+        machine: Machine,
+        process: Process,
+        arguments: Vec<Vec<u8>>,
+        environment: Vec<Vec<u8>>,
+        name: Vec<u8>,
+    ) -> Self {
+        Self { machine, process, arguments, environment, name, output: Vec::new() }
+    }
+
+    /// Prints to standard output, which is written when the program ends or calls [`flush`](Self::flush): as the C library
+    /// does if it is no terminal.
+    pub(crate) fn print(&mut self, text: impl AsRef<[u8]>) {
+        self.output.extend_from_slice(text.as_ref());
+    }
+
+    /// Writes what was printed. `EPIPE` ends the process with `SIGPIPE` as it does a real one.
+    ///
+    /// # Errors
+    ///
+    /// Those of write(2).
+    pub(crate) async fn flush(&mut self) -> Result<(), Errno> {
+        let output = std::mem::take(&mut self.output);
+        self.machine.write(&self.process, Fd::STDOUT, &output).await
+    }
+
+    /// Writes `NAME: TEXT` and a newline to standard error, at once.
+    pub(crate) async fn complain(&mut self, text: impl AsRef<[u8]>) {
+        let message = [&self.name, &b": "[..], text.as_ref(), b"\n"].concat();
+        self.write_error(&message).await;
+    }
+
+    /// Writes to standard error, at once.
+    pub(crate) async fn write_error(&mut self, text: &[u8]) {
+        // There is nowhere left to report that standard error is closed.
+        let _ = self.machine.write(&self.process, Fd::STDERR, text).await;
+    }
+
+    /// Reads from a descriptor; nothing at the end. Waits until there is something.
+    ///
+    /// # Errors
+    ///
+    /// Those of read(2).
+    pub(crate) async fn read(&mut self, fd: Fd) -> Result<Vec<u8>, Errno> {
+        self.machine.read(&self.process, fd, CHUNK).await
+    }
+
+    /// Reads from a descriptor up to the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of read(2).
+    pub(crate) async fn read_to_end(&mut self, fd: Fd) -> Result<Vec<u8>, Errno> {
+        let mut all = Vec::new();
+        loop {
+            let bytes = self.read(fd).await?;
+            if bytes.is_empty() {
+                return Ok(all);
+            }
+            all.extend(bytes);
+        }
+    }
+
+    /// Opens a file. Waits for somebody at the other end of a fifo.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2).
+    pub(crate) async fn open(&mut self, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
+        let process = &self.process;
+        self.machine.waiting(|| process.openat2(Fd::CWD, UnixPath::new(path), how)).await
+    }
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and read(2).
+    pub(crate) async fn read_file(&mut self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+        let how = OpenHow { flags: OpenFlags::O_CLOEXEC, ..OpenHow::default() };
+        let fd = self.open(path, how).await?;
+        let content = self.read_to_end(fd).await;
+        let _ = self.process.close(fd);
+        content
+    }
+
+    /// The value of a variable of the environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<&[u8]> {
+        self.environment.iter().find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    }
+
+    /// Makes a child process that does some work, at the same time.
+    ///
+    /// # Errors
+    ///
+    /// Those of clone3(2).
+    pub(crate) fn fork(&mut self, flags: CloneFlags, work: impl FnOnce(Execution) -> Work<'static>) -> Result<Pid, Errno> {
+        let child = self.process.fork(flags)?;
+        // As the parent sees it.
+        let pid = self.process.linux().pid_for(self.process.task(), child.task()).ok_or(Errno::ESRCH)?;
+        let execution = Self::new(
+            self.machine.clone(),
+            child.clone(),
+            self.arguments.clone(),
+            self.environment.clone(),
+            self.name.clone(),
+        );
+        self.machine.start(child, work(execution));
+        Ok(pid)
+    }
+
+    /// Waits for a child to end.
+    ///
+    /// # Errors
+    ///
+    /// Those of wait4(2).
+    pub(crate) async fn wait_for(&mut self, pid: Pid) -> Result<WaitStatus, Errno> {
+        let process = &self.process;
+        let wait = || process.wait4(pid, WaitOptions::empty());
+        loop {
+            if let Some((_, status)) = self.machine.waiting(wait).await? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Lets simulated time pass.
+    pub(crate) async fn sleep(&mut self, time: Duration) {
+        self.machine.sleep(time).await;
+    }
+
+    /// Executes a program in the place of this one, and comes to its exit status; `None` if the process was killed meanwhile.
+    /// The file is looked for in `PATH` if its name has no slash, as execvp(3) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of execve(2).
+    pub(crate) async fn execute(&mut self, arguments: &[Vec<u8>]) -> Result<i32, Errno> {
+        self.flush().await?;
+        let path = self.variable("PATH").unwrap_or(b"/bin:/usr/bin").to_vec();
+        crate::programs::execute_in_path(&self.machine, &self.process, &path, arguments, &self.environment).await
+    }
+}
+
+/// The status that a shell gives for how a process ended.
+pub(crate) fn shell_status(status: WaitStatus) -> i32 {
+    match status {
+        WaitStatus::Exited(status) => status,
+        WaitStatus::Signaled(Signal(number)) | WaitStatus::Stopped(Signal(number)) => 128 + number,
+        WaitStatus::Continued => 0,
+    }
+}
+
+/// Arguments as the kernel takes them.
+pub(crate) fn strings(strings: &[Vec<u8>]) -> Vec<Bytes> {
+    strings.iter().map(|string| Bytes::from(&string[..])).collect()
+}

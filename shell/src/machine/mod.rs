@@ -1,0 +1,135 @@
+//! The simulated machine: a kernel, the processes that are at work on it, and its console.
+
+mod boot;
+mod console;
+mod scheduler;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _};
+use cofferdam_vfs_sim::{Linux, Process};
+
+pub use console::{Console, Stream};
+pub(crate) use scheduler::{Deadlock, Work};
+use console::Terminal;
+use scheduler::Scheduler;
+
+/// A simulated machine. Clones are handles of the same one.
+#[derive(Clone)]
+pub struct Machine {
+    /// The first process of the machine: it makes the others, holds the other ends of their standard streams, and reaps.
+    init: Process,
+    scheduler: Rc<Scheduler>,
+    terminal: Rc<RefCell<Terminal>>,
+}
+
+impl Machine {
+    /// A machine on this kernel, whose processes speak to this console.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`: init can't have the pipes that lead to the console.
+    pub fn new(linux: Linux, console: Box<dyn Console>) -> Result<Self, Errno> {
+        let init = Process::init(linux);
+        let terminal = Terminal::new(&init, console)?;
+        Ok(Self { init, scheduler: Rc::default(), terminal: Rc::new(RefCell::new(terminal)) })
+    }
+
+    /// A kernel that has booted, with the programs on its disk; all its mounts are shared, as systemd makes them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the calls that it takes; there are none unless the simulation has a bug.
+    pub fn boot() -> Result<Linux, Errno> {
+        boot::boot()
+    }
+
+    /// Closes init's ends of the standard streams, so that nothing of this machine's console is left in the kernel.
+    pub fn disconnect(&self) {
+        self.terminal.borrow_mut().disconnect(&self.init);
+    }
+
+    /// A snapshot of the kernel, as it is between two calls.
+    pub fn snapshot(&self) -> Linux {
+        self.init.linux().clone()
+    }
+
+    /// Makes a process whose standard streams are the console.
+    ///
+    /// # Errors
+    ///
+    /// Those of clone3(2).
+    pub(crate) fn new_process(&self) -> Result<Process, Errno> {
+        let process = self.init.fork(CloneFlags::empty())?;
+        self.terminal.borrow().connect(&process)?;
+        Ok(process)
+    }
+
+    /// Lets a process work from now on, whenever the others wait; it ends with the status that its work comes to.
+    pub(crate) fn start(&self, process: Process, work: Work<'static>) {
+        self.scheduler.start(process, work);
+    }
+
+    /// Does this work to its end, and the others' as far as they get meanwhile.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Deadlock> {
+        self.scheduler.run(work, &|| self.terminal.borrow_mut().feed(&self.init))
+    }
+
+    /// Lets all others go on until they have ended, or wait for what can't come.
+    pub(crate) fn run_others(&self) {
+        self.scheduler.run_others(&|| self.terminal.borrow_mut().feed(&self.init));
+    }
+
+    /// Repeats a call that would wait until it need not.
+    ///
+    /// # Errors
+    ///
+    /// Those of the call.
+    pub(crate) async fn waiting<T>(&self, call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+        self.scheduler.waiting(call).await
+    }
+
+    /// Lets simulated time pass.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.scheduler.sleep(time).await;
+    }
+
+    /// Lets the others do something.
+    pub(crate) async fn yield_now(&self) {
+        self.scheduler.yield_now().await;
+    }
+
+    /// How long the machine has been at work, in simulated time: it passes only in [`sleep`](Self::sleep).
+    pub(crate) fn clock(&self) -> Duration {
+        self.scheduler.clock()
+    }
+
+    /// read(2), which waits for something to be there.
+    ///
+    /// # Errors
+    ///
+    /// Those of read(2).
+    pub(crate) async fn read(&self, process: &Process, fd: Fd, count: usize) -> Result<Vec<u8>, Errno> {
+        self.waiting(|| process.read(fd, count)).await.map(|bytes| bytes.0)
+    }
+
+    /// write(2) of all of it, which waits for room.
+    ///
+    /// # Errors
+    ///
+    /// Those of write(2).
+    pub(crate) async fn write(&self, process: &Process, fd: Fd, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            let written = self.waiting(|| {
+                let written = process.write(fd, bytes);
+                // What one process has written is seen before what another one writes.
+                self.terminal.borrow_mut().drain(&self.init);
+                written
+            });
+            bytes = bytes.get(written.await?..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}

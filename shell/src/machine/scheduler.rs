@@ -1,0 +1,170 @@
+//! Who works when: simulated processes take turns, each until it would wait for another.
+//!
+//! A process is a future, as are the programs and the shells that it executes. It gives way where a call would wait
+//! (`EDEADLK`, see the documentation of the simulated kernel), where it sleeps, and now and then. Time is simulated: it
+//! passes when nobody can do anything else. The order is always the same.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use cofferdam::kernel::{Errno, Kernel as _, Signal};
+use cofferdam_vfs_sim::Process;
+
+/// What a process does; it comes to the exit status.
+pub(crate) type Work<'a> = Pin<Box<dyn Future<Output = i32> + 'a>>;
+
+/// Every process waits for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("every process waits for another one, for ever")]
+pub(crate) struct Deadlock;
+
+/// A process at work.
+struct Worker {
+    process: Process,
+    work: Work<'static>,
+}
+
+/// Who is at work, and what time it is.
+#[derive(Default)]
+pub(crate) struct Scheduler {
+    workers: RefCell<VecDeque<Worker>>,
+    /// Those that were made during this turn.
+    started: RefCell<VecDeque<Worker>>,
+    clock: Cell<Duration>,
+    /// When the first one of those who sleep wakes up.
+    next_wake: Cell<Option<Duration>>,
+    /// Whether anybody got further in this round.
+    has_progressed: Cell<bool>,
+}
+
+impl Scheduler {
+    pub(super) fn start(&self, process: Process, work: Work<'static>) {
+        self.has_progressed.set(true);
+        self.started.borrow_mut().push_back(Worker { process, work });
+    }
+
+    pub(super) fn clock(&self) -> Duration {
+        self.clock.get()
+    }
+
+    pub(super) async fn waiting<T>(&self, mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+        let mut has_waited = false;
+        loop {
+            match call() {
+                Err(Errno::EDEADLK) => {
+                    has_waited = true;
+                    give_way().await;
+                }
+                result => {
+                    if has_waited {
+                        self.has_progressed.set(true);
+                    }
+                    return result;
+                }
+            }
+        }
+    }
+
+    pub(super) async fn yield_now(&self) {
+        self.has_progressed.set(true);
+        give_way().await;
+    }
+
+    pub(super) async fn sleep(&self, time: Duration) {
+        let until = self.clock.get().saturating_add(time);
+        while self.clock.get() < until {
+            let first = self.next_wake.get().map_or(until, |next| next.min(until));
+            self.next_wake.set(Some(first));
+            give_way().await;
+        }
+        self.has_progressed.set(true);
+    }
+
+    /// Does some work to its end, and the others' meanwhile. `feed` brings input from outside when everybody waits; it is
+    /// false if there is none.
+    pub(super) fn run<T>(&self, work: impl Future<Output = T>, feed: &dyn Fn() -> bool) -> Result<T, Deadlock> {
+        let mut work = pin!(work);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            self.next_wake.set(None);
+            self.has_progressed.set(false);
+            if let Poll::Ready(result) = work.as_mut().poll(&mut context) {
+                return Ok(result);
+            }
+            self.take_turns(&mut context);
+            if !self.has_progressed.get() && !self.wake_somebody(feed) && !self.interrupt_all() {
+                return Err(Deadlock);
+            }
+        }
+    }
+
+    /// Lets all others go on to their end.
+    pub(super) fn run_others(&self, feed: &dyn Fn() -> bool) {
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            self.next_wake.set(None);
+            self.has_progressed.set(false);
+            self.take_turns(&mut context);
+            if self.workers.borrow().is_empty()
+                || !self.has_progressed.get() && !self.wake_somebody(feed) && !self.interrupt_all()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Everybody's turn, once.
+    fn take_turns(&self, context: &mut Context<'_>) {
+        let count = self.workers.borrow().len();
+        for _ in 0..count {
+            let Some(mut worker) = self.workers.borrow_mut().pop_front() else { break };
+            // It may have been killed.
+            if !worker.process.is_running() {
+                self.has_progressed.set(true);
+                continue;
+            }
+            match worker.work.as_mut().poll(context) {
+                Poll::Ready(status) => {
+                    self.has_progressed.set(true);
+                    drop(worker.work);
+                    worker.process.exit(status);
+                }
+                Poll::Pending => self.workers.borrow_mut().push_back(worker),
+            }
+        }
+        self.workers.borrow_mut().append(&mut self.started.borrow_mut());
+    }
+
+    /// Lets time pass until somebody wakes up, or gets input from outside.
+    fn wake_somebody(&self, feed: &dyn Fn() -> bool) -> bool {
+        if let Some(next) = self.next_wake.get() {
+            self.clock.set(next);
+            return true;
+        }
+        feed()
+    }
+
+    /// Ends those who wait for ever, as somebody would from the keyboard. False if there are none.
+    fn interrupt_all(&self) -> bool {
+        let workers = self.workers.borrow();
+        for worker in workers.iter() {
+            if let Ok(pid) = worker.process.getpid() {
+                let _ = worker.process.kill(pid, Signal::INT);
+            }
+        }
+        // Who takes no notice of it would be asked for ever.
+        workers.iter().any(|worker| !worker.process.is_running())
+    }
+}
+
+/// Ends the turn.
+async fn give_way() {
+    let mut is_over = false;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

@@ -1,0 +1,125 @@
+//! The programs of the simulated machine: a file per program, or per family.
+//!
+//! A program is a file of the simulated machine that the simulated kernel can execute, with its name at the end; so it is
+//! found, or not, as a real one is: in the directories of `PATH`, below the root directory of the process.
+
+use cofferdam::UnixPath;
+use cofferdam::kernel::{Errno, Kernel as _};
+use cofferdam_vfs_sim::{PROGRAM, Process};
+
+use crate::execution::{Execution, strings};
+use crate::machine::{Machine, Work};
+
+/// A program.
+pub(crate) type Program = fn(Execution) -> Work<'static>;
+
+/// What is between the part of a program's file that the kernel executes and the program's name.
+const MARK: &[u8] = b"\0cofferdam program ";
+
+macro_rules! programs {
+    ($($(#[$attribute:meta])* $name:literal => $path:path;)*) => {
+        /// All programs, by name.
+        pub(crate) const PROGRAMS: &[(&str, Program)] = &[
+            $($(#[$attribute])* ($name, |execution| Box::pin(async move {
+                let mut execution = execution;
+                let status = $path(&mut execution).await;
+                finish(execution, status).await
+            })),)*
+        ];
+    };
+}
+
+mod basic;
+
+programs! {
+    "false" => basic::fail;
+    "sync" => basic::sync;
+    "true" => basic::succeed;
+}
+
+/// Writes what a program has printed, as the C library does when it ends.
+async fn finish(mut execution: Execution, status: i32) -> i32 {
+    match execution.flush().await {
+        Ok(()) | Err(Errno::EPIPE) => status,
+        Err(errno) => {
+            execution.complain(format!("write error: {}", errno.description())).await;
+            1
+        }
+    }
+}
+
+/// What is in the file of a program.
+pub(crate) fn content(name: &str) -> Vec<u8> {
+    [PROGRAM, MARK, name.as_bytes()].concat()
+}
+
+/// The program that a process has executed.
+fn program_of(process: &Process) -> Option<(Program, Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+    let linux = process.linux();
+    let task = linux.task(process.task())?;
+    let content = task.program()?.0;
+    let name = content.strip_prefix(PROGRAM)?.strip_prefix(MARK)?;
+    let (_, program) = PROGRAMS.iter().find(|(known, _)| known.as_bytes() == name)?;
+    let copies = |strings: &[cofferdam::kernel::Bytes]| strings.iter().map(|string| string.0.clone()).collect();
+    Some((*program, copies(task.arguments()), copies(task.environment())))
+}
+
+/// Executes a program as a process, and comes to its exit status.
+///
+/// # Errors
+///
+/// Those of execve(2).
+pub(crate) async fn execute(
+    machine: &Machine,
+    process: &Process,
+    path: &[u8],
+    arguments: &[Vec<u8>],
+    environment: &[Vec<u8>],
+) -> Result<i32, Errno> {
+    process.execve(UnixPath::new(path), &strings(arguments), &strings(environment))?;
+    // A program that is none of ours does what it does on the simulated kernel: it ends at once.
+    let Some((program, arguments, environment)) = program_of(process) else { return Ok(0) };
+    let name = arguments.first().cloned().unwrap_or_default();
+    let execution = Execution::new(machine.clone(), process.clone(), arguments, environment, name);
+    Ok(program(execution).await)
+}
+
+/// Executes a program that is looked for in `PATH` if its name has no slash (execvp(3)).
+///
+/// # Errors
+///
+/// Those of execve(2): the most telling one, if several files were tried.
+pub(crate) async fn execute_in_path(
+    machine: &Machine,
+    process: &Process,
+    path: &[u8],
+    arguments: &[Vec<u8>],
+    environment: &[Vec<u8>],
+) -> Result<i32, Errno> {
+    let name = arguments.first().map(Vec::as_slice).unwrap_or_default();
+    if name.is_empty() || name.contains(&b'/') {
+        return execute(machine, process, name, arguments, environment).await;
+    }
+    let mut telling = Errno::ENOENT;
+    for directory in path.split(|byte| *byte == b':') {
+        let file = if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() };
+        match execute(machine, process, &file, arguments, environment).await {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(Errno::EACCES) => telling = Errno::EACCES,
+            result => return result,
+        }
+    }
+    Err(telling)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Trial;
+
+    #[test]
+    fn programs_are_found_and_executed() {
+        let trial = Trial::new();
+        assert_eq!(trial.run("true"), (0, String::new(), String::new()));
+        assert_eq!(trial.run("/bin/false"), (1, String::new(), String::new()));
+    }
+}
