@@ -1,0 +1,49 @@
+//! The console of the simulated machine: our own standard streams.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+
+use cofferdam_shell::{Console, Stream};
+
+/// How much is read at a time.
+const CHUNK: usize = 65536;
+
+/// Our standard streams.
+#[derive(Debug, Default)]
+pub(super) struct StandardStreams {
+    /// Whether standard input is the shell's own, from which it reads commands.
+    pub(super) keeps_input: bool,
+    /// Where the script lies that is run: what it sources may lie there too.
+    pub(super) script_directory: Option<PathBuf>,
+}
+
+impl Console for StandardStreams {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        // Who closes our output wants no more of it; the machine goes on, so that its state can be saved.
+        let _ = match stream {
+            Stream::Output => {
+                let mut output = io::stdout().lock();
+                output.write_all(bytes).and_then(|()| output.flush())
+            }
+            Stream::Error => io::stderr().lock().write_all(bytes),
+        };
+    }
+
+    fn read(&mut self) -> Vec<u8> {
+        if self.keeps_input {
+            return Vec::new();
+        }
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match io::stdin().lock().read(&mut buffer) {
+                Ok(count) => {
+                    buffer.truncate(count);
+                    return buffer;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // As if it had ended there.
+                Err(_) => return Vec::new(),
+            }
+        }
+    }
+}
