@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
@@ -17,6 +18,10 @@ Examples:
   cofferdam run --rootfs /srv/busybox -- /bin/sh
   cofferdam run --rootfs /srv/busybox --persistent-volume web/db:data -- /bin/sh -c 'echo kept > data/file'
   cofferdam run --rootfs /srv/busybox --trace -- /bin/true
+  cofferdam run --sim --rootfs /srv/busybox -- /bin/sh
+
+The last one needs no root: it runs on a simulated host, which has a root filesystem of that name, and shows what the
+program would see.
 
 Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it
 is not found.";
@@ -72,9 +77,23 @@ pub(crate) struct RunArguments {
     /// Print every system call of the isolator and the launcher to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Run on a simulated host, fresh each time, without root: prints what the program would see and reach, and what
+    /// becomes of the host. A root filesystem is in /srv/busybox; the host's users are root, nobody and alice, among others
+    #[arg(long)]
+    pub(crate) sim: bool,
+    /// Give the simulated host the mounts of a real one: a copy of its /proc/self/mountinfo; implies --sim
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mountinfo: Option<PathBuf>,
     /// Program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
     pub(crate) command: Vec<Bytes>,
+}
+
+impl RunArguments {
+    /// Whether it is to be on a simulated host.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.sim || self.mountinfo.is_some()
+    }
 }
 
 /// Arguments of `cofferdam launch`.
@@ -89,6 +108,21 @@ pub(crate) struct LaunchArguments {
     /// Print every system call to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
+}
+
+impl LaunchArguments {
+    /// The command line that says so.
+    pub(crate) fn command_line(&self) -> Vec<Bytes> {
+        let mut line: Vec<Bytes> = vec!["cofferdam".into(), "launch".into()];
+        if let Some(parent) = self.die_with_parent {
+            line.extend(["--die-with-parent".into(), parent.to_string().into()]);
+        }
+        if self.trace {
+            line.push("--trace".into());
+        }
+        line.extend(["--launch-info".into(), self.launch_info.clone()]);
+        line
+    }
 }
 
 /// A persistent volume: `ROLE/ID:NAME[:ro|rw]`.

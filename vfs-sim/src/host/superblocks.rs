@@ -7,9 +7,7 @@ use super::Loader;
 use super::error::{LineError, quote};
 use super::line::{Line, Root};
 use crate::arena::Id;
-use crate::filesystem::{
-    Dentry, FilesystemType, FsContext, InodeKind, Name, Parameters, SuperBlock, filesystem_type,
-};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, InodeKind, Name, Parameters, SuperBlock, filesystem_type};
 use crate::linux::Linux;
 
 /// What makes mounts share a superblock: device, type and options.
