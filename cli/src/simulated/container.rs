@@ -7,7 +7,7 @@ mod reach;
 
 pub(super) use attempts::{Attempt, Outcome, attempts};
 pub(super) use identity::Identity;
-pub(super) use reach::{Area, Reach, Tally};
+pub(super) use reach::{Area, Reach};
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Descriptor, Errno, Fd, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags};

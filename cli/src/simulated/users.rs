@@ -1,10 +1,10 @@
 //! The users of a simulated host: its passwd(5) and group(5).
 
+use cofferdam::UnixPath;
 use cofferdam::checkpoint;
 use cofferdam::error::CallError;
 use cofferdam::kernel::Kernel;
 use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
-use cofferdam::UnixPath;
 
 /// The database as it is read.
 #[derive(Clone, Debug)]

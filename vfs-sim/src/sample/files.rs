@@ -121,7 +121,7 @@ const HOST_SHADOW: &[u8] = b"root:*:20000:0:99999:7:::\nalice:!:20000:0:99999:7:
 
 const HOST_FSTAB: &[u8] = b"\
 /dev/sda2 / ext4 errors=remount-ro 0 1
-/dev/sda1 /boot/efi vfat umask=0077 0 1
+/dev/sda1 /boot ext4 defaults 0 2
 /dev/sdb1 /home ext4 nosuid,nodev 0 2
 ";
 
@@ -138,7 +138,6 @@ const ROOTFS_GROUP: &[u8] = b"root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 pub(super) fn host() -> impl Iterator<Item = Entry> {
     let directories = [
         "/boot",
-        "/boot/efi",
         "/dev",
         "/etc",
         "/home",

@@ -40,9 +40,8 @@ pub(in super::super) fn attempts(begun: &Begun, table: &Table<'_>, work_dir: &Un
             attempts.push(Attempt { what, result: act(&process) });
         }
     };
-    for path in
-        ["/proc/keys", "/proc/acpi"].map(UnixPath::new).into_iter().filter(|path| table.at(path).next().is_some())
-    {
+    let masks = ["/proc/keys", "/proc/acpi", "/sys/firmware"].map(UnixPath::new);
+    if let Some(path) = masks.into_iter().find(|path| table.at(path).next().is_some()) {
         attempt(format!("umount {}", shown(path)), &|process| unmount(process, path));
         attempt(format!("unshare --user --mount umount {}", shown(path)), &|process| {
             process.unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
@@ -57,7 +56,7 @@ pub(in super::super) fn attempts(begun: &Begun, table: &Table<'_>, work_dir: &Un
         process.mount(Some(UnixPath::new("tmpfs")), settings, Some(b"tmpfs"), MountFlags::empty(), None).map(done)
     });
     for path in ["/proc/sys/kernel/hostname", "/proc/sysrq-trigger"] {
-        attempt(format!("echo 1 > {path}"), &|process| {
+        attempt(format!("open {path} for writing"), &|process| {
             open(process, UnixPath::new(path), OpenFlags::O_WRONLY).map(done)
         });
     }
@@ -74,7 +73,7 @@ pub(in super::super) fn attempts(begun: &Begun, table: &Table<'_>, work_dir: &Un
         let namespace = open(process, UnixPath::new("/proc/1/ns/mnt"), OpenFlags::empty())?;
         process.setns(namespace.fd(), CloneFlags::CLONE_NEWNS).map(done)
     });
-    attempt("chroot dev, then cd ../../../.. from outside of it".into(), &leave_by_chroot);
+    attempt("chroot dev; cd ../../../..; chroot .".into(), &leave_by_chroot);
     attempt(format!("ls {}", shown(work_dir)), &|process| open(process, work_dir, OpenFlags::O_DIRECTORY).map(done));
     attempts
 }

@@ -33,13 +33,16 @@ pub(in super::super) struct Reach {
 pub(in super::super) struct Area {
     /// The mount point, as mountinfo writes it.
     pub(in super::super) mountpoint: String,
-    pub(in super::super) directories: Tally,
+    /// How many directories there are.
+    pub(in super::super) directories: usize,
+    /// Those in which files can be made.
+    pub(in super::super) writable_directories: Vec<UnixPathBuf>,
     pub(in super::super) files: Tally,
     /// The number of its names, whatever they are.
     pub(in super::super) names: usize,
 }
 
-/// How many there are, and how many of them can be written.
+/// How many files there are, and how many of them can be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Tally {
     pub(in super::super) all: usize,
@@ -63,12 +66,17 @@ impl Tally {
 impl Area {
     /// Whether anything in it can be changed.
     pub(in super::super) fn is_writable(&self) -> bool {
-        self.directories.writable + self.files.writable > 0
+        !self.writable_directories.is_empty() || self.files.writable > 0
+    }
+
+    /// Whether there is anything but a device in it.
+    pub(in super::super) fn is_seen(&self) -> bool {
+        self.directories + self.files.all > 0
     }
 
     /// Whether it is a directory in which nothing is, and nothing can be.
     pub(in super::super) fn is_barren(&self) -> bool {
-        self.names == 0 && self.directories.all > 0 && !self.is_writable()
+        self.names == 0 && self.directories > 0 && !self.is_writable()
     }
 }
 
@@ -108,7 +116,10 @@ impl Walk {
             };
             let is_writable = self.can_make_files(&directory);
             let area = self.areas.entry(stat.mount_id).or_default();
-            area.directories.count(is_writable);
+            area.directories += 1;
+            if is_writable {
+                area.writable_directories.push(directory.clone());
+            }
             area.names += names.len();
             // The last is looked at first.
             for name in names.into_iter().rev() {
@@ -122,7 +133,8 @@ impl Walk {
         }
         self.reach.devices.sort_by(|a, b| a.path.cmp(&b.path));
         self.reach.masked_files.sort();
-        self.reach.refused.sort_by(|a, b| a.0.cmp(&b.0));
+        // What is the kernel's own last.
+        self.reach.refused.sort_by_key(|(path, _)| (path.starts_with("/proc"), path.clone()));
     }
 
     fn stat(&self, path: &UnixPath) -> Result<Stat, Errno> {
@@ -175,7 +187,7 @@ impl Walk {
             }
             FileType::Regular => {
                 let read = try_to_open(OpenFlags::empty());
-                area.files.count(try_to_open(OpenFlags::O_WRONLY).is_ok());
+                area.files.count(is_written(&self.process, &path));
                 if let Err(errno) = read {
                     self.reach.refused.push((path, errno));
                 }
@@ -183,4 +195,10 @@ impl Walk {
             _ => {}
         }
     }
+}
+
+/// Something is written to a file. Many of proc can be opened for writing by root, and refuse what is written.
+fn is_written(process: &Process, path: &UnixPath) -> bool {
+    let opened = open(process, path, OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK);
+    opened.is_ok_and(|opened| process.write(opened.fd(), b"0").is_ok())
 }

@@ -5,9 +5,12 @@ use std::fmt::{self, Display as _};
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Capabilities, Errno};
 
-use super::super::container::{Area, Attempt, Identity, Outcome, Reach, Tally};
+use super::super::container::{Area, Attempt, Identity, Outcome, Reach};
 use super::layout::{Columns, Labelled, enumerated};
 use super::shown;
+
+/// So many directories that can be written, of more, are named.
+const SHOWN_WRITABLE: usize = 4;
 
 /// So many paths that can't be read are shown.
 const SHOWN_REFUSED: usize = 8;
@@ -28,7 +31,7 @@ impl fmt::Display for Access<'_> {
             let label = if index == 0 { "can write" } else { "" };
             Labelled(label, vec![area.mountpoint.clone(), format!("({})", parts(area))]).fmt(f)?;
         }
-        let read_only = areas.iter().filter(|area| !area.is_writable() && !area.is_barren());
+        let read_only = areas.iter().filter(|area| area.is_seen() && !area.is_writable() && !area.is_barren());
         labelled(f, "can only read", read_only.map(|area| area.mountpoint.clone()))?;
         let barren = areas.iter().filter(|area| area.is_barren()).map(|area| area.mountpoint.clone());
         labelled(f, "finds empty", barren.chain(masked_files.iter().map(|path| shown(path))))?;
@@ -97,16 +100,27 @@ fn capabilities(set: Capabilities) -> Vec<String> {
     enumerated(known)
 }
 
-/// Of what of an area anything can be written.
+/// What of an area can be written.
 fn parts(area: &Area) -> String {
-    let part = |Tally { all, writable }: Tally, one: &str, many: &str| match (writable, all) {
+    let Area { directories, writable_directories, files, .. } = area;
+    let writable = writable_directories.len();
+    let directories = match (writable, *directories) {
         (0, _) => None,
-        (1, 1) => Some(format!("1 {one}")),
-        (writable, all) if writable == all => Some(format!("all {all} {many}")),
-        (writable, all) => Some(format!("{writable} of {all} {many}")),
+        (1, 1) => Some("1 directory".to_owned()),
+        (writable, all) if writable == all => Some(format!("all {all} directories")),
+        (writable, _) if writable <= SHOWN_WRITABLE => {
+            let paths: Vec<_> = writable_directories.iter().map(|path| shown(path)).collect();
+            Some(format!("in {}", paths.join(", ")))
+        }
+        (writable, all) => Some(format!("{writable} of {all} directories")),
     };
-    let parts = [part(area.directories, "directory", "directories"), part(area.files, "file", "files")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let files = match (files.writable, files.all) {
+        (0, _) => None,
+        (1, 1) => Some("1 file".to_owned()),
+        (writable, all) if writable == all => Some(format!("all {all} files")),
+        (writable, all) => Some(format!("{writable} of {all} files")),
+    };
+    directories.into_iter().chain(files).collect::<Vec<_>>().join(", ")
 }
 
 /// What was tried, and what came of it.

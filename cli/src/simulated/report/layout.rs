@@ -15,7 +15,10 @@ impl fmt::Display for Section<'_> {
     }
 }
 
-/// Rows of cells, each as wide as the widest of its column; the last one is as wide as it is.
+/// The widest cell that others are aligned with.
+const CELL: usize = 44;
+
+/// Rows of cells, each as wide as the widest of its column, but for those that are too wide.
 pub(super) struct Columns(pub(super) Vec<Vec<String>>);
 
 impl fmt::Display for Columns {
@@ -24,8 +27,8 @@ impl fmt::Display for Columns {
         for row in &self.0 {
             for (column, cell) in row.iter().enumerate() {
                 match widths.get_mut(column) {
-                    Some(known) => *known = width(cell).max(*known),
-                    None => widths.push(width(cell)),
+                    Some(known) => *known = cell_width(cell).max(*known),
+                    None => widths.push(cell_width(cell)),
                 }
             }
         }
@@ -33,12 +36,18 @@ impl fmt::Display for Columns {
             let mut line = String::new();
             for (cell, wanted) in row.iter().zip(&widths) {
                 line.push_str(cell);
-                line.push_str(&" ".repeat(wanted - width(cell) + 2));
+                line.push_str(&" ".repeat(wanted.saturating_sub(width(cell)) + 2));
             }
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }
+}
+
+/// How much room a cell takes from all of its column.
+fn cell_width(cell: &str) -> usize {
+    let width = width(cell);
+    if width > CELL { 0 } else { width }
 }
 
 /// Words behind a label, in as many lines as they need.

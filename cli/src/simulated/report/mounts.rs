@@ -19,7 +19,7 @@ impl fmt::Display for Mounts<'_> {
     }
 }
 
-const HEADINGS: [&str; 5] = ["TARGET", "TYPE", "OPTIONS", "PROPAGATION", "SOURCE"];
+const HEADINGS: [&str; 5] = ["TARGET", "TYPE", "PROPAGATION", "OPTIONS", "SOURCE"];
 
 /// The columns of a mount, as findmnt(8) fills them.
 fn row(entry: &Entry<'_>) -> [String; 5] {
@@ -27,7 +27,7 @@ fn row(entry: &Entry<'_>) -> [String; 5] {
         (source, root) if root == "/" => source,
         (source, root) => format!("{source}[{root}]"),
     };
-    [text(entry.mountpoint_raw()), text(entry.filesystem_type_raw()), options(entry), propagation(entry), source]
+    [text(entry.mountpoint_raw()), text(entry.filesystem_type_raw()), propagation(entry), options(entry), source]
 }
 
 /// The options of the mount, and of its filesystem those that these do not say already, as mount(8) prints them.
