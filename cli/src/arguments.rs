@@ -89,13 +89,6 @@ pub(crate) struct RunArguments {
     pub(crate) command: Vec<Bytes>,
 }
 
-impl RunArguments {
-    /// Whether it is to be on a simulated host.
-    pub(crate) fn is_simulated(&self) -> bool {
-        self.sim || self.mountinfo.is_some()
-    }
-}
-
 /// Arguments of `cofferdam launch`.
 #[derive(Debug, Args)]
 pub(crate) struct LaunchArguments {

@@ -3,16 +3,25 @@
 use cofferdam::kernel::Kernel;
 use cofferdam::user::UserDatabase;
 
-use crate::arguments::LaunchArguments;
+use crate::arguments::{LaunchArguments, RunArguments};
+use crate::run::Failure;
+use crate::simulated;
 
 cfg_if::cfg_if! {
     if #[cfg(all(target_os = "linux", not(feature = "sim")))] {
         mod linux;
-        pub(crate) use linux::{launch, run};
+        use linux as default;
     } else {
         mod none;
-        pub(crate) use none::{launch, run};
+        use none as default;
     }
+}
+
+pub(crate) use default::launch;
+
+/// `cofferdam run`: on a simulated host if one is asked for, else on the one that this was built for.
+pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+    if arguments.sim || arguments.mountinfo.is_some() { simulated::run(arguments) } else { default::run(arguments) }
 }
 
 /// What `run` needs of a host besides its kernel.

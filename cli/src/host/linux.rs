@@ -12,7 +12,6 @@ use super::Host;
 use crate::arguments::{LaunchArguments, RunArguments};
 use crate::launch::launch as carry_out;
 use crate::run::{Failure, run_on};
-use crate::simulated;
 use crate::trace::traced;
 
 /// This machine.
@@ -36,9 +35,6 @@ impl Host for Machine {
 
 /// `cofferdam run`.
 pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    if arguments.is_simulated() {
-        return simulated::run(arguments);
-    }
     require_supported()?;
     traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine, arguments))
 }

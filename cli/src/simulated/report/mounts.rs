@@ -1,5 +1,6 @@
 //! Mount tables.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use cofferdam::mountinfo::{Entry, OptionalField, Table};
@@ -63,15 +64,15 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn new(before: &Table<'_>, during: &Table<'_>, after: &Table<'_>) -> Self {
-        let is_in = |table: &Table<'_>, entry: &Entry<'_>| {
-            table.by_id(entry.id()).is_some_and(|other| other.as_bytes() == entry.as_bytes())
-        };
-        let mut rows: Vec<_> =
-            before.entries().iter().map(|entry| (if is_in(after, entry) { ' ' } else { '-' }, row(entry))).collect();
-        let new = after.entries().iter().filter(|entry| !is_in(before, entry));
-        rows.extend(new.map(|entry| ('+', row(entry))));
-        let meanwhile = during.entries().iter().filter(|entry| !is_in(before, entry) && !is_in(after, entry));
+    pub(super) fn new<'t>(before: &Table<'t>, during: &Table<'t>, after: &Table<'t>) -> Self {
+        let lines = |table: &Table<'t>| -> HashSet<&'t [u8]> { table.entries().iter().map(Entry::as_bytes).collect() };
+        let (old, new) = (lines(before), lines(after));
+        let is_old = |entry: &&Entry<'_>| old.contains(entry.as_bytes());
+        let is_new = |entry: &&Entry<'_>| new.contains(entry.as_bytes());
+        let kept = before.entries().iter().map(|entry| (if is_new(&entry) { ' ' } else { '-' }, row(entry)));
+        let added = after.entries().iter().filter(|entry| !is_old(entry)).map(|entry| ('+', row(entry)));
+        let rows = kept.chain(added).collect();
+        let meanwhile = during.entries().iter().filter(|entry| !is_old(entry) && !is_new(entry));
         Self { rows, meanwhile: meanwhile.map(row).collect() }
     }
 }
