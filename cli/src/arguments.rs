@@ -46,6 +46,7 @@ pub(crate) enum Command {
 
 /// Arguments of `cofferdam run`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct RunArguments {
     /// Directory for sandboxes and persistent volumes; must exist, but for the default one [default: /var/lib/cofferdam]
     #[arg(long, value_name = "DIR", value_parser = bytes())]

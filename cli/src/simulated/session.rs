@@ -10,7 +10,7 @@ use cofferdam::kernel::{
     Pid, ResolveFlags, Value, WaitOptions,
 };
 use cofferdam::user::UserDatabase;
-use cofferdam_vfs_sim::{Id, Linux, Process, Task};
+use cofferdam_vfs_sim::{Id, Linux, Process, Task, TaskView};
 
 use super::programs::Programs;
 use super::users::Users;
@@ -101,12 +101,12 @@ impl Session {
     fn program_begins(&self, watcher: &Watcher<'_>, kernel: &dyn Kernel, path: &Bytes, argv: &[Bytes], envp: &[Bytes]) {
         let linux = self.init.linux().clone();
         // A child runs to its end inside of clone3(2), so the last that was made is the one that acts.
-        let running = linux.tasks().filter(|task| task.is_running());
-        let Some(task) = running.max_by_key(|task| task.pid()).map(|task| task.key()) else { return };
+        let running = linux.tasks().filter(TaskView::is_running);
+        let Some(task) = running.max_by_key(TaskView::pid).map(|task| task.key()) else { return };
         let begun = Begun { linux, task, path: path.clone(), was_carried_out: false, users: self.users.clone() };
         self.begun.replace(Some(begun));
-        let watched = Intercepted::new(kernel, watcher);
-        let Some(status) = watcher.programs.run(&watched, path.as_path(), argv, envp) else { return };
+        let process = Intercepted::new(kernel, watcher);
+        let Some(status) = watcher.programs.run(&process, path.as_path(), argv, envp) else { return };
         self.terminal.forward();
         self.init.linux().exit(task, status);
         if let Some(begun) = &mut *self.begun.borrow_mut() {
@@ -210,7 +210,8 @@ impl Terminal {
     /// Prints what is in the pipes.
     fn forward(&self) {
         // If nobody reads our output, the program's goes nowhere as well.
-        let _ = std::io::stdout().write_all(&self.read(self.output.0));
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(&self.read(self.output.0)).and_then(|()| stdout.flush());
         let _ = std::io::stderr().write_all(&self.read(self.error.0));
     }
 

@@ -38,11 +38,11 @@ fn a_host_that_is_read_only_has_its_files_all_the_same() {
 fn this_machine() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("table");
-    let table = std::fs::read("/proc/self/mountinfo").unwrap();
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     std::fs::write(&file, &table).unwrap();
     let report = report(&format!("--mountinfo {} --rootfs /srv/busybox -- /bin/sh", file.display()));
     assert!(report.seen().iter().any(|row| row[0] == "/proc/keys"), "{}", report.0);
-    let mounts = table.iter().filter(|byte| **byte == b'\n').count();
+    let mounts = table.lines().count();
     assert!(report.0.contains(&format!("mounts: {mounts} unchanged")), "{}", report.0);
     assert!(report.0.contains(", 0 removed (-)."), "{}", report.0);
 }
