@@ -130,7 +130,14 @@ pub(crate) struct PersistentVolumeArgument {
 
 /// Parses the command line. The error is one to print: a mistake, or the help that was asked for.
 pub(crate) fn parse() -> Result<Command, clap::Error> {
-    CommandLine::try_parse().map(|line| line.command)
+    parse_from(std::env::args_os())
+}
+
+/// Parses a command line, the name of the program included.
+pub(crate) fn parse_from<T: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = T>,
+) -> Result<Command, clap::Error> {
+    CommandLine::try_parse_from(arguments).map(|line| line.command)
 }
 
 /// Paths and arguments are bytes, in any encoding or none.

@@ -28,7 +28,7 @@ enum HostError {
 
 /// Runs a program in a container on a simulated host of its own, and reports. Gives the exit status.
 pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    let session = Session::start(host(arguments)?)?;
+    let session = Session::start(host(arguments)?, Box::new(std::io::stdout()), Box::new(std::io::stderr()))?;
     let before = session.mountinfo();
     let status = session.run(&NoPrograms, arguments)?;
     if let Some(begun) = session.begun() {

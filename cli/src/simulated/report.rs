@@ -19,6 +19,11 @@ use super::session::Begun;
 use crate::arguments::{DEFAULT_WORK_DIR, RunArguments};
 use crate::run::Failure;
 
+/// The report can't be printed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot print the report: {0}")]
+struct ReportError(std::io::Error);
+
 /// What is known of a run.
 #[derive(Clone, Copy)]
 pub(super) struct Report<'a> {
@@ -32,8 +37,7 @@ pub(super) struct Report<'a> {
 /// Prints the report to standard output.
 pub(super) fn print(report: Report<'_>) -> Result<(), Failure> {
     let text = text(report)?;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    Ok(std::io::stdout().write_all(text.as_bytes()).map_err(ReportError)?)
 }
 
 fn text(report: Report<'_>) -> Result<String, Failure> {

@@ -1,7 +1,7 @@
 //! cofferdam at work in a process of a simulated kernel.
 
 use std::cell::{Cell, RefCell};
-use std::io::Write as _;
+use std::io::Write;
 
 use cofferdam::UnixPath;
 use cofferdam::error::CallError;
@@ -50,11 +50,11 @@ pub(super) struct Begun {
 }
 
 impl Session {
-    /// Boots the host.
-    pub(super) fn start(linux: Linux) -> Result<Self, Failure> {
+    /// Boots the host. What its processes write to their standard output and error goes to these.
+    pub(super) fn start(linux: Linux, stdout: Box<dyn Write>, stderr: Box<dyn Write>) -> Result<Self, Failure> {
         let init = Process::init(linux);
         let users = Users::read(&init)?;
-        let terminal = Terminal::open(&init)?;
+        let terminal = Terminal::open(&init, [stdout, stderr])?;
         Ok(Self { init, terminal, users, begun: RefCell::new(None) })
     }
 
@@ -175,10 +175,12 @@ struct Terminal {
     input: Fd,
     output: (Fd, Fd),
     error: (Fd, Fd),
+    /// What is read from the two pipes goes there.
+    sinks: RefCell<[Box<dyn Write>; 2]>,
 }
 
 impl Terminal {
-    fn open(init: &Process) -> Result<Self, CallError> {
+    fn open(init: &Process, sinks: [Box<dyn Write>; 2]) -> Result<Self, CallError> {
         let null = UnixPath::new("/dev/null");
         let how = OpenHow { flags: OpenFlags::O_CLOEXEC, mode: Mode(0), resolve: ResolveFlags::empty() };
         let input =
@@ -187,7 +189,7 @@ impl Terminal {
             init.pipe2(OpenFlags::O_CLOEXEC)
                 .map_err(|errno| CallError::new("make a pipe for", UnixPath::new("standard output"), errno))
         };
-        Ok(Self { init: init.clone(), input, output: pipe()?, error: pipe()? })
+        Ok(Self { init: init.clone(), input, output: pipe()?, error: pipe()?, sinks: RefCell::new(sinks) })
     }
 
     /// Gives the process of this kernel the standard descriptors, and no others.
@@ -207,12 +209,14 @@ impl Terminal {
         give().map_err(|errno| CallError::new("set up the standard descriptors of", UnixPath::new(COFFERDAM), errno))
     }
 
-    /// Prints what is in the pipes.
+    /// Passes on what is in the pipes.
     fn forward(&self) {
-        // If nobody reads our output, the program's goes nowhere as well.
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(&self.read(self.output.0)).and_then(|()| stdout.flush());
-        let _ = std::io::stderr().write_all(&self.read(self.error.0));
+        let pipes = [self.output.0, self.error.0];
+        for (pipe, sink) in pipes.into_iter().zip(&mut *self.sinks.borrow_mut()) {
+            let text = self.read(pipe);
+            // If nobody reads our output, the program's goes nowhere as well.
+            let _ = sink.write_all(&text).and_then(|()| sink.flush());
+        }
     }
 
     fn read(&self, pipe: Fd) -> Vec<u8> {
@@ -227,3 +231,6 @@ impl Terminal {
         text
     }
 }
+
+#[cfg(test)]
+mod tests;
