@@ -20,10 +20,10 @@ Examples:
   cofferdam run --rootfs /srv/busybox --trace -- /bin/true
   cofferdam run --sim --rootfs /srv/busybox -- /bin/sh
 
-The last one needs no root: it runs on a simulated host, which has a root filesystem of that name, and shows what the
+The last one needs no root: it runs on a simulated host, which has a root filesystem of that name, and shows what the \
 program would see.
 
-Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it
+Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it \
 is not found.";
 
 /// Isolates the filesystem of a container on Linux, and leaves the host as it was.
