@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
@@ -17,8 +18,12 @@ Examples:
   cofferdam run --rootfs /srv/busybox -- /bin/sh
   cofferdam run --rootfs /srv/busybox --persistent-volume web/db:data -- /bin/sh -c 'echo kept > data/file'
   cofferdam run --rootfs /srv/busybox --trace -- /bin/true
+  cofferdam run --sim --rootfs /srv/busybox -- /bin/sh
 
-Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it
+The last one needs no root: it runs on a simulated host, which has a root filesystem of that name, and shows what the \
+program would see.
+
+Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it \
 is not found.";
 
 /// Isolates the filesystem of a container on Linux, and leaves the host as it was.
@@ -41,6 +46,7 @@ pub(crate) enum Command {
 
 /// Arguments of `cofferdam run`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct RunArguments {
     /// Directory for sandboxes and persistent volumes; must exist, but for the default one [default: /var/lib/cofferdam]
     #[arg(long, value_name = "DIR", value_parser = bytes())]
@@ -72,6 +78,13 @@ pub(crate) struct RunArguments {
     /// Print every system call of the isolator and the launcher to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Run on a simulated host, fresh each time, without root: prints what the program would see and reach, and what
+    /// becomes of the host. A root filesystem is in /srv/busybox; the host's users are root, nobody and alice, among others
+    #[arg(long)]
+    pub(crate) sim: bool,
+    /// Give the simulated host the mounts of a real one: a copy of its /proc/self/mountinfo; implies --sim
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mountinfo: Option<PathBuf>,
     /// Program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
     pub(crate) command: Vec<Bytes>,
@@ -91,6 +104,21 @@ pub(crate) struct LaunchArguments {
     pub(crate) trace: bool,
 }
 
+impl LaunchArguments {
+    /// The command line that says so.
+    pub(crate) fn command_line(&self) -> Vec<Bytes> {
+        let mut line: Vec<Bytes> = vec!["cofferdam".into(), "launch".into()];
+        if let Some(parent) = self.die_with_parent {
+            line.extend(["--die-with-parent".into(), parent.to_string().into()]);
+        }
+        if self.trace {
+            line.push("--trace".into());
+        }
+        line.extend(["--launch-info".into(), self.launch_info.clone()]);
+        line
+    }
+}
+
 /// A persistent volume: `ROLE/ID:NAME[:ro|rw]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PersistentVolumeArgument {
@@ -102,7 +130,14 @@ pub(crate) struct PersistentVolumeArgument {
 
 /// Parses the command line. The error is one to print: a mistake, or the help that was asked for.
 pub(crate) fn parse() -> Result<Command, clap::Error> {
-    CommandLine::try_parse().map(|line| line.command)
+    parse_from(std::env::args_os())
+}
+
+/// Parses a command line, the name of the program included.
+pub(crate) fn parse_from<T: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = T>,
+) -> Result<Command, clap::Error> {
+    CommandLine::try_parse_from(arguments).map(|line| line.command)
 }
 
 /// Paths and arguments are bytes, in any encoding or none.

@@ -1,10 +1,38 @@
-//! The kernel of the host, chosen when cofferdam is built.
+//! The hosts that cofferdam can work on: the real one, if it is built for one, and a simulated one.
+
+use cofferdam::kernel::Kernel;
+use cofferdam::user::UserDatabase;
+
+use crate::arguments::{LaunchArguments, RunArguments};
+use crate::run::Failure;
+use crate::simulated;
 
 cfg_if::cfg_if! {
-    if #[cfg(target_os = "linux")] {
+    if #[cfg(all(target_os = "linux", not(feature = "sim")))] {
         mod linux;
-        pub(crate) use linux::{HostUsers, kernel};
+        use linux as default;
     } else {
-        compile_error!("cofferdam's command line runs on Linux only so far");
+        mod none;
+        use none as default;
     }
+}
+
+pub(crate) use default::launch;
+
+/// `cofferdam run`: on a simulated host if one is asked for, else on the one that this was built for.
+pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+    if arguments.sim || arguments.mountinfo.is_some() { simulated::run(arguments) } else { default::run(arguments) }
+}
+
+/// What `run` needs of a host besides its kernel.
+pub(crate) trait Host {
+    /// Its users.
+    fn users(&self) -> Box<dyn UserDatabase>;
+
+    /// An id that no container on it has.
+    fn unused_id(&self, kernel: &dyn Kernel) -> String;
+
+    /// What the process does that has executed the launcher. On a real kernel execve(2) does not return, and nobody is left
+    /// to call this; a simulated one runs no programs, so that the process goes on here.
+    fn launched(&self, kernel: &dyn Kernel, arguments: &LaunchArguments) -> i32;
 }

@@ -4,11 +4,10 @@ use cofferdam::checkpoint;
 use cofferdam::kernel::{Bytes, Kernel, Pid};
 use cofferdam::launch::{LaunchRequest, launch as carry_out};
 use cofferdam::messages::ContainerLaunchInfo;
-use cofferdam::user::UserDatabase as _;
+use cofferdam::user::UserDatabase;
 
 use crate::arguments::LaunchArguments;
-use crate::host;
-use crate::trace::traced;
+use crate::run::Failure;
 
 /// The launcher could not start. What fails later it reports itself.
 #[derive(Debug, thiserror::Error)]
@@ -18,20 +17,25 @@ enum LaunchInfoError {
 }
 
 /// Carries the launch info out. Gives the exit status.
-pub(crate) fn launch(arguments: &LaunchArguments) -> Result<i32, Box<dyn std::error::Error>> {
-    let kernel = host::kernel()?;
-    traced(&kernel, arguments.trace, |kernel| {
-        let request = read_request(kernel, arguments)?;
-        Ok(carry_out(kernel, &request))
-    })
+pub(crate) fn launch(
+    kernel: &dyn Kernel,
+    arguments: &LaunchArguments,
+    users: &dyn UserDatabase,
+) -> Result<i32, Failure> {
+    let request = read_request(kernel, arguments, users)?;
+    Ok(carry_out(kernel, &request))
 }
 
-fn read_request(kernel: &dyn Kernel, arguments: &LaunchArguments) -> Result<LaunchRequest, Box<dyn std::error::Error>> {
+fn read_request(
+    kernel: &dyn Kernel,
+    arguments: &LaunchArguments,
+    users: &dyn UserDatabase,
+) -> Result<LaunchRequest, Failure> {
     let text = checkpoint::read(kernel, arguments.launch_info.as_path())?;
     let info: ContainerLaunchInfo = serde_json::from_slice(&text)
         .map_err(|error| LaunchInfoError::Malformed { path: arguments.launch_info.clone(), error })?;
     let credentials = match &info.user {
-        Some(user) => Some(host::HostUsers.look_up(user)?),
+        Some(user) => Some(users.look_up(user)?),
         None => None,
     };
     Ok(LaunchRequest { info, credentials, die_with_parent: arguments.die_with_parent.map(Pid) })

@@ -5,6 +5,7 @@ mod arguments;
 mod host;
 mod launch;
 mod run;
+mod simulated;
 mod trace;
 
 use std::process::ExitCode;
@@ -24,8 +25,8 @@ fn main() -> ExitCode {
         .without_time()
         .init();
     let result = match arguments::parse() {
-        Ok(Command::Run(arguments)) => run::run(&arguments),
-        Ok(Command::Launch(arguments)) => launch::launch(&arguments),
+        Ok(Command::Run(arguments)) => host::run(&arguments),
+        Ok(Command::Launch(arguments)) => host::launch(&arguments),
         Err(usage) => {
             // Standard error may be closed; the exit status still tells.
             let _ = usage.print();

@@ -1,11 +1,9 @@
 //! `cofferdam run`: the whole life of a container in one command.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use cofferdam::agent::{AgentConfig, CONTAINER_CAPABILITIES};
 use cofferdam::error::CallError;
 use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges};
-use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode};
+use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
 use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
 use cofferdam::messages::{
@@ -13,13 +11,14 @@ use cofferdam::messages::{
     LinuxInfo,
 };
 use cofferdam::root::{create_directories, real_path, remove_empty_directories};
-use cofferdam::user::{Credentials, UserDatabase as _};
+use cofferdam::user::Credentials;
 use cofferdam::volumes::PersistentVolume;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
-use crate::arguments::{DEFAULT_RUNTIME_DIR, DEFAULT_WORK_DIR, PersistentVolumeArgument, RunArguments};
-use crate::host;
-use crate::trace::traced;
+use crate::arguments::{
+    DEFAULT_RUNTIME_DIR, DEFAULT_WORK_DIR, LaunchArguments, PersistentVolumeArgument, RunArguments,
+};
+use crate::host::Host;
 
 /// The ids below which Mesos' layout puts a sandbox: ours are those of an agent that runs one command.
 const AGENT_ID: &str = "local";
@@ -28,7 +27,8 @@ const FRAMEWORK_ID: &str = "run";
 /// What the program finds in its environment besides what `--env` says.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-type Failure = Box<dyn std::error::Error>;
+/// Whatever has failed.
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// A failure of `run` itself.
 #[derive(Debug, thiserror::Error)]
@@ -48,32 +48,27 @@ enum RunError {
     Twice { first: Failure, second: Failure },
 }
 
-/// Runs a program in a container of its own. Gives the exit status.
-pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    let kernel = host::kernel()?;
-    traced(&kernel, arguments.trace, |kernel| {
-        // Whatever signal comes from here on waits until there is a program to pass it on to, or until all is cleaned up.
-        block_signals(kernel)?;
-        // The directories that we make have the permissions that we say, whoever starts us.
-        kernel
-            .umask(Mode(0o022))
-            .map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
-        check_privileges(kernel)?;
-        let layout = layout(arguments);
-        let wanted = Wanted::check(kernel, arguments, &layout)?;
-        // Only the default one is made: another one that is missing is more likely a mistake.
-        let made = match arguments.work_dir {
-            None => create_directories(kernel, &layout.work_dir, Mode(0o755))?,
-            Some(_) => Vec::new(),
-        };
-        let result = Isolator::create(kernel, AgentConfig::new(layout), Box::new(host::HostUsers))
-            .map_err(Failure::from)
-            .and_then(|mut isolator| run_container(&mut isolator, arguments, &wanted));
-        if result.is_err() {
-            remove_empty_directories(kernel, &made);
-        }
-        result
-    })
+/// Runs a program in a container of its own on a host. Gives the exit status.
+pub(crate) fn run_on(kernel: &dyn Kernel, host: &dyn Host, arguments: &RunArguments) -> Result<i32, Failure> {
+    // Whatever signal comes from here on waits until there is a program to pass it on to, or until all is cleaned up.
+    block_signals(kernel)?;
+    // The directories that we make have the permissions that we say, whoever starts us.
+    kernel.umask(Mode(0o022)).map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
+    check_privileges(kernel)?;
+    let layout = layout(arguments);
+    let wanted = Wanted::check(kernel, host, arguments, &layout)?;
+    // Only the default one is made: another one that is missing is more likely a mistake.
+    let made = match arguments.work_dir {
+        None => create_directories(kernel, &layout.work_dir, Mode(0o755))?,
+        Some(_) => Vec::new(),
+    };
+    let result = Isolator::create(kernel, AgentConfig::new(layout), host.users())
+        .map_err(Failure::from)
+        .and_then(|mut isolator| run_container(&mut isolator, host, arguments, &wanted));
+    if result.is_err() {
+        remove_empty_directories(kernel, &made);
+    }
+    result
 }
 
 /// What can be found wrong with the arguments before anything on the host is touched.
@@ -84,10 +79,10 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn check(kernel: &dyn Kernel, arguments: &RunArguments, layout: &Layout) -> Result<Self, Failure> {
+    fn check(kernel: &dyn Kernel, host: &dyn Host, arguments: &RunArguments, layout: &Layout) -> Result<Self, Failure> {
         let id = match &arguments.id {
             Some(id) => id.clone(),
-            None => ContainerId::new(unused_id())?,
+            None => ContainerId::new(host.unused_id(kernel))?,
         };
         let rootfs = match &arguments.rootfs {
             Some(path) => Some(real_path(kernel, path.as_path()).map_err(RunError::Rootfs)?.into()),
@@ -98,7 +93,7 @@ impl Wanted {
         }
         volumes(&arguments.persistent_volume, layout)?;
         let owner = match &arguments.user {
-            Some(user) => Some(host::HostUsers.look_up(user)?),
+            Some(user) => Some(host.users().look_up(user)?),
             None => None,
         };
         Ok(Self { id, rootfs, owner })
@@ -118,6 +113,7 @@ fn layout(arguments: &RunArguments) -> Layout {
 /// Makes the container's sandbox and volumes, and removes the sandbox whatever happens in between.
 fn run_container<K: Kernel>(
     isolator: &mut Isolator<K>,
+    host: &dyn Host,
     arguments: &RunArguments,
     wanted: &Wanted,
 ) -> Result<i32, Failure> {
@@ -127,7 +123,7 @@ fn run_container<K: Kernel>(
     let volumes = volumes(&arguments.persistent_volume, layout)?;
     let config = container_config(arguments, wanted, &sandbox, &volumes);
     create_sandbox(isolator.kernel(), id, &sandbox, wanted.owner.as_ref())?;
-    let result = in_sandbox(isolator, arguments, id, &config, &volumes);
+    let result = in_sandbox(isolator, host, arguments, id, &config, &volumes);
     let removed = isolator.remove_sandbox(id, &sandbox);
     remove_empty_directories(isolator.kernel(), &above(&sandbox, &isolator.config().layout.work_dir));
     both(result, removed.map_err(Failure::from))
@@ -139,12 +135,6 @@ fn above(sandbox: &UnixPath, work_dir: &UnixPath) -> Vec<UnixPathBuf> {
         sandbox.ancestors().skip(1).take_while(|directory| *directory != work_dir).map(UnixPath::to_path_buf).collect();
     directories.reverse();
     directories
-}
-
-/// An id that no container has: the process id tells those apart that run now, the time those that left something.
-fn unused_id() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("run-{}-{:x}", std::process::id(), now.as_nanos())
 }
 
 fn volumes(arguments: &[PersistentVolumeArgument], layout: &Layout) -> Result<Vec<PersistentVolume>, Failure> {
@@ -209,6 +199,7 @@ fn create_sandbox(
 /// Makes the volumes, prepares and launches the container, waits for it, and cleans it up.
 fn in_sandbox<K: Kernel>(
     isolator: &mut Isolator<K>,
+    host: &dyn Host,
     arguments: &RunArguments,
     id: &ContainerId,
     config: &ContainerConfig,
@@ -220,7 +211,7 @@ fn in_sandbox<K: Kernel>(
         volume.create(isolator.kernel())?;
     }
     let info = isolator.prepare(id, config)?;
-    let result = launch(isolator, arguments, id, info);
+    let result = launch(isolator, host, arguments, id, info);
     let cleaned = clean_up(isolator, id);
     both(result, cleaned)
 }
@@ -253,36 +244,39 @@ fn container_config(
 /// Starts the launcher in a process of its own, and waits for it.
 fn launch<K: Kernel>(
     isolator: &Isolator<K>,
+    host: &dyn Host,
     arguments: &RunArguments,
     id: &ContainerId,
     mut info: ContainerLaunchInfo,
 ) -> Result<i32, Failure> {
     info.environment = Some(environment(arguments, &info));
+    let kernel = isolator.kernel();
     let path = isolator.config().layout.container_launch_info(id);
     // It may hold secrets of the environment.
-    checkpoint::write(isolator.kernel(), &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
-    let ourselves = std::process::id().to_string();
-    let mut launcher: Vec<Bytes> =
-        vec!["cofferdam".into(), "launch".into(), "--die-with-parent".into(), ourselves.into()];
-    if arguments.trace {
-        launcher.push("--trace".into());
-    }
-    launcher.push("--launch-info".into());
-    launcher.push(path.into());
-    let child = isolator
-        .kernel()
-        .clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, &launcher))
+    checkpoint::write(kernel, &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
+    let Pid(ourselves) =
+        kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
+    let launcher =
+        LaunchArguments { launch_info: path.into(), die_with_parent: Some(ourselves), trace: arguments.trace };
+    let child = kernel
+        .clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, host, &launcher))
         .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?;
-    Ok(exit_status(supervise(isolator.kernel(), child)?))
+    Ok(exit_status(supervise(kernel, child)?))
 }
 
 /// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
-fn become_launcher(kernel: &dyn Kernel, argv: &[Bytes]) -> i32 {
+fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
     let program = UnixPath::new("/proc/self/exe");
-    let Err(errno) = kernel.execve(program, argv, &[]) else { return 0 };
-    let message = format!("cofferdam: {}\n", CallError::new("execute the launcher", program, errno));
+    match kernel.execve(program, &launcher.command_line(), &[]) {
+        Ok(()) => host.launched(kernel, launcher),
+        Err(errno) => failed(kernel, &CallError::new("execute the launcher", program, errno)),
+    }
+}
+
+/// Reports a failure of cofferdam as a process of a kernel. Gives the exit status.
+pub(crate) fn failed(kernel: &dyn Kernel, error: &dyn std::fmt::Display) -> i32 {
     // There is nowhere left to report that standard error is closed.
-    let _ = kernel.write(Fd::STDERR, message.as_bytes());
+    let _ = kernel.write(Fd::STDERR, format!("cofferdam: {error}\n").as_bytes());
     i32::from(crate::FAILED)
 }
 

@@ -38,7 +38,7 @@ impl Interceptor for Pause<'_> {
         if matches!(call, Call::Execve { .. }) { Err(verdict()) } else { Ok(()) }
     }
 
-    fn after(&self, call: &Call, _: &Result<Value, Errno>) {
+    fn after(&self, _: &dyn Kernel, call: &Call, _: &Result<Value, Errno>) {
         const PROC: usize = 2;
         if !matches!(call, Call::MoveMount { .. }) {
             return;

@@ -72,7 +72,7 @@ fn the_calls_of_a_child_are_intercepted_too() {
 struct Recorder(RefCell<Vec<(Call, Result<Value, Errno>)>>);
 
 impl Interceptor for Recorder {
-    fn after(&self, call: &Call, result: &Result<Value, Errno>) {
+    fn after(&self, _: &dyn Kernel, call: &Call, result: &Result<Value, Errno>) {
         self.0.borrow_mut().push((call.clone(), result.clone()));
     }
 }

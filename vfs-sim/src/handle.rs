@@ -90,6 +90,11 @@ impl Process {
         Self::new(Arc::new(Mutex::new(linux)), task)
     }
 
+    /// A process of a kernel; none if there is no such process, or it has ended.
+    pub fn of(linux: Linux, task: Id<Task>) -> Option<Self> {
+        linux.is_running(task).then(|| Self::new(Arc::new(Mutex::new(linux)), task))
+    }
+
     /// The kernel.
     pub fn linux(&self) -> MutexGuard<'_, Linux> {
         self.linux.lock().unwrap_or_else(PoisonError::into_inner)

@@ -33,7 +33,7 @@
 //! # Ok::<(), Errno>(())
 //! ```
 //!
-//! A machine with more on it comes from [`Linux::from_mountinfo`]. Processes are made by
+//! A machine with more on it is [`sample::host`], or comes from [`Linux::from_mountinfo`]. Processes are made by
 //! [`Kernel::clone3`](cofferdam::kernel::Kernel::clone3), or with [`Linux::fork`] and [`Linux::call`] where several are
 //! to act in turns.
 //!
@@ -88,6 +88,7 @@ mod namespace;
 mod observe;
 mod pairs;
 mod process;
+pub mod sample;
 mod syscalls;
 mod text;
 mod walk;

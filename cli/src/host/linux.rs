@@ -1,20 +1,53 @@
 //! The real kernel.
 
 use std::ffi::CString;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use cofferdam::kernel::Kernel;
 use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
-use cofferdam_linux::{LinuxKernel, UnsupportedKernel, require_supported};
+use cofferdam_linux::{LinuxKernel, require_supported};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-/// The kernel, if it is new enough.
-pub(crate) fn kernel() -> Result<LinuxKernel, UnsupportedKernel> {
+use super::Host;
+use crate::arguments::{LaunchArguments, RunArguments};
+use crate::launch::launch as carry_out;
+use crate::run::{Failure, run_on};
+use crate::trace::traced;
+
+/// This machine.
+struct Machine;
+
+impl Host for Machine {
+    fn users(&self) -> Box<dyn UserDatabase> {
+        Box::new(HostUsers)
+    }
+
+    /// The process id tells those apart that run now, the time those that left something.
+    fn unused_id(&self, _: &dyn Kernel) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("run-{}-{:x}", std::process::id(), now.as_nanos())
+    }
+
+    fn launched(&self, _: &dyn Kernel, _: &LaunchArguments) -> i32 {
+        0
+    }
+}
+
+/// `cofferdam run`.
+pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     require_supported()?;
-    Ok(LinuxKernel)
+    traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine, arguments))
+}
+
+/// `cofferdam launch`.
+pub(crate) fn launch(arguments: &LaunchArguments) -> Result<i32, Failure> {
+    require_supported()?;
+    traced(&LinuxKernel, arguments.trace, |kernel| carry_out(kernel, arguments, &HostUsers))
 }
 
 /// The users of the host, by name service: passwd(5), or what nsswitch.conf(5) says.
 #[derive(Debug)]
-pub(crate) struct HostUsers;
+struct HostUsers;
 
 impl UserDatabase for HostUsers {
     fn look_up(&self, text: &str) -> Result<Credentials, UnknownUser> {

@@ -8,6 +8,7 @@ mod hostile;
 mod hosts;
 mod isolation;
 mod signals;
+mod simulated;
 mod support;
 mod unprivileged;
 mod userland;

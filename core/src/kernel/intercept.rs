@@ -18,10 +18,11 @@ pub trait Interceptor {
         Ok(())
     }
 
-    /// After the call, whether it was made or was refused by [`before`](Self::before). Not reached by a call that does
-    /// not return, such as a successful execve(2).
-    fn after(&self, call: &Call, result: &Result<Value, Errno>) {
-        let _ = (call, result);
+    /// After the call, whether it was made or was refused by [`before`](Self::before), with the kernel of the process that
+    /// made it. Not reached by a call that does not return, such as a successful execve(2); on a simulated kernel that one
+    /// returns as well, and the kernel is that of the process that has become the program.
+    fn after(&self, kernel: &dyn Kernel, call: &Call, result: &Result<Value, Errno>) {
+        let _ = (kernel, call, result);
     }
 }
 
@@ -47,7 +48,7 @@ impl<'a, K: Kernel + ?Sized, I: Interceptor + ?Sized> Intercepted<'a, K, I> {
         make: impl FnOnce(&K) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
         let result = self.interceptor.before(&self.kernel, call).and_then(|()| make(self.kernel));
-        self.interceptor.after(call, &result.clone().map(Into::into));
+        self.interceptor.after(&self.kernel, call, &result.clone().map(Into::into));
         result
     }
 }

@@ -7,7 +7,7 @@ use super::Loader;
 use super::error::{LineError, quote};
 use super::line::{Line, Root};
 use crate::arena::Id;
-use crate::filesystem::{Dentry, FilesystemType, FsContext, InodeKind, Name, SuperBlock, filesystem_type};
+use crate::filesystem::{Dentry, FilesystemType, FsContext, InodeKind, Name, Parameters, SuperBlock, filesystem_type};
 use crate::linux::Linux;
 
 /// What makes mounts share a superblock: device, type and options.
@@ -83,7 +83,11 @@ impl Loader<'_> {
         self.linux.superblocks[superblock].device = line.device;
         self.linux.superblocks[superblock].flags = line.super_flags;
         if self.linux.show_options(superblock) != line.super_options {
-            self.linux.superblocks[superblock].options = vec![(Name::from(&line.own_options[..]), None)];
+            let object = &mut self.linux.superblocks[superblock];
+            match &line.own_options[..] {
+                b"" => object.parameters = Parameters::None,
+                own => object.options = vec![(Name::from(own), None)],
+            }
         }
         self.superblocks.by_key.insert(key, superblock);
         superblock

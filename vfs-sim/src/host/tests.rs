@@ -53,6 +53,7 @@ const CONTAINER: &str = "\
 #[case::root_inside_of_a_mount(
     "6 5 0:3 / /a rw - tmpfs a rw\n7 5 0:4 / / rw - tmpfs b rw\n8 6 0:4 / /a/c rw - tmpfs b rw\n"
 )]
+#[case::options_that_are_not_shown("9 1 0:3 / / rw - tmpfs x rw\n10 9 0:4 / /a rw - devtmpfs d rw\n")]
 #[case::children_before_parents(
     "9 12 0:3 / /a/b rw - tmpfs x rw\n12 20 0:4 / /a rw - tmpfs x rw\n20 1 0:5 / / rw - tmpfs x rw\n"
 )]

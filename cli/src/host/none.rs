@@ -1,0 +1,16 @@
+//! Where there is no real kernel that can isolate filesystems, or none is wanted: only simulated hosts.
+
+use crate::arguments::{LaunchArguments, RunArguments};
+use crate::run::Failure;
+use crate::simulated;
+
+/// `cofferdam run`.
+pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+    simulated::run(arguments)
+}
+
+/// `cofferdam launch`.
+pub(crate) fn launch(_: &LaunchArguments) -> Result<i32, Failure> {
+    Err("this cofferdam is built for simulated hosts, on which `run` launches by itself; it can't launch on a real one"
+        .into())
+}

@@ -1,0 +1,45 @@
+//! `cofferdam run` on a simulated host: nothing but memory is changed, and nobody needs root.
+//!
+//! `session` has the same code at work as on a real host, in a process of the simulated kernel. What the program finds
+//! where it would begin is kept as a snapshot, from which `container` reads what it sees and tries what it may do, always
+//! by calls of that process. `report` prints it.
+
+mod container;
+mod programs;
+mod report;
+mod session;
+mod users;
+
+use cofferdam_vfs_sim::{Linux, LoadError, sample};
+
+use self::programs::NoPrograms;
+use self::session::Session;
+use crate::arguments::RunArguments;
+use crate::run::Failure;
+
+/// The simulated host can't be made.
+#[derive(Debug, thiserror::Error)]
+enum HostError {
+    #[error("cannot read the mount table {}: {error}", path.display())]
+    Read { path: std::path::PathBuf, error: std::io::Error },
+    #[error("{} is no mount table: {error}", path.display())]
+    Load { path: std::path::PathBuf, error: LoadError },
+}
+
+/// Runs a program in a container on a simulated host of its own, and reports. Gives the exit status.
+pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+    let session = Session::start(host(arguments)?, Box::new(std::io::stdout()), Box::new(std::io::stderr()))?;
+    let before = session.mountinfo();
+    let status = session.run(&NoPrograms, arguments)?;
+    if let Some(begun) = session.begun() {
+        report::print(report::Report { arguments, before: &before, begun: &begun, after: &session.mountinfo() })?;
+    }
+    Ok(status)
+}
+
+fn host(arguments: &RunArguments) -> Result<Linux, Failure> {
+    let Some(path) = &arguments.mountinfo else { return Ok(sample::host()) };
+    let text = std::fs::read(path).map_err(|error| HostError::Read { path: path.clone(), error })?;
+    let linux = Linux::from_mountinfo(&text).map_err(|error| HostError::Load { path: path.clone(), error })?;
+    Ok(sample::furnished(linux)?)
+}

@@ -1,0 +1,88 @@
+//! The report of a run on a simulated host, for people.
+
+mod access;
+mod layout;
+mod mounts;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use cofferdam::mountinfo::Table;
+use cofferdam::{UnixPath, UnixPathBuf};
+use cofferdam_vfs_sim::sample;
+
+use self::access::{Access, Attempts};
+use self::layout::Section;
+use self::mounts::{Changes, Mounts};
+use super::container::{Identity, Reach, attempts};
+use super::session::Begun;
+use crate::arguments::{DEFAULT_WORK_DIR, RunArguments};
+use crate::run::Failure;
+
+/// The report can't be printed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot print the report: {0}")]
+struct ReportError(std::io::Error);
+
+/// What is known of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Report<'a> {
+    pub(super) arguments: &'a RunArguments,
+    /// The host's mount table.
+    pub(super) before: &'a [u8],
+    pub(super) begun: &'a Begun,
+    pub(super) after: &'a [u8],
+}
+
+/// Prints the report to standard output.
+pub(super) fn print(report: Report<'_>) -> Result<(), Failure> {
+    let text = text(report)?;
+    Ok(std::io::stdout().write_all(text.as_bytes()).map_err(ReportError)?)
+}
+
+fn text(report: Report<'_>) -> Result<String, Failure> {
+    let Report { arguments, before, begun, after } = report;
+    let seen = begun.linux.mountinfo_table(begun.task).unwrap_or_default();
+    let during = begun.linux.mountinfo_table(begun.linux.init()).unwrap_or_default();
+    let seen = Table::parse(&seen)?;
+    let work_dir = arguments
+        .work_dir
+        .as_ref()
+        .map_or_else(|| UnixPathBuf::from(DEFAULT_WORK_DIR), |path| path.as_path().to_path_buf());
+    let mut text = String::new();
+    writeln!(text, "{}", Section("The mounts that the program sees"))?;
+    writeln!(text, "{}", Mounts(seen.entries()))?;
+    if let (Some(identity), Some(reach)) = (Identity::of(begun), Reach::of(begun, &seen)) {
+        writeln!(text, "{}", Section("What the program is allowed to reach"))?;
+        writeln!(text, "{}", Access { identity: &identity, reach: &reach })?;
+    }
+    writeln!(text, "{}", Section("Ways out, each of them tried"))?;
+    writeln!(text, "{}", Attempts(&attempts(begun, &seen, &work_dir)))?;
+    writeln!(text, "{}", Section("The host's mounts before and after"))?;
+    let changes = Changes::new(&Table::parse(before)?, &Table::parse(&during)?, &Table::parse(after)?);
+    writeln!(text, "{changes}")?;
+    remarks(&mut text, report)?;
+    Ok(text)
+}
+
+/// What is different from a real host.
+fn remarks(text: &mut String, report: Report<'_>) -> std::fmt::Result {
+    let Report { arguments, begun, .. } = report;
+    if !begun.was_carried_out {
+        let program = begun.path.as_path().as_bytes().escape_ascii().to_string();
+        writeln!(text, "{program} was executed, and did nothing: on the simulated kernel no programs run.")?;
+    }
+    if arguments.rootfs.is_none() {
+        let rootfs = sample::ROOTFS;
+        writeln!(text, "Without --rootfs the program sees the host's files; a root filesystem is in {rootfs}.")?;
+    }
+    if !arguments.persistent_volume.is_empty() {
+        writeln!(text, "The simulated host is gone now, and the next one is fresh: volumes begin empty each time.")?;
+    }
+    Ok(())
+}
+
+/// A path as mountinfo writes it: in one word, of printable characters.
+fn shown(path: &UnixPath) -> String {
+    path.as_bytes().escape_ascii().to_string()
+}
