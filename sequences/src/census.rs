@@ -34,14 +34,16 @@ pub struct Census {
     begun: Vec<Space>,
 }
 
-impl Census {
+impl Default for Census {
     /// At the beginning there is one, which has the number 1.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let mut members = [None; MAX_TASKS];
         members[0] = Some(Member { pid: Pid(1), parent: 0, known_in: 0, space: 0, space_of_children: 0 });
         Self { members, last_space: 0, begun: vec![0] }
     }
+}
 
+impl Census {
     /// What is known of a process that lives.
     pub fn get(&self, task: TaskIndex) -> Option<Member> {
         self.members.get(task).copied().flatten()
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn numbers_mean_something_in_their_own_pid_namespace() {
-        let mut census = Census::new();
+        let mut census = Census::default();
         census.add(1, 0, Pid(2), CloneFlags::empty());
         census.add(2, 0, Pid(3), CloneFlags::CLONE_NEWPID);
         census.add(3, 2, Pid(2), CloneFlags::empty());
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_pid_namespace_for_children_has_one_first_process() {
-        let mut census = Census::new();
+        let mut census = Census::default();
         assert!(census.note(0, &Call::Unshare { flags: CloneFlags::CLONE_NEWPID }).is_none());
         assert!(census.may_fork(0));
         census.add(1, 0, Pid(2), CloneFlags::empty());

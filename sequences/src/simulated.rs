@@ -129,7 +129,7 @@ impl Simulated {
         let linux = Linux::with_memory(memory);
         let mut tasks = [None; MAX_TASKS];
         tasks[0] = Some(linux.init());
-        Self { linux, tasks, census: Census::new() }
+        Self { linux, tasks, census: Census::default() }
     }
 
     fn make(&mut self, calls: &[Call]) -> Result<(), PreparationError> {
