@@ -3,28 +3,23 @@
 
 mod arguments;
 mod campaign;
-mod census;
 mod compare;
-mod control;
 mod coverage;
 mod exhaustive;
 mod generate;
-mod observation;
 mod random;
 mod real;
 mod replay;
 mod report;
-mod sequence;
 mod shrink;
-mod simulated;
 mod trial;
-mod universe;
 mod worker;
 mod workers;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use cofferdam_sequences::{census, control, observation, saved, script, sequence, simulated, universe};
 
 use arguments::{Command, CommandLine};
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::arguments::ReplayArguments;
-use crate::report::{Saved, script};
+use crate::report::{self, script};
+use crate::saved::Saved;
 use crate::sequence::Looks;
 use crate::shrink::{Failure, shrink};
 use crate::trial::{MachineError, Machines};
@@ -71,7 +72,7 @@ fn try_saved(
     if arguments.shrink {
         let failure = Failure { sequence: saved.sequence.clone(), looks, divergence };
         let failure = shrink(machines, failure)?;
-        let saved = Saved { note: saved.note.clone(), ..Saved::new(&failure, machines.privileges()) };
+        let saved = Saved { note: saved.note.clone(), ..report::saved(&failure, machines.privileges()) };
         let text =
             serde_json::to_string_pretty(&saved).map_err(|error| ReplayError::Format { path: path.into(), error })?;
         std::fs::write(path, text + "\n").map_err(|error| ReplayError::File { path: path.into(), error })?;

@@ -1,52 +1,23 @@
 //! Divergences for people, and as files.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
-
-use crate::observation::{Observation, Tables};
-use crate::sequence::{Action, Looks, Sequence, Step};
+use crate::saved::Saved;
+use crate::script::{Line, shown};
+use crate::sequence::{Item, Looks, Sequence, Step};
 use crate::shrink::Failure;
-use crate::trial::{Divergence, Outcome, Signature};
+use crate::trial::{Divergence, Outcome};
 use crate::universe::Privileges;
 
-/// A sequence as it is saved, with what was found when it was.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Saved {
-    /// What it is about.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(crate) note: String,
-    /// The privileges with which it was found. It may be tried with others: the kernels must do the same whatever they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) privileges: Option<Privileges>,
-    /// Whether the mount tables are compared after every call.
-    #[serde(default)]
-    pub(crate) check_every_call: bool,
-    /// The sequence.
-    #[serde(flatten)]
-    pub(crate) sequence: Sequence,
-    /// The difference that was found, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) found: Option<Vec<String>>,
-    /// What kind it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) signature: Option<Signature>,
-}
-
-impl Saved {
-    pub(crate) fn new(failure: &Failure, privileges: Privileges) -> Self {
-        Self {
-            note: String::new(),
-            privileges: Some(privileges),
-            check_every_call: failure.looks == Looks::AfterEveryCall,
-            sequence: failure.sequence.clone(),
-            found: Some(description(&failure.divergence, failure.sequence.steps.get(failure.divergence.step))),
-            signature: Some(failure.divergence.signature.clone()),
-        }
-    }
-
-    pub(crate) fn looks(&self) -> Looks {
-        if self.check_every_call { Looks::AfterEveryCall } else { Looks::AtTheEnd }
+/// A sequence on which the kernels differ, as it is saved.
+pub(crate) fn saved(failure: &Failure, privileges: Privileges) -> Saved {
+    Saved {
+        note: String::new(),
+        privileges: Some(privileges),
+        check_every_call: failure.looks == Looks::AfterEveryCall,
+        sequence: failure.sequence.clone(),
+        found: Some(description(&failure.divergence, failure.sequence.steps.get(failure.divergence.step))),
+        signature: Some(failure.divergence.signature.clone()),
     }
 }
 
@@ -62,24 +33,6 @@ fn description(divergence: &Divergence, step: Option<&Step>) -> Vec<String> {
     lines
 }
 
-/// A step with what came of it, as strace prints it.
-fn shown(step: Option<&Step>, observation: &Observation) -> String {
-    match (observation, step.map(|step| &step.action)) {
-        (Observation::Returned(result), Some(Action::Call(call))) => call.with_result(result).to_string(),
-        (Observation::Returned(result), _) => match result {
-            Ok(value) => format!("{value:?}"),
-            Err(errno) => format!("-1 {errno}"),
-        },
-        (Observation::Skipped, _) => "passed over".into(),
-        (Observation::Looked(Ok(Tables { mountinfo, mounts })), _) => {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            format!("mountinfo:\n{}mounts:\n{}", text(&mountinfo.0), text(&mounts.0))
-        }
-        (Observation::Looked(Err(errno)), _) => format!("the tables can't be read: {errno}"),
-        (Observation::Broken(message), _) => format!("broken: {message}"),
-    }
-}
-
 /// The sequence as a script, one line a step, with what the real kernel returned, and the difference at its end.
 pub(crate) fn script(sequence: &Sequence, outcome: &Outcome) -> String {
     let mut text = String::new();
@@ -89,14 +42,14 @@ pub(crate) fn script(sequence: &Sequence, outcome: &Outcome) -> String {
         .iter()
         .zip(&outcome.real)
         .filter_map(|(item, seen)| match item {
-            crate::sequence::Item::Step(index, _) => Some((*index, seen)),
-            crate::sequence::Item::Look(_) => None,
+            Item::Step(index, _) => Some((*index, seen)),
+            Item::Look(_) => None,
         })
         .collect();
     for (index, step) in sequence.steps.iter().enumerate() {
         let result = results.iter().find(|(step, _)| *step == index).map(|(_, seen)| *seen);
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:3}  task {}  {}", index, step.task, Line { step, result });
+        let _ = writeln!(text, "{}", Line { index, step, result });
     }
     if let Some(divergence) = &outcome.divergence {
         let step = sequence.steps.get(divergence.step);
@@ -106,27 +59,4 @@ pub(crate) fn script(sequence: &Sequence, outcome: &Outcome) -> String {
         }
     }
     text
-}
-
-struct Line<'a> {
-    step: &'a Step,
-    result: Option<&'a Observation>,
-}
-
-impl Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let result = self.result.and_then(Observation::result);
-        match (&self.step.action, result) {
-            (Action::Call(call), Some(result)) => write!(f, "{}", call.with_result(result)),
-            (Action::Call(call), None) => write!(f, "{call}"),
-            (Action::Fork { child, flags }, result) => {
-                write!(f, "clone3({flags}) -> task {child}")?;
-                match result {
-                    Some(Err(errno)) => write!(f, " = -1 {errno}"),
-                    _ => Ok(()),
-                }
-            }
-            (Action::Exit { status }, _) => write!(f, "exit({status})"),
-        }
-    }
 }

@@ -4,8 +4,9 @@ use cofferdam::kernel::{Fd, Value};
 use serde_json::Value as Json;
 
 use crate::observation::Observation;
+use crate::saved::Signature;
 use crate::sequence::{Action, Item, Looks, Plan, Sequence, Step};
-use crate::trial::{Divergence, MachineError, Machines, Outcome, Signature};
+use crate::trial::{Divergence, MachineError, Machines, Outcome};
 
 /// How many trials are made at most: a shrunk sequence is a help, not worth any time.
 const MOST_TRIALS: usize = 2000;

@@ -1,11 +1,9 @@
 //! A trial: one sequence on both kernels.
 
-use cofferdam::kernel::Errno;
-use serde::{Deserialize, Serialize};
-
 use crate::compare::{Comparison, Identities, Mismatch};
 use crate::observation::Observation;
 use crate::real::{Run, Running, Sandbox, SandboxError};
+use crate::saved::Signature;
 use crate::sequence::{Item, Looks, Plan, Sequence};
 use crate::simulated::Simulation;
 use crate::universe::{PreparationError, Privileges};
@@ -28,6 +26,12 @@ pub(crate) enum MachineError {
     Simulated(#[from] PreparationError),
 }
 
+/// The memory of this machine in bytes.
+fn memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    u64::from(info.mem_unit).saturating_mul(info.totalram)
+}
+
 /// Where both kernels did not do the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Divergence {
@@ -41,26 +45,6 @@ pub(crate) struct Divergence {
     pub(crate) simulated: Option<Observation>,
     /// What kind of difference it is.
     pub(crate) signature: Signature,
-}
-
-/// Differences that look the same are often the same mistake.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) enum Signature {
-    /// A call gave different results.
-    Results {
-        /// The call.
-        call: String,
-        /// The real kernel's error, if any.
-        real: Option<Errno>,
-        /// The simulated kernel's error, if any.
-        simulated: Option<Errno>,
-    },
-    /// The mount tables differ.
-    Tables,
-    /// The simulation panicked, or its data contradict themselves.
-    Broken,
-    /// The real side broke off.
-    Trouble,
 }
 
 /// A trial that has begun: the simulated kernel is done, the real one at work.
@@ -84,7 +68,7 @@ impl Machines {
     /// Prepares both. The process must have no other thread.
     pub(crate) fn new(wanted: Option<Privileges>) -> Result<Self, MachineError> {
         let sandbox = Sandbox::enter(wanted)?;
-        let simulation = Simulation::new(sandbox.privileges(), sandbox.user(), &sandbox.capabilities())?;
+        let simulation = Simulation::new(sandbox.privileges(), sandbox.user(), &sandbox.capabilities(), memory())?;
         Ok(Self { sandbox, simulation })
     }
 
@@ -167,7 +151,7 @@ impl Judge<'_> {
             }
             if let Some((kernel, identities)) = &mut replay {
                 kernel.carry_out(item);
-                *identities = kernel.identities(identities, 1 + position as u64);
+                *identities = identities.now(kernel.numbers(), 1 + position as u64);
             }
             let (real, simulated) = (self.run.observations.get(position), self.simulated.get(position));
             let how = match (real, simulated) {
@@ -210,7 +194,7 @@ fn signature(item: &Item, real: Option<&Observation>, simulated: Option<&Observa
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{Call, DeviceNumber, Fd, FileType, Mode, Pid, Stat, Value};
+    use cofferdam::kernel::{Call, DeviceNumber, Errno, Fd, FileType, Mode, Pid, Stat, Value};
 
     use super::*;
     use crate::sequence::{Action, Step};

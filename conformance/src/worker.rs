@@ -11,10 +11,11 @@ use crate::coverage::Coverage;
 use crate::exhaustive::alphabet::Alphabet;
 use crate::exhaustive::search::{Finding, Search, Share};
 use crate::generate::{Generated, Profile, Recipe, generate};
-use crate::report::{Saved, script};
+use crate::report::{saved, script};
+use crate::saved::{Saved, Signature};
 use crate::sequence::{Looks, Sequence};
 use crate::shrink::{Failure, shrink};
-use crate::trial::{MachineError, Machines, Signature, Trial};
+use crate::trial::{MachineError, Machines, Trial};
 use crate::universe::Privileges;
 
 /// How often a worker says how far it is.
@@ -157,7 +158,7 @@ fn found(machines: &Machines, number: u64, failure: &Failure, is_flaky: bool) ->
     outcome.divergence = Some(failure.divergence.clone());
     Ok(Found {
         number,
-        saved: Saved::new(failure, machines.privileges()),
+        saved: saved(failure, machines.privileges()),
         script: script(&failure.sequence, &outcome),
         is_flaky,
     })

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use cofferdam_vfs_sim::Number;
+
 /// What a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -38,9 +40,22 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
+    /// What the simulated kernel's numbers stand for, if those are in use.
+    pub(crate) fn now(&self, numbers: impl Iterator<Item = Number>, time: u64) -> Self {
+        let numbers = numbers.flat_map(|number| match number {
+            Number::Mount { id, unique_id } => {
+                [Some((Kind::Mount, id.into(), Some(unique_id))), Some((Kind::UniqueMount, unique_id, Some(unique_id)))]
+            }
+            Number::PeerGroup(group) => [Some((Kind::PeerGroup, group.into(), None)), None],
+            Number::Device(minor) => [Some((Kind::Device, minor.into(), None)), None],
+            Number::Namespace(inode) => [Some((Kind::Namespace, inode, None)), None],
+        });
+        self.next(numbers.flatten(), time)
+    }
+
     /// The numbers that are in use now. One that was in use just before stands for the same object, unless an object is
     /// given.
-    pub(crate) fn next(&self, numbers: impl IntoIterator<Item = (Kind, u64, Option<u64>)>, time: u64) -> Self {
+    fn next(&self, numbers: impl IntoIterator<Item = (Kind, u64, Option<u64>)>, time: u64) -> Self {
         let objects = numbers.into_iter().map(|(kind, number, object)| {
             let same = self.objects.get(&(kind, number)).copied();
             ((kind, number), object.or(same).unwrap_or(time))

@@ -12,10 +12,11 @@ use std::collections::{HashSet, VecDeque};
 use crate::coverage::Coverage;
 use crate::exhaustive::alphabet::Letters;
 use crate::observation::Observation;
+use crate::saved::Signature;
 use crate::sequence::{Looks, Sequence, Step, Universe};
 use crate::shrink::Failure;
 use crate::simulated::Simulated;
-use crate::trial::{MachineError, Machines, Outcome, Signature, Trial};
+use crate::trial::{MachineError, Machines, Outcome, Trial};
 
 /// How many sessions are at work at a time, while the next is prepared.
 const WINDOW: usize = 2;

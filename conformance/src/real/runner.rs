@@ -39,7 +39,7 @@ impl<'a> Runner<'a> {
     pub(super) fn first(plan: &'a Plan, reference: &'a [Observation]) -> Self {
         let token = Token {
             position: 0,
-            census: crate::census::Census::new(),
+            census: crate::census::Census::default(),
             ending: None,
             executing: None,
             mounts: std::collections::BTreeMap::new(),

@@ -4,8 +4,7 @@ use std::os::fd::OwnedFd;
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
-    Capabilities, CapabilitySets, CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Prctl,
-    Rlimit, RlimitResource,
+    CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource,
 };
 use cofferdam_linux::LinuxKernel;
 use nix::unistd::{getegid, geteuid};
@@ -69,7 +68,7 @@ impl Sandbox {
         kernel.setrlimit(RlimitResource::RLIMIT_NOFILE, limit).map_err(doing("setrlimit"))?;
         let user = User { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         let privileges = unshare(wanted, user)?;
-        give_up_limits().map_err(doing("giving up CAP_SYS_RESOURCE"))?;
+        universe::give_up_limits(&kernel).map_err(doing("giving up CAP_SYS_RESOURCE"))?;
         let how = OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_DIRECTORY, ..OpenHow::default() };
         let proc = kernel.openat2(Fd::CWD, UnixPath::new("/proc"), how).map_err(doing("opening /proc"))?;
         kernel.dup3(proc, control::PROC, OpenFlags::O_CLOEXEC).map_err(doing("dup3"))?;
@@ -123,22 +122,6 @@ fn unshare(wanted: Option<Privileges>, user: User) -> Result<Privileges, Sandbox
     std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
     std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
     Ok(Privileges::UserNamespace)
-}
-
-/// Gives up what would let a sequence change the limits below `/proc/sys/user` of the user namespace that all sequences
-/// are in, which may be the machine's.
-fn give_up_limits() -> Result<(), Errno> {
-    let kernel = LinuxKernel;
-    let CapabilitySets { effective, permitted, inheritable } = kernel.capget()?;
-    let without = |set: Capabilities| set.difference(Capabilities::CAP_SYS_RESOURCE);
-    let numbers = Capabilities::CAP_SYS_RESOURCE.numbers();
-    numbers.map(Prctl::DropBoundingCapability).try_for_each(|operation| kernel.prctl(operation).map(drop))?;
-    let sets = CapabilitySets {
-        effective: without(effective),
-        permitted: without(permitted),
-        inheritable: without(inheritable),
-    };
-    kernel.capset(sets)
 }
 
 /// Closes what a session is not to inherit.

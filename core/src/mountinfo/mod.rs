@@ -40,7 +40,6 @@ mod write;
 #[cfg(test)]
 mod entry_tests;
 #[cfg(test)]
-#[cfg(not(target_family = "wasm"))]
 mod properties;
 #[cfg(test)]
 mod table_tests;

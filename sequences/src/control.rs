@@ -5,24 +5,24 @@ use cofferdam::kernel::{Call, Fd, ResolveFlags, Signal};
 use crate::sequence::TaskIndex;
 
 /// Descriptors from here on belong to the machinery.
-pub(crate) const FIRST: i32 = 960;
+pub const FIRST: i32 = 960;
 
 /// Signals that end nobody, and may be sent to many at once; 0 is none.
 const HARMLESS: [Signal; 4] = [Signal(0), Signal::CHLD, Signal::CONT, Signal::WINCH];
 
 /// Where results are written.
-pub(crate) const RESULTS: Fd = Fd(FIRST);
+pub const RESULTS: Fd = Fd(FIRST);
 /// The directory of the machine's proc.
-pub(crate) const PROC: Fd = Fd(FIRST + 1);
+pub const PROC: Fd = Fd(FIRST + 1);
 const TURNS: i32 = FIRST + 2;
 
 /// Where a process hears that it is its turn.
-pub(crate) fn turn_of(task: TaskIndex) -> Fd {
+pub fn turn_of(task: TaskIndex) -> Fd {
     Fd(TURNS + 2 * number(task))
 }
 
 /// Where it is told.
-pub(crate) fn turn_to(task: TaskIndex) -> Fd {
+pub fn turn_to(task: TaskIndex) -> Fd {
     Fd(TURNS + 2 * number(task) + 1)
 }
 
@@ -32,7 +32,7 @@ fn number(task: TaskIndex) -> i32 {
 
 /// Whether a call leaves those descriptors alone. Whether it would wait, or end a process, depends on the state (see
 /// [`Simulated::perform`](crate::simulated::Simulated::perform)).
-pub(crate) fn spares(call: &Call) -> bool {
+pub fn spares(call: &Call) -> bool {
     match call {
         Call::Close { fd } | Call::Read { fd, .. } | Call::Write { fd, .. } | Call::Setns { fd, .. } => fd.0 < FIRST,
         Call::CloseRange { first, last, .. } => {

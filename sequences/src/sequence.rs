@@ -4,15 +4,15 @@ use cofferdam::kernel::{Call, CloneFlags};
 use serde::{Deserialize, Serialize};
 
 /// How many processes a sequence can have; each needs control descriptors of its own.
-pub(crate) const MAX_TASKS: usize = 8;
+pub const MAX_TASKS: usize = 8;
 
 /// A process of a sequence: 0 is the first, the others are named by the fork that makes them.
-pub(crate) type TaskIndex = usize;
+pub type TaskIndex = usize;
 
 /// Where a sequence starts: the state that is made before it, on both kernels alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Universe {
+pub enum Universe {
     /// Directories, files, links, and a proc (see `universe.rs`).
     #[default]
     Standard,
@@ -23,7 +23,7 @@ pub(crate) enum Universe {
 /// What a process does at its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Action {
+pub enum Action {
     /// A system call.
     Call(Call),
     /// It makes a child process.
@@ -42,17 +42,17 @@ pub(crate) enum Action {
 
 /// A step of a sequence: the action of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Step {
+pub struct Step {
     /// Who acts.
-    pub(crate) task: TaskIndex,
+    pub task: TaskIndex,
     /// What it does.
     #[serde(flatten)]
-    pub(crate) action: Action,
+    pub action: Action,
 }
 
 impl Step {
     /// The name of the call, for tables.
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match &self.action {
             Action::Call(call) => call.name(),
             Action::Fork { .. } => "clone3",
@@ -63,24 +63,26 @@ impl Step {
 
 /// A sequence of steps, and where it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sequence {
+pub struct Sequence {
     /// The state before the first step.
     #[serde(default)]
-    pub(crate) universe: Universe,
+    pub universe: Universe,
     /// The steps.
-    pub(crate) steps: Vec<Step>,
+    pub steps: Vec<Step>,
 }
 
 /// What a kernel is to do for a sequence: its steps, and looks at the mount tables in between.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) universe: Universe,
-    pub(crate) items: Vec<Item>,
+pub struct Plan {
+    /// The state before.
+    pub universe: Universe,
+    /// In this order.
+    pub items: Vec<Item>,
 }
 
 /// An item of a [`Plan`].
 #[derive(Clone, Debug)]
-pub(crate) enum Item {
+pub enum Item {
     /// The step of the sequence with this index.
     Step(usize, Step),
     /// Reads the mount tables as a process sees them.
@@ -88,7 +90,8 @@ pub(crate) enum Item {
 }
 
 impl Item {
-    pub(crate) fn task(&self) -> TaskIndex {
+    /// Whose turn it is.
+    pub fn task(&self) -> TaskIndex {
         match self {
             Self::Step(_, step) => step.task,
             Self::Look(task) => *task,
@@ -98,7 +101,7 @@ impl Item {
 
 /// When the mount tables of all processes are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Looks {
+pub enum Looks {
     /// At the end of the sequence.
     AtTheEnd,
     /// After every call as well.
@@ -106,7 +109,8 @@ pub(crate) enum Looks {
 }
 
 impl Sequence {
-    pub(crate) fn plan(&self, looks: Looks) -> Plan {
+    /// The steps, with the looks at the tables of all processes that have been made by then.
+    pub fn plan(&self, looks: Looks) -> Plan {
         let mut tasks = vec![0];
         let mut items = Vec::with_capacity(self.steps.len() + MAX_TASKS);
         for (index, step) in self.steps.iter().enumerate() {

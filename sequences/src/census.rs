@@ -11,11 +11,11 @@ type Space = u8;
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Member {
+pub struct Member {
     /// Its number, as its parent knows it.
-    pub(crate) pid: Pid,
+    pub pid: Pid,
     /// Its parent when it was made.
-    pub(crate) parent: TaskIndex,
+    pub parent: TaskIndex,
     /// The pid namespace in which it has that number.
     known_in: Space,
     /// Its own pid namespace.
@@ -26,7 +26,7 @@ pub(crate) struct Member {
 
 /// The processes that live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Census {
+pub struct Census {
     members: [Option<Member>; MAX_TASKS],
     /// The pid namespace that was made last.
     last_space: Space,
@@ -34,34 +34,38 @@ pub(crate) struct Census {
     begun: Vec<Space>,
 }
 
-impl Census {
+impl Default for Census {
     /// At the beginning there is one, which has the number 1.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         let mut members = [None; MAX_TASKS];
         members[0] = Some(Member { pid: Pid(1), parent: 0, known_in: 0, space: 0, space_of_children: 0 });
         Self { members, last_space: 0, begun: vec![0] }
     }
+}
 
-    pub(crate) fn get(&self, task: TaskIndex) -> Option<Member> {
+impl Census {
+    /// What is known of a process that lives.
+    pub fn get(&self, task: TaskIndex) -> Option<Member> {
         self.members.get(task).copied().flatten()
     }
 
-    pub(crate) fn lives(&self, task: TaskIndex) -> bool {
+    /// Whether there is such a process.
+    pub fn lives(&self, task: TaskIndex) -> bool {
         self.get(task).is_some()
     }
 
     /// Those that live.
-    pub(crate) fn living(&self) -> impl Iterator<Item = TaskIndex> {
+    pub fn living(&self) -> impl Iterator<Item = TaskIndex> {
         self.members.iter().enumerate().filter_map(|(task, member)| member.map(|_| task))
     }
 
     /// A name that no process has.
-    pub(crate) fn free_name(&self) -> Option<TaskIndex> {
+    pub fn free_name(&self) -> Option<TaskIndex> {
         self.members.iter().position(Option::is_none)
     }
 
     /// Adds a process that another has made, which knows it by a number.
-    pub(crate) fn add(&mut self, task: TaskIndex, parent: TaskIndex, pid: Pid, flags: CloneFlags) {
+    pub fn add(&mut self, task: TaskIndex, parent: TaskIndex, pid: Pid, flags: CloneFlags) {
         let (known_in, mut space) = self.get(parent).map_or((0, 0), |parent| (parent.space, parent.space_of_children));
         if flags.contains(CloneFlags::CLONE_NEWPID) {
             space = self.new_space();
@@ -72,14 +76,15 @@ impl Census {
         }
     }
 
-    pub(crate) fn remove(&mut self, task: TaskIndex) {
+    /// Takes out a process that has ended.
+    pub fn remove(&mut self, task: TaskIndex) {
         if let Some(slot) = self.members.get_mut(task) {
             *slot = None;
         }
     }
 
     /// Notes what a call has changed that has succeeded, and gives the process that it has ended, if any.
-    pub(crate) fn note(&mut self, task: TaskIndex, call: &Call) -> Option<(TaskIndex, Member)> {
+    pub fn note(&mut self, task: TaskIndex, call: &Call) -> Option<(TaskIndex, Member)> {
         if matches!(call, Call::Unshare { flags } if flags.contains(CloneFlags::CLONE_NEWPID)) {
             let space = self.new_space();
             if let Some(Some(member)) = self.members.get_mut(task) {
@@ -98,13 +103,13 @@ impl Census {
     }
 
     /// Whether a process made children that live.
-    pub(crate) fn has_children(&self, task: TaskIndex) -> bool {
+    pub fn has_children(&self, task: TaskIndex) -> bool {
         self.members.iter().skip(1).flatten().any(|member| member.parent == task)
     }
 
     /// Whether a step is to be carried out. Others are passed over by both kernels: what is said of a process that is
     /// not there, and what would break the machinery itself.
-    pub(crate) fn admits(&self, step: &Step) -> bool {
+    pub fn admits(&self, step: &Step) -> bool {
         self.lives(step.task)
             && match &step.action {
                 Action::Call(call) => {
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn numbers_mean_something_in_their_own_pid_namespace() {
-        let mut census = Census::new();
+        let mut census = Census::default();
         census.add(1, 0, Pid(2), CloneFlags::empty());
         census.add(2, 0, Pid(3), CloneFlags::CLONE_NEWPID);
         census.add(3, 2, Pid(2), CloneFlags::empty());
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_pid_namespace_for_children_has_one_first_process() {
-        let mut census = Census::new();
+        let mut census = Census::default();
         assert!(census.note(0, &Call::Unshare { flags: CloneFlags::CLONE_NEWPID }).is_none());
         assert!(census.may_fork(0));
         census.add(1, 0, Pid(2), CloneFlags::empty());

@@ -6,34 +6,35 @@ use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, 
 use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
 
 use crate::census::Census;
-use crate::compare::{Identities, Kind};
 use crate::observation::{Observation, Tables};
 use crate::sequence::{Action, Item, MAX_TASKS, Plan, Step, TaskIndex, Universe};
 use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges, User};
 
 /// Simulated kernels in the state in which sequences begin.
 #[derive(Clone, Debug)]
-pub(crate) struct Simulation {
+pub struct Simulation {
     standard: Simulated,
     small: Simulated,
 }
 
 /// A simulated kernel with the processes of a sequence. A clone is cheap.
 #[derive(Clone, Debug)]
-pub(crate) struct Simulated {
+pub struct Simulated {
     linux: Linux,
     tasks: [Option<Id<Task>>; MAX_TASKS],
     census: Census,
 }
 
 impl Simulation {
-    /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
-    pub(crate) fn new(
+    /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges. The machine
+    /// has so many bytes of memory, of which a tmpfs takes half.
+    pub fn new(
         privileges: Privileges,
         user: User,
         capabilities: &CapabilitiesAtStart,
+        memory: u64,
     ) -> Result<Self, PreparationError> {
-        let mut base = Simulated::boot(memory());
+        let mut base = Simulated::boot(memory);
         base.make(&starting_point(user))?;
         base.make(&own_namespaces(privileges, user))?;
         base.make(&universe::empty_namespace(privileges))?;
@@ -48,7 +49,7 @@ impl Simulation {
     }
 
     /// A kernel for a sequence.
-    pub(crate) fn begin(&self, universe: Universe) -> Simulated {
+    pub fn begin(&self, universe: Universe) -> Simulated {
         match universe {
             Universe::Standard => self.standard.clone(),
             Universe::Small => self.small.clone(),
@@ -56,14 +57,14 @@ impl Simulation {
     }
 
     /// Carries out a plan.
-    pub(crate) fn run(&self, plan: &Plan) -> Vec<Observation> {
+    pub fn run(&self, plan: &Plan) -> Vec<Observation> {
         let mut kernel = self.begin(plan.universe);
         plan.items.iter().map(|item| kernel.carry_out(item)).collect()
     }
 }
 
 /// Whether a call may wait, or end or stop a process by a signal.
-pub(crate) fn needs_care(call: &Call) -> bool {
+pub fn needs_care(call: &Call) -> bool {
     match call {
         Call::Kill { signal, .. } => *signal != Signal::KILL,
         Call::Read { .. }
@@ -76,12 +77,6 @@ pub(crate) fn needs_care(call: &Call) -> bool {
         | Call::Sigprocmask { .. } => true,
         _ => false,
     }
-}
-
-/// The memory of the machine in bytes: a tmpfs takes half of it.
-fn memory() -> u64 {
-    let info = rustix::system::sysinfo();
-    u64::from(info.mem_unit).saturating_mul(info.totalram)
 }
 
 /// What init does on a machine that has booted, so that it is what the real process was when it was started.
@@ -134,7 +129,7 @@ impl Simulated {
         let linux = Linux::with_memory(memory);
         let mut tasks = [None; MAX_TASKS];
         tasks[0] = Some(linux.init());
-        Self { linux, tasks, census: Census::new() }
+        Self { linux, tasks, census: Census::default() }
     }
 
     fn make(&mut self, calls: &[Call]) -> Result<(), PreparationError> {
@@ -151,38 +146,40 @@ impl Simulated {
         Ok(())
     }
 
-    pub(crate) fn census(&self) -> &Census {
+    /// Which of the sequence's processes live.
+    pub fn census(&self) -> &Census {
         &self.census
     }
 
     /// Makes a call for the sake of its answer, which changes nothing.
-    pub(crate) fn ask(&mut self, task: TaskIndex, call: &Call) -> Result<Value, Errno> {
+    pub fn ask(&mut self, task: TaskIndex, call: &Call) -> Result<Value, Errno> {
         let id = self.id(task)?;
         catch_unwind(AssertUnwindSafe(|| self.linux.call(id, call))).unwrap_or(Err(Errno::EFAULT))
     }
 
     /// How many mounts there are.
-    pub(crate) fn mounts(&self) -> usize {
+    pub fn mounts(&self) -> usize {
         self.linux.mounts().count()
     }
 
     /// Whether a filesystem of a type has other options than it was made with: there is only one, and it was writable.
-    pub(crate) fn has_remounted(&self, filesystem_type: &[u8]) -> bool {
+    pub fn has_remounted(&self, filesystem_type: &[u8]) -> bool {
         let mut mounts = self.linux.mounts().filter(|mount| mount.filesystem_type() == filesystem_type);
         mounts.any(|mount| mount.super_options().0 != b"rw")
     }
 
     /// The open descriptors of a process.
-    pub(crate) fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
+    pub fn descriptors(&self, task: TaskIndex) -> Vec<(Fd, DescriptorKind)> {
         self.id(task).into_iter().flat_map(|task| self.linux.descriptors(task)).collect()
     }
 
     /// The mount table of a process.
-    pub(crate) fn mountinfo(&self, task: TaskIndex) -> Vec<u8> {
+    pub fn mountinfo(&self, task: TaskIndex) -> Vec<u8> {
         self.id(task).ok().and_then(|task| self.linux.mountinfo_table(task)).unwrap_or_default()
     }
 
-    pub(crate) fn carry_out(&mut self, item: &Item) -> Observation {
+    /// Carries out an item of a plan.
+    pub fn carry_out(&mut self, item: &Item) -> Observation {
         match item {
             Item::Step(_, step) => self.perform(step),
             Item::Look(task) => self.look(*task),
@@ -191,7 +188,7 @@ impl Simulated {
 
     /// Carries out a step, unless the machinery is not made for it: it would wait for another process, or a signal would
     /// end or stop one.
-    pub(crate) fn perform(&mut self, step: &Step) -> Observation {
+    pub fn perform(&mut self, step: &Step) -> Observation {
         if !self.census.admits(step) {
             return Observation::Skipped;
         }
@@ -278,17 +275,9 @@ impl Simulated {
         Some(Tables { mountinfo: Bytes(mountinfo), mounts: Bytes(mounts) })
     }
 
-    /// What the numbers stand for now.
-    pub(crate) fn identities(&self, before: &Identities, time: u64) -> Identities {
-        let numbers = self.linux.numbers().flat_map(|number| match number {
-            Number::Mount { id, unique_id } => {
-                [Some((Kind::Mount, id.into(), Some(unique_id))), Some((Kind::UniqueMount, unique_id, Some(unique_id)))]
-            }
-            Number::PeerGroup(group) => [Some((Kind::PeerGroup, group.into(), None)), None],
-            Number::Device(minor) => [Some((Kind::Device, minor.into(), None)), None],
-            Number::Namespace(inode) => [Some((Kind::Namespace, inode, None)), None],
-        });
-        before.next(numbers.flatten(), time)
+    /// The numbers that the kernel has given out and that are in use; some occur more than once.
+    pub fn numbers(&self) -> impl Iterator<Item = Number> {
+        self.linux.numbers()
     }
 
     fn id(&self, task: TaskIndex) -> Result<Id<Task>, Errno> {

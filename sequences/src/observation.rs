@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 /// The mount tables of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Tables {
+pub struct Tables {
     /// `/proc/self/mountinfo`
-    pub(crate) mountinfo: Bytes,
+    pub mountinfo: Bytes,
     /// `/proc/self/mounts`
-    pub(crate) mounts: Bytes,
+    pub mounts: Bytes,
 }
 
 /// What came of one item of a plan.
 #[allow(clippy::large_enum_variant, reason = "nearly all are of the large one")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Observation {
+pub enum Observation {
     /// The item was passed over (see [`Census::admits`](crate::census::Census::admits)).
     Skipped,
     /// What a call returned.
@@ -28,7 +28,7 @@ pub(crate) enum Observation {
 
 impl Observation {
     /// The result of a call.
-    pub(crate) fn result(&self) -> Option<&Result<Value, Errno>> {
+    pub fn result(&self) -> Option<&Result<Value, Errno>> {
         match self {
             Self::Returned(result) => Some(result),
             _ => None,

@@ -11,7 +11,7 @@ use crate::sequence::Universe;
 /// What the sequences may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Privileges {
+pub enum Privileges {
     /// They run as root of the machine.
     Root,
     /// They run as root of a user namespace.
@@ -20,21 +20,25 @@ pub(crate) enum Privileges {
 
 /// Who has started the process that makes the namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct User {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct User {
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
 }
 
 /// The capabilities of a process that begins a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CapabilitiesAtStart {
-    pub(crate) sets: CapabilitySets,
-    pub(crate) bounding: Capabilities,
+pub struct CapabilitiesAtStart {
+    /// As capget(2) gives them.
+    pub sets: CapabilitySets,
+    /// The bounding set.
+    pub bounding: Capabilities,
 }
 
 impl CapabilitiesAtStart {
     /// Those of a process of the kernel.
-    pub(crate) fn read(kernel: &dyn Kernel) -> Result<Self, Errno> {
+    pub fn read(kernel: &dyn Kernel) -> Result<Self, Errno> {
         let mut bounding = Capabilities::empty();
         for number in 0..u64::BITS {
             // The kernel knows no more of them from the first on that it refuses.
@@ -48,7 +52,7 @@ impl CapabilitiesAtStart {
     }
 
     /// The calls of a process that has all capabilities, to have no more than these.
-    pub(crate) fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<Call> {
         let all = (Capabilities::CAP_CHECKPOINT_RESTORE.bits() << 1) - 1;
         let dropped = Capabilities::from_bits_retain(all).difference(self.bounding);
         let drops = dropped.numbers().map(|number| Call::Prctl { operation: Prctl::DropBoundingCapability(number) });
@@ -56,24 +60,36 @@ impl CapabilitiesAtStart {
     }
 }
 
+/// Gives up what would let a sequence change the limits below `/proc/sys/user` of the user namespace that all sequences
+/// are in, which may be the machine's.
+pub fn give_up_limits(kernel: &dyn Kernel) -> Result<(), Errno> {
+    let CapabilitySets { effective, permitted, inheritable } = kernel.capget()?;
+    let without = |set: Capabilities| set.difference(Capabilities::CAP_SYS_RESOURCE);
+    let numbers = Capabilities::CAP_SYS_RESOURCE.numbers();
+    numbers.map(Prctl::DropBoundingCapability).try_for_each(|operation| kernel.prctl(operation).map(drop))?;
+    let sets = CapabilitySets {
+        effective: without(effective),
+        permitted: without(permitted),
+        inheritable: without(inheritable),
+    };
+    kernel.capset(sets)
+}
+
 /// A user without privileges.
-pub(crate) const USER: u32 = 1000;
+pub const USER: u32 = 1000;
 
 /// The kernel could not be brought into the state that sequences begin with.
 #[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("{call} failed: {errno}")]
-pub(crate) struct PreparationError {
+pub struct PreparationError {
     /// The call.
-    pub(crate) call: String,
+    pub call: String,
     /// Its error.
-    pub(crate) errno: Errno,
+    pub errno: Errno,
 }
 
 /// Makes the calls, each of which must succeed.
-pub(crate) fn make(
-    mut kernel: impl FnMut(&Call) -> Result<Value, Errno>,
-    calls: &[Call],
-) -> Result<(), PreparationError> {
+pub fn make(mut kernel: impl FnMut(&Call) -> Result<Value, Errno>, calls: &[Call]) -> Result<(), PreparationError> {
     for call in calls {
         kernel(call).map_err(|errno| PreparationError { call: call.to_string(), errno })?;
     }
@@ -82,10 +98,10 @@ pub(crate) fn make(
 
 /// The source of the tmpfs that lies between the machine's rootfs and what belongs to a sequence. Sequences that get to
 /// see it would see what others did to it.
-pub(crate) const BASE: &str = "base";
+pub const BASE: &str = "base";
 
 /// A private mount namespace whose root is an empty tmpfs, for a process that has a proc at /proc, and a directory /tmp.
-pub(crate) fn empty_namespace(privileges: Privileges) -> Vec<Call> {
+pub fn empty_namespace(privileges: Privileges) -> Vec<Call> {
     let bind = |source: Option<&str>, target: &str, mountflags| Call::Mount {
         source: source.map(Into::into),
         target: target.into(),
@@ -138,7 +154,7 @@ fn new_root() -> [Call; 5] {
 }
 
 /// The calls that make a universe, in a namespace as [`empty_namespace`] leaves it.
-pub(crate) fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
+pub fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     let mut calls = vec![
         // A write into a pipe without a reader is to fail, not to kill.
         Call::Sigaction { signal: Signal::PIPE, action: SignalAction::Ignore },
@@ -198,7 +214,8 @@ fn standard(calls: &mut Vec<Call>, privileges: Privileges) {
     }
 }
 
-pub(crate) fn mkdir(path: &str, mode: u32) -> Call {
+/// Makes a directory.
+pub fn mkdir(path: &str, mode: u32) -> Call {
     Call::Mkdirat { dirfd: Fd::CWD, path: path.into(), mode: Mode(mode) }
 }
 
@@ -221,7 +238,8 @@ fn symlink(target: &str, path: &str) -> Call {
     Call::Symlinkat { target: target.into(), dirfd: Fd::CWD, path: path.into() }
 }
 
-pub(crate) fn mount(source: &str, target: &str, filesystem: &str, data: Option<&str>) -> Call {
+/// Mounts a filesystem.
+pub fn mount(source: &str, target: &str, filesystem: &str, data: Option<&str>) -> Call {
     Call::Mount {
         source: Some(source.into()),
         target: target.into(),
