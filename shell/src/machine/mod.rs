@@ -56,6 +56,11 @@ impl Machine {
         self.init.linux().clone()
     }
 
+    /// A script of the host's: see [`Console::script`].
+    pub(crate) fn script(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.terminal.borrow_mut().script(path)
+    }
+
     /// Makes a process whose standard streams are the console.
     ///
     /// # Errors
