@@ -26,6 +26,16 @@ program would see.
 Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it \
 is not found.";
 
+const SIM_EXAMPLES: &str = "\
+Examples:
+  cofferdam sim
+  cofferdam sim script.sh one two
+  cofferdam sim -c 'mount -t tmpfs none /mnt; findmnt /mnt'
+  cofferdam sim --state machine.state -c 'mount --bind /srv /mnt'
+  cofferdam sim --mountinfo /proc/self/mountinfo -c 'umount -l /home; findmnt'
+
+Exit status: that of the last command, as with sh; 125 if cofferdam failed.";
+
 /// Isolates the filesystem of a container on Linux, and leaves the host as it was.
 #[derive(Debug, Parser)]
 #[command(name = "cofferdam", version, max_term_width = 120)]
@@ -40,6 +50,9 @@ pub(crate) enum Command {
     /// Run a program in a container of its own, and clean up after it
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArguments>),
+    /// Run a shell on a simulated machine: scripts that mount, without root
+    #[command(after_help = SIM_EXAMPLES)]
+    Sim(SimArguments),
     /// Carry out a launch info and become its program (what `run` starts; the process must be of no other use)
     Launch(LaunchArguments),
 }
@@ -88,6 +101,26 @@ pub(crate) struct RunArguments {
     /// Program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
     pub(crate) command: Vec<Bytes>,
+}
+
+/// Arguments of `cofferdam sim`.
+#[derive(Debug, Args)]
+pub(crate) struct SimArguments {
+    /// Load the machine from this file, and save it there afterwards; a new machine if there is no such file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Begin with the mounts of this mountinfo, such as /proc/self/mountinfo of a host, instead of those of a sample host
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mountinfo: Option<PathBuf>,
+    /// Begin in this directory of the simulated machine [default: /]
+    #[arg(long, value_name = "DIR", value_parser = bytes())]
+    pub(crate) directory: Option<Bytes>,
+    /// Execute these commands; of the other arguments the first is $0
+    #[arg(short = 'c', value_name = "COMMANDS", value_parser = bytes())]
+    pub(crate) commands: Option<Bytes>,
+    /// Script of this machine, and its arguments; without one, commands are read from standard input
+    #[arg(trailing_var_arg = true, value_name = "SCRIPT", value_parser = bytes())]
+    pub(crate) operands: Vec<Bytes>,
 }
 
 /// Arguments of `cofferdam launch`.

@@ -5,6 +5,7 @@ mod arguments;
 mod host;
 mod launch;
 mod run;
+mod sim;
 mod simulated;
 mod trace;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         .init();
     let result = match arguments::parse() {
         Ok(Command::Run(arguments)) => host::run(&arguments),
+        Ok(Command::Sim(arguments)) => sim::sim(&arguments),
         Ok(Command::Launch(arguments)) => host::launch(&arguments),
         Err(usage) => {
             // Standard error may be closed; the exit status still tells.

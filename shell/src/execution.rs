@@ -9,6 +9,7 @@ use cofferdam::kernel::{
 use cofferdam_vfs_sim::Process;
 
 use crate::machine::{Machine, Work};
+use crate::programs::Program;
 
 /// How much is read at a time.
 const CHUNK: usize = 65536;
@@ -158,6 +159,12 @@ impl Execution {
     /// Lets simulated time pass.
     pub(crate) async fn sleep(&mut self, time: Duration) {
         self.machine.sleep(time).await;
+    }
+
+    /// Does what another program does, with the same process and arguments.
+    pub(crate) async fn become_program(&mut self, program: Program, name: Vec<u8>) -> i32 {
+        let (arguments, environment) = (self.arguments.clone(), self.environment.clone());
+        program(Self::new(self.machine.clone(), self.process.clone(), arguments, environment, name)).await
     }
 
     /// Executes a program in the place of this one, and comes to its exit status; `None` if the process was killed meanwhile.

@@ -102,4 +102,4 @@ pub use linux::Linux;
 pub use mount::Mount;
 pub use namespace::MountNamespace;
 pub use observe::{DescriptorKind, Number};
-pub use process::{PROGRAM, Task};
+pub use process::{PROGRAM, Task, named_program, program_name};

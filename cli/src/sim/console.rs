@@ -46,4 +46,10 @@ impl Console for StandardStreams {
             }
         }
     }
+
+    fn script(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        let path = super::host_path(path);
+        let beside = self.script_directory.as_ref().map(|directory| directory.join(&path));
+        std::fs::read(&path).ok().or_else(|| std::fs::read(beside?).ok())
+    }
 }

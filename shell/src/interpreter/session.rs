@@ -1,6 +1,7 @@
 //! A shell on a machine, for those who are in front of it.
 
-use cofferdam::kernel::{Errno, FileType};
+use cofferdam::UnixPath;
+use cofferdam::kernel::{Errno, FileType, Kernel as _};
 
 use super::stop::{Executed, Stop};
 use super::{Shell, builtins, script, source};
@@ -79,6 +80,13 @@ impl Session {
     pub fn set_options(&mut self, options: &[Vec<u8>]) -> bool {
         let shell = &mut self.shell;
         self.machine.run(async { shell.take_options(options).await.is_ok() }).unwrap_or(false)
+    }
+
+    /// Changes the working directory. False if that is not possible.
+    pub fn change_directory(&mut self, directory: &[u8]) -> bool {
+        let is_changed = self.shell.process.chdir(UnixPath::new(directory)).is_ok();
+        self.shell.find_working_directory();
+        is_changed
     }
 
     /// Exports a variable.
@@ -168,8 +176,11 @@ impl Session {
         self.machine.run_others();
     }
 
-    /// Leaves what still runs in the background as it is: it stays a process of the kernel, which does nothing any more.
-    pub fn leave_jobs(self) {}
+    /// Lets what still runs in the background go on until it sleeps or waits. There it stays, a process of the kernel which
+    /// does nothing any more once the [machine is left alone](Machine::shut_down).
+    pub fn leave_jobs(&self) {
+        self.machine.settle();
+    }
 
     /// Whether a text can be executed, for those who edit lines.
     pub fn completeness(text: &[u8]) -> Completeness {

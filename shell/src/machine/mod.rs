@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _};
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _, Pid, WaitOptions};
 use cofferdam_vfs_sim::{Linux, Process};
 
 pub use console::{Console, Stream};
@@ -37,7 +37,7 @@ impl Machine {
         Ok(Self { init, scheduler: Rc::default(), terminal: Rc::new(RefCell::new(terminal)) })
     }
 
-    /// A kernel that has booted, with the programs on its disk; all its mounts are shared, as systemd makes them.
+    /// A kernel that has booted: the [sample host](cofferdam_vfs_sim::sample), with the programs on its disk.
     ///
     /// # Errors
     ///
@@ -46,9 +46,39 @@ impl Machine {
         boot::boot()
     }
 
-    /// Closes init's ends of the standard streams, so that nothing of this machine's console is left in the kernel.
-    pub fn disconnect(&self) {
+    /// Puts the programs on the disk of a kernel of another origin, where it has no files of these names.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and write(2), if `/usr/bin` can't be written.
+    pub fn install_programs(linux: Linux) -> Result<Linux, Errno> {
+        boot::install_programs(linux)
+    }
+
+    /// The process that reaps, and makes others.
+    pub fn init(&self) -> &Process {
+        &self.init
+    }
+
+    /// Does what the program does that a process has just executed, to its end, with the input and output of the console if
+    /// it has them; the process is still there then. `None` if nobody knows what the program does.
+    pub fn carry_out(&self, process: &Process) -> Option<i32> {
+        let work = crate::programs::executed(self, process)?;
+        Some(self.run(work).unwrap_or(128 + 2))
+    }
+
+    /// Shows what processes have written that nobody has shown yet.
+    pub fn forward(&self) {
+        self.terminal.borrow_mut().drain(&self.init);
+    }
+
+    /// Leaves the machine alone: its console is closed, and processes that have ended are forgotten. The others stay as they
+    /// are, and do nothing any more.
+    pub fn shut_down(&self) {
+        self.scheduler.dismiss();
         self.terminal.borrow_mut().disconnect(&self.init);
+        let reap = || self.init.wait4(Pid(-1), WaitOptions::WNOHANG);
+        while let Ok(Some(_)) = reap() {}
     }
 
     /// A snapshot of the kernel, as it is between two calls.
@@ -66,7 +96,7 @@ impl Machine {
     /// # Errors
     ///
     /// Those of clone3(2).
-    pub(crate) fn new_process(&self) -> Result<Process, Errno> {
+    pub fn new_process(&self) -> Result<Process, Errno> {
         let process = self.init.fork(CloneFlags::empty())?;
         self.terminal.borrow().connect(&process)?;
         Ok(process)
@@ -85,6 +115,11 @@ impl Machine {
     /// Lets all others go on until they have ended, or wait for what can't come.
     pub(crate) fn run_others(&self) {
         self.scheduler.run_others(&|| self.terminal.borrow_mut().feed(&self.init));
+    }
+
+    /// Lets all others go on until each of them sleeps or waits for another one; no time passes.
+    pub(crate) fn settle(&self) {
+        self.scheduler.settle();
     }
 
     /// Repeats a call that would wait until it need not.

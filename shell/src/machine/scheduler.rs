@@ -46,6 +46,13 @@ impl Scheduler {
         self.started.borrow_mut().push_back(Worker { process, work });
     }
 
+    /// Forgets what everybody was about to do.
+    pub(super) fn dismiss(&self) {
+        self.started.borrow_mut().clear();
+        let workers = std::mem::take(&mut *self.workers.borrow_mut());
+        drop(workers);
+    }
+
     pub(super) fn clock(&self) -> Duration {
         self.clock.get()
     }
@@ -111,6 +118,20 @@ impl Scheduler {
             if self.workers.borrow().is_empty()
                 || !self.has_progressed.get() && !self.wake_somebody(feed) && !self.interrupt_all()
             {
+                return;
+            }
+        }
+    }
+
+    /// Lets all others go on until each of them sleeps or waits; time stands still.
+    pub(super) fn settle(&self) {
+        // Somebody may never wait.
+        const MOST_TURNS: usize = 10_000;
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..MOST_TURNS {
+            self.has_progressed.set(false);
+            self.take_turns(&mut context);
+            if !self.has_progressed.get() {
                 return;
             }
         }

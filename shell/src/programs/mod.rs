@@ -4,17 +4,14 @@
 //! found, or not, as a real one is: in the directories of `PATH`, below the root directory of the process.
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{Errno, Kernel as _};
-use cofferdam_vfs_sim::{PROGRAM, Process};
+use cofferdam::kernel::{Bytes, Errno, Kernel as _};
+use cofferdam_vfs_sim::Process;
 
 use crate::execution::{Execution, strings};
 use crate::machine::{Machine, Work};
 
 /// A program.
 pub(crate) type Program = fn(Execution) -> Work<'static>;
-
-/// What is between the part of a program's file that the kernel executes and the program's name.
-const MARK: &[u8] = b"\0cofferdam program ";
 
 macro_rules! programs {
     ($($(#[$attribute:meta])* $name:literal => $path:path;)*) => {
@@ -39,6 +36,7 @@ pub(crate) mod test;
 programs! {
     "[" => test::test;
     "bash" => crate::interpreter::program::sh;
+    "busybox" => basic::busybox;
     "dash" => crate::interpreter::program::sh;
     "echo" => echo::echo;
     "false" => basic::fail;
@@ -62,20 +60,21 @@ async fn finish(mut execution: Execution, status: i32) -> i32 {
     }
 }
 
-/// What is in the file of a program.
-pub(crate) fn content(name: &str) -> Vec<u8> {
-    [PROGRAM, MARK, name.as_bytes()].concat()
+/// The program of this name.
+pub(crate) fn program(name: &str) -> Option<Program> {
+    PROGRAMS.iter().find(|(known, _)| *known == name).map(|(_, program)| *program)
 }
 
-/// The program that a process has executed.
-fn program_of(process: &Process) -> Option<(Program, Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+/// What the program does that a process has executed, with what it was given; none if it is none of ours.
+pub(crate) fn executed(machine: &Machine, process: &Process) -> Option<Work<'static>> {
     let linux = process.linux();
     let task = linux.task(process.task())?;
-    let content = task.program()?.0;
-    let name = content.strip_prefix(PROGRAM)?.strip_prefix(MARK)?;
-    let (_, program) = PROGRAMS.iter().find(|(known, _)| known.as_bytes() == name)?;
-    let copies = |strings: &[cofferdam::kernel::Bytes]| strings.iter().map(|string| string.0.clone()).collect();
-    Some((*program, copies(task.arguments()), copies(task.environment())))
+    let program = program(&task.program_name()?)?;
+    let copies = |strings: &[Bytes]| strings.iter().map(|string| string.0.clone()).collect::<Vec<_>>();
+    let (arguments, environment) = (copies(task.arguments()), copies(task.environment()));
+    drop(linux);
+    let name = arguments.first().cloned().unwrap_or_default();
+    Some(program(Execution::new(machine.clone(), process.clone(), arguments, environment, name)))
 }
 
 /// Executes a program as a process, and comes to its exit status.
@@ -92,10 +91,8 @@ pub(crate) async fn execute(
 ) -> Result<i32, Errno> {
     process.execve(UnixPath::new(path), &strings(arguments), &strings(environment))?;
     // A program that is none of ours does what it does on the simulated kernel: it ends at once.
-    let Some((program, arguments, environment)) = program_of(process) else { return Ok(0) };
-    let name = arguments.first().cloned().unwrap_or_default();
-    let execution = Execution::new(machine.clone(), process.clone(), arguments, environment, name);
-    Ok(program(execution).await)
+    let Some(work) = executed(machine, process) else { return Ok(0) };
+    Ok(work.await)
 }
 
 /// Executes a program that is looked for in `PATH` if its name has no slash (execvp(3)).

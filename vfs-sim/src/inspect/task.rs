@@ -95,12 +95,11 @@ impl<'a> TaskView<'a> {
         self.linux.mountinfo_text(task.mount_namespace, self.linux.fs_states[task.fs].root)
     }
 
-    /// The content of the file of the program that it executed last; none if it, and all whose memory it was copied from,
-    /// executed none.
-    pub fn program(&self) -> Option<Bytes> {
-        let file = self.object().memory.executable?;
-        let content = self.linux.program_content(file);
-        Some(content.read(0, usize::MAX).into())
+    /// The name of the program that it, or the process that it was copied from, executed last, if that is one of
+    /// [`named_program`](crate::named_program).
+    pub fn program_name(&self) -> Option<String> {
+        let content = self.linux.program_content(self.object().memory.executable?);
+        crate::process::program_name(&content.read(0, usize::MAX)).map(str::to_owned)
     }
 
     /// The arguments of that program, its name first, as execve(2) has them: those of an interpreter if it is a script.

@@ -26,7 +26,7 @@ pub(crate) use execute::tests::make_program;
 pub use file::{FdTable, OpenFd, OpenFile, OpenFileKind};
 pub use limits::Limits;
 pub(crate) use limits::RlimitValue;
-pub use program::PROGRAM;
+pub use program::{PROGRAM, named_program, program_name};
 pub use signal::Signals;
 pub(crate) use signal::is_valid_signal;
 pub use task::{FsState, Memory, Task, TaskState};

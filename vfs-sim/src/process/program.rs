@@ -22,6 +22,20 @@ pub const PROGRAM: &[u8] = &[
     0x0f, 0x05, // syscall
 ];
 
+/// What is between the part of a program's file that is executed and the program's name.
+const NAME_MARK: &[u8] = b"\0cofferdam program ";
+
+/// The file of a program with a name: [`PROGRAM`] with the name behind it, so that whoever stands in for programs, which do not
+/// run, knows which one it is, wherever the file was copied or linked to.
+pub fn named_program(name: &str) -> Vec<u8> {
+    [PROGRAM, NAME_MARK, name.as_bytes()].concat()
+}
+
+/// The name of the program in a file that [`named_program`] has made; `None` in any other.
+pub fn program_name(file: &[u8]) -> Option<&str> {
+    std::str::from_utf8(file.strip_prefix(PROGRAM)?.strip_prefix(NAME_MARK)?).ok()
+}
+
 /// How much of a file decides about its format (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
 
@@ -209,6 +223,14 @@ mod tests {
         let long_argument = [b"#!/x ".to_vec(), vec![b'y'; 300]].concat();
         let argument = "y".repeat(250);
         assert_eq!(format_of(&long_argument), script_of("/x", Some(&argument)));
+    }
+
+    #[test]
+    fn programs_have_names() {
+        let program = named_program("mount");
+        assert_eq!(format_of(&program), Ok(Format::Elf { interpreter: None }));
+        assert_eq!(program_name(&program), Some("mount"));
+        assert_eq!(program_name(PROGRAM), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) struct Entry {
 #[derive(Clone, Debug)]
 enum What {
     Directory,
-    File(&'static [u8]),
+    File(Vec<u8>),
     Link(&'static str),
     Device(FileType, DeviceNumber),
 }
@@ -27,8 +27,8 @@ pub(super) fn directory(path: &str, mode: u32) -> Entry {
     Entry { path: path.into(), owner: 0, mode, what: What::Directory }
 }
 
-pub(super) fn file(path: &str, mode: u32, content: &'static [u8]) -> Entry {
-    Entry { path: path.into(), owner: 0, mode, what: What::File(content) }
+pub(super) fn file(path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Entry {
+    Entry { path: path.into(), owner: 0, mode, what: What::File(content.into()) }
 }
 
 pub(super) fn link(path: &str, target: &'static str) -> Entry {

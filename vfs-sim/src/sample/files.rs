@@ -4,7 +4,7 @@ use cofferdam::kernel::FileType::{BlockDevice, CharacterDevice};
 
 use super::entry::{Entry, device, directory, file, link};
 use super::{HOSTILE_ROOTFS, ROOTFS};
-use crate::process::PROGRAM;
+use crate::process::named_program;
 
 /// A user of the host besides root.
 const ALICE: u32 = 1000;
@@ -175,7 +175,7 @@ pub(super) fn host() -> impl Iterator<Item = Entry> {
         file("/etc/shadow", 0o600, HOST_SHADOW),
         link("/usr/bin/sh", "dash"),
     ];
-    let programs = PROGRAMS.iter().map(|name| file(&format!("/usr/bin/{name}"), 0o755, PROGRAM));
+    let programs = PROGRAMS.iter().map(|name| file(&format!("/usr/bin/{name}"), 0o755, named_program(name)));
     let directories = directories.into_iter().map(|path| directory(path, 0o755));
     let merged = merged.into_iter().map(|(path, target)| link(path, target));
     directories.chain(merged).chain(others).chain(programs).chain(devices())
@@ -217,7 +217,7 @@ pub(super) fn rootfs() -> impl Iterator<Item = Entry> {
     let others = [
         directory("/root", 0o700),
         directory("/tmp", 0o1777),
-        file("/bin/busybox", 0o755, PROGRAM),
+        file("/bin/busybox", 0o755, named_program("busybox")),
         link("/sbin/chroot", "../bin/busybox"),
         link("/sbin/pivot_root", "../bin/busybox"),
         link("/usr/bin/env", "../../bin/busybox"),
@@ -233,6 +233,6 @@ pub(super) fn rootfs() -> impl Iterator<Item = Entry> {
 /// An image that wants the devices of a container in the host's `/etc`.
 pub(super) fn hostile_rootfs() -> impl Iterator<Item = Entry> {
     let entries =
-        [directory("/", 0o755), directory("/bin", 0o755), file("/bin/true", 0o755, PROGRAM), link("/dev", "/etc")];
+        [directory("/", 0o755), directory("/bin", 0o755), file("/bin/true", 0o755, named_program("true")), link("/dev", "/etc")];
     entries.into_iter().map(|entry| entry.below(HOSTILE_ROOTFS))
 }

@@ -1,0 +1,170 @@
+//! A person in front of the machine: line editing, history, completion, help.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use cofferdam_shell::{Completeness, Session};
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
+
+use crate::run::Failure;
+
+const WELCOME: &str = "A shell on a simulated Linux machine: nothing here touches yours. `help` says what there is.";
+
+/// Executes what is typed in, up to the end. Gives the exit status.
+pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
+    session.set_interactive();
+    println!("{WELCOME}");
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+    let mut editor: Editor<Assistant<'_>, DefaultHistory> = Editor::with_config(config)?;
+    // Without a history of earlier times one works as well.
+    let history = history_file();
+    if let Some(path) = &history {
+        let _ = editor.load_history(path);
+    }
+    let session = RefCell::new(session);
+    editor.set_helper(Some(Assistant { session: &session }));
+    let status = loop {
+        let prompt = prompt(&session.borrow());
+        match editor.readline(&prompt) {
+            Ok(line) => execute(&mut session.borrow_mut(), &line),
+            // Ctrl-C gives the line up.
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => break session.borrow_mut().end(),
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(status) = session.borrow().exited() {
+            break status;
+        }
+    };
+    if let Some(path) = &history {
+        let _ = path.parent().map(std::fs::create_dir_all);
+        let _ = editor.save_history(path);
+    }
+    Ok(status)
+}
+
+fn execute(session: &mut Session, line: &str) {
+    if line.trim() == "help" {
+        print!("{}", help(session));
+        return;
+    }
+    session.run_chunk(line.as_bytes());
+}
+
+/// `root@sample:/tmp# `
+fn prompt(session: &Session) -> String {
+    let directory = session.variable("PWD").unwrap_or_default();
+    format!("simulated:{}# ", String::from_utf8_lossy(&directory))
+}
+
+/// What there is, from what there is.
+fn help(session: &Session) -> String {
+    let names: Vec<String> =
+        session.command_names(b"").iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let mut text = String::from(
+        "The language is that of sh. Commands: builtins of the shell, and programs on the simulated disk:\n\n",
+    );
+    let width = names.iter().map(String::len).max().unwrap_or(0) + 2;
+    for row in names.chunks((80 / width).max(1)) {
+        let row: String = row.iter().map(|name| format!("{name:width$}")).collect();
+        text.push_str("  ");
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text.push_str(
+        "\nTry `findmnt -o TARGET,PROPAGATION`, `mount --bind /srv /mnt`, `unshare -m`, `cat /proc/self/mountinfo`.\n\
+         The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches, Ctrl-D ends.\n",
+    );
+    text
+}
+
+/// Where the lines of earlier sessions are kept: below `XDG_STATE_HOME`, as the XDG base directory specification says.
+fn history_file() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    Some(state.join("cofferdam").join("sim_history"))
+}
+
+/// What helps to type.
+struct Assistant<'s> {
+    session: &'s RefCell<&'s mut Session>,
+}
+
+/// Where the last word of a line begins, and whether it is the name of a command.
+fn last_word(line: &str) -> (usize, bool) {
+    let start = line.rfind([' ', '\t', ';', '|', '&', '(', '=', '<', '>', '"', '\'']).map_or(0, |index| index + 1);
+    let before = line[..start].trim_end_matches([' ', '\t']);
+    let is_command = before.is_empty() || before.ends_with([';', '|', '&', '(']);
+    (start, is_command)
+}
+
+impl Completer for Assistant<'_> {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let line = line.get(..position).unwrap_or(line);
+        let (start, is_command) = last_word(line);
+        let word = line[start..].as_bytes();
+        let session = self.session.borrow();
+        let names = if is_command && !word.contains(&b'/') {
+            session.command_names(word)
+        } else {
+            session.paths(word)
+        };
+        let candidates = names.iter().map(|name| {
+            let replacement = String::from_utf8_lossy(name).into_owned();
+            let shown = replacement.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            let slash = if replacement.ends_with('/') { "/" } else { "" };
+            Pair { display: format!("{shown}{slash}"), replacement }
+        });
+        Ok((start, candidates.collect()))
+    }
+}
+
+impl Validator for Assistant<'_> {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        Ok(match Session::completeness(context.input().as_bytes()) {
+            Completeness::Incomplete => ValidationResult::Incomplete,
+            // The shell says what is wrong.
+            Completeness::Complete | Completeness::Invalid => ValidationResult::Valid(None),
+        })
+    }
+}
+
+impl Hinter for Assistant<'_> {
+    type Hint = String;
+}
+
+impl Highlighter for Assistant<'_> {
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Borrowed(hint)
+    }
+}
+
+impl Helper for Assistant<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::last_word;
+
+    #[rstest]
+    #[case("mou", 0, true)]
+    #[case("mount /m", 6, false)]
+    #[case("true; mou", 6, true)]
+    #[case("ls|gr", 3, true)]
+    #[case("x=$(mou", 4, true)]
+    #[case("echo >/t", 6, false)]
+    #[case("", 0, true)]
+    fn words(#[case] line: &str, #[case] start: usize, #[case] is_command: bool) {
+        assert_eq!(last_word(line), (start, is_command));
+    }
+}
