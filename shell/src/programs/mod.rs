@@ -30,11 +30,29 @@ macro_rules! programs {
 }
 
 mod basic;
+mod chroot;
+mod findmnt;
+mod mount;
+mod mountpoint;
+mod nsenter;
+mod pivot_root;
+mod umount;
+mod unshare;
+mod util_linux;
 
 programs! {
+    "chroot" => chroot::chroot;
     "false" => basic::fail;
+    "findmnt" => findmnt::findmnt;
+    "mount" => mount::mount;
+    "mountpoint" => mountpoint::mountpoint;
+    "nsenter" => nsenter::nsenter;
+    "pivot_root" => pivot_root::pivot_root;
+    "switch_root" => pivot_root::switch_root;
     "sync" => basic::sync;
     "true" => basic::succeed;
+    "umount" => umount::umount;
+    "unshare" => unshare::unshare;
 }
 
 /// Writes what a program has printed, as the C library does when it ends.
