@@ -3,7 +3,8 @@
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, Fd, FileType, Kernel as _, MountFlags, OpenFlags, OpenHow, UmountFlags};
 
-use super::util_linux::path::stat;
+use super::util_linux::accounts;
+use super::util_linux::path::{real_path, stat};
 use super::util_linux::table::{Direction, Mount, MountTable, OWN_TABLE, type_matches};
 use super::util_linux::{Usage, enter_mount_namespace, warn, warn_errno};
 use crate::execution::Execution;
@@ -78,16 +79,28 @@ pub(super) async fn umount(execution: &mut Execution) -> i32 {
             settings.unmount_all_targets(execution, operand, is_recursive).await
         } else if is_recursive {
             settings.unmount_recursively(execution, operand).await
-        } else if settings.is_restricted && super::util_linux::path::real_path(&execution.process, operand).is_err() {
-            let errno = stat(&execution.process, operand).err().unwrap_or(Errno::ENOENT);
-            warn_errno(execution, operand, errno).await;
-            return MISTAKE;
+        } else if settings.is_restricted {
+            match path_for_users(execution, operand) {
+                Ok(path) => settings.unmount_one(execution, &path).await,
+                Err(errno) => {
+                    warn_errno(execution, operand, errno).await;
+                    return MISTAKE;
+                }
+            }
         } else {
             settings.unmount_one(execution, operand).await
         };
         total = total.saturating_add(status);
     }
     total.min(255)
+}
+
+/// A path as a user can resolve it who has given up all special powers, which can't be done as a user without a number.
+fn path_for_users(execution: &Execution, path: &[u8]) -> Result<Vec<u8>, Errno> {
+    let (uid, gid) = accounts::own(execution);
+    execution.process.setresgid(gid, gid, gid)?;
+    execution.process.setresuid(uid, uid, uid)?;
+    real_path(&execution.process, path)
 }
 
 /// What the options say.
@@ -246,10 +259,7 @@ impl Settings {
             Outcome::Refused(Errno::EINVAL) if self.is_quiet => return FAILED,
             Outcome::Refused(errno) => (FAILED, message(*errno)),
             Outcome::NotMounted => (MISTAKE, "not mounted".into()),
-            Outcome::NotCalled(errno) => {
-                let status = if matches!(*errno, Errno::EINVAL | Errno::EPERM) { MISTAKE } else { FAILED };
-                (status, format!("umount failed: {}", errno.description()))
-            }
+            Outcome::NotCalled(errno) => (general_status(*errno), format!("umount failed: {}", errno.description())),
         };
         warn(execution, [&subject.target, &b": "[..], text.as_bytes(), b"."].concat()).await;
         status
@@ -291,10 +301,7 @@ impl Settings {
         let mount = match Self::look_up(execution, name, true).await {
             Ok(Some(mount)) => mount,
             Ok(None) => return self.not_found(execution, name).await,
-            Err(errno) => {
-                let subject = Subject { target: name.to_vec(), source: None, is_in_table: false };
-                return self.report(execution, &subject, &Outcome::NotCalled(errno)).await;
-            }
+            Err(errno) => return look_up_failed(execution, errno).await,
         };
         let Some(table) = read_table(execution).await else { return SOFTWARE_ERROR };
         for other in table.mounts.iter().rev().filter(|other| other.device == mount.device) {
@@ -329,10 +336,7 @@ impl Settings {
             },
             // It is gone with another one already.
             Ok(None) => 0,
-            Err(errno) => {
-                let subject = Subject { target: target.to_vec(), source: None, is_in_table: false };
-                self.report(execution, &subject, &Outcome::NotCalled(errno)).await
-            }
+            Err(errno) => look_up_failed(execution, errno).await,
         }
     }
 
@@ -344,6 +348,17 @@ impl Settings {
         }
         MISTAKE
     }
+}
+
+/// The exit status for an error of which nothing else is known.
+fn general_status(errno: Errno) -> i32 {
+    if matches!(errno, Errno::EINVAL | Errno::EPERM) { MISTAKE } else { FAILED }
+}
+
+/// The mount table can't be read, or what is looked for is not to be had: it is not said then what that was.
+async fn look_up_failed(execution: &mut Execution, errno: Errno) -> i32 {
+    warn(execution, format!("???: operation failed: {}.", errno.description())).await;
+    general_status(errno)
 }
 
 async fn read_table(execution: &mut Execution) -> Option<MountTable> {

@@ -119,7 +119,7 @@ impl Plan {
     async fn of(execution: &mut Execution, parsed: &Parsed) -> Result<Self, Ended> {
         let recursively_private = MountFlags::MS_REC | MountFlags::MS_PRIVATE;
         let mut plan = Self { propagation: recursively_private, ..Self::default() };
-        plan.outer = ids(execution);
+        plan.outer = accounts::own(execution);
         plan.program.clone_from(&parsed.operands);
         for (id, value) in &parsed.options {
             plan.take(execution, id, value.as_deref()).await?;
@@ -357,12 +357,6 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// The effective user and group.
-fn ids(execution: &Execution) -> (u32, u32) {
-    let linux = execution.process.linux();
-    linux.task(execution.process.task()).map_or((0, 0), |task| (task.users().1, task.groups().1))
 }
 
 /// A result, or the end with a message.

@@ -3,7 +3,7 @@
 use cofferdam::kernel::MountFlags;
 
 use super::attempt::{Attempt, Request};
-use super::fstab::{self, FSTAB, Line};
+use super::fstab::{self, Line};
 use super::message::{FAILED, SYSTEM_ERROR};
 use super::options::Options;
 use crate::execution::Execution;
@@ -48,10 +48,9 @@ enum Skipped {
 
 /// Mounts all that fstab has; `request` has the options that all get, and as its pattern the types that are wanted.
 pub(super) async fn mount_all(execution: &mut Execution, request: Request, is_verbose: bool) -> i32 {
-    let path = request.fstab.clone().unwrap_or_else(|| FSTAB.to_vec());
-    let Some(lines) = fstab::read(execution, &path).await else { return 0 };
+    let Some(lines) = fstab::lines(execution, &request).await else { return 0 };
     let (mut worked, mut failed) = (0, 0);
-    for line in lines {
+    for line in lines.iter().cloned() {
         let name = String::from_utf8_lossy(&line.target).into_owned();
         if let Some(skipped) = skipped(execution, &line, request.pattern.as_deref()).await {
             if is_verbose {
@@ -72,13 +71,8 @@ pub(super) async fn mount_all(execution: &mut Execution, request: Request, is_ve
 
 /// Remounts all that is mounted.
 pub(super) async fn remount_all(execution: &mut Execution, request: Request, is_verbose: bool) -> i32 {
-    let table = match MountTable::read(execution, OWN_TABLE).await {
-        Ok(table) => table,
-        Err(errno) => {
-            warn_errno(execution, "failed to read mtab", errno).await;
-            return SYSTEM_ERROR;
-        }
-    };
+    // Without a table nothing is mounted.
+    let Ok(table) = MountTable::read(execution, OWN_TABLE).await else { return 0 };
     let (mut worked, mut failed) = (0, 0);
     for mount in &table.mounts {
         if request.pattern.as_ref().is_some_and(|types| !type_matches(&mount.kind, types)) {

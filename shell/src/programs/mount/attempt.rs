@@ -1,5 +1,7 @@
 //! One mount: from what was asked for to the calls of mount(2), as libmount does it.
 
+use std::rc::Rc;
+
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, FileType, Kernel as _, Mode, MountFlags};
 
@@ -30,8 +32,8 @@ pub(super) struct Request {
     /// Whether a mount for writing was insisted on.
     pub(super) is_read_write_only: bool,
     pub(super) target_prefix: Option<Vec<u8>>,
-    /// Another file for fstab.
-    pub(super) fstab: Option<Vec<u8>>,
+    /// What is in the file that is used for fstab.
+    pub(super) fstab: Option<Rc<Vec<fstab::Line>>>,
 }
 
 /// What went wrong before mount(2) was called, or besides.
@@ -39,6 +41,8 @@ pub(super) struct Request {
 pub(super) enum Failure {
     NotInFstab,
     NoType,
+    /// It can't be found out which types the kernel knows.
+    NoListOfTypes,
     NoSource,
     BadOptions,
     LoopDevice,
@@ -98,30 +102,30 @@ impl Attempt {
     async fn prepare(&mut self, execution: &mut Execution) -> Result<(), Failure> {
         fstab::complete(execution, &mut self.request).await?;
         self.calls = Calls::of(&self.request.options, self.request.extra);
-        self.resolve_accounts(execution).await?;
+        self.resolve_accounts(execution).await;
         self.prepare_source(execution)?;
         self.guess_type();
         self.prepare_target(execution)
     }
 
-    /// `uid=NAME` and `gid=NAME` become numbers.
-    async fn resolve_accounts(&mut self, execution: &mut Execution) -> Result<(), Failure> {
+    /// `uid=NAME` and `gid=NAME` become numbers, if there is such a name; `useruid` and `usergid` are those of the caller.
+    async fn resolve_accounts(&mut self, execution: &mut Execution) {
         if self.request.options.accounts().next().is_none() {
-            return Ok(());
+            return;
         }
         let (users, groups) = (accounts::users(execution).await, accounts::groups(execution).await);
+        let own = accounts::own(execution);
         for (is_group, value) in self.request.options.accounts() {
-            if accounts::id(value).is_some() {
-                continue;
-            }
-            let id = if is_group {
-                groups.iter().find(|group| group.name == *value).map(|group| group.gid)
-            } else {
-                users.iter().find(|user| user.name == *value).map(|user| user.uid)
+            let id = match (is_group, &value[..]) {
+                (false, b"useruid") => Some(own.0),
+                (true, b"usergid") => Some(own.1),
+                (false, name) => users.iter().find(|user| user.name == name).map(|user| user.uid),
+                (true, name) => groups.iter().find(|group| group.name == name).map(|group| group.gid),
             };
-            *value = id.ok_or(Failure::BadOptions)?.to_string().into_bytes();
+            if let Some(id) = id {
+                *value = id.to_string().into_bytes();
+            }
         }
-        Ok(())
     }
 
     fn prepare_source(&mut self, execution: &Execution) -> Result<(), Failure> {
@@ -205,7 +209,8 @@ impl Attempt {
             Err(_) => return Err(Failure::BadOptions),
         };
         let mode = if mode == 0 { 0o755 } else { mode };
-        make_directories(execution, target, mode).map_err(Failure::Other)
+        // libmount takes every error for this one.
+        make_directories(execution, target, mode).map_err(|_| Failure::Other(Errno::EPERM))
     }
 
     async fn mount(&mut self, execution: &mut Execution) -> Result<(), Failure> {
@@ -215,6 +220,7 @@ impl Attempt {
             (None, Some(pattern)) if !pattern.starts_with(b"no") => list(pattern),
             (None, pattern) => {
                 let known = fstab::known_types(execution, pattern.as_deref()).await;
+                let known = known.ok_or(Failure::NoListOfTypes)?;
                 if known.is_empty() {
                     return Err(Failure::NoType);
                 }

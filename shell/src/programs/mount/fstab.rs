@@ -1,5 +1,7 @@
 //! What is not on the command line: fstab(5), the mount table, and the types of filesystems that the kernel knows.
 
+use std::rc::Rc;
+
 use cofferdam::kernel::MountFlags;
 use cofferdam::mountinfo::escape::decode;
 
@@ -47,6 +49,14 @@ pub(super) async fn read(execution: &mut Execution, path: &[u8]) -> Option<Vec<L
     Some(lines)
 }
 
+/// What is in fstab, or the file that is used for it; `None` if there is none.
+pub(super) async fn lines(execution: &mut Execution, request: &Request) -> Option<Rc<Vec<Line>>> {
+    match &request.fstab {
+        Some(lines) => Some(lines.clone()),
+        None => read(execution, FSTAB).await.map(Rc::new),
+    }
+}
+
 /// Completes what is asked for, if source or target is missing (`mnt_context_apply_fstab()`).
 pub(super) async fn complete(execution: &mut Execution, request: &mut Request) -> Result<(), Failure> {
     if request.source.is_some() && request.target.is_some() || request.source.is_none() && !request.uses_tables {
@@ -83,8 +93,7 @@ pub(super) fn apply(request: &mut Request, line: Line) {
 }
 
 async fn find_in_fstab(execution: &mut Execution, request: &Request) -> Option<Line> {
-    let path = request.fstab.clone().unwrap_or_else(|| FSTAB.to_vec());
-    let lines = read(execution, &path).await?;
+    let lines = lines(execution, request).await?;
     let process = &execution.process;
     let by_target = |path: &[u8]| {
         let same = |line: &&Line| are_equal(&line.target, path);
@@ -132,8 +141,8 @@ async fn find_in_mount_table(execution: &mut Execution, request: &Request) -> Op
 }
 
 /// The types on devices that the kernel knows, which can be tried: those of `/etc/filesystems`, and then of
-/// `/proc/filesystems` if the former is not there or ends with `*`.
-pub(super) async fn known_types(execution: &mut Execution, pattern: Option<&[u8]>) -> Vec<Vec<u8>> {
+/// `/proc/filesystems` if the former is not there or ends with `*`. `None` if there is no such list.
+pub(super) async fn known_types(execution: &mut Execution, pattern: Option<&[u8]>) -> Option<Vec<Vec<u8>>> {
     let mut types: Vec<Vec<u8>> = Vec::new();
     for path in [&b"/etc/filesystems"[..], b"/proc/filesystems"] {
         let Ok(text) = execution.read_file(path).await else { continue };
@@ -153,8 +162,8 @@ pub(super) async fn known_types(execution: &mut Execution, pattern: Option<&[u8]
             }
         }
         if !goes_on {
-            break;
+            return Some(types);
         }
     }
-    types
+    (!types.is_empty()).then_some(types)
 }

@@ -56,10 +56,12 @@ impl Attempt {
                 (USAGE, text(&[b"can't find mount source ", source.unwrap_or_default(), b" in ", FSTAB]))
             }
             Failure::NoType => (USAGE, text(&[b"no filesystem type specified"])),
+            // libmount takes it for the error with the number 1.
+            Failure::NoListOfTypes => (USAGE, text(&[b"mount failed: ", Errno::EPERM.description().as_bytes()])),
             Failure::NoSource if self.request.options.has(b"nofail") => (0, None),
             Failure::NoSource => (USAGE, text(&[b"can't find ", source.unwrap_or_default()])),
             Failure::BadOptions => {
-                (USAGE, text(&[b"failed to parse mount options '", &self.request.options.text(), b"'"]))
+                (USAGE, text(&[b"failed to parse mount options '", &self.request.options.effective_text(), b"'"]))
             }
             Failure::LoopDevice => (FAILED, text(&[b"failed to setup loop device for ", source.unwrap_or_default()])),
             Failure::Other(Errno::EPERM) => (USAGE, text(&[b"operation permitted for root only"])),

@@ -9,6 +9,8 @@ mod fstab;
 mod message;
 mod options;
 
+use std::rc::Rc;
+
 use cofferdam::kernel::MountFlags;
 
 use super::util_linux::table::is_tag;
@@ -129,11 +131,12 @@ impl Asked {
             "target-prefix" => request.target_prefix = Some(value.to_vec()),
             "types" => self.types = Some(value.to_vec()),
             "fstab" => {
-                if fstab::read(execution, value).await.is_none() {
+                let Some(lines) = fstab::read(execution, value).await else {
                     warn(execution, [value, b": failed to parse"].concat()).await;
                     return Err(message::USAGE);
-                }
-                request.fstab = Some(value.to_vec());
+                };
+                let known = self.request.fstab.take().map(|lines| lines.to_vec()).unwrap_or_default();
+                self.request.fstab = Some(Rc::new([known, lines].concat()));
             }
             "bind" | "rbind" => {
                 self.has_operation = true;

@@ -113,9 +113,29 @@ impl Options {
         self.items.iter().find(|item| item.name == name).map(|item| item.value.as_deref().unwrap_or_default())
     }
 
-    /// The options as they are given, for messages.
+    /// The options as they are given.
     pub(super) fn text(&self) -> Vec<u8> {
         join(self.items.iter())
+    }
+
+    /// The options as messages show them: those that have an effect, for the kernel, the filesystem and mount(8).
+    pub(super) fn effective_text(&self) -> Vec<u8> {
+        let flags = self.flags();
+        let is_effective = |item: &&Item| match item.meaning {
+            Meaning::Kernel(option) => {
+                !option.is_inverted && option.flags != MountFlags::MS_RDONLY && flags.contains(option.flags)
+            }
+            _ => false,
+        };
+        let of_kind = |wanted: fn(&Meaning) -> bool| join(self.items.iter().filter(move |item| wanted(&item.meaning)));
+        let access: &[u8] = if flags.contains(MountFlags::MS_RDONLY) { b"ro" } else { b"rw" };
+        let parts = [
+            access.to_vec(),
+            join(self.items.iter().filter(is_effective)),
+            of_kind(|meaning| matches!(meaning, Meaning::Filesystem)),
+            of_kind(|meaning| matches!(meaning, Meaning::Userspace)),
+        ];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(&b',')
     }
 
     /// The flags that they come to, later ones overriding (`mnt_optstr_get_flags()`).

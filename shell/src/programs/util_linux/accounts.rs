@@ -49,3 +49,9 @@ async fn read<T>(execution: &mut Execution, path: &[u8], parse: impl Fn(&[&[u8]]
 pub(crate) fn id(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
 }
+
+/// The effective user and group of the caller.
+pub(crate) fn own(execution: &Execution) -> (u32, u32) {
+    let linux = execution.process.linux();
+    linux.task(execution.process.task()).map_or((0, 0), |task| (task.users().1, task.groups().1))
+}
