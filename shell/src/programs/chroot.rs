@@ -75,7 +75,7 @@ async fn run(execution: &mut Execution) -> Result<i32, Ended> {
         end_if(execution, changed, "cannot chdir to root directory").await?;
     }
     let inside = Identity::find(execution, user_spec.as_deref(), group_list.as_deref()).await;
-    become_user(execution, &user_spec, &group_list, outside, inside).await?;
+    become_user(execution, user_spec.as_deref(), group_list.as_deref(), outside, inside).await?;
     let shell = || vec![execution.variable("SHELL").unwrap_or(b"/bin/sh").to_vec(), b"-i".to_vec()];
     let program = if program.is_empty() { shell() } else { program.to_vec() };
     match execution.execute(&program).await {
@@ -158,8 +158,8 @@ fn plain_number(text: &[u8]) -> Option<u32> {
 /// Takes on the identity: names as they are known inside, else as outside.
 async fn become_user(
     execution: &mut Execution,
-    spec: &Option<Vec<u8>>,
-    list: &Option<Vec<u8>>,
+    spec: Option<&[u8]>,
+    list: Option<&[u8]>,
     outside: Identity,
     inside: Identity,
 ) -> Result<(), Ended> {
@@ -186,7 +186,6 @@ async fn become_user(
         (None, ..) if uid.is_some() => {
             Some(if inside.own_groups.is_empty() { outside.own_groups } else { inside.own_groups })
         }
-        (None, ..) if gid.is_some() => None,
         (None, ..) => None,
     };
     if let Some(groups) = groups {

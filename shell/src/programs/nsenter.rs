@@ -4,7 +4,7 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _, OpenFlags, WaitStatus};
 
 use super::util_linux::path::stat;
-use super::util_linux::{Usage, go_on_as, go_on_as_shell, number, open, warn, warn_errno};
+use super::util_linux::{Ended, Usage, end_if, go_on_as, go_on_as_shell, number_or_end, open, warn, warn_errno};
 use crate::execution::Execution;
 use crate::getopt::{Order, Parsed, Takes, option};
 
@@ -54,9 +54,6 @@ const KINDS: [(&str, CloneFlags, &str); 7] = [
 
 const FAILED: i32 = 1;
 
-/// A program ends with this status: what is wrong has been said.
-type Ended = i32;
-
 /// nsenter(1)
 pub(super) async fn nsenter(execution: &mut Execution) -> i32 {
     let parsed = match USAGE.take(execution).await {
@@ -105,9 +102,9 @@ impl Visit {
             match (*id, value, kind) {
                 (_, Some(path), Some(kind)) => visit.open_namespace(execution, kind, Some(path)).await?,
                 (_, None, Some(kind)) => wanted.push(kind),
-                ("target", ..) => visit.target = Some(parse(execution, argument, "failed to parse pid").await?),
-                ("setuid", ..) => visit.uid = Some(parse(execution, argument, "failed to parse uid").await?),
-                ("setgid", ..) => visit.gid = Some(parse(execution, argument, "failed to parse gid").await?),
+                ("target", ..) => visit.target = Some(number_or_end(execution, argument, "failed to parse pid").await?),
+                ("setuid", ..) => visit.uid = Some(number_or_end(execution, argument, "failed to parse uid").await?),
+                ("setgid", ..) => visit.gid = Some(number_or_end(execution, argument, "failed to parse gid").await?),
                 ("root", Some(path), _) => visit.root = Some(visit.open_file(execution, "root", Some(path)).await?),
                 ("root", None, _) => wants_root = true,
                 ("wd", Some(path), _) => visit.directory = Some(visit.open_file(execution, "cwd", Some(path)).await?),
@@ -301,26 +298,5 @@ impl Visit {
             return Ok(go_on_as_shell(execution).await);
         }
         Ok(go_on_as(execution, &self.program).await)
-    }
-}
-
-async fn parse(execution: &mut Execution, text: &[u8], message: &str) -> Result<u32, Ended> {
-    match number(text) {
-        Some(number) => Ok(number),
-        None => {
-            warn(execution, [message.as_bytes(), b": '", text, b"'"].concat()).await;
-            Err(FAILED)
-        }
-    }
-}
-
-/// A result, or the end with a message.
-async fn end_if<T>(execution: &mut Execution, result: Result<T, Errno>, text: impl AsRef<[u8]>) -> Result<T, Ended> {
-    match result {
-        Ok(value) => Ok(value),
-        Err(errno) => {
-            warn_errno(execution, text, errno).await;
-            Err(FAILED)
-        }
     }
 }

@@ -57,8 +57,8 @@ pub(super) async fn umount(execution: &mut Execution) -> i32 {
         Ok(parsed) => parsed,
         Err(status) => return status,
     };
-    if let Some(namespace) = parsed.value("namespace").map(<[u8]>::to_vec) {
-        if let Err(status) = enter_mount_namespace(execution, &namespace).await {
+    for (_, namespace) in parsed.options.iter().filter(|(id, _)| *id == "namespace") {
+        if let Err(status) = enter_mount_namespace(execution, namespace.as_deref().unwrap_or_default()).await {
             return status;
         }
     }

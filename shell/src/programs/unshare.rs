@@ -8,7 +8,9 @@ use cofferdam::kernel::{
 
 use super::util_linux::accounts;
 use super::util_linux::path::stat;
-use super::util_linux::{Usage, WriteError, go_on_as, go_on_as_shell, number, warn, warn_errno, write_file};
+use super::util_linux::{
+    Ended, Usage, WriteError, end_if, go_on_as, go_on_as_shell, number_or_end, warn, warn_errno, write_file,
+};
 use crate::execution::Execution;
 use crate::getopt::{Order, Parsed, Takes, option};
 
@@ -74,9 +76,6 @@ const KINDS: [(&str, CloneFlags, &str); 7] = [
 const FAILED: i32 = 1;
 
 const SIGSTOP: Signal = Signal(19);
-
-/// A program ends with this status: what is wrong has been said.
-type Ended = i32;
 
 /// unshare(1)
 pub(super) async fn unshare(execution: &mut Execution) -> i32 {
@@ -150,13 +149,19 @@ impl Plan {
             "map-user" => {
                 let users = accounts::users(execution).await;
                 let known = users.iter().find(|user| user.name == argument).map(|user| user.uid);
-                let uid = id_or_end(execution, known, argument, "failed to parse uid").await?;
+                let uid = match known {
+                    Some(uid) => uid,
+                    None => number_or_end(execution, argument, "failed to parse uid").await?,
+                };
                 self.map(Some(uid), None);
             }
             "map-group" => {
                 let groups = accounts::groups(execution).await;
                 let known = groups.iter().find(|group| group.name == argument).map(|group| group.gid);
-                let gid = id_or_end(execution, known, argument, "failed to parse gid").await?;
+                let gid = match known {
+                    Some(gid) => gid,
+                    None => number_or_end(execution, argument, "failed to parse gid").await?,
+                };
                 self.map(None, Some(gid));
             }
             "propagation" => self.propagation = propagation(execution, argument).await?,
@@ -172,8 +177,8 @@ impl Plan {
                 });
             }
             "keep-caps" => self.keeps_capabilities = true,
-            "setuid" => self.uid = Some(id_or_end(execution, None, argument, "failed to parse uid").await?),
-            "setgid" => self.gid = Some(id_or_end(execution, None, argument, "failed to parse gid").await?),
+            "setuid" => self.uid = Some(number_or_end(execution, argument, "failed to parse uid").await?),
+            "setgid" => self.gid = Some(number_or_end(execution, argument, "failed to parse gid").await?),
             "root" => self.root = Some(argument.to_vec()),
             "wd" => self.directory = Some(argument.to_vec()),
             _ => {}
@@ -356,27 +361,6 @@ impl Plan {
             }
         }
         Ok(())
-    }
-}
-
-/// A result, or the end with a message.
-async fn end_if<T>(execution: &mut Execution, result: Result<T, Errno>, text: impl AsRef<[u8]>) -> Result<T, Ended> {
-    match result {
-        Ok(value) => Ok(value),
-        Err(errno) => {
-            warn_errno(execution, text, errno).await;
-            Err(FAILED)
-        }
-    }
-}
-
-async fn id_or_end(execution: &mut Execution, known: Option<u32>, text: &[u8], message: &str) -> Result<u32, Ended> {
-    match known.or_else(|| number(text)) {
-        Some(id) => Ok(id),
-        None => {
-            warn(execution, [message.as_bytes(), b": '", text, b"'"].concat()).await;
-            Err(FAILED)
-        }
     }
 }
 

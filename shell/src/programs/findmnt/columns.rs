@@ -220,7 +220,7 @@ fn human_size(bytes: u64) -> String {
     let mut whole = bytes >> shift;
     let rest = u128::from(bytes & ((1 << shift) - 1));
     // In tenths, rounded from thousandths.
-    let mut tenths = ((rest * 1000 >> shift) + 50) / 100;
+    let mut tenths = (((rest * 1000) >> shift) + 50) / 100;
     if tenths == 10 {
         whole += 1;
         tenths = 0;

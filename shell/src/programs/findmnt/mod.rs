@@ -7,7 +7,7 @@ mod select;
 use cofferdam::kernel::Kernel as _;
 
 use super::util_linux::table::{Direction, MountTable, OWN_TABLE};
-use super::util_linux::{Usage, number, warn, warn_errno};
+use super::util_linux::{Usage, number, number_or_end, warn, warn_errno};
 use crate::execution::Execution;
 use crate::getopt::{Order, Parsed, Takes, option};
 use columns::Column;
@@ -109,19 +109,12 @@ pub(super) async fn findmnt(execution: &mut Execution) -> i32 {
 }
 
 async fn read_table(execution: &mut Execution, parsed: &Parsed, selection: &mut Selection) -> Result<MountTable, i32> {
-    let path = match parsed.value("task") {
-        None => OWN_TABLE.to_vec(),
-        Some(task) => match number(task) {
-            Some(task) => {
-                selection.task = task;
-                format!("/proc/{task}/mountinfo").into_bytes()
-            }
-            None => {
-                warn(execution, [b"invalid TID argument: '", task, b"'"].concat()).await;
-                return Err(FAILED);
-            }
-        },
-    };
+    let mut path = OWN_TABLE.to_vec();
+    if let Some(task) = parsed.value("task") {
+        let task = number_or_end(execution, task, "invalid TID argument").await?;
+        selection.task = task;
+        path = format!("/proc/{task}/mountinfo").into_bytes();
+    }
     match MountTable::read(execution, &path).await {
         Ok(table) => Ok(table),
         Err(errno) => {

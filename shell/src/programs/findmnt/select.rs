@@ -89,10 +89,9 @@ impl Selection {
         // The target may be a file: then it is what it is on that is shown.
         let target = self.target.clone()?;
         let path = if self.keeps_paths { target } else { canonical(process, &target) };
-        if let Some(mount) = table.find_mountpoint(process, &path, Direction::Backward) {
-            if mount.target != path {
-                self.target = Some(mount.target.clone());
-            }
+        let mountpoint = table.find_mountpoint(process, &path, Direction::Backward);
+        if let Some(mount) = mountpoint.filter(|mount| mount.target != path) {
+            self.target = Some(mount.target.clone());
         }
         self.matching_lines(process, table)
     }

@@ -14,6 +14,7 @@ use crate::programs::util_linux::table::{Direction, MountTable, OWN_TABLE, has_d
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct Request {
     pub(super) source: Option<Vec<u8>>,
     pub(super) target: Option<Vec<u8>>,
@@ -104,7 +105,7 @@ impl Attempt {
         self.calls = Calls::of(&self.request.options, self.request.extra);
         self.resolve_accounts(execution).await;
         self.prepare_source(execution)?;
-        self.guess_type();
+        self.guess_type(execution);
         self.prepare_target(execution)
     }
 
@@ -164,7 +165,7 @@ impl Attempt {
         is_on_device && file.is_some_and(|file| file.file_type == FileType::Regular && file.size > SMALLEST)
     }
 
-    fn guess_type(&mut self) {
+    fn guess_type(&mut self, execution: &Execution) {
         let flags = self.calls.flags;
         if flags.intersects(MountFlags::MS_BIND | MountFlags::MS_MOVE) || self.is_propagation_only() {
             self.request.kind = Some(b"none".to_vec());
@@ -176,7 +177,16 @@ impl Attempt {
         if self.request.kind.is_none() && flags.contains(MountFlags::MS_REMOUNT) {
             self.request.kind = Some(b"none".to_vec());
         }
-        // What is on a device can't be told, as there is no device.
+        // What is on a device can't be told, as there is no device; but what has a name as on a network is none.
+        let Some(source) = &self.request.source else { return };
+        if self.request.kind.is_some() || self.request.pattern.is_some() || stat(&execution.process, source).is_ok() {
+            return;
+        }
+        if source.contains(&b':') {
+            self.request.kind = Some(b"nfs".to_vec());
+        } else if source.starts_with(b"//") {
+            self.request.kind = Some(b"cifs".to_vec());
+        }
     }
 
     fn prepare_target(&mut self, execution: &Execution) -> Result<(), Failure> {

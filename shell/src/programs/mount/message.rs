@@ -84,9 +84,9 @@ impl Attempt {
     /// For an error of mount(2).
     async fn refused(&self, execution: &mut Execution, errno: Errno) -> (i32, Message) {
         let flags = self.flags();
-        let target = self.file(execution, self.request.target.as_deref(), stat);
+        let target = file(execution, self.request.target.as_deref(), stat);
         let is_directory = target.is_ok_and(|file| file.file_type == FileType::Directory);
-        let source = self.file(execution, self.request.source.as_deref(), stat);
+        let source = file(execution, self.request.source.as_deref(), stat);
         let is_optional = self.request.options.has(b"nofail");
         let message = match errno {
             Errno::EPERM if execution.process.geteuid() != Ok(0) => b"must be superuser to use mount".to_vec(),
@@ -133,15 +133,6 @@ impl Attempt {
         (FAILED, Some(message))
     }
 
-    fn file(
-        &self,
-        execution: &Execution,
-        path: Option<&[u8]>,
-        look: impl Fn(&cofferdam_vfs_sim::Process, &[u8]) -> Result<Stat, Errno>,
-    ) -> Result<Stat, Errno> {
-        look(&execution.process, path.unwrap_or_default())
-    }
-
     async fn busy(&self, execution: &mut Execution) -> Vec<u8> {
         if self.flags().contains(MountFlags::MS_REMOUNT) {
             return b"mount point is busy".to_vec();
@@ -155,10 +146,10 @@ impl Attempt {
     /// `None` if it does not matter that the source is missing.
     fn missing(&self, execution: &Execution, source: Result<Stat, Errno>) -> Option<Vec<u8>> {
         let target = self.request.target.as_deref();
-        if target.is_some() && self.file(execution, target, lstat).is_err() {
+        if target.is_some() && file(execution, target, lstat).is_err() {
             return Some(b"mount point does not exist".to_vec());
         }
-        if target.is_some() && self.file(execution, target, stat).is_err() {
+        if target.is_some() && file(execution, target, stat).is_err() {
             return Some(b"mount point is a symbolic link to nowhere".to_vec());
         }
         if self.request.source.is_some() && source.is_err() {
@@ -221,4 +212,13 @@ impl Attempt {
 
 fn call_failed(errno: Errno) -> Vec<u8> {
     [b"mount(2) system call failed: ", errno.description().as_bytes()].concat()
+}
+
+/// Looks at a file; a path that is not given is not there.
+fn file(
+    execution: &Execution,
+    path: Option<&[u8]>,
+    look: impl Fn(&cofferdam_vfs_sim::Process, &[u8]) -> Result<Stat, Errno>,
+) -> Result<Stat, Errno> {
+    look(&execution.process, path.unwrap_or_default())
 }

@@ -59,8 +59,8 @@ impl Usage {
             let conflict =
                 |row: &&&[&str]| row.contains(id) && given.iter().any(|other| other != id && row.contains(other));
             if let Some(row) = self.exclusive.iter().find(conflict) {
-                let names: String = row.iter().map(|name| format!(" --{name}")).collect();
-                warn(execution, format!("mutually exclusive arguments:{names}")).await;
+                let names: Vec<String> = row.iter().map(|name| format!(" --{name}")).collect();
+                warn(execution, format!("mutually exclusive arguments:{}", names.concat())).await;
                 return Err(self.mistake);
             }
             given.push(id);
@@ -89,11 +89,9 @@ impl Usage {
 
     fn print_help(&self, execution: &mut Execution) {
         let name = String::from_utf8_lossy(short_name(execution)).into_owned();
-        let mut help = String::from("\nUsage:\n");
-        for form in self.synopsis {
-            help += &format!(" {name} {form}\n");
-        }
-        help += "\nOptions:\n";
+        let mut help = vec!["\nUsage:\n".to_string()];
+        help.extend(self.synopsis.iter().map(|form| format!(" {name} {form}\n")));
+        help.push("\nOptions:\n".to_string());
         for option in self.options.iter().filter(|option| !self.refused.contains(&option.id)) {
             let short = option.short.map(|letter| format!("-{}", char::from(letter)));
             let long = (!option.long.is_empty()).then(|| format!("--{}", option.long));
@@ -103,9 +101,10 @@ impl Usage {
                 Takes::Optional => "[=<argument>]",
             };
             let names: Vec<String> = short.into_iter().chain(long).collect();
-            help += &format!(" {}{argument}\n", names.join(", "));
+            help.push(format!(" {}{argument}\n", names.join(", ")));
         }
-        help += &format!("\nFor more details see {name} in the manual.\n");
+        help.push(format!("\nFor more details see {name} in the manual.\n"));
+        let help = help.concat();
         execution.print(help);
     }
 }
@@ -124,6 +123,36 @@ pub(super) async fn warn(execution: &mut Execution, text: impl AsRef<[u8]>) {
 /// Writes `NAME: TEXT: ERROR` to standard error (`warn()`).
 pub(super) async fn warn_errno(execution: &mut Execution, text: impl AsRef<[u8]>, errno: Errno) {
     warn(execution, [text.as_ref(), b": ", errno.description().as_bytes()].concat()).await;
+}
+
+/// A program ends with this status: what is wrong has been said.
+pub(super) type Ended = i32;
+
+/// For what went wrong with a program that has but one status for it.
+const FAILED: Ended = 1;
+
+/// A result, or the end with a message.
+pub(super) async fn end_if<T>(
+    execution: &mut Execution,
+    result: Result<T, Errno>,
+    text: impl AsRef<[u8]>,
+) -> Result<T, Ended> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(errno) => {
+            warn_errno(execution, text, errno).await;
+            Err(FAILED)
+        }
+    }
+}
+
+/// The number that an argument is, or the end with a message.
+pub(super) async fn number_or_end(execution: &mut Execution, argument: &[u8], message: &str) -> Result<u32, Ended> {
+    if let Some(number) = number(argument) {
+        return Ok(number);
+    }
+    warn(execution, [message.as_bytes(), b": '", argument, b"'"].concat()).await;
+    Err(FAILED)
 }
 
 /// Goes on as another program, and comes to its exit status: 127 or 126, if that can't be executed.
