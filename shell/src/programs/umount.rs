@@ -5,7 +5,7 @@ use cofferdam::kernel::{Errno, Fd, FileType, Kernel as _, MountFlags, OpenFlags,
 
 use super::util_linux::accounts;
 use super::util_linux::path::{real_path, stat};
-use super::util_linux::table::{Direction, Mount, MountTable, OWN_TABLE, type_matches};
+use super::util_linux::table::{Direction, Mount, MountTable, OWN_TABLE, is_known_magic, type_matches};
 use super::util_linux::{Usage, enter_mount_namespace, warn, warn_errno};
 use crate::execution::Execution;
 use crate::getopt::{Order, Parsed, Takes, option};
@@ -319,7 +319,7 @@ impl Settings {
 
     /// Unmounts what is on a mount, and then the mount (`umount_do_recurse()`).
     async fn unmount_tree(self, execution: &mut Execution, table: &MountTable, top: &Mount) -> i32 {
-        for mount in children_first(table, top) {
+        for mount in table.children_first(top) {
             let status = self.unmount_if_mounted(execution, &mount.target).await;
             if status != 0 {
                 return status;
@@ -371,26 +371,6 @@ async fn read_table(execution: &mut Execution) -> Option<MountTable> {
     }
 }
 
-/// A mount and all on it, in the order in which they are unmounted: what is over its root comes first, then what is on
-/// directories in it.
-fn children_first<'a>(table: &'a MountTable, top: &'a Mount) -> Vec<&'a Mount> {
-    let mut order = Vec::new();
-    let mut waiting = vec![(top, false)];
-    while let Some((mount, has_been_seen)) = waiting.pop() {
-        if has_been_seen {
-            order.push(mount);
-            continue;
-        }
-        waiting.push((mount, true));
-        let over = table.over(mount).filter(|over| over.id != mount.id);
-        let is_over = |child: &&&Mount| over.is_some_and(|over| over.id == child.id);
-        let children = table.children(mount.id);
-        waiting.extend(children.iter().rev().filter(|child| !is_over(child)).map(|child| (*child, false)));
-        waiting.extend(over.map(|over| (over, false)));
-    }
-    order
-}
-
 fn message(errno: Errno) -> String {
     match errno {
         Errno::ENXIO => "invalid block device".into(),
@@ -402,40 +382,4 @@ fn message(errno: Errno) -> String {
         Errno::EACCES => "block devices are not permitted on filesystem".into(),
         _ => format!("umount(2) system call failed: {}", errno.description()),
     }
-}
-
-/// Whether libmount knows a filesystem by its number (`mnt_statfs_get_fstype()`); of those that a simulated kernel has.
-fn is_known_magic(magic: u64) -> bool {
-    /// autofs, btrfs, cgroup, configfs, debugfs, devpts, ext2 and its successors, f2fs, fuse, hugetlbfs, vfat, mqueue, pipefs,
-    /// proc, ramfs, securityfs, squashfs, sysfs, tmpfs, xfs, bdev, binfmt_misc, iso9660, nfs, 9p, selinuxfs, pstore.
-    const KNOWN: [u64; 27] = [
-        0x0187,
-        0x9123_683e,
-        0x0027_e0eb,
-        0x6265_6570,
-        0x6462_6720,
-        0x1cd1,
-        0xef53,
-        0xf2f5_2010,
-        0x6573_5546,
-        0x9584_58f6,
-        0x4d44,
-        0x1980_0202,
-        0x5049_5045,
-        0x9fa0,
-        0x8584_58f6,
-        0x7363_6673,
-        0x7371_7368,
-        0x6265_6572,
-        0x0102_1994,
-        0x5846_5342,
-        0x6264_6576,
-        0x4249_4e4d,
-        0x9660,
-        0x6969,
-        0x0102_1997,
-        0xf97c_ff8c,
-        0x6165_676c,
-    ];
-    KNOWN.contains(&magic)
 }

@@ -179,6 +179,26 @@ impl MountTable {
         self.mounts.iter().find(|other| other.parent == mount.id && other.is_on(&mount.target))
     }
 
+    /// A mount and all on it, in the order in which they are unmounted: what is over its root comes first, then what is on
+    /// directories in it.
+    pub(crate) fn children_first<'a>(&'a self, top: &'a Mount) -> Vec<&'a Mount> {
+        let mut order = Vec::new();
+        let mut waiting = vec![(top, false)];
+        while let Some((mount, has_been_seen)) = waiting.pop() {
+            if has_been_seen {
+                order.push(mount);
+                continue;
+            }
+            waiting.push((mount, true));
+            let over = self.over(mount).filter(|over| over.id != mount.id);
+            let is_over = |child: &&&Mount| over.is_some_and(|over| over.id == child.id);
+            let children = self.children(mount.id);
+            waiting.extend(children.iter().rev().filter(|child| !is_over(child)).map(|child| (*child, false)));
+            waiting.extend(over.map(|over| (over, false)));
+        }
+        order
+    }
+
     /// The mount that all others are on (`mnt_table_get_root_fs()`).
     pub(crate) fn root(&self) -> Option<&Mount> {
         let mut root = self.mounts.iter().min_by_key(|mount| mount.parent)?;
@@ -272,6 +292,42 @@ pub(crate) fn is_network(kind: &[u8]) -> bool {
 /// Whether the source of a filesystem of a type is a path.
 pub(crate) fn has_device(kind: &[u8]) -> bool {
     !is_pseudo(kind) && !is_network(kind) && kind != b"swap"
+}
+
+/// Whether libmount knows a filesystem by its number (`mnt_statfs_get_fstype()`); of those that a simulated kernel has.
+pub(crate) fn is_known_magic(magic: u64) -> bool {
+    /// autofs, btrfs, cgroup, configfs, debugfs, devpts, ext2 and its successors, f2fs, fuse, hugetlbfs, vfat, mqueue, pipefs,
+    /// proc, ramfs, securityfs, squashfs, sysfs, tmpfs, xfs, bdev, binfmt_misc, iso9660, nfs, 9p, selinuxfs, pstore.
+    const KNOWN: [u64; 27] = [
+        0x0187,
+        0x9123_683e,
+        0x0027_e0eb,
+        0x6265_6570,
+        0x6462_6720,
+        0x1cd1,
+        0xef53,
+        0xf2f5_2010,
+        0x6573_5546,
+        0x9584_58f6,
+        0x4d44,
+        0x1980_0202,
+        0x5049_5045,
+        0x9fa0,
+        0x8584_58f6,
+        0x7363_6673,
+        0x7371_7368,
+        0x6265_6572,
+        0x0102_1994,
+        0x5846_5342,
+        0x6264_6576,
+        0x4249_4e4d,
+        0x9660,
+        0x6969,
+        0x0102_1997,
+        0xf97c_ff8c,
+        0x6165_676c,
+    ];
+    KNOWN.contains(&magic)
 }
 
 /// Whether a type is in a list of types, all of which, or single ones, can be negated with `no` (`match_fstype()`).

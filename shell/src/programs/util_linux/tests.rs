@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{DeviceNumber, Fd, FileType, Kernel as _, Mode, MountFlags, NodeMode, OpenFlags, OpenHow};
+use cofferdam::kernel::{
+    AtFlags, DeviceNumber, Errno, Fd, FileType, Kernel as _, Mode, MountFlags, NodeMode, OpenFlags, OpenHow,
+};
 use rstest::rstest;
 
 use crate::testing::Trial;
@@ -62,7 +64,7 @@ fn file_command(trial: &Trial, words: &[&str]) -> Option<()> {
     let process = trial.machine.new_process().unwrap();
     match words {
         ["mkdir", path] => process.mkdirat(Fd::CWD, UnixPath::new(path), Mode(0o755)).unwrap(),
-        ["cp", "/mnt/fstab", path] => write(&process, path, FSTAB),
+        ["cp", "/mnt/fstab", path] => write(&process, path, FSTAB.as_bytes()),
         ["touch", path] => {
             let mode = NodeMode { file_type: FileType::Regular, mode: Mode(0o644) };
             process.mknodat(Fd::CWD, UnixPath::new(path), mode, DeviceNumber::default()).unwrap();
@@ -79,11 +81,11 @@ fn file_command(trial: &Trial, words: &[&str]) -> Option<()> {
     Some(())
 }
 
-fn write(process: &cofferdam_vfs_sim::Process, path: &str, text: &str) {
+fn write(process: &cofferdam_vfs_sim::Process, path: &str, text: &[u8]) {
     let flags = OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_WRONLY;
     let how = OpenHow { flags, mode: Mode(0o644), ..OpenHow::default() };
     let fd = process.openat2(Fd::CWD, UnixPath::new(path), how).unwrap();
-    assert_eq!(process.write(fd, text.as_bytes()), Ok(text.len()));
+    assert_eq!(process.write(fd, text), Ok(text.len()));
     process.close(fd).unwrap();
 }
 
@@ -112,7 +114,7 @@ fn simulated(cases: &str) -> String {
         assert_eq!(run(&trial, command), (0, String::new(), String::new()), "{command}");
     }
     let process = trial.machine.new_process().unwrap();
-    write(&process, "/mnt/fstab", FSTAB);
+    write(&process, "/mnt/fstab", FSTAB.as_bytes());
     process.exit(0);
     let mut transcript = String::new();
     for command in commands(cases) {
@@ -132,7 +134,7 @@ fn real(cases: &str, name: &str) -> Option<String> {
     let directory = std::env::temp_dir().join(format!("cofferdam-shell-{name}-{}", std::process::id()));
     std::fs::create_dir(&directory).unwrap();
     // mount(8) would remember some options on the machine.
-    let mut script = String::from("set -e\nmount -t tmpfs run /run\n");
+    let mut script = String::from("set -e\nmount -n -t tmpfs run /run\n");
     // The ids of mounts that are gone are used again: these mounts take them, so that ids grow from then on.
     script += "mkdir /run/ids\nfor i in $(seq 100); do mount --bind /run/ids /run/ids; done\n";
     script += PREPARATION;
@@ -209,4 +211,79 @@ fn the_real_ones_print_that(
     if transcript != cases && !is_same() {
         assert_same(&transcript, &cases);
     }
+}
+
+#[test]
+fn trees_are_drawn_with_lines_where_the_locale_has_them() {
+    let trial = Trial::new();
+    for command in ["mount -t tmpfs one /mnt", "mount -m -t tmpfs two /mnt/ä", "mount -m -t tmpfs three /mnt/b"] {
+        assert_eq!(run(&trial, command), (0, String::new(), String::new()), "{command}");
+    }
+    let show = |locale: &str| {
+        let words = ["findmnt", "-R", "-n", "-o", "TARGET,SOURCE", "/mnt"];
+        trial.run_with(&words, &["PATH=/bin", locale]).1
+    };
+    assert_eq!(show("LANG=C.UTF-8"), "/mnt     one\n├─/mnt/ä two\n└─/mnt/b three\n");
+    assert_eq!(show("LC_ALL=C"), "/mnt            one\n|-/mnt/\\xc3\\xa4 two\n`-/mnt/b        three\n");
+}
+
+#[test]
+fn the_root_is_switched() {
+    let trial = Trial::new();
+    let quietly = |command: &str| assert_eq!(run(&trial, command), (0, String::new(), String::new()), "{command}");
+    quietly("mount -t tmpfs new /mnt");
+    for directory in ["/mnt/dev", "/mnt/proc", "/mnt/sys", "/mnt/run", "/mnt/bin"] {
+        quietly(&format!("mkdir {directory}"));
+    }
+    let process = trial.machine.new_process().unwrap();
+    write(&process, "/mnt/bin/findmnt", &crate::programs::content("findmnt"));
+    process.fchmodat(Fd::CWD, UnixPath::new("/mnt/bin/findmnt"), Mode(0o755)).unwrap();
+    process.exit(0);
+    // A root can't be moved below a shared mount.
+    quietly("mount --make-rprivate /");
+    let words = ["unshare", "-m", "switch_root", "/mnt", "/bin/findmnt", "-n", "-l", "-o", "TARGET,SOURCE"];
+    let (status, output, error) = trial.run_words(&words);
+    assert_eq!((status, &error[..]), (0, ""));
+    let targets: Vec<&str> = output.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(targets, ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/run", "/"], "{output}");
+    // What was in memory is gone.
+    trial.machine.run_others();
+    let process = trial.machine.new_process().unwrap();
+    let found = |path: &str| process.statx(Fd::CWD, UnixPath::new(path), AtFlags::empty()).map(|file| file.file_type);
+    assert_eq!((found("/usr/bin"), found("/etc/passwd")), (Err(Errno::ENOENT), Err(Errno::ENOENT)));
+}
+
+#[test]
+fn what_is_not_simulated_is_refused() {
+    let trial = Trial::new();
+    for (command, message) in [
+        ("mount -F -a", "mount: option '--fork' is not simulated\n"),
+        ("mount -o X-mount.subdir=x -t tmpfs a /mnt", "mount: option 'X-mount.subdir=x' is not simulated\n"),
+        ("umount -O ro", "umount: option '--test-opts' is not simulated\n"),
+        ("findmnt --poll", "findmnt: option '--poll' is not simulated\n"),
+        ("unshare -T true", "unshare: option '--time' is not simulated\n"),
+        ("nsenter -T true", "nsenter: option '--time' is not simulated\n"),
+    ] {
+        assert_eq!(run(&trial, command), (1, String::new(), message.to_string()), "{command}");
+    }
+}
+
+#[test]
+fn the_mount_table_of_a_new_machine() {
+    let (status, output, error) = Trial::new().run("mount");
+    assert_eq!((status, &error[..]), (0, ""));
+    assert!(output.contains("\nproc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\n"), "{output}");
+    assert_eq!(
+        Trial::new().run("mount -l -t proc,nosuch").1,
+        "proc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\n"
+    );
+}
+
+#[test]
+fn help_is_there() {
+    let (status, output, _) = Trial::new().run("mount --help");
+    assert_eq!(status, 0);
+    assert!(output.contains(" mount [options] <source> <directory>\n"), "{output}");
+    assert!(output.contains(" -t, --types <argument>\n"), "{output}");
+    assert_eq!(Trial::new().run("umount --version").1, "umount from util-linux 2.38.1 (simulated)\n");
 }
