@@ -96,8 +96,8 @@ struct Identity {
     gid: Option<u32>,
     /// What is wrong with the user.
     user_error: Option<&'static str>,
-    /// The groups of `--groups`, or a name that is none.
-    groups: Option<Result<Vec<u32>, Vec<u8>>>,
+    /// The groups of `--groups`, or the names that are none.
+    groups: Option<Result<Vec<u32>, Vec<Vec<u8>>>>,
     /// The groups that the user is in.
     own_groups: Vec<u32>,
 }
@@ -110,11 +110,11 @@ impl Identity {
             identity.take_user(spec, &users, &groups);
         }
         identity.groups = list.filter(|list| !list.is_empty()).map(|list| {
-            let gid = |name: &[u8]| match group_id(name, &groups) {
-                Some(gid) => Ok(gid),
-                None => Err(name.to_vec()),
-            };
-            list.split(|byte| *byte == b',').filter(|name| !name.is_empty()).map(gid).collect()
+            let names = || list.split(|byte| *byte == b',').filter(|name| !name.is_empty());
+            let unknown: Vec<_> =
+                names().filter(|name| group_id(name, &groups).is_none()).map(<[u8]>::to_vec).collect();
+            let known = names().filter_map(|name| group_id(name, &groups)).collect();
+            if unknown.is_empty() { Ok(known) } else { Err(unknown) }
         });
         identity
     }
@@ -177,8 +177,10 @@ async fn become_user(
     }
     let groups = match (list, inside.groups, outside.groups) {
         (Some(_), Some(Ok(groups)), _) | (Some(_), Some(Err(_)), Some(Ok(groups))) => Some(groups),
-        (Some(_), Some(Err(name)), _) => {
-            execution.complain([&b"invalid group "[..], &quoted(&name)].concat()).await;
+        (Some(_), Some(Err(names)), _) => {
+            for name in names {
+                execution.complain([&b"invalid group "[..], &quoted(&name)].concat()).await;
+            }
             return Err(CANCELED);
         }
         // An empty list.

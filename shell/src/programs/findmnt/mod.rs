@@ -245,13 +245,19 @@ async fn columns(execution: &mut Execution, parsed: &Parsed) -> Result<Vec<Colum
         Some(names) => (default, names),
         None => (Vec::new(), list),
     };
-    let names = names.strip_suffix(b",").unwrap_or(names);
-    for name in names.split(|byte| *byte == b',') {
-        match Column::by_name(name) {
+    // A comma at the end is taken for a part of the last name.
+    let (names, end) = match names.strip_suffix(b",") {
+        Some(names) => (names, &b","[..]),
+        None => (names, &b""[..]),
+    };
+    let count = names.split(|byte| *byte == b',').count();
+    for (place, name) in (1..).zip(names.split(|byte| *byte == b',')) {
+        let name = if place == count { [name, end].concat() } else { name.to_vec() };
+        match Column::by_name(&name) {
             Some(column) => columns.push(column),
             None if name.is_empty() => return Err(FAILED),
             None => {
-                warn(execution, [b"unknown column: ", name].concat()).await;
+                warn(execution, [b"unknown column: ", &name[..]].concat()).await;
                 return Err(FAILED);
             }
         }

@@ -114,6 +114,10 @@ impl Plan {
 
     /// What is done in the new namespaces; goes on as the program.
     async fn enter(self, execution: &mut Execution) -> Result<i32, Ended> {
+        if self.kill_signal.is_some() {
+            let set = execution.process.prctl(Prctl::SetParentDeathSignal(self.kill_signal));
+            end_if(execution, set, "prctl failed").await?;
+        }
         self.map_ids(execution).await?;
         let root = UnixPath::new("/");
         if self.flags.contains(CloneFlags::CLONE_NEWNS) && !self.propagation.is_empty() {

@@ -1,6 +1,6 @@
 //! What the options of unshare(1) ask for.
 
-use cofferdam::kernel::{CloneFlags, MountFlags};
+use cofferdam::kernel::{CloneFlags, MountFlags, Signal};
 
 use crate::execution::Execution;
 use crate::getopt::{Order, Parsed, Takes, option};
@@ -49,7 +49,7 @@ pub(super) const USAGE: Usage = Usage {
     ],
     order: Order::Strict,
     exclusive: &[],
-    refused: &["time", "kill-child", "map-users", "map-groups", "map-auto", "monotonic", "boottime"],
+    refused: &["time", "map-users", "map-groups", "map-auto", "monotonic", "boottime"],
     mistake: 1,
     synopsis: &["[options] [<program> [<argument>...]]"],
 };
@@ -74,6 +74,8 @@ pub(super) struct Plan {
     /// Where namespaces are bound to, so that they stay: the file below `/proc/PID`, and the mount point.
     pub(super) binds: Vec<(&'static str, Vec<u8>)>,
     pub(super) forks: bool,
+    /// What the program gets when we end.
+    pub(super) kill_signal: Option<Signal>,
     pub(super) propagation: MountFlags,
     pub(super) proc_mount: Option<Vec<u8>>,
     pub(super) map_user: Option<u32>,
@@ -115,6 +117,13 @@ impl Plan {
         let argument = value.unwrap_or_default();
         match id {
             "fork" => self.forks = true,
+            "kill-child" => {
+                self.forks = true;
+                self.kill_signal = Some(match value {
+                    None => Signal::KILL,
+                    Some(name) => signal(execution, name).await?,
+                });
+            }
             "mount-proc" => {
                 self.flags |= CloneFlags::CLONE_NEWNS;
                 self.proc_mount = Some(value.unwrap_or(b"/proc").to_vec());
@@ -179,4 +188,16 @@ async fn propagation(execution: &mut Execution, mode: &[u8]) -> Result<MountFlag
             Err(FAILED)
         }
     }
+}
+
+/// The signal of this name, with `SIG` in front or without.
+async fn signal(execution: &mut Execution, name: &[u8]) -> Result<Signal, Ended> {
+    const LAST: i32 = 31;
+    let wanted = String::from_utf8_lossy(name).to_ascii_uppercase();
+    let wanted = format!("SIG{}", wanted.strip_prefix("SIG").unwrap_or(&wanted));
+    if let Some(signal) = (1..=LAST).map(Signal).find(|signal| signal.to_string() == wanted) {
+        return Ok(signal);
+    }
+    warn(execution, [b"unknown signal: ", name].concat()).await;
+    Err(FAILED)
 }

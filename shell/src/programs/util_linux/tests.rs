@@ -14,7 +14,7 @@ use std::process::Command;
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
-    AtFlags, DeviceNumber, Errno, Fd, FileType, Kernel as _, Mode, MountFlags, NodeMode, OpenFlags, OpenHow,
+    AtFlags, CloneFlags, DeviceNumber, Errno, Fd, FileType, Kernel as _, Mode, MountFlags, NodeMode, OpenFlags, OpenHow,
 };
 use rstest::rstest;
 
@@ -286,4 +286,45 @@ fn help_is_there() {
     assert!(output.contains(" mount [options] <source> <directory>\n"), "{output}");
     assert!(output.contains(" -t, --types <argument>\n"), "{output}");
     assert_eq!(Trial::new().run("umount --version").1, "umount from util-linux 2.38.1 (simulated)\n");
+}
+
+#[test]
+fn the_namespaces_of_a_process_are_entered() {
+    let trial = Trial::new();
+    let host = trial.machine.new_process().unwrap();
+    host.unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MountFlags::MS_REC | MountFlags::MS_PRIVATE;
+    host.mount(None, UnixPath::new("/"), None, private, None).unwrap();
+    let (source, target) = (UnixPath::new("inside"), UnixPath::new("/mnt"));
+    host.mount(Some(source), target, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
+    host.mkdirat(Fd::CWD, UnixPath::new("/mnt/below"), Mode(0o755)).unwrap();
+    host.chdir(UnixPath::new("/mnt/below")).unwrap();
+    let pid = host.getpid().unwrap().0;
+    let show = "findmnt -n -o SOURCE -M";
+    for (command, output) in [
+        (format!("{show} /mnt"), None),
+        (format!("nsenter -t {pid} -m {show} /mnt"), Some("inside\n")),
+        (format!("nsenter -t {pid} -a {show} /mnt"), Some("inside\n")),
+        (format!("nsenter -t {pid} -m -p {show} /mnt"), Some("inside\n")),
+        (format!("nsenter -t {pid} -m -w {show} .."), Some("inside\n")),
+        (format!("nsenter --target={pid} --mount=/proc/{pid}/ns/mnt --wdns=/mnt {show} ."), Some("inside\n")),
+        (format!("nsenter -t {pid} -m -r -w mountpoint .."), Some(".. is a mountpoint\n")),
+        (format!("findmnt -n -o SOURCE -N {pid} -M /mnt"), Some("inside\n")),
+        (format!("mount -N {pid} -v -t tmpfs over /mnt"), Some("mount: over mounted on /mnt.\n")),
+        (format!("nsenter -t {pid} -m {show} /mnt"), Some("inside\nover\n")),
+        (format!("umount -N {pid} /mnt"), Some("")),
+        (format!("nsenter -t {pid} -m {show} /mnt"), Some("inside\n")),
+    ] {
+        let expected = (i32::from(output.is_none()), output.unwrap_or_default().to_string(), String::new());
+        assert_eq!(run(&trial, &command), expected, "{command}");
+    }
+}
+
+#[test]
+fn the_first_process_of_a_pid_namespace_sees_itself_as_such() {
+    let trial = Trial::new();
+    let words = ["unshare", "-r", "-p", "-f", "--mount-proc", "findmnt", "-n", "-o", "TID", "-N", "1", "-M", "/mnt"];
+    assert_eq!(trial.run_words(&words), (1, String::new(), String::new()));
+    let words = ["unshare", "-r", "-p", "-f", "--mount-proc", "findmnt", "-n", "-o", "TID", "-M", "/"];
+    assert_eq!(trial.run_words(&words), (0, "  1\n".to_string(), String::new()));
 }
