@@ -9,6 +9,7 @@
 //! is bound from elsewhere must not be remounted.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,16 +124,27 @@ fn simulated(cases: &str) -> String {
     transcript
 }
 
-/// Runs the commands for real, in a mount namespace of their own; `None` where that can't be done.
-fn real(cases: &str, name: &str) -> Option<String> {
-    let version = Command::new("mount").arg("--version").output().ok()?;
-    let is_root =
-        std::fs::metadata("/proc/self/fd").is_ok() && Command::new("id").arg("-u").output().ok()?.stdout == b"0\n";
-    if !is_root || !String::from_utf8_lossy(&version.stdout).contains("util-linux 2.38.1") {
-        return None;
+/// What the machine has not, that it takes to run the commands for real.
+fn unmet_need() -> Option<&'static str> {
+    let output = |program: &str, argument: &str| {
+        let output = Command::new(program).arg(argument).output().map(|output| output.stdout);
+        String::from_utf8_lossy(&output.unwrap_or_default()).into_owned()
+    };
+    if output("id", "-u") != "0\n" {
+        Some("needs root")
+    } else if !output("mount", "--version").contains("util-linux 2.38.1") {
+        Some("needs util-linux 2.38.1")
+    } else if !output("uname", "-r").starts_with("6.18") {
+        Some("needs Linux 6.18")
+    } else {
+        None
     }
-    let directory = std::env::temp_dir().join(format!("cofferdam-shell-{name}-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
+}
+
+/// Runs the commands for real, in a mount namespace of their own.
+fn real(cases: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
     // mount(8) would remember some options on the machine.
     let mut script = String::from("set -e\nmount -n -t tmpfs run /run\n");
     // The ids of mounts that are gone are used again: these mounts take them, so that ids grow from then on.
@@ -159,8 +171,7 @@ fn real(cases: &str, name: &str) -> Option<String> {
         let read = |kind: &str| std::fs::read_to_string(directory.join(format!("{index}.{kind}"))).unwrap();
         record(&mut transcript, command, (read("status").trim().parse().unwrap(), read("output"), read("error")));
     }
-    std::fs::remove_dir_all(&directory).unwrap();
-    Some(transcript)
+    transcript
 }
 
 /// The cases of a file, which is read when the test runs so that it can be recorded anew.
@@ -195,19 +206,21 @@ fn the_real_ones_print_that(
     #[values("mount", "umount", "findmnt", "fstab", "namespaces", "propagation", "without_proc")] name: &str,
 ) {
     let cases = cases(name);
-    let Some(transcript) = real(&cases, name) else {
+    if let Some(need) = unmet_need() {
         let is_required = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-        assert!(!is_required, "needs root and util-linux 2.38.1");
-        println!("skipped: needs root and util-linux 2.38.1");
+        assert!(!is_required, "{need}");
+        // Not by eprintln!, which the test harness captures.
+        std::io::stderr().write_all(format!("skipped: {need}: {name}\n").as_bytes()).unwrap();
         return;
-    };
+    }
+    let transcript = real(&cases);
     // To record new cases.
     if std::env::var_os("COFFERDAM_RECORD_CASES").is_some() {
         std::fs::write(file(name), transcript).unwrap();
         return;
     }
     // Others on the machine may give ids back meanwhile, which changes the order of mounts in a tree.
-    let is_same = || (0..4).any(|_| real(&cases, name).as_deref() == Some(&cases));
+    let is_same = || (0..4).any(|_| real(&cases) == cases);
     if transcript != cases && !is_same() {
         assert_same(&transcript, &cases);
     }
