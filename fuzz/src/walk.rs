@@ -24,8 +24,24 @@ use crate::choice::Choices;
 /// A tree has no more than this many nodes, and is not walked more often.
 const MAX_STEPS: u8 = 24;
 
-const NAMES: [&str; 16] =
-    ["a", "b", "c", "l", "m", "..", ".", "", "a", "b", "l", "proc/self/root", "proc/self/cwd", "proc/self/fd/0", "proc/1", "..."];
+const NAMES: [&str; 16] = [
+    "a",
+    "b",
+    "c",
+    "l",
+    "m",
+    "..",
+    ".",
+    "",
+    "a",
+    "b",
+    "l",
+    "proc/self/root",
+    "proc/self/cwd",
+    "proc/self/fd/0",
+    "proc/1",
+    "...",
+];
 
 const RESOLVES: [ResolveFlags; 8] = [
     ResolveFlags::empty(),
@@ -244,7 +260,8 @@ impl Walker {
         }
         if resolve.contains(ResolveFlags::RESOLVE_NO_XDEV) {
             let from_root = question.path.0.starts_with(b"/");
-            let start = if from_root { self.stat(Fd::CWD, &"/".into(), AtFlags::empty()) } else { Ok(self.stat_of(directory)) };
+            let start =
+                if from_root { self.stat(Fd::CWD, &"/".into(), AtFlags::empty()) } else { Ok(self.stat_of(directory)) };
             assert_eq!(start.map(|stat| stat.mount_id), Ok(found.mount_id), "{question} stays in its mount\n{self}");
         }
         let is_link = found.file_type == FileType::Symlink;
@@ -269,7 +286,8 @@ impl Walker {
         let mut is_inside = false;
         for _ in 0..64 {
             let identity = self.identity(here);
-            is_inside = identity == goal;
+            // What is stacked on the process's root is found by `..`, and has the root's name; nothing leads down again.
+            is_inside = identity == goal || (self.place(here).0 == outer.0);
             if is_inside {
                 break;
             }

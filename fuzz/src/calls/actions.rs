@@ -34,21 +34,85 @@ impl fmt::Display for Action {
     }
 }
 
+/// Bytes from this one on end a sequence.
+const END: u8 = 240;
+
 type Maker = fn(&mut Choices<'_>) -> Action;
 
 /// The families. What matters most has several numbers, so that chance finds it more often.
 const MAKERS: [Maker; 64] = [
-    mount, mount_meaning, umount, pivot_root, chroot, open_tree, move_mount, mount_setattr, fsopen, fsconfig, fsmount,
-    fspick, statmount, listmount, unshare, setns, fork, exit, openat, openat, close, dup, mkdir, mknod, symlink, link,
-    unlink, rename, read, write, chdir, fchdir, mount, mount_meaning, mount_meaning, umount, umount, open_tree,
-    move_mount, move_mount, mount_setattr, unshare, fork, stat, statfs, read_directory, read_link, getcwd, owner, mode,
-    seek, truncate, lock, pipe, kill, wait, user, close_range, execute, open_tree_attr, namespace, namespace, overlay,
+    mount,
+    mount_meaning,
+    umount,
+    pivot_root,
+    chroot,
+    open_tree,
+    move_mount,
+    mount_setattr,
+    fsopen,
+    fsconfig,
+    fsmount,
+    fspick,
+    statmount,
+    listmount,
+    unshare,
+    setns,
+    fork,
+    exit,
+    openat,
+    openat,
+    close,
+    dup,
+    mkdir,
+    mknod,
+    symlink,
+    link,
+    unlink,
+    rename,
+    read,
+    write,
+    chdir,
+    fchdir,
+    mount,
+    mount_meaning,
+    mount_meaning,
+    umount,
+    umount,
+    open_tree,
+    move_mount,
+    move_mount,
+    mount_setattr,
+    unshare,
+    fork,
+    stat,
+    statfs,
+    read_directory,
+    read_link,
+    getcwd,
+    owner,
+    mode,
+    seek,
+    truncate,
+    lock,
+    pipe,
+    kill,
+    wait,
+    user,
+    close_range,
+    execute,
+    open_tree_attr,
+    namespace,
+    namespace,
+    overlay,
     overlay,
 ];
 
 impl Action {
-    pub(super) fn choose(choices: &mut Choices<'_>) -> Self {
-        choices.one_of(&MAKERS)(choices)
+    /// The next action; `None` at the end of a sequence.
+    pub(super) fn choose(choices: &mut Choices<'_>) -> Option<Self> {
+        let number = choices.byte();
+        let maker = MAKERS[usize::from(number) % MAKERS.len()];
+        (number < END).then(|| maker(choices))
     }
 }
 
@@ -85,7 +149,15 @@ fn overlay(choices: &mut Choices<'_>) -> Action {
         target: place(choices),
         filesystemtype: Some("overlay".into()),
         mountflags: MountFlags::empty(),
-        data: Some(choices.one_of(&["lowerdir=/a,upperdir=/b/c,workdir=/w", "lowerdir=/a:/b", "lowerdir=/b,upperdir=/a,workdir=/w"]).into()),
+        data: Some(
+            choices
+                .one_of(&[
+                    "lowerdir=/a,upperdir=/b/c,workdir=/w",
+                    "lowerdir=/a:/b",
+                    "lowerdir=/b,upperdir=/a,workdir=/w",
+                ])
+                .into(),
+        ),
     })
 }
 
@@ -183,7 +255,10 @@ fn fsconfig(choices: &mut Choices<'_>) -> Action {
         0..3 => FsConfig::Create,
         3 => FsConfig::CreateExclusive,
         4 => FsConfig::Reconfigure,
-        5 => FsConfig::SetFd { key: choices.one_of(&["lowerdir+", "upperdir", "workdir"]).into(), fd: descriptor(choices) },
+        5 => FsConfig::SetFd {
+            key: choices.one_of(&["lowerdir+", "upperdir", "workdir"]).into(),
+            fd: descriptor(choices),
+        },
         _ => match choices.one_of(&names::PARAMETERS) {
             (key, Some(value)) => FsConfig::SetString { key: key.into(), value: value.into() },
             (key, None) => FsConfig::SetFlag { key: key.into() },
@@ -332,8 +407,7 @@ fn truncate(choices: &mut Choices<'_>) -> Action {
 }
 
 fn lock(choices: &mut Choices<'_>) -> Action {
-    let operation =
-        choices.one_of(&[FlockOperation::LOCK_SH, FlockOperation::LOCK_EX, FlockOperation::LOCK_UN]);
+    let operation = choices.one_of(&[FlockOperation::LOCK_SH, FlockOperation::LOCK_EX, FlockOperation::LOCK_UN]);
     Action::Call(Call::Flock { fd: descriptor(choices), operation })
 }
 

@@ -1,10 +1,14 @@
 //! Sequences of calls of several processes on the simulated kernel. After each call everything hangs together.
 //!
+//! An input is one sequence after the other, each from the start: what libFuzzer does for each input takes longer than a
+//! sequence.
+//!
 //! What is checked: [`Linux::check`] (trees of mounts, peer groups, lists of slaves, counts of references: nothing that
 //! nobody reaches), and [the mount table of every process](table).
 
 mod actions;
 mod names;
+mod progress;
 mod table;
 mod universe;
 
@@ -24,38 +28,32 @@ thread_local! {
     static START: (Linux, RefCell<Tables>) = (universe::make(), RefCell::new(Tables::default()));
 }
 
-/// Carries out the sequence that an input is.
+/// Carries out the sequences that an input is.
 pub fn run(input: &[u8]) {
-    START.with(|(linux, tables)| sequence(linux.clone(), &mut tables.borrow_mut(), input));
+    START.with(|(linux, tables)| {
+        let mut choices = Choices::new(input);
+        while !choices.are_over() {
+            let calls = sequence(linux.clone(), &mut tables.borrow_mut(), &mut choices);
+            progress::count(calls);
+        }
+    });
 }
 
-/// Displays the sequence that an input is, with the results of the calls.
-pub fn describe(input: &[u8]) -> String {
-    use std::fmt::Write as _;
-
-    let mut text = String::new();
-    let mut machine = Machine::new(universe::make());
-    let mut choices = Choices::new(input);
-    while !choices.are_over() {
-        let step = machine.decide(&mut choices);
-        let result = machine.act(&step);
-        // A String takes everything.
-        let _ = writeln!(text, "{:?}: {} = {result}", step.task, step.action);
-    }
-    text
-}
-
-fn sequence(linux: Linux, tables: &mut Tables, input: &[u8]) {
+/// Carries out a sequence; how many calls it had.
+fn sequence(linux: Linux, tables: &mut Tables, choices: &mut Choices<'_>) -> u64 {
     let mut machine = Machine::new(linux);
-    let mut choices = Choices::new(input);
-    while !choices.are_over() {
-        let step = machine.decide(&mut choices);
-        machine.act(&step);
+    let mut calls = 0;
+    while !choices.are_over()
+        && let Some(step) = machine.decide(choices)
+    {
+        calls += 1;
+        let outcome = machine.act(&step);
         if let Err(inconsistency) = machine.linux.check() {
-            panic!("after {:?}: {}: {inconsistency}", step.task, step.action);
+            panic!("after {:?}: {} = {outcome}: {inconsistency}", step.task, step.action);
         }
         tables.check(&mut machine.linux, &machine.tasks);
     }
+    calls
 }
 
 /// A kernel with the processes of a sequence.
@@ -71,11 +69,11 @@ impl Machine {
         Self { linux, tasks }
     }
 
-    /// What the input says that happens next.
-    fn decide(&self, choices: &mut Choices<'_>) -> Step {
-        let action = Action::choose(choices);
+    /// What the input says that happens next; `None` if the sequence is at its end.
+    fn decide(&self, choices: &mut Choices<'_>) -> Option<Step> {
+        let action = Action::choose(choices)?;
         let number = if self.tasks.len() > 1 { usize::from(choices.byte()) } else { 0 };
-        Step { task: self.tasks[number % self.tasks.len()], action }
+        Some(Step { task: self.tasks[number % self.tasks.len()], action })
     }
 
     /// Carries out a step; what the call said.
@@ -90,8 +88,6 @@ impl Machine {
                 }
                 Err(errno) => Outcome::Call(Err(errno)),
             },
-            // Without init a kernel panics.
-            Action::Exit if step.task == self.linux.init() => Outcome::Nothing,
             Action::Exit => {
                 self.linux.exit(step.task, 0);
                 Outcome::Nothing

@@ -7,21 +7,70 @@ use cofferdam::kernel::{
 
 /// Where directories are, or may be, or what leads to one.
 pub(super) const PLACES: [&str; 24] = [
-    "/a", "/b", "/a/c", "/b/c", "/", "/w", "/a/l", "/b/l", "/a/n", "/b/n", "/a/c/n", "/b/c/n", ".", "..", "c", "n", "",
-    "/proc", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/root", "/proc/2/root/a", "/proc/1/cwd", "/a b\n",
+    "/a",
+    "/b",
+    "/a/c",
+    "/b/c",
+    "/",
+    "/w",
+    "/a/l",
+    "/b/l",
+    "/a/n",
+    "/b/n",
+    "/a/c/n",
+    "/b/c/n",
+    ".",
+    "..",
+    "c",
+    "n",
+    "",
+    "/proc",
+    "/proc/self/fd/0",
+    "/proc/self/fd/1",
+    "/proc/self/root",
+    "/proc/2/root/a",
+    "/proc/1/cwd",
+    "/a b\n",
 ];
 
 /// Anything.
 pub(super) const PATHS: [&str; 32] = [
-    "/a", "/b", "/a/c", "/b/c", "/", "/a/f", "/b/f", "/a/l", "/b/l", "/a/n", "/b/n", "/a/c/n", "/b/c/n", "f", "n", "c",
-    "", "..", "/w/work", "/a b\n", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2", "/proc/self/ns/mnt",
-    "/proc/self/ns/user", "/proc/1/ns/mnt", "/proc/2/ns/mnt", "/proc/self/uid_map", "/proc/self/mountinfo",
-    "/proc/self/mounts", "/proc/1/root", "/proc/self/exe",
+    "/a",
+    "/b",
+    "/a/c",
+    "/b/c",
+    "/",
+    "/a/f",
+    "/b/f",
+    "/a/l",
+    "/b/l",
+    "/a/n",
+    "/b/n",
+    "/a/c/n",
+    "/b/c/n",
+    "f",
+    "n",
+    "c",
+    "",
+    "..",
+    "/w/work",
+    "/a b\n",
+    "/proc/self/fd/0",
+    "/proc/self/fd/1",
+    "/proc/self/fd/2",
+    "/proc/self/ns/mnt",
+    "/proc/self/ns/user",
+    "/proc/1/ns/mnt",
+    "/proc/2/ns/mnt",
+    "/proc/self/uid_map",
+    "/proc/self/mountinfo",
+    "/proc/self/mounts",
+    "/proc/1/root",
+    "/proc/self/exe",
 ];
 
 /// Descriptors: the lowest free numbers are given out.
-pub(super) const DESCRIPTORS: [Fd; 10] =
-    [Fd(0), Fd(1), Fd(2), Fd(3), Fd(4), Fd(5), Fd(6), Fd::CWD, Fd(-1), Fd(7)];
+pub(super) const DESCRIPTORS: [Fd; 10] = [Fd(0), Fd(1), Fd(2), Fd(3), Fd(4), Fd(5), Fd(6), Fd::CWD, Fd(-1), Fd(7)];
 
 /// Where relative paths start.
 pub(super) const DIRECTORIES: [Fd; 8] = [Fd::CWD, Fd::CWD, Fd::CWD, Fd(0), Fd(1), Fd(2), Fd(3), Fd(4)];

@@ -145,9 +145,8 @@ impl<K: Kernel> Run<'_, K> {
         let before = self.world.table();
         self.faults.arm(choices);
         let kernel = self.world.kernel();
-        let child = kernel.clone3(CloneFlags::empty(), &mut |kernel| {
-            launch(&Intercepted::new(kernel, self.faults), &request)
-        });
+        let child =
+            kernel.clone3(CloneFlags::empty(), &mut |kernel| launch(&Intercepted::new(kernel, self.faults), &request));
         self.faults.disarm();
         if let Ok(pid) = child {
             assert!(kernel.wait4(pid, WaitOptions::empty()).is_ok_and(|child| child.is_some()));

@@ -2,7 +2,7 @@
 
 use cofferdam::agent::AgentConfig;
 use cofferdam::kernel::{
-    AtFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, OpenFlags, OpenHow,
+    AtFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, OpenFlags, OpenHow, Pid, WaitOptions,
 };
 use cofferdam::layout::Layout;
 use cofferdam::messages::{ContainerId, Resource};
@@ -169,8 +169,18 @@ impl World {
     /// Puts something into the image that the launcher may come across.
     pub(super) fn put_into_image(&self, choices: &mut Choices<'_>) {
         const NAMES: [&str; 12] = [
-            "proc", "sys", "dev", "dev/null", "dev/shm", "dev/pts", "dev/ptmx", "mnt", "mnt/mesos", "mnt/mesos/sandbox",
-            "sys/fs", "sys/fs/cgroup",
+            "proc",
+            "sys",
+            "dev",
+            "dev/null",
+            "dev/shm",
+            "dev/pts",
+            "dev/ptmx",
+            "mnt",
+            "mnt/mesos",
+            "mnt/mesos/sandbox",
+            "sys/fs",
+            "sys/fs/cgroup",
         ];
         let path = UnixPathBuf::from(IMAGE).join(choices.one_of(&NAMES));
         // Whatever comes of it.
@@ -224,7 +234,9 @@ impl World {
             assert_eq!(content.as_deref(), Ok(CONTENT), "in {}", directory.display());
         }
         let how = OpenHow { flags: OpenFlags::O_DIRECTORY, ..OpenHow::default() };
-        let Ok(fd) = self.kernel.openat2(Fd::CWD, UnixPath::new(ELSEWHERE), how) else { panic!("{ELSEWHERE} is there") };
+        let Ok(fd) = self.kernel.openat2(Fd::CWD, UnixPath::new(ELSEWHERE), how) else {
+            panic!("{ELSEWHERE} is there")
+        };
         // `.`, `..` and the file.
         assert_eq!(self.kernel.getdents64(fd).map(|entries| entries.len()), Ok(3), "nothing is made in {ELSEWHERE}");
         assert_eq!(self.kernel.close(fd), Ok(()));
@@ -232,6 +244,9 @@ impl World {
 
     /// That the kernel's data hang together, and that the agent has let go of everything.
     pub(super) fn check_kernel(&self) {
+        // A launcher that could not wait for its child leaves it to init, which we are.
+        let reap = || self.kernel.wait4(Pid(-1), WaitOptions::WNOHANG);
+        while reap().is_ok_and(|child| child.is_some()) {}
         let linux = self.kernel.linux();
         if let Err(inconsistency) = linux.check() {
             panic!("{inconsistency}");

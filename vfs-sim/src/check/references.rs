@@ -140,8 +140,9 @@ impl Linux {
         }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);
-            // Of these the kernel keeps one itself.
-            let is_own = matches!(superblock.filesystem, FilesystemType::Devtmpfs | FilesystemType::Mqueue);
+            // Of these the kernel keeps one itself, unless it belongs to a namespace (`own_instance()`).
+            let is_own = matches!(superblock.filesystem, FilesystemType::Devtmpfs | FilesystemType::Mqueue)
+                && superblock.kernel_namespace.is_none();
             let active = tally.superblocks.of(id) + u64::from(is_own);
             agree(superblock.active, active, object, "the number of references")?;
             agree(superblock.writers, tally.superblock_writers.of(id), object, "the number of writers")?;
