@@ -160,8 +160,13 @@ impl<K: Kernel> Run<'_, K> {
         let sandbox = world::sandbox(number);
         let inside = sandbox.join(choices.one_of(&["data", "other", "", "link"]));
         let world = self.world;
+        let operation = choices.below(8);
+        // mount(2) would follow a link, to where cleanup has nothing to do.
+        if world.exists(&inside) && !world.is_without_links(&inside) && operation != 6 {
+            return;
+        }
         // Whatever comes of it.
-        let _ = match choices.below(8) {
+        let _ = match operation {
             0 => world.mount_tmpfs(&inside),
             1 => world.bind(&world::volume(choices.one_of(&VOLUMES)), &inside),
             2 => world.kernel().umount2(&inside, UmountFlags::empty()),

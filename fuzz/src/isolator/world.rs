@@ -2,7 +2,7 @@
 
 use cofferdam::agent::AgentConfig;
 use cofferdam::kernel::{
-    AtFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, OpenFlags, OpenHow, Pid, WaitOptions,
+    AtFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, OpenFlags, OpenHow, Pid, ResolveFlags, WaitOptions,
 };
 use cofferdam::layout::Layout;
 use cofferdam::messages::{ContainerId, Resource};
@@ -183,8 +183,13 @@ impl World {
             "sys/fs/cgroup",
         ];
         let path = UnixPathBuf::from(IMAGE).join(choices.one_of(&NAMES));
+        let operation = choices.below(6);
+        // Not by way of a link that was put there before: that is not in the image.
+        if path.parent().is_none_or(|parent| !self.is_without_links(parent)) {
+            return;
+        }
         // Whatever comes of it.
-        let _ = match choices.below(6) {
+        let _ = match operation {
             0 => self.directory(&path),
             1 => self.link(ELSEWHERE, &path),
             2 => self.link("../../elsewhere/file", &path),
@@ -192,6 +197,14 @@ impl World {
             4 => checkpoint::write(&self.kernel, &path, b"", Mode(0o644)).map_err(|error| error.errno),
             _ => self.remove(&path),
         };
+    }
+
+    /// Whether there is a directory at a path, and no symbolic link on the way.
+    pub(super) fn is_without_links(&self, path: &UnixPath) -> bool {
+        let flags = OpenFlags::O_PATH | OpenFlags::O_DIRECTORY;
+        let how = OpenHow { flags, resolve: ResolveFlags::RESOLVE_NO_SYMLINKS, ..OpenHow::default() };
+        let opened = self.kernel.openat2(Fd::CWD, path, how);
+        opened.is_ok_and(|fd| self.kernel.close(fd).is_ok())
     }
 
     pub(super) fn directory(&self, path: &UnixPath) -> Result<(), Errno> {
