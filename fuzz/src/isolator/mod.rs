@@ -158,9 +158,16 @@ impl<K: Kernel> Run<'_, K> {
     /// Somebody else does something in a sandbox.
     fn meddle(&self, number: u8, choices: &mut Choices<'_>) {
         let sandbox = world::sandbox(number);
-        let inside = sandbox.join(choices.one_of(&["data", "other", "", "link"]));
+        let inside = match choices.one_of(&["data", "other", "", "link"]) {
+            "" => sandbox.clone(),
+            name => sandbox.join(name),
+        };
         let world = self.world;
         let operation = choices.below(8);
+        // The sandbox itself stays what it is.
+        if inside == sandbox && matches!(operation, 4..=6) {
+            return;
+        }
         // mount(2) would follow a link, to where cleanup has nothing to do.
         if world.exists(&inside) && !world.is_without_links(&inside) && operation != 6 {
             return;

@@ -111,8 +111,7 @@ pub(super) fn start() -> Linux {
     for directory in kept {
         assert!(checkpoint::write(&world.kernel, &directory.join("file"), CONTENT, Mode(0o644)).is_ok());
     }
-    let linux = world.kernel.linux().clone();
-    linux
+    Linux::clone(&world.kernel.linux())
 }
 
 fn must(result: Result<(), Errno>) {

@@ -53,11 +53,7 @@ impl Linux {
             ensure(members == namespace.tasks.len(), object, "it knows all its processes")?;
             for (pid, task) in &namespace.tasks {
                 find(&self.tasks, *task, object, "a process")?;
-                ensure(
-                    self.pid_in(id, *task) == *pid,
-                    object,
-                    "its processes have the ids under which it knows them",
-                )?;
+                ensure(self.pid_in(id, *task) == *pid, object, "its processes have the ids under which it knows them")?;
             }
         }
         Ok(())
