@@ -1,36 +1,47 @@
 //! Counting who keeps what.
 
-use std::hash::Hash;
+use std::marker::PhantomData;
 
-use rustc_hash::FxHashMap;
+use crate::arena::{Arena, Id};
 
-/// How many of something were found for each object.
-pub(super) struct Counts<K>(FxHashMap<K, u32>);
+/// How many of something were found for each object of a kind.
+pub(super) struct Counts<T> {
+    /// By the number of the object: these are dense.
+    found: Vec<u64>,
+    object: PhantomData<fn() -> T>,
+}
 
-impl<K> Default for Counts<K> {
+impl<T> Default for Counts<T> {
     fn default() -> Self {
-        Self(FxHashMap::default())
+        Self { found: Vec::new(), object: PhantomData }
     }
 }
 
-impl<K: Hash + Eq> Counts<K> {
+impl<T> Counts<T> {
     /// One more was found.
-    pub(super) fn add(&mut self, key: K) {
-        *self.0.entry(key).or_default() += 1;
+    pub(super) fn add(&mut self, id: Id<T>) {
+        self.add_many(id, 1);
+    }
+
+    /// So many more were found.
+    pub(super) fn add_many(&mut self, id: Id<T>, many: u64) {
+        let index = id.number() as usize;
+        if self.found.len() <= index {
+            self.found.resize(index + 1, 0);
+        }
+        if let Some(found) = self.found.get_mut(index) {
+            *found += many;
+        }
     }
 
     /// How many were found.
-    pub(super) fn of(&self, key: &K) -> u32 {
-        self.0.get(key).copied().unwrap_or(0)
+    pub(super) fn of(&self, id: Id<T>) -> u64 {
+        self.found.get(id.number() as usize).copied().unwrap_or(0)
     }
 
-    /// How many were found, which are then dealt with.
-    pub(super) fn take(&mut self, key: &K) -> u32 {
-        self.0.remove(key).unwrap_or(0)
-    }
-
-    /// What was found.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
-        self.0.keys()
+    /// What was found although the arena does not have it.
+    pub(super) fn dangling(&self, arena: &Arena<T>) -> Option<Id<T>> {
+        let found = (0..).zip(&self.found).filter(|(_, found)| **found > 0);
+        found.map(|(number, _)| Id::from_number(number)).find(|id| arena.get(*id).is_none())
     }
 }

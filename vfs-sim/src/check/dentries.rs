@@ -1,7 +1,6 @@
 //! Dentries, inodes and superblocks.
 
-use rustc_hash::FxHashMap;
-
+use super::counts::Counts;
 use super::{Inconsistency, agree, ensure, find, name};
 use crate::arena::Id;
 use crate::filesystem::{Dentry, FilesystemType, Inode};
@@ -9,18 +8,18 @@ use crate::linux::Linux;
 
 impl Linux {
     pub(super) fn check_dentries(&self) -> Result<(), Inconsistency> {
-        let mut of_inode: FxHashMap<Id<Inode>, u32> = FxHashMap::default();
+        let mut of_inode = Counts::default();
         for (id, dentry) in self.dentries.iter() {
             let object = name("dentry", id);
-            let inode = find(&self.inodes, dentry.inode, &object, "the inode")?;
-            *of_inode.entry(dentry.inode).or_default() += 1;
-            ensure(inode.superblock == dentry.superblock, &object, "the inode is in the same filesystem")?;
-            let superblock = find(&self.superblocks, dentry.superblock, &object, "the superblock")?;
-            let parent = find(&self.dentries, dentry.parent, &object, "the parent")?;
-            ensure(parent.superblock == dentry.superblock, &object, "the parent is in the same filesystem")?;
+            let inode = find(&self.inodes, dentry.inode, object, "the inode")?;
+            of_inode.add(dentry.inode);
+            ensure(inode.superblock == dentry.superblock, object, "the inode is in the same filesystem")?;
+            let superblock = find(&self.superblocks, dentry.superblock, object, "the superblock")?;
+            let parent = find(&self.dentries, dentry.parent, object, "the parent")?;
+            ensure(parent.superblock == dentry.superblock, object, "the parent is in the same filesystem")?;
             if dentry.parent == id {
                 let is_root = superblock.root == id;
-                ensure(is_root || !dentry.is_hashed, &object, "what has no parent is a root, or in no directory")?;
+                ensure(is_root || !dentry.is_hashed, object, "what has no parent is a root, or in no directory")?;
             } else {
                 self.check_name(id, dentry, parent)?;
             }
@@ -33,50 +32,57 @@ impl Linux {
     /// That a dentry is found in its directory, or in none.
     fn check_name(&self, id: Id<Dentry>, dentry: &Dentry, parent: &Dentry) -> Result<(), Inconsistency> {
         let object = name("dentry", id);
-        let parent_inode = find(&self.inodes, parent.inode, &object, "the inode of the parent")?;
-        ensure(parent_inode.is_directory(), &object, "the parent is a directory")?;
-        let is_entry = parent.children.get(&dentry.key()) == Some(&id);
-        ensure(is_entry == dentry.is_hashed, &object, "the directory knows the name while it is hashed")?;
+        let parent_inode = find(&self.inodes, parent.inode, object, "the inode of the parent")?;
+        ensure(parent_inode.is_directory(), object, "the parent is a directory")?;
+        let is_entry = match dentry.scope {
+            None => parent.children.get(&dentry.name),
+            Some(_) => parent.children.get(&dentry.key()),
+        } == Some(&id);
+        ensure(is_entry == dentry.is_hashed, object, "the directory knows the name while it is hashed")?;
         let is_ordered = parent.by_order.get(&dentry.order) == Some(&id);
-        ensure(is_ordered == dentry.is_hashed, &object, "the directory lists it while it is hashed")?;
+        ensure(is_ordered == dentry.is_hashed, object, "the directory lists it while it is hashed")?;
         // Nothing is its own ancestor.
         let mut above = dentry.parent;
         for _ in 0..=self.dentries.len() {
-            let next = find(&self.dentries, above, &object, "a directory above")?.parent;
+            let next = find(&self.dentries, above, object, "a directory above")?.parent;
             if next == above {
                 return Ok(());
             }
             above = next;
         }
-        ensure(false, &object, "the directories above end in a root")
+        ensure(false, object, "the directories above end in a root")
     }
 
     /// That the entries of a directory say that they are there.
     fn check_entries(&self, id: Id<Dentry>, dentry: &Dentry) -> Result<(), Inconsistency> {
         let object = name("dentry", id);
         let entries = u64::try_from(dentry.children.len()).unwrap_or(u64::MAX);
-        agree(u64::try_from(dentry.by_order.len()).unwrap_or(0), entries, &object, "the number of listed entries")?;
-        agree(u64::try_from(dentry.by_offset.len()).unwrap_or(0), entries, &object, "the number of offsets")?;
+        agree(u64::try_from(dentry.by_order.len()).unwrap_or(0), entries, object, "the number of listed entries")?;
+        agree(u64::try_from(dentry.by_offset.len()).unwrap_or(0), entries, object, "the number of offsets")?;
+        // Most have none, and an iterator over them costs.
+        if entries == 0 {
+            return Ok(());
+        }
         for (entry_name, entry) in &dentry.children {
-            let entry = find(&self.dentries, *entry, &object, "an entry")?;
-            let is_right = entry.parent == id && entry.key() == *entry_name && entry.is_hashed;
-            ensure(is_right, &object, "its entries are hashed, and know their name and their directory")?;
+            let entry = find(&self.dentries, *entry, object, "an entry")?;
+            let is_right = entry.parent == id && entry.has_key(entry_name) && entry.is_hashed;
+            ensure(is_right, object, "its entries are hashed, and know their name and their directory")?;
             let is_last = entry.order < dentry.next_order && entry.offset < dentry.next_offset;
-            ensure(is_last, &object, "numbers that its entries have are not given out again")?;
+            ensure(is_last, object, "numbers that its entries have are not given out again")?;
         }
         Ok(())
     }
 
-    fn check_inodes(&self, of_inode: &FxHashMap<Id<Inode>, u32>) -> Result<(), Inconsistency> {
+    fn check_inodes(&self, of_inode: &Counts<Inode>) -> Result<(), Inconsistency> {
         for (id, inode) in self.inodes.iter() {
             let object = name("inode", id);
-            find(&self.superblocks, inode.superblock, &object, "the superblock")?;
-            let dentries = of_inode.get(&id).copied().unwrap_or(0) + u32::from(self.internal.keeps_inode(id));
-            agree(inode.dentries, dentries, &object, "the number of dentries")?;
+            find(&self.superblocks, inode.superblock, object, "the superblock")?;
+            let dentries = of_inode.of(id) + u64::from(self.internal.keeps_inode(id));
+            agree(inode.dentries, dentries, object, "the number of dentries")?;
             for lock in &inode.locks {
-                let holder = find(&self.files, lock.file, &object, "the holder of a lock")?;
-                let locked = find(&self.dentries, holder.path.dentry, &object, "the dentry of a lock's holder")?;
-                ensure(locked.inode == id, &object, "a lock is held by a file that is open for it")?;
+                let holder = find(&self.files, lock.file, object, "the holder of a lock")?;
+                let locked = find(&self.dentries, holder.path.dentry, object, "the dentry of a lock's holder")?;
+                ensure(locked.inode == id, object, "a lock is held by a file that is open for it")?;
             }
         }
         self.check_links()
@@ -85,52 +91,51 @@ impl Linux {
     /// That links of files that users make are counted: the names of a file, and of a directory itself, `.`, and the `..`
     /// of those in it.
     fn check_links(&self) -> Result<(), Inconsistency> {
-        let mut links: FxHashMap<Id<Inode>, u32> = FxHashMap::default();
+        let mut links: Counts<Inode> = Counts::default();
         for (id, dentry) in self.dentries.iter() {
             let is_directory = self.inodes[dentry.inode].is_directory();
             if dentry.parent == id {
-                *links.entry(dentry.inode).or_default() += 2;
+                links.add_many(dentry.inode, 2);
             } else if dentry.is_hashed {
-                *links.entry(dentry.inode).or_default() += if is_directory { 2 } else { 1 };
+                links.add_many(dentry.inode, if is_directory { 2 } else { 1 });
                 if is_directory {
-                    *links.entry(self.dentries[dentry.parent].inode).or_default() += 1;
+                    links.add(self.dentries[dentry.parent].inode);
                 }
             }
         }
         for (id, inode) in self.inodes.iter() {
             let filesystem = &self.superblocks[inode.superblock].filesystem;
             if matches!(filesystem, FilesystemType::Tmpfs | FilesystemType::Ramfs) {
-                agree(inode.links, links.get(&id).copied().unwrap_or(0), name("inode", id), "the number of links")?;
+                agree(inode.links, links.of(id), name("inode", id), "the number of links")?;
             }
         }
         Ok(())
     }
 
     fn check_superblocks(&self) -> Result<(), Inconsistency> {
-        let mut removed: FxHashMap<_, u32> = FxHashMap::default();
+        let mut removed = Counts::default();
         for (_, inode) in self.inodes.iter().filter(|(_, inode)| inode.links == 0) {
-            *removed.entry(inode.superblock).or_default() += 1;
+            removed.add(inode.superblock);
         }
-        let mut used: FxHashMap<_, (u64, u64, u64)> = FxHashMap::default();
+        let (mut used_pages, mut used_inodes, mut used_by_marks) =
+            (Counts::default(), Counts::default(), Counts::default());
         for (_, inode) in self.inodes.iter() {
-            let (pages, inodes, marks) = used.entry(inode.superblock).or_default();
-            *marks += inode.marks_space();
-            *pages += inode.kind.pages();
-            *inodes += inode.counted_inodes();
+            used_pages.add_many(inode.superblock, inode.kind.pages());
+            used_inodes.add_many(inode.superblock, inode.counted_inodes());
+            used_by_marks.add_many(inode.superblock, inode.marks_space());
         }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);
-            let root = find(&self.dentries, superblock.root, &object, "the root")?;
-            ensure(root.superblock == id && root.parent == superblock.root, &object, "the root is the root")?;
-            find(&self.user_namespaces, superblock.user_namespace, &object, "the user namespace")?;
-            let counted = removed.get(&id).copied().unwrap_or(0);
-            let (pages, inodes, marks) = used.get(&id).copied().unwrap_or_default();
-            agree(superblock.used_by_marks, marks, &object, "the room that notes of overlays take")?;
-            agree(superblock.used_pages, pages, &object, "the number of pages in use")?;
+            let root = find(&self.dentries, superblock.root, object, "the root")?;
+            ensure(root.superblock == id && root.parent == superblock.root, object, "the root is the root")?;
+            find(&self.user_namespaces, superblock.user_namespace, object, "the user namespace")?;
+            let counted = removed.of(id);
+            agree(superblock.used_by_marks, used_by_marks.of(id), object, "the room that notes of overlays take")?;
+            agree(superblock.used_pages, used_pages.of(id), object, "the number of pages in use")?;
             if self.limits(id).is_some() {
-                agree(superblock.used_inodes, inodes, &object, "the number of inodes in use")?;
+                agree(superblock.used_inodes, used_inodes.of(id), object, "the number of inodes in use")?;
             }
-            agree(superblock.removed, counted, &object, "the number of removed files that are kept")?;
+            agree(superblock.removed, counted, object, "the number of removed files that are kept")?;
         }
         Ok(())
     }

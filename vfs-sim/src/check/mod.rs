@@ -70,9 +70,21 @@ impl Linux {
     }
 }
 
-/// An object, for a message.
-fn name<T>(kind: &str, id: Id<T>) -> String {
-    format!("{kind} {id:?}")
+/// An object, for a message, which is only put together if there is something to say.
+#[derive(Clone, Copy)]
+struct ObjectName {
+    kind: &'static str,
+    number: u32,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} #{}", self.kind, self.number)
+    }
+}
+
+fn name<T>(kind: &'static str, id: Id<T>) -> ObjectName {
+    ObjectName { kind, number: id.number() }
 }
 
 /// That a rule holds.

@@ -1,6 +1,6 @@
 //! Mount namespaces, and whose the namespaces are.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::mounts::check_membership;
 use super::{Inconsistency, agree, ensure, find, name};
@@ -12,18 +12,17 @@ impl Linux {
         let mut listed = 0;
         for (id, namespace) in self.mount_namespaces.iter() {
             let object = name("mount namespace", id);
-            find(&self.user_namespaces, namespace.user_namespace, &object, "the user namespace")?;
-            let root = find(&self.mounts, namespace.root, &object, "the root")?;
-            ensure(root.parent == namespace.root, &object, "its root is the root of a tree")?;
+            find(&self.user_namespaces, namespace.user_namespace, object, "the user namespace")?;
+            let root = find(&self.mounts, namespace.root, object, "the root")?;
+            ensure(root.parent == namespace.root, object, "its root is the root of a tree")?;
             for (unique_id, mount_id) in &namespace.mounts {
-                let mount = find(&self.mounts, *mount_id, &object, "a mount")?;
+                let mount = find(&self.mounts, *mount_id, object, "a mount")?;
                 let is_known = mount.is_listed && mount.namespace == Some(id) && mount.unique_id == *unique_id;
                 ensure(is_known, name("mount", *mount_id), "it knows the namespace that lists it")?;
                 listed += 1;
             }
-            let mut tree = FxHashSet::default();
-            for mount in self.mount_tree(namespace.root) {
-                tree.insert(mount);
+            let tree = self.mount_tree(namespace.root);
+            for mount in tree.iter().copied() {
                 ensure(
                     self.mounts[mount].namespace == Some(id),
                     name("mount", mount),
@@ -31,13 +30,13 @@ impl Linux {
                 )?;
             }
             let mounts = u64::try_from(namespace.mounts.len()).unwrap_or(u64::MAX);
-            agree(namespace.count, mounts, &object, "the number of mounts")?;
-            agree(mounts, u64::try_from(tree.len()).unwrap_or(0), &object, "the number of listed mounts")?;
-            agree(namespace.pending, 0_u32, &object, "the number of mounts to come")?;
+            agree(namespace.count, mounts, object, "the number of mounts")?;
+            agree(mounts, u64::try_from(tree.len()).unwrap_or(0), object, "the number of listed mounts")?;
+            agree(namespace.pending, 0_u32, object, "the number of mounts to come")?;
             if namespace.is_anonymous {
                 let mut owners =
                     self.files.iter().filter(|(_, file)| file.unmounts && file.path.mount == namespace.root);
-                ensure(owners.next().is_some(), &object, "an open file unmounts a detached tree in the end")?;
+                ensure(owners.next().is_some(), object, "an open file unmounts a detached tree in the end")?;
             }
         }
         for (id, mount) in self.mounts.iter() {

@@ -17,8 +17,8 @@ impl Linux {
         let mut slaves = 0;
         for (id, mount) in self.mounts.iter() {
             let object = name("mount", id);
-            ensure(mount.is_shared == (mount.group != 0), &object, "it has a peer group if it is shared")?;
-            ensure(!(mount.is_shared && mount.is_unbindable), &object, "it is not both shared and unbindable")?;
+            ensure(mount.is_shared == (mount.group != 0), object, "it has a peer group if it is shared")?;
+            ensure(!(mount.is_shared && mount.is_unbindable), object, "it is not both shared and unbindable")?;
             self.check_ring(id, mount, groups.get(&mount.group).copied())?;
             self.check_masters(id, mount)?;
             slaves += usize::from(mount.master.is_some());
@@ -29,20 +29,20 @@ impl Linux {
     /// That the ring of peers has all mounts of the group, which all receive events from the same mount.
     fn check_ring(&self, id: Id<Mount>, mount: &Mount, group: Option<usize>) -> Result<(), Inconsistency> {
         let object = name("mount", id);
-        let next = find(&self.mounts, mount.peers.next, &object, "the next peer")?;
-        ensure(next.peers.previous == id, &object, "the next peer knows the one before it")?;
+        let next = find(&self.mounts, mount.peers.next, object, "the next peer")?;
+        ensure(next.peers.previous == id, object, "the next peer knows the one before it")?;
         if mount.group == 0 {
-            return ensure(mount.peers.next == id, &object, "what is not shared has no peers");
+            return ensure(mount.peers.next == id, object, "what is not shared has no peers");
         }
-        ensure(next.group == mount.group, &object, "peers have the same group")?;
-        ensure(next.master == mount.master, &object, "peers have the same master")?;
+        ensure(next.group == mount.group, object, "peers have the same group")?;
+        ensure(next.master == mount.master, object, "peers have the same master")?;
         let mut peer = mount.peers.next;
         let mut size = 1;
         while peer != id && size <= self.mounts.len() {
-            peer = find(&self.mounts, peer, &object, "a peer")?.peers.next;
+            peer = find(&self.mounts, peer, object, "a peer")?.peers.next;
             size += 1;
         }
-        ensure(Some(size) == group, &object, "all mounts of a group are in one ring")
+        ensure(Some(size) == group, object, "all mounts of a group are in one ring")
     }
 
     fn check_masters(&self, id: Id<Mount>, mount: &Mount) -> Result<(), Inconsistency> {
@@ -50,11 +50,11 @@ impl Linux {
         let mut master = mount.master;
         for _ in 0..=self.mounts.len() {
             let Some(id) = master else { return Ok(()) };
-            let above = find(&self.mounts, id, &object, "the master")?;
-            ensure(above.is_shared, &object, "a master is shared")?;
+            let above = find(&self.mounts, id, object, "the master")?;
+            ensure(above.is_shared, object, "a master is shared")?;
             master = above.master;
         }
-        ensure(false, &object, "no mount receives its own events")
+        ensure(false, object, "no mount receives its own events")
     }
 
     /// That slaves are in the list of their master, peers next to each other in the order of their ring
@@ -64,17 +64,17 @@ impl Linux {
         for (id, mount) in self.mounts.iter() {
             let mut groups = FxHashSet::default();
             let mut before: Option<Id<Mount>> = None;
-            for slave in members::<Slaves, _>(&self.mounts, &mount.slaves, &name("mount", id))? {
+            for slave in members::<Slaves, _>(&self.mounts, &mount.slaves, name("mount", id))? {
                 seen += 1;
                 let (object, member) = (name("mount", slave), &self.mounts[slave]);
-                ensure(member.master == Some(id), &object, "it is in the list of its master")?;
+                ensure(member.master == Some(id), object, "it is in the list of its master")?;
                 let is_behind_peer = before.is_some_and(|before| self.are_peers(before, slave));
                 if let Some(before) = before.filter(|_| is_behind_peer) {
                     let is_next = self.mounts[before].peers.next == slave;
-                    ensure(is_next, &object, "peers are in their master's list in the order of their ring")?;
+                    ensure(is_next, object, "peers are in their master's list in the order of their ring")?;
                 } else if member.group != 0 {
                     let is_first = groups.insert(member.group);
-                    ensure(is_first, &object, "peers are next to each other in their master's list")?;
+                    ensure(is_first, object, "peers are next to each other in their master's list")?;
                 }
                 before = Some(slave);
             }

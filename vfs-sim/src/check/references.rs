@@ -1,8 +1,7 @@
 //! Whether all counts of references are right: nothing is forgotten, and nothing let go of twice.
 
 use super::counts::Counts;
-use super::{Inconsistency, agree, find, name};
-use crate::arena::Id;
+use super::{Inconsistency, ObjectName, agree, find, name};
 use crate::filesystem::{Dentry, FilesystemType, OpenMountTable, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
@@ -11,11 +10,11 @@ use crate::process::{OpenFile, OpenFileKind, TaskState};
 /// Who keeps what.
 #[derive(Default)]
 struct Tally {
-    mounts: Counts<Id<Mount>>,
-    dentries: Counts<Id<Dentry>>,
-    superblocks: Counts<Id<SuperBlock>>,
-    mount_writers: Counts<Id<Mount>>,
-    superblock_writers: Counts<Id<SuperBlock>>,
+    mounts: Counts<Mount>,
+    dentries: Counts<Dentry>,
+    superblocks: Counts<SuperBlock>,
+    mount_writers: Counts<Mount>,
+    superblock_writers: Counts<SuperBlock>,
 }
 
 impl Tally {
@@ -30,16 +29,16 @@ impl Linux {
     pub(super) fn check_references(&self) -> Result<(), Inconsistency> {
         let mut tally = Tally::default();
         for (id, state) in self.fs_states.iter() {
-            self.count_place(&name("fs state", id), state.root, &mut tally)?;
-            self.count_place(&name("fs state", id), state.cwd, &mut tally)?;
+            self.count_place(name("fs state", id), state.root, &mut tally)?;
+            self.count_place(name("fs state", id), state.cwd, &mut tally)?;
         }
         for (id, task) in self.tasks.iter().filter(|(_, task)| task.state == TaskState::Running) {
             for program in [task.memory.executable, task.memory.interpreter].into_iter().flatten() {
-                self.count_place(&name("task", id), program, &mut tally)?;
+                self.count_place(name("task", id), program, &mut tally)?;
             }
         }
         for (id, file) in self.files.iter() {
-            self.count_file(&name("open file", id), file, &mut tally)?;
+            self.count_file(name("open file", id), file, &mut tally)?;
         }
         for (id, context) in self.contexts.iter() {
             if let Some(root) = context.root {
@@ -49,7 +48,7 @@ impl Linux {
             }
             if let Parameters::Overlay(parameters) = &context.parameters {
                 for place in parameters.places() {
-                    self.count_place(&name("context", id), place, &mut tally)?;
+                    self.count_place(name("context", id), place, &mut tally)?;
                 }
             }
         }
@@ -72,14 +71,14 @@ impl Linux {
         }
     }
 
-    fn count_place(&self, object: &str, place: Path, tally: &mut Tally) -> Result<(), Inconsistency> {
+    fn count_place(&self, object: ObjectName, place: Path, tally: &mut Tally) -> Result<(), Inconsistency> {
         find(&self.mounts, place.mount, object, "a mount")?;
         find(&self.dentries, place.dentry, object, "a dentry")?;
         tally.path(place);
         Ok(())
     }
 
-    fn count_file(&self, object: &str, file: &OpenFile, tally: &mut Tally) -> Result<(), Inconsistency> {
+    fn count_file(&self, object: ObjectName, file: &OpenFile, tally: &mut Tally) -> Result<(), Inconsistency> {
         self.count_place(object, file.path, tally)?;
         match file.kind {
             OpenFileKind::MountTable(OpenMountTable { root, namespace, .. }) => {
@@ -130,23 +129,23 @@ impl Linux {
     fn compare(&self, tally: &Tally) -> Result<(), Inconsistency> {
         for (id, mount) in self.mounts.iter() {
             let object = name("mount", id);
-            agree(mount.count, tally.mounts.of(&id), &object, "the number of references")?;
-            agree(mount.writers, tally.mount_writers.of(&id), &object, "the number of writers")?;
+            agree(mount.count, tally.mounts.of(id), object, "the number of references")?;
+            agree(mount.writers, tally.mount_writers.of(id), object, "the number of writers")?;
         }
         for (id, dentry) in self.dentries.iter() {
             let object = name("dentry", id);
-            agree(dentry.pins, tally.dentries.of(&id), &object, "the number of references")?;
+            agree(dentry.pins, tally.dentries.of(id), object, "the number of references")?;
             let is_kept = dentry.is_hashed || dentry.pins > 0 || !dentry.children.is_empty();
-            super::ensure(is_kept, &object, "what has no name is in use, or something below it")?;
+            super::ensure(is_kept, object, "what has no name is in use, or something below it")?;
         }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);
-            // Of these the kernel keeps one itself, unless it is that of a namespace.
+            // Of these the kernel keeps one itself, unless it belongs to a namespace (`own_instance()`).
             let is_own = matches!(superblock.filesystem, FilesystemType::Devtmpfs | FilesystemType::Mqueue)
                 && superblock.kernel_namespace.is_none();
-            let active = tally.superblocks.of(&id) + u32::from(is_own);
-            agree(superblock.active, active, &object, "the number of references")?;
-            agree(superblock.writers, tally.superblock_writers.of(&id), &object, "the number of writers")?;
+            let active = tally.superblocks.of(id) + u64::from(is_own);
+            agree(superblock.active, active, object, "the number of references")?;
+            agree(superblock.writers, tally.superblock_writers.of(id), object, "the number of writers")?;
         }
         Ok(())
     }

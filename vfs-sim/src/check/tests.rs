@@ -108,6 +108,20 @@ fn directories_that_are_removed_and_moved_leave_no_contradiction() {
     process.call(|kernel| kernel.chdir(UnixPath::new("/")));
 }
 
+#[rstest::rstest]
+fn filesystems_that_the_kernel_keeps_one_of_leave_no_contradiction(
+    #[values("devtmpfs", "mqueue", "sysfs")] filesystem: &str,
+) {
+    let process = Checked::new();
+    process.mkdir("/a");
+    for target in ["/a", "/"] {
+        let filesystem = Some(filesystem.as_bytes());
+        let target = UnixPath::new(target);
+        process.call(|kernel| kernel.mount(None, target, filesystem, MountFlags::empty(), None));
+    }
+    process.umount("/a", UmountFlags::empty());
+}
+
 /// What makes a kernel wrong.
 type Break = fn(&mut Linux, Id<Mount>);
 

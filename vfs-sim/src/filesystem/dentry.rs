@@ -60,6 +60,11 @@ impl Dentry {
         Self::key_of(&self.name, self.scope)
     }
 
+    /// Whether it is found by this among the entries of its directory.
+    pub(crate) fn has_key(&self, key: &Name) -> bool {
+        if self.scope.is_none() { self.name == *key } else { self.key() == *key }
+    }
+
     /// What an entry with a name is found by, which is that name, unless each user namespace has its own: no name has a NUL.
     pub(crate) fn key_of(name: &Name, scope: Option<u64>) -> Name {
         let Some(number) = scope else { return name.clone() };

@@ -1,0 +1,12 @@
+//! What the fuzz targets do with an input: a module per target, whose `run` panics on a finding.
+//!
+//! An input is a plan, one byte per choice (see [`choice`]), so that a small change of the input is a small change of what
+//! is done, and every input means something.
+#![forbid(unsafe_code)]
+#![allow(clippy::missing_panics_doc, reason = "a finding is a panic")]
+
+pub mod calls;
+mod choice;
+pub mod isolator;
+pub mod mountinfo;
+pub mod walk;
