@@ -29,11 +29,54 @@ macro_rules! programs {
     };
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod comparison;
 mod basic;
+mod cat;
+mod cp;
+mod diff;
+mod directories;
+mod links;
+mod ln;
+mod ls;
+mod mv;
+mod names;
+mod nodes;
+mod ownership;
+mod permissions;
+mod rm;
+mod sleep;
+mod stat;
+mod support;
+mod touch;
 
 programs! {
+    "basename" => names::basename;
+    "cat" => cat::cat;
+    "chgrp" => ownership::chgrp;
+    "chmod" => permissions::chmod;
+    "chown" => ownership::chown;
+    "cp" => cp::cp;
+    "diff" => diff::diff;
+    "dirname" => names::dirname;
     "false" => basic::fail;
+    "ln" => ln::ln;
+    "ls" => ls::ls;
+    "mkdir" => directories::mkdir;
+    "mkfifo" => nodes::mkfifo;
+    "mknod" => nodes::mknod;
+    "mktemp" => names::mktemp;
+    "mv" => mv::mv;
+    "readlink" => links::readlink;
+    "realpath" => links::realpath;
+    "rm" => rm::rm;
+    "rmdir" => directories::rmdir;
+    "sleep" => sleep::sleep;
+    "stat" => stat::stat;
     "sync" => basic::sync;
+    "tee" => cat::tee;
+    "touch" => touch::touch;
     "true" => basic::succeed;
 }
 
