@@ -63,7 +63,8 @@ impl Trial {
         let process = self.machine.new_process().unwrap();
         process.chdir(UnixPath::new(directory)).unwrap();
         let work = crate::programs::execute_in_path(&self.machine, &process, b"/usr/bin", &arguments, &environment);
-        let status = self.machine.run(work).unwrap().unwrap_or_else(|errno| panic!("{words:?}: {errno}"));
+        let result = self.machine.run(work).unwrap_or_else(|deadlock| panic!("{words:?}: {deadlock}"));
+        let status = result.unwrap_or_else(|errno| panic!("{words:?}: {errno}"));
         process.exit(status);
         let (output, error) = std::mem::take(&mut *self.recorder.written.borrow_mut());
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

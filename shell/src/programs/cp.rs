@@ -54,6 +54,11 @@ pub(crate) async fn cp(execution: &mut Execution) -> i32 {
         Err(unknown) => {
             let text = [b"invalid argument ", &quoted_as_in_c(&unknown)[..], b" for '--preserve'"].concat();
             execution.report(text);
+            execution.report_line("Valid arguments are:");
+            for known in ["mode", "timestamps", "ownership", "links", "context", "xattr", "all"] {
+                execution.report_line(format!("  - '{known}'"));
+            }
+            execution.report_line([b"Try '", &execution.name[..], b" --help' for more information."].concat());
             return 1;
         }
     };

@@ -50,7 +50,9 @@ pub(crate) async fn mkdir(execution: &mut Execution) -> i32 {
     for path in &parsed.operands {
         let result = if parsed.has("parents") { maker.make_all(execution, path) } else { maker.make(execution, path) };
         if let Err((path, errno)) = result {
-            status = execution.report_failure("cannot create directory", &path, errno);
+            let description = errno.description().as_bytes();
+            execution.report([b"cannot create directory ", &quoted_as_in_c(&path)[..], b": ", description].concat());
+            status = 1;
         }
     }
     status
@@ -74,10 +76,7 @@ impl Maker {
     }
 
     fn mkdir(&self, execution: &mut Execution, path: &[u8], mode: u32) -> Result<(), Failure> {
-        execution
-            .process
-            .mkdirat(Fd::CWD, UnixPath::new(path), Mode(mode))
-            .map_err(|errno| (path.to_vec(), errno))?;
+        execution.process.mkdirat(Fd::CWD, UnixPath::new(path), Mode(mode)).map_err(|errno| (path.to_vec(), errno))?;
         if self.is_verbose {
             let name = quoted_always(path);
             let text = [&execution.name[..], b": created directory ", &name, b"\n"].concat();

@@ -159,7 +159,8 @@ impl Linker {
             return true;
         };
         // A hard link that is there already can be made again, but for under the same name.
-        let is_same = is_same_file(&stat, &existing) && (existing.links == 1 || is_same_name(execution, source, target));
+        let is_same =
+            is_same_file(&stat, &existing) && (existing.links == 1 || is_same_name(execution, source, target));
         if is_same {
             let (from, to) = (quoted_always(source), quoted_always(target));
             execution.report([&from[..], b" and ", &to, b" are the same file"].concat());

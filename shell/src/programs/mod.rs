@@ -29,14 +29,15 @@ macro_rules! programs {
     };
 }
 
+mod basic;
+mod cat;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod comparison;
-mod basic;
-mod cat;
 mod cp;
 mod diff;
 mod directories;
+mod find;
 mod links;
 mod ln;
 mod ls;
@@ -61,6 +62,7 @@ programs! {
     "diff" => diff::diff;
     "dirname" => names::dirname;
     "false" => basic::fail;
+    "find" => find::find;
     "ln" => ln::ln;
     "ls" => ls::ls;
     "mkdir" => directories::mkdir;

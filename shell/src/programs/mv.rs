@@ -137,12 +137,8 @@ impl Mover {
         if !self.copier.copy_operand(execution, source, target).await {
             return false;
         }
-        let removal = Removal {
-            ignores_missing: true,
-            is_recursive: true,
-            is_verbose: self.is_verbose,
-            ..Removal::default()
-        };
+        let removal =
+            Removal { ignores_missing: true, is_recursive: true, is_verbose: self.is_verbose, ..Removal::default() };
         removal.remove(execution, source)
     }
 

@@ -97,8 +97,13 @@ pub(crate) async fn mknod(execution: &mut Execution) -> i32 {
         return usage(execution, text, 1);
     }
     if let Some(extra) = parsed.operands.get(needed) {
-        let text = [b"extra operand ", &quoted_always(extra)[..]].concat();
-        return usage(execution, text, 1);
+        execution.report([b"extra operand ", &quoted_always(extra)[..]].concat());
+        if is_fifo && parsed.operands.len() == 4 {
+            execution.report_line("Fifos do not have major and minor device numbers.");
+        }
+        let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+        execution.report_line(help);
+        return 1;
     }
     let (path, kind) = match &parsed.operands[..] {
         [path, kind, ..] => (path, kind),

@@ -198,8 +198,8 @@ impl Changer {
             }
             return false;
         }
-        let is_changed = self.owner.is_some_and(|owner| owner != stat.uid)
-            || self.group.is_some_and(|group| group != stat.gid);
+        let is_changed =
+            self.owner.is_some_and(|owner| owner != stat.uid) || self.group.is_some_and(|group| group != stat.gid);
         if self.says_changes && is_changed {
             self.say_changed(execution, path, &stat);
         } else if self.is_verbose {
@@ -221,7 +221,8 @@ impl Changer {
     fn say_changed(&self, execution: &mut Execution, path: &[u8], stat: &Stat) {
         let what: &[u8] = if self.is_group_program { b"group" } else { b"ownership" };
         let from = self.old_names(stat);
-        let text = [b"changed ", what, b" of ", &quoted_always(path), b" from ", &from, b" to ", &self.new_names(), b"\n"];
+        let text =
+            [b"changed ", what, b" of ", &quoted_always(path), b" from ", &from, b" to ", &self.new_names(), b"\n"];
         execution.print(text.concat());
     }
 

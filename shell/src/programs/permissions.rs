@@ -37,9 +37,8 @@ struct Changer {
 pub(crate) async fn chmod(execution: &mut Execution) -> i32 {
     // What takes permissions away looks like an option.
     let is_mode = |word: &[u8]| {
-        word.strip_prefix(b"-").is_some_and(|letters| {
-            letters.first().is_some_and(|letter| b"rwxXstugoa,+=01234567".contains(letter))
-        })
+        word.strip_prefix(b"-")
+            .is_some_and(|letters| letters.first().is_some_and(|letter| b"rwxXstugoa,+=01234567".contains(letter)))
     };
     let mut given = None;
     let mut has_options = true;

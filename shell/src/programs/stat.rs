@@ -48,23 +48,26 @@ pub(crate) async fn stat(execution: &mut Execution) -> i32 {
     }
     let given = match (parsed.value("printf"), parsed.value("format")) {
         (Some(format), _) => Some(unescape(format)),
-        (None, Some(format)) => Some([format, b"\n"].concat()),
+        (None, Some(format)) => Some(format.to_vec()),
         (None, None) => None,
     };
     let (users, groups) = (Names::users(&execution.process), Names::groups(&execution.process));
     let mut status = 0;
     for path in &parsed.operands {
         let shown = if parsed.has("filesystem") {
-            let format = given.clone().unwrap_or_else(|| {
-                if parsed.has("terse") { TERSE_FILESYSTEM.into() } else { FILESYSTEM.into() }
-            });
+            let format = given
+                .clone()
+                .unwrap_or_else(|| if parsed.has("terse") { TERSE_FILESYSTEM.into() } else { FILESYSTEM.into() });
             show_filesystem(execution, path, &format)
         } else {
             let names = Shown { users: &users, groups: &groups, quotes: given.is_some() };
             show_file(execution, path, parsed.has("follow"), parsed.has("terse"), given.as_deref(), &names)
         };
         match shown {
-            Ok(text) => execution.print(text),
+            Ok(text) => {
+                let end: &[u8] = if parsed.has("format") && !parsed.has("printf") { b"\n" } else { b"" };
+                execution.print([&text[..], end].concat());
+            }
             Err(failed) => status = failed,
         }
     }

@@ -83,6 +83,10 @@ fn compare_case(trial: &Trial, case: &str, number: usize) -> String {
             trial.write(&format!("{path}/{file}"), text.as_bytes());
             continue;
         }
+        if words.first() == Some(&"ls") {
+            // There are no dates in the simulation: all is as old as the epoch.
+            run_really(&directory, &["find", ".", "-exec", "touch", "-h", "-d", "@0", "{}", "+"]);
+        }
         let real = run_really(&directory, &words);
         let ours = trial.run_in(&path, &words);
         let is_same = if is_unordered {
@@ -109,6 +113,7 @@ fn programs_do_what_the_real_ones_do() {
     let without_comments: Vec<&str> = CASES.lines().filter(|line| !line.starts_with('#')).collect();
     let text = without_comments.join("\n");
     let cases = text.split("\n\n").filter(|case| !case.trim().is_empty());
-    let differences: String = cases.enumerate().map(|(number, case)| compare_case(&trial, case.trim(), number)).collect();
+    let differences: String =
+        cases.enumerate().map(|(number, case)| compare_case(&trial, case.trim(), number)).collect();
     assert!(differences.is_empty(), "{differences}");
 }

@@ -51,25 +51,56 @@ impl Comparison {
     }
 
     /// What differs.
-    pub(super) fn changes(self, old: &[&[u8]], new: &[&[u8]]) -> Vec<Change> {
+    pub(super) fn changes(self, old: &[&[u8]], new: &[&[u8]], context: usize) -> Vec<Change> {
+        // What is the same at both ends is left out, but for the context: diff(1) does so, and it decides where changes
+        // can be shown.
+        let prefix = old.iter().zip(new).take_while(|(one, other)| one == other).count();
+        let (old_rest, new_rest) = (old.get(prefix..).unwrap_or_default(), new.get(prefix..).unwrap_or_default());
+        let same = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(one, other)| one == other);
+        let suffix = same.count().saturating_sub(context);
+        let prefix = prefix.saturating_sub(context);
+        let middle = |lines: &'_ [&[u8]]| prefix..lines.len() - suffix;
+        let (old, new) = (old.get(middle(old)).unwrap_or_default(), new.get(middle(new)).unwrap_or_default());
+        let mut changes = self.middle_changes(old, new);
+        for change in &mut changes {
+            change.old = change.old.start + prefix..change.old.end + prefix;
+            change.new = change.new.start + prefix..change.new.end + prefix;
+        }
+        changes
+    }
+
+    fn middle_changes(self, old: &[&[u8]], new: &[&[u8]]) -> Vec<Change> {
         let keys = |lines: &[&[u8]]| lines.iter().map(|line| self.key(line)).collect::<Vec<_>>();
         let (old_keys, new_keys) = (keys(old), keys(new));
         let mut removed = vec![false; old.len()];
         let mut added = vec![false; new.len()];
-        for operation in capture_diff_slices(Algorithm::Myers, &old_keys, &new_keys) {
+        // The shorter one is the first, so that the result is the same, mirrored, if the files change places.
+        let is_mirrored = old.len() > new.len();
+        let (first, second) = if is_mirrored { (&new_keys, &old_keys) } else { (&old_keys, &new_keys) };
+        for operation in capture_diff_slices(Algorithm::Myers, first, second) {
             if matches!(operation, DiffOp::Equal { .. }) {
                 continue;
             }
-            let (from, to) = (operation.old_range(), operation.new_range());
+            let (first, second) = (operation.old_range(), operation.new_range());
+            let (from, to) = if is_mirrored { (second, first) } else { (first, second) };
             removed.get_mut(from).into_iter().flatten().for_each(|flag| *flag = true);
             added.get_mut(to).into_iter().flatten().for_each(|flag| *flag = true);
         }
-        slide(&old_keys, &mut removed, &added);
-        slide(&new_keys, &mut added, &removed);
+        if is_mirrored {
+            slide(&new_keys, &mut added, &removed);
+            slide(&old_keys, &mut removed, &added);
+        } else {
+            slide(&old_keys, &mut removed, &added);
+            slide(&new_keys, &mut added, &removed);
+        }
         let mut changes = from_flags(&removed, &added);
         if self.ignores_blank_lines {
             let is_blank = |lines: &[&[u8]], range: &Range<usize>| {
-                lines.get(range.clone()).unwrap_or_default().iter().all(|line| self.key(line).trim_ascii_end().is_empty())
+                lines
+                    .get(range.clone())
+                    .unwrap_or_default()
+                    .iter()
+                    .all(|line| self.key(line).trim_ascii_end().is_empty())
             };
             changes.retain(|change| !(is_blank(old, &change.old) && is_blank(new, &change.new)));
         }
@@ -182,8 +213,9 @@ mod tests {
     #[case("a", "a", &[])]
     fn changes(#[case] old: &str, #[case] new: &str, #[case] expected: &[(Range<usize>, Range<usize>)]) {
         let words = |text: &'static str| text.split_whitespace().map(str::as_bytes).collect::<Vec<_>>();
-        let changes = Comparison::default().changes(&words(old.to_owned().leak()), &words(new.to_owned().leak()));
-        let expected: Vec<_> = expected.iter().map(|(old, new)| Change { old: old.clone(), new: new.clone() }).collect();
+        let changes = Comparison::default().changes(&words(old.to_owned().leak()), &words(new.to_owned().leak()), 3);
+        let expected: Vec<_> =
+            expected.iter().map(|(old, new)| Change { old: old.clone(), new: new.clone() }).collect();
         assert_eq!(changes, expected);
     }
 }

@@ -8,11 +8,11 @@ use cofferdam::kernel::{Errno, Fd, FileType, Stat};
 use super::stat::type_name;
 use super::support::files::is_same_file;
 use super::support::glob;
-use super::support::options::{not_simulated, take_options};
+use super::support::options::{not_simulated, take_options_with_named_help};
 use super::support::paths::{base_name, join};
 use super::support::quote::{quoted_always, quoted_if_needed};
 use crate::execution::Execution;
-use crate::getopt::{Opt, Order, Parsed, Takes, option};
+use crate::getopt::{Opt, Parsed, Takes, option};
 
 const OPTIONS: &[Opt] = &[
     option("recursive", 'r', "recursive", Takes::Nothing),
@@ -69,7 +69,7 @@ type Side = (Vec<u8>, Result<Stat, Errno>);
 
 /// diff(1)
 pub(crate) async fn diff(execution: &mut Execution) -> i32 {
-    let parsed = match take_options(execution, OPTIONS, Order::Permute, 2) {
+    let parsed = match take_options_with_named_help(execution, OPTIONS, 2) {
         Ok(parsed) => parsed,
         Err(status) => return status,
     };
@@ -122,12 +122,12 @@ pub(crate) async fn diff(execution: &mut Execution) -> i32 {
     let (mut old, mut new) = (old.clone(), new.clone());
     // A file is compared with the one of its name in a directory.
     match (execution.is_directory(&old), execution.is_directory(&new)) {
-        (true, false) if new != b"-" => old = join(&old, base_name(&new)),
-        (false, true) if old != b"-" => new = join(&new, base_name(&old)),
+        (true, false) if execution.stat(&new).is_ok() => old = join(&old, base_name(&new)),
+        (false, true) if execution.stat(&old).is_ok() => new = join(&new, base_name(&old)),
         _ => {}
     }
     let (old, new) = (differ.side(execution, old), differ.side(execution, new));
-    differ.compare(execution, old, new, 0).await
+    differ.compare(execution, old, new, (0, true)).await
 }
 
 /// The words that are no operands.
@@ -155,10 +155,11 @@ impl Differ {
         (path, stat)
     }
 
-    /// Compares two files or directories, and comes to the exit status.
-    async fn compare(&self, execution: &mut Execution, old: Side, new: Side, depth: usize) -> i32 {
+    /// Compares two files or directories, so many levels below the operands, of which one may not exist. Comes to the exit
+    /// status.
+    async fn compare(&self, execution: &mut Execution, old: Side, new: Side, (depth, may_lack): (usize, bool)) -> i32 {
         let is_missing = |side: &Side| side.1 == Err(Errno::ENOENT);
-        let may_be_missing = self.parsed.has("new-file") && (is_missing(&old) != is_missing(&new));
+        let may_be_missing = may_lack && self.parsed.has("new-file") && (is_missing(&old) != is_missing(&new));
         let mut status = 0;
         for side in [&old, &new] {
             if let Err(errno) = side.1
@@ -251,14 +252,17 @@ impl Differ {
                 _ => None,
             };
             let result = match only {
-                Some(directory) if !self.parsed.has("new-file") => {
-                    let directory = without_slash(directory);
-                    execution.print([b"Only in ", directory, b": ", &name, b"\n"].concat());
-                    1
-                }
-                _ => {
+                Some(directory) if !self.parsed.has("new-file") => only_in(execution, directory, &name),
+                only => {
                     let (one, other) = (self.side(execution, one), self.side(execution, other));
-                    Box::pin(self.compare(execution, one, other, depth + 1)).await
+                    let kind = one.1.as_ref().or(other.1.as_ref()).map(|stat| stat.file_type);
+                    match (only, kind) {
+                        // What has no content can't be compared with what is taken for an empty file.
+                        (Some(directory), Ok(kind)) if !matches!(kind, FileType::Regular | FileType::Directory) => {
+                            only_in(execution, directory, &name)
+                        }
+                        _ => Box::pin(self.compare(execution, one, other, (depth + 1, only.is_some()))).await,
+                    }
                 }
             };
             status = status.max(result);
@@ -286,7 +290,8 @@ impl Differ {
         }
         let is_binary = !self.parsed.has("text") && (one.contains(&0) || other.contains(&0));
         let (one, other) = (output::split(one), output::split(other));
-        let changes = if is_binary { Vec::new() } else { self.comparison.changes(&one, &other) };
+        let changes =
+            if is_binary { Vec::new() } else { self.comparison.changes(&one, &other, self.context.unwrap_or(0)) };
         if !is_binary && changes.is_empty() {
             return self.say_same(execution, &old.0, &new.0, FileType::Regular);
         }
@@ -318,8 +323,9 @@ impl Differ {
     }
 }
 
-fn without_slash(path: &[u8]) -> &[u8] {
-    super::support::paths::without_trailing_slashes(path)
+fn only_in(execution: &mut Execution, directory: &[u8], name: &[u8]) -> i32 {
+    execution.print([b"Only in ", directory, b": ", name, b"\n"].concat());
+    1
 }
 
 fn fail(execution: &mut Execution, path: &[u8], errno: Errno) -> i32 {

@@ -69,10 +69,8 @@ pub(super) fn unified(old: &[&[u8]], new: &[&[u8]], changes: &[Change], context:
         let last = hunk.last().unwrap_or(first);
         let before = context.min(first.old.start);
         let behind = context.min(old.len() - last.old.end);
-        let (old_range, new_range) = (
-            first.old.start - before..last.old.end + behind,
-            first.new.start - before..last.new.end + behind,
-        );
+        let (old_range, new_range) =
+            (first.old.start - before..last.old.end + behind, first.new.start - before..last.new.end + behind);
         let head = format!("@@ -{} +{} @@\n", unified_range(&old_range), unified_range(&new_range));
         text.extend(head.into_bytes());
         let mut place = old_range.start;

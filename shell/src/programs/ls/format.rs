@@ -73,8 +73,7 @@ impl Format {
 
     pub(super) fn lines(&self, execution: &Execution, entries: &[Entry]) -> Vec<u8> {
         let width = |column: &dyn Fn(&Entry) -> usize| entries.iter().map(column).max().unwrap_or_default();
-        let is_device =
-            |stat: &Stat| matches!(stat.file_type, FileType::CharacterDevice | FileType::BlockDevice);
+        let is_device = |stat: &Stat| matches!(stat.file_type, FileType::CharacterDevice | FileType::BlockDevice);
         let digits = |number: u32| number.to_string().len();
         let widths = Widths {
             inode: width(&|entry| entry.stat.inode.to_string().len()),

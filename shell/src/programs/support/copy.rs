@@ -185,7 +185,9 @@ impl Copier {
             execution.report([b"cannot overwrite directory ", &to[..], b" with non-directory"].concat());
             return Err(false);
         }
-        if position.is_operand && !source_is_directory && self.made.get(&id(&existing)).is_some_and(|made| made == target)
+        if position.is_operand
+            && !source_is_directory
+            && self.made.get(&id(&existing)).is_some_and(|made| made == target)
         {
             execution.report([b"will not overwrite just-created ", &to[..], b" with ", &from].concat());
             return Err(false);
@@ -300,9 +302,7 @@ impl Copier {
     /// Gives the copy its owner and its permissions.
     fn finish(&mut self, execution: &mut Execution, target: &[u8], stat: &Stat, existing: Option<Stat>) -> bool {
         let path = UnixPath::new(target);
-        if existing.is_none()
-            && let Ok(made) = execution.lstat(target)
-        {
+        if let Ok(made) = execution.lstat(target) {
             self.made.insert(id(&made), target.to_vec());
         }
         if self.options.preserves_ownership {

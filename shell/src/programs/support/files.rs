@@ -1,9 +1,7 @@
 //! Metadata, directories, and messages about files.
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{
-    AtFlags, DirectoryEntry, Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow, Stat,
-};
+use cofferdam::kernel::{AtFlags, DirectoryEntry, Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow, Stat};
 
 use super::quote::quoted_always;
 use crate::execution::Execution;

@@ -54,9 +54,7 @@ impl ModeChange {
                 let kept = if is_directory && !has_all_digits { old & (SET_USER | SET_GROUP) } else { 0 };
                 mode | kept
             }
-            Self::Symbolic(clauses) => {
-                clauses.iter().fold(old, |mode, clause| clause.apply(mode, is_directory, umask))
-            }
+            Self::Symbolic(clauses) => clauses.iter().fold(old, |mode, clause| clause.apply(mode, is_directory, umask)),
         }
     }
 

@@ -17,19 +17,38 @@ const COMMON: [Opt; 2] = [
     not_simulated("!--version", '\0', "version", Takes::Nothing),
 ];
 
-/// Takes the arguments of a program apart. A mistake is reported; the error is the status that the program exits with.
-pub(crate) fn take_options(
+/// As [`take_options`], for the programs of diffutils: they have their name before the line with the help, too.
+pub(crate) fn take_options_with_named_help(
     execution: &mut Execution,
     known: &[Opt],
-    order: Order,
     status: i32,
 ) -> Result<Parsed, i32> {
+    let known = [known, &COMMON].concat();
+    let arguments = execution.arguments.get(1..).unwrap_or_default();
+    match parse(&known, Order::Permute, arguments) {
+        Ok(parsed) => refuse_unknown(execution, parsed, status),
+        Err(message) => {
+            execution.report(message);
+            let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+            execution.report(help);
+            Err(status)
+        }
+    }
+}
+
+/// Takes the arguments of a program apart. A mistake is reported; the error is the status that the program exits with.
+pub(crate) fn take_options(execution: &mut Execution, known: &[Opt], order: Order, status: i32) -> Result<Parsed, i32> {
     let known = [known, &COMMON].concat();
     let arguments = execution.arguments.get(1..).unwrap_or_default();
     let parsed = match parse(&known, order, arguments) {
         Ok(parsed) => parsed,
         Err(message) => return Err(usage(execution, message, status)),
     };
+    refuse_unknown(execution, parsed, status)
+}
+
+/// Refuses what the real program has and ours has not.
+fn refuse_unknown(execution: &mut Execution, parsed: Parsed, status: i32) -> Result<Parsed, i32> {
     match parsed.options.iter().find_map(|(id, _)| id.strip_prefix(NOT_SIMULATED)) {
         Some(name) => {
             execution.report(format!("option '{name}' is not simulated"));

@@ -119,7 +119,8 @@ pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
             b'0'..=b'7' => {
                 let digits = 1 + rest.iter().take(2).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
                 let (more, after) = rest.split_at(digits - 1);
-                let value = more.iter().fold(u32::from(letter - b'0'), |value, digit| value * 8 + u32::from(digit - b'0'));
+                let value =
+                    more.iter().fold(u32::from(letter - b'0'), |value, digit| value * 8 + u32::from(digit - b'0'));
                 result.push(value.to_le_bytes()[0]);
                 rest = after;
             }

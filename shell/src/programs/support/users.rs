@@ -1,7 +1,7 @@
 //! Names of users and groups: `/etc/passwd` and `/etc/group` as the process sees them.
 
-use cofferdam::kernel::{Errno, Fd, Kernel, OpenHow};
 use cofferdam::UnixPath;
+use cofferdam::kernel::{Errno, Fd, Kernel, OpenHow};
 
 /// Names with their numbers.
 #[derive(Clone, Debug, Default)]
