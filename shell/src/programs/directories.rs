@@ -35,16 +35,14 @@ pub(crate) async fn mkdir(execution: &mut Execution) -> i32 {
         return usage(execution, "missing operand", 1);
     }
     let umask = execution.umask();
-    let mode = match parsed.value("mode") {
-        None => None,
-        Some(text) => match ModeChange::parse(text) {
-            Some(change) => Some(change.apply(0o777, true, umask)),
-            None => {
-                execution.report([b"invalid mode ", &quoted_as_in_c(text)[..]].concat());
-                return 1;
-            }
-        },
-    };
+    let mut mode = None;
+    if let Some(text) = parsed.value("mode") {
+        mode = ModeChange::parse(text).map(|change| change.apply(0o777, true, umask));
+        if mode.is_none() {
+            execution.report([b"invalid mode ", &quoted_as_in_c(text)[..]].concat());
+            return 1;
+        }
+    }
     let maker = Maker { mode, umask, is_verbose: parsed.has("verbose") };
     let mut status = 0;
     for path in &parsed.operands {

@@ -89,10 +89,7 @@ pub(crate) async fn ln(execution: &mut Execution) -> i32 {
 impl Linker {
     /// Makes a link; false if it failed, which was reported.
     fn link(&self, execution: &mut Execution, source: &[u8], target: &[u8]) -> bool {
-        let content = match self.content(execution, source, target) {
-            Ok(content) => content,
-            Err(()) => return false,
-        };
+        let Some(content) = self.content(execution, source, target) else { return false };
         let mut result = self.make(execution, &content, target);
         if result == Err(Errno::EEXIST) && self.is_forced {
             if !self.may_remove(execution, source, target) {
@@ -122,20 +119,20 @@ impl Linker {
     }
 
     /// What the link is to be made to; for a hard link, that there is something.
-    fn content(&self, execution: &mut Execution, source: &[u8], target: &[u8]) -> Result<Vec<u8>, ()> {
+    fn content(&self, execution: &mut Execution, source: &[u8], target: &[u8]) -> Option<Vec<u8>> {
         if self.is_symbolic {
-            return Ok(if self.is_relative { relative(execution, source, target) } else { source.to_vec() });
+            return Some(if self.is_relative { relative(execution, source, target) } else { source.to_vec() });
         }
         let stat = if self.follows_source { execution.stat(source) } else { execution.lstat(source) };
         match stat {
             Ok(stat) if stat.file_type == FileType::Directory => {
                 execution.report([&quoted_if_needed(source)[..], b": hard link not allowed for directory"].concat());
-                Err(())
+                None
             }
-            Ok(_) => Ok(source.to_vec()),
+            Ok(_) => Some(source.to_vec()),
             Err(errno) => {
                 execution.report_failure("failed to access", source, errno);
-                Err(())
+                None
             }
         }
     }

@@ -31,13 +31,16 @@ macro_rules! programs {
 
 mod basic;
 mod cat;
+mod cmp;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod comparison;
 mod cp;
 mod diff;
 mod directories;
+mod environment;
 mod find;
+mod identity;
 mod links;
 mod ln;
 mod ls;
@@ -51,6 +54,8 @@ mod sleep;
 mod stat;
 mod support;
 mod touch;
+mod truncate;
+mod xargs;
 
 programs! {
     "basename" => names::basename;
@@ -58,11 +63,15 @@ programs! {
     "chgrp" => ownership::chgrp;
     "chmod" => permissions::chmod;
     "chown" => ownership::chown;
+    "cmp" => cmp::cmp;
     "cp" => cp::cp;
     "diff" => diff::diff;
     "dirname" => names::dirname;
+    "env" => environment::env;
     "false" => basic::fail;
     "find" => find::find;
+    "hostname" => identity::hostname;
+    "id" => identity::id;
     "ln" => ln::ln;
     "ls" => ls::ls;
     "mkdir" => directories::mkdir;
@@ -70,16 +79,24 @@ programs! {
     "mknod" => nodes::mknod;
     "mktemp" => names::mktemp;
     "mv" => mv::mv;
+    "printenv" => environment::printenv;
     "readlink" => links::readlink;
     "realpath" => links::realpath;
     "rm" => rm::rm;
     "rmdir" => directories::rmdir;
+    "seq" => environment::seq;
     "sleep" => sleep::sleep;
     "stat" => stat::stat;
     "sync" => basic::sync;
     "tee" => cat::tee;
     "touch" => touch::touch;
     "true" => basic::succeed;
+    "truncate" => truncate::truncate;
+    "tty" => identity::tty;
+    "uname" => identity::uname;
+    "whoami" => identity::whoami;
+    "xargs" => xargs::xargs;
+    "yes" => environment::yes;
 }
 
 /// Writes what a program has printed, as the C library does when it ends.

@@ -154,11 +154,8 @@ impl Mover {
             execution.report_failure("cannot stat", source, errno);
             false
         })?;
-        let existing = match execution.lstat(target) {
-            Ok(existing) => existing,
-            // The rename tells.
-            Err(_) => return Ok(()),
-        };
+        // If there is an error, the rename tells.
+        let Ok(existing) = execution.lstat(target) else { return Ok(()) };
         if self.keeps_existing {
             return Err(true);
         }

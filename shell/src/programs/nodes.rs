@@ -105,10 +105,7 @@ pub(crate) async fn mknod(execution: &mut Execution) -> i32 {
         execution.report_line(help);
         return 1;
     }
-    let (path, kind) = match &parsed.operands[..] {
-        [path, kind, ..] => (path, kind),
-        _ => return 1,
-    };
+    let [path, kind, ..] = &parsed.operands[..] else { return 1 };
     let file_type = match kind.first() {
         Some(b'p') => FileType::Fifo,
         Some(b'b') => FileType::BlockDevice,
@@ -119,14 +116,12 @@ pub(crate) async fn mknod(execution: &mut Execution) -> i32 {
     if !is_fifo {
         let numbers = [("major", &mut device.major), ("minor", &mut device.minor)];
         for ((what, number), text) in numbers.into_iter().zip(parsed.operands.iter().skip(2)) {
-            match device_number(text) {
-                Some(parsed) => *number = parsed,
-                None => {
-                    let name = quoted_as_in_c(text);
-                    execution.report([b"invalid ", what.as_bytes(), b" device number ", &name].concat());
-                    return 1;
-                }
-            }
+            let Some(parsed) = device_number(text) else {
+                let name = quoted_as_in_c(text);
+                execution.report([b"invalid ", what.as_bytes(), b" device number ", &name].concat());
+                return 1;
+            };
+            *number = parsed;
         }
     }
     match make(execution, path, file_type, mode, device) {

@@ -21,6 +21,7 @@ const OPTIONS: &[Opt] = &[
     option("no-preserve-root", '\0', "no-preserve-root", Takes::Nothing),
 ];
 
+#[allow(clippy::struct_excessive_bools, reason = "they are the program's options")]
 struct Changer {
     change: ModeChange,
     umask: u32,
@@ -43,8 +44,8 @@ pub(crate) async fn chmod(execution: &mut Execution) -> i32 {
     let mut given = None;
     let mut has_options = true;
     let name = execution.arguments.first().cloned();
-    let (mut arguments, mut rest) = (Vec::from_iter(name), execution.arguments.iter().skip(1));
-    while let Some(word) = rest.next() {
+    let mut arguments = Vec::from_iter(name);
+    for word in execution.arguments.iter().skip(1) {
         has_options &= word != b"--";
         if has_options && is_mode(word) {
             given = Some(given.map_or_else(|| word.clone(), |before: Vec<u8>| [&before[..], b",", word].concat()));

@@ -19,12 +19,11 @@ pub(crate) async fn sleep(execution: &mut Execution) -> i32 {
     let mut time = Duration::ZERO;
     let mut has_mistake = false;
     for operand in &parsed.operands {
-        match duration(operand) {
-            Some(more) => time = time.saturating_add(more),
-            None => {
-                execution.report([b"invalid time interval ", &quoted_as_in_c(operand)[..]].concat());
-                has_mistake = true;
-            }
+        if let Some(more) = duration(operand) {
+            time = time.saturating_add(more);
+        } else {
+            execution.report([b"invalid time interval ", &quoted_as_in_c(operand)[..]].concat());
+            has_mistake = true;
         }
     }
     if has_mistake {

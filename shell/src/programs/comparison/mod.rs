@@ -4,6 +4,7 @@
 //! entries come in the same order in both worlds. Blanks separate words; `\s`, `\n`, `\t`, `\r`, `\e` (nothing) and `\\` are
 //! what else may be in a word. `write FILE TEXT` writes a file. A line that starts with `~` may print its lines in any order.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -95,7 +96,7 @@ fn compare_case(trial: &Trial, case: &str, number: usize) -> String {
             real == ours
         };
         if !is_same {
-            differences += &format!("case {number}: {line}\n  real {real:?}\n  ours {ours:?}\n");
+            writeln!(differences, "case {number}: {line}\n  real {real:?}\n  ours {ours:?}").unwrap();
         }
     }
     std::fs::remove_dir_all(&directory).unwrap();

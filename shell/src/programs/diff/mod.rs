@@ -90,15 +90,15 @@ pub(crate) async fn diff(execution: &mut Execution) -> i32 {
     for (id, value) in &parsed.options {
         match (*id, value) {
             ("unified", None) => context = Some(context.unwrap_or(0).max(3)),
-            ("unified", Some(number)) => match std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()) {
-                Some(lines) => context = Some(lines),
-                None => {
+            ("unified", Some(number)) => {
+                context = std::str::from_utf8(number).ok().and_then(|text| text.parse().ok());
+                if context.is_none() {
                     execution.report([b"invalid context length ", &quoted_always(number)[..]].concat());
                     let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
                     execution.report(help);
                     return 2;
                 }
-            },
+            }
             _ => {}
         }
     }

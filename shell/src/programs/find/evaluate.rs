@@ -9,7 +9,7 @@ use crate::execution::Execution;
 use crate::programs::support::files::{blocks, is_same_file};
 use crate::programs::support::glob;
 use crate::programs::support::mode::mode_text;
-use crate::programs::support::paths::base_name;
+use crate::programs::support::paths::{base_name, without_trailing_slashes};
 use crate::programs::support::quote::quoted_as_in_c;
 use crate::programs::support::text::{Conversion, Piece};
 
@@ -195,10 +195,10 @@ impl Finder {
                 return Some(rest.strip_prefix(b"/").unwrap_or(rest).to_vec());
             }
             b'f' => {
-                let end = super::super::support::paths::without_trailing_slashes(path).len();
+                let end = without_trailing_slashes(path).len();
                 let slash = path.get(..end).and_then(|path| path.iter().rposition(|byte| *byte == b'/'));
-                let start = slash.filter(|_| end > 1).map_or(0, |slash| slash + 1);
-                return path.get(start..).map(<[u8]>::to_vec);
+                let name = slash.filter(|_| end > 1).map_or(0, |slash| slash + 1);
+                return path.get(name..).map(<[u8]>::to_vec);
             }
             b'h' => {
                 let slash = path.iter().rposition(|byte| *byte == b'/');

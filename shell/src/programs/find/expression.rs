@@ -100,6 +100,7 @@ pub(super) enum Primary {
 
 /// What stands before the expression is evaluated, and what holds for all files.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "they are the program's options")]
 pub(super) struct Globals {
     pub(super) max_depth: Option<usize>,
     pub(super) min_depth: usize,
@@ -118,7 +119,7 @@ pub(super) fn parse(words: &[Vec<u8>]) -> Result<(Expression, Globals), Vec<u8>>
         Expression::Primary(Primary::True)
     } else {
         let expression = parser.list()?;
-        if parser.words.first().is_some() {
+        if !parser.words.is_empty() {
             return Err(b"invalid expression; you have too many ')'".to_vec());
         }
         expression

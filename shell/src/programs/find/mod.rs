@@ -121,7 +121,7 @@ impl Finder {
         execution: &mut Execution,
         expression: &Expression,
         path: &[u8],
-        start: &[u8],
+        operand: &[u8],
         depth: usize,
         ancestors: &[FileId],
     ) {
@@ -131,20 +131,20 @@ impl Finder {
         let follows = if depth == 0 { self.follows_operands } else { self.follows };
         let stat = match execution.lstat(path) {
             // A link that leads nowhere is what it is.
-            Ok(stat) if follows && stat.file_type == FileType::Symlink => execution.stat(path).unwrap_or(stat),
-            Ok(stat) => stat,
+            Ok(link) if follows && link.file_type == FileType::Symlink => execution.stat(path).unwrap_or(link),
+            Ok(found) => found,
             Err(errno) => return self.fail(execution, path, errno),
         };
         let id = (stat.device, stat.inode);
         if stat.file_type == FileType::Directory && ancestors.contains(&id) {
             let text = [b"File system loop detected; ", &quoted_as_in_c(path)[..]].concat();
             execution.report(
-                [&text[..], b" is part of the same file system loop as ", &quoted_as_in_c(start), b"."].concat(),
+                [&text[..], b" is part of the same file system loop as ", &quoted_as_in_c(operand), b"."].concat(),
             );
             self.status = 1;
             return;
         }
-        let mut visit = Visit { path, start, depth, stat, is_pruned: false };
+        let mut visit = Visit { path, start: operand, depth, stat, is_pruned: false };
         let is_shown = depth >= self.globals.min_depth;
         let is_depth_first = self.globals.is_depth_first;
         if is_shown && !is_depth_first {
@@ -164,7 +164,7 @@ impl Finder {
                 Ok(entries) => {
                     for entry in entries {
                         let child = join(path, &entry.name.0);
-                        Box::pin(self.visit(execution, expression, &child, start, depth + 1, &below)).await;
+                        Box::pin(self.visit(execution, expression, &child, operand, depth + 1, &below)).await;
                     }
                 }
                 Err(errno) => self.fail(execution, path, errno),

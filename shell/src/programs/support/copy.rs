@@ -136,7 +136,7 @@ impl Copier {
             FileType::Symlink => copy_link(execution, source, target),
             FileType::Regular => self.copy_content(execution, source, target, &stat, existing).await,
             _ if !self.options.is_recursive => self.copy_content(execution, source, target, &stat, existing).await,
-            _ => self.copy_node(execution, target, &stat),
+            _ => copy_node(execution, target, &stat),
         };
         has_copied && self.finish(execution, target, &stat, existing)
     }
@@ -289,16 +289,6 @@ impl Copier {
         self.finish(execution, target, stat, existing) && has_copied_all
     }
 
-    fn copy_node(&self, execution: &mut Execution, target: &[u8], stat: &Stat) -> bool {
-        let is_fifo = stat.file_type == FileType::Fifo;
-        let mode = NodeMode { file_type: stat.file_type, mode: Mode(stat.mode.0 & 0o777) };
-        match execution.process.mknodat(Fd::CWD, UnixPath::new(target), mode, stat.rdev) {
-            Ok(()) => true,
-            Err(errno) if is_fifo => fail(execution, "cannot create fifo", target, errno),
-            Err(errno) => fail(execution, "cannot create special file", target, errno),
-        }
-    }
-
     /// Gives the copy its owner and its permissions.
     fn finish(&mut self, execution: &mut Execution, target: &[u8], stat: &Stat, existing: Option<Stat>) -> bool {
         let path = UnixPath::new(target);
@@ -355,5 +345,15 @@ fn copy_link(execution: &mut Execution, source: &[u8], target: &[u8]) -> bool {
         // It need not be made anew if it says the same.
         Err(Errno::EEXIST) if execution.read_link(target).is_ok_and(|existing| existing == content) => true,
         Err(errno) => fail(execution, "cannot create symbolic link", target, errno),
+    }
+}
+
+fn copy_node(execution: &mut Execution, target: &[u8], stat: &Stat) -> bool {
+    let is_fifo = stat.file_type == FileType::Fifo;
+    let mode = NodeMode { file_type: stat.file_type, mode: Mode(stat.mode.0 & 0o777) };
+    match execution.process.mknodat(Fd::CWD, UnixPath::new(target), mode, stat.rdev) {
+        Ok(()) => true,
+        Err(errno) if is_fifo => fail(execution, "cannot create fifo", target, errno),
+        Err(errno) => fail(execution, "cannot create special file", target, errno),
     }
 }

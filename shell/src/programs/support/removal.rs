@@ -9,6 +9,7 @@ use crate::execution::Execution;
 
 /// How to remove.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "they are the program's options")]
 pub(crate) struct Removal {
     /// What does not exist is no failure (`-f`).
     pub(crate) ignores_missing: bool,

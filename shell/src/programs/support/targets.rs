@@ -20,12 +20,15 @@ pub(crate) struct TargetOptions<'a> {
     pub(crate) is_link: bool,
 }
 
+/// A source and its destination.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
 /// The sources, each with its destination. A mistake is reported; the error is the exit status.
 pub(crate) fn sources_and_targets(
     execution: &mut Execution,
     operands: &[Vec<u8>],
     options: TargetOptions<'_>,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, i32> {
+) -> Result<Vec<Pair>, i32> {
     let Some((last, before)) = operands.split_last() else {
         return Err(usage(execution, "missing file operand", 1));
     };
@@ -92,7 +95,7 @@ fn check_directory(execution: &mut Execution, directory: &[u8], options: TargetO
     Err(1)
 }
 
-fn into(directory: &[u8], sources: &[Vec<u8>]) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn into(directory: &[u8], sources: &[Vec<u8>]) -> Vec<Pair> {
     let target = |source: &Vec<u8>| match base_name(source) {
         // What is above a directory is not copied to above the other one.
         b".." => directory.to_vec(),
