@@ -82,14 +82,14 @@ fn compare(execution: &mut Execution, old: (&[u8], &[u8]), new: (&[u8], &[u8]), 
         }
     } else if let Some(index) = (0..common).find(differs) {
         let before = old.1.get(..index).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         let place = format!(" differ: char {}, line {line}\n", index + 1);
         execution.print([old.0, b" ", new.0, place.as_bytes()].concat());
         return 1;
     }
     if old.1.len() != new.1.len() {
         let (path, content) = if old.1.len() < new.1.len() { old } else { new };
-        let lines = content.iter().filter(|byte| **byte == b'\n').count();
+        let lines = content.split(|byte| *byte == b'\n').count() - 1;
         let text = match (content.len(), content.last()) {
             (0, _) => " which is empty".to_owned(),
             (bytes, _) if lists => format!(" after byte {bytes}"),

@@ -64,7 +64,7 @@ pub(crate) async fn env(execution: &mut Execution) -> i32 {
         return 125;
     }
     if !operands.is_empty() {
-        return run_instead(execution, &operands.to_vec()).await;
+        return run_instead(execution, operands).await;
     }
     let end: &[u8] = if parsed.has("null") { b"\0" } else { b"\n" };
     for entry in execution.environment.clone() {

@@ -80,16 +80,13 @@ pub(crate) async fn whoami(execution: &mut Execution) -> i32 {
         return usage(execution, [b"extra operand ", &quoted_always(extra)[..]].concat(), 1);
     }
     let number = execution.process.geteuid().unwrap_or_default();
-    match Names::users(&execution.process).name(number) {
-        Some(name) => {
-            execution.print([name, b"\n"].concat());
-            0
-        }
-        None => {
-            execution.report(format!("cannot find name for user ID {number}"));
-            1
-        }
-    }
+    let users = Names::users(&execution.process);
+    let Some(name) = users.name(number) else {
+        execution.report(format!("cannot find name for user ID {number}"));
+        return 1;
+    };
+    execution.print([name, b"\n"].concat());
+    0
 }
 
 /// The name of the machine, which the kernel of the simulation does not know.

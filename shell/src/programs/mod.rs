@@ -32,9 +32,6 @@ macro_rules! programs {
 mod basic;
 mod cat;
 mod cmp;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-mod comparison;
 mod cp;
 mod diff;
 mod directories;
@@ -56,6 +53,13 @@ mod support;
 mod touch;
 mod truncate;
 mod xargs;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod comparison;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod mounted;
 
 programs! {
     "basename" => names::basename;

@@ -69,13 +69,13 @@ pub(crate) async fn truncate(execution: &mut Execution) -> i32 {
         Err(status) => return status,
     };
     let size = match (parsed.value("size"), parsed.value("reference")) {
-        (Some(text), None) => match Size::parse(text) {
-            Some(size) => size,
-            None => {
+        (Some(text), None) => {
+            let Some(size) = Size::parse(text) else {
                 execution.report([b"Invalid number: ", &quoted_as_in_c(text)[..]].concat());
                 return 1;
-            }
-        },
+            };
+            size
+        }
         (None, Some(path)) => match execution.stat(path) {
             Ok(stat) => Size::Absolute(stat.size),
             Err(errno) => return execution.report_failure("cannot stat", path, errno),
@@ -90,10 +90,8 @@ pub(crate) async fn truncate(execution: &mut Execution) -> i32 {
     }
     let mut status = 0;
     for path in &parsed.operands {
-        let (create, mode) = match parsed.has("no-create") {
-            true => (OpenFlags::empty(), Mode(0)),
-            false => (OpenFlags::O_CREAT, Mode(0o666)),
-        };
+        let keeps = parsed.has("no-create");
+        let (create, mode) = if keeps { (OpenFlags::empty(), Mode(0)) } else { (OpenFlags::O_CREAT, Mode(0o666)) };
         let flags = OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK | create;
         let fd = match execution.open(path, OpenHow { flags, mode, ..OpenHow::default() }).await {
             Ok(fd) => fd,

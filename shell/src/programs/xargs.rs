@@ -130,15 +130,12 @@ fn replaced(word: &[u8], pattern: &[u8], argument: &[u8]) -> Vec<u8> {
     let mut result = Vec::new();
     let mut rest = word;
     while let Some((byte, after)) = rest.split_first() {
-        match rest.strip_prefix(pattern).filter(|_| !pattern.is_empty()) {
-            Some(after) => {
-                result.extend(argument);
-                rest = after;
-            }
-            None => {
-                result.push(*byte);
-                rest = after;
-            }
+        if let Some(after) = rest.strip_prefix(pattern).filter(|_| !pattern.is_empty()) {
+            result.extend(argument);
+            rest = after;
+        } else {
+            result.push(*byte);
+            rest = after;
         }
     }
     result
