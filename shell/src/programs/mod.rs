@@ -33,6 +33,7 @@ mod basic;
 mod cat;
 mod cmp;
 mod cp;
+mod date;
 mod diff;
 mod directories;
 mod environment;
@@ -69,6 +70,7 @@ programs! {
     "chown" => ownership::chown;
     "cmp" => cmp::cmp;
     "cp" => cp::cp;
+    "date" => date::date;
     "diff" => diff::diff;
     "dirname" => names::dirname;
     "env" => environment::env;
