@@ -45,13 +45,13 @@ pub(crate) async fn date(execution: &mut Execution) -> i32 {
     };
     let format = match &parsed.operands[..] {
         [] => &b"%a %b %e %H:%M:%S %Z %Y"[..],
-        [format] => match format.strip_prefix(b"+") {
-            Some(format) => format,
-            None => {
-                execution.report([b"invalid date ", &quoted_always(format)[..]].concat());
+        [operand] => {
+            let Some(format) = operand.strip_prefix(b"+") else {
+                execution.report([b"invalid date ", &quoted_always(operand)[..]].concat());
                 return 1;
-            }
-        },
+            };
+            format
+        }
         [_, extra, ..] => return usage(execution, [b"extra operand ", &quoted_as_in_c(extra)[..]].concat(), 1),
     };
     let now = Now::new(execution.machine.clock());
@@ -64,14 +64,11 @@ pub(crate) async fn date(execution: &mut Execution) -> i32 {
             continue;
         };
         rest = after;
-        match now.field(*letter) {
-            Some(field) => text.extend(field.into_bytes()),
-            None => {
-                let directive = char::from(*letter);
-                execution.report(format!("directive '%{directive}' is not simulated"));
-                return 1;
-            }
-        }
+        let Some(field) = now.field(*letter) else {
+            execution.report(format!("directive '%{}' is not simulated", char::from(*letter)));
+            return 1;
+        };
+        text.extend(field.into_bytes());
     }
     execution.print([&text[..], b"\n"].concat());
     0
@@ -92,7 +89,7 @@ struct Now {
 impl Now {
     fn new(time: Duration) -> Self {
         let days = time.as_secs() / 86_400;
-        let is_leap = |year: u64| year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+        let is_leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
         // A cycle of the calendar is 400 years.
         let (mut year, mut rest) = (1970 + days / 146_097 * 400, days % 146_097);
         while rest >= 365 + u64::from(is_leap(year)) {
