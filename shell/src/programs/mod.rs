@@ -30,9 +30,20 @@ macro_rules! programs {
 }
 
 mod basic;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod comparison;
+mod grep;
+mod lines;
+mod regular_expression;
+mod sed;
 
 programs! {
+    "egrep" => grep::egrep;
     "false" => basic::fail;
+    "fgrep" => grep::fgrep;
+    "grep" => grep::grep;
+    "sed" => sed::sed;
     "sync" => basic::sync;
     "true" => basic::succeed;
 }
