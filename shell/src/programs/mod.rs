@@ -29,6 +29,7 @@ macro_rules! programs {
     };
 }
 
+mod awk;
 mod basic;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -39,10 +40,12 @@ mod regular_expression;
 mod sed;
 
 programs! {
+    "awk" => awk::awk;
     "egrep" => grep::egrep;
     "false" => basic::fail;
     "fgrep" => grep::fgrep;
     "grep" => grep::grep;
+    "mawk" => awk::awk;
     "sed" => sed::sed;
     "sync" => basic::sync;
     "true" => basic::succeed;

@@ -155,7 +155,7 @@ impl Parser<'_> {
                 }
                 return Ok(());
             }
-            return if self.syntax.is_lenient { Ok(()) } else { Err(Error::NothingToRepeat) };
+            return if self.syntax.is_lenient && self.syntax.flavor != Flavor::Awk { Ok(()) } else { Err(Error::NothingToRepeat) };
         }
         let Some(node) = nodes.pop() else { return Ok(()) };
         nodes.push(match node {
