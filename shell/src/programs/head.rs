@@ -95,13 +95,12 @@ async fn amount(execution: &mut Execution, parsed: &Parsed, is_head: bool) -> Re
         [b'-' | b'+', rest @ ..] => (false, rest),
         all => (false, all),
     };
-    match size(digits) {
-        Some(number) => Ok(Amount { number, in_bytes: *id == "bytes", is_other_end, delimiter }),
-        None => {
-            let what = format!("invalid number of {id}: '");
-            execution.complain([what.as_bytes(), text, b"'"].concat()).await;
-            Err(Failure(1))
-        }
+    if let Some(number) = size(digits) {
+        Ok(Amount { number, in_bytes: *id == "bytes", is_other_end, delimiter })
+    } else {
+        let what = format!("invalid number of {id}: '");
+        execution.complain([what.as_bytes(), text, b"'"].concat()).await;
+        Err(Failure(1))
     }
 }
 

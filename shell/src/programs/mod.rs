@@ -34,21 +34,44 @@ mod basic;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod comparison;
+mod cut;
+mod expr;
 mod grep;
+mod head;
 mod lines;
 mod regular_expression;
 mod sed;
+mod sort;
+mod tac;
+mod tr;
+mod uniq;
+mod utility;
+mod wc;
 
 programs! {
     "awk" => awk::awk;
+    "comm" => uniq::comm;
+    "cut" => cut::cut;
     "egrep" => grep::egrep;
+    "expr" => expr::expr;
     "false" => basic::fail;
     "fgrep" => grep::fgrep;
     "grep" => grep::grep;
+    "head" => head::head;
     "mawk" => awk::awk;
+    "md5sum" => tac::md5sum;
+    "paste" => cut::paste;
+    "rev" => tac::rev;
     "sed" => sed::sed;
+    "sha256sum" => tac::sha256sum;
+    "sort" => sort::sort;
     "sync" => basic::sync;
+    "tac" => tac::tac;
+    "tail" => head::tail;
+    "tr" => tr::tr;
     "true" => basic::succeed;
+    "uniq" => uniq::uniq;
+    "wc" => wc::wc;
 }
 
 /// Writes what a program has printed, as the C library does when it ends.

@@ -29,16 +29,17 @@ pub(crate) async fn uniq(execution: &mut Execution) -> i32 {
 async fn run_uniq(execution: &mut Execution) -> Result<i32, Failure> {
     let parsed = options(execution, UNIQ, 1).await?;
     let mut numbers = [0, 0, usize::MAX];
-    for (place, (id, what)) in
-        numbers.iter_mut().zip([("fields", "fields to skip"), ("chars", "bytes to skip"), ("check", "bytes to compare")])
-    {
+    for (place, (id, what)) in numbers.iter_mut().zip([
+        ("fields", "fields to skip"),
+        ("chars", "bytes to skip"),
+        ("check", "bytes to compare"),
+    ]) {
         let Some(text) = parsed.value(id) else { continue };
-        match decimal(text) {
-            Some(number) => *place = usize::try_from(number).unwrap_or(usize::MAX),
-            None => {
-                execution.complain([text, b": invalid number of ", what.as_bytes()].concat()).await;
-                return Err(Failure(1));
-            }
+        if let Some(number) = decimal(text) {
+            *place = usize::try_from(number).unwrap_or(usize::MAX);
+        } else {
+            execution.complain([text, b": invalid number of ", what.as_bytes()].concat()).await;
+            return Err(Failure(1));
         }
     }
     let [fields, chars, check] = numbers;
@@ -150,7 +151,8 @@ async fn run_comm(execution: &mut Execution) -> Result<i32, Failure> {
     };
     let end = if parsed.has("zero") { 0 } else { b'\n' };
     let mark = parsed.value("delimiter").unwrap_or(b"\t").to_vec();
-    let (Some(mut left), Some(mut right)) = (open(execution, first, "").await, open(execution, second, "").await) else {
+    let (Some(mut left), Some(mut right)) = (open(execution, first, "").await, open(execution, second, "").await)
+    else {
         return Ok(1);
     };
     let shows = |column: &str| !parsed.has(column);
@@ -185,7 +187,9 @@ async fn run_comm(execution: &mut Execution) -> Result<i32, Failure> {
             }
             let next = source.line(execution, end).await?;
             let is_unsorted = matches!((&*line, &next), (Some(line), Some(next)) if next.text < line.text);
-            if is_unsorted && has_difference && !parsed.has("nocheck")
+            if is_unsorted
+                && has_difference
+                && !parsed.has("nocheck")
                 && let Some(known) = unsorted.get_mut(number)
                 && !std::mem::replace(known, true)
             {

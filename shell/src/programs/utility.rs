@@ -58,7 +58,9 @@ pub(super) async fn open(execution: &mut Execution, file: &[u8], what: &str) -> 
                 complain_of(execution, file, errno).await;
             } else {
                 let reason = errno.description();
-                execution.complain([what.as_bytes(), b" '", file, b"' for reading: ", reason.as_bytes()].concat()).await;
+                execution
+                    .complain([what.as_bytes(), b" '", file, b"' for reading: ", reason.as_bytes()].concat())
+                    .await;
             }
             None
         }
@@ -90,6 +92,7 @@ pub(super) fn size(text: &[u8]) -> Option<u64> {
     Some(decimal(number)?.saturating_mul(factor))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is what a program came to")]
 /// The status of a program that a failure, or a write that failed, has ended.
 pub(super) fn status(result: Result<i32, Failure>) -> i32 {
     match result {

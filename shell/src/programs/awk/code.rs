@@ -36,14 +36,21 @@ pub(super) enum Instruction {
     Load(Place),
     /// Stores the value on the stack, which stays.
     Assign(Option<Arithmetic>, Place),
-    Increment { place: Place, by: f64, is_prefix: bool },
+    Increment {
+        place: Place,
+        by: f64,
+        is_prefix: bool,
+    },
     /// Joins keys.
     Key(usize),
     In(Variable),
     Arithmetic(Arithmetic),
     Compare(Comparison),
     Concatenate,
-    Match { pattern: Option<usize>, is_negated: bool },
+    Match {
+        pattern: Option<usize>,
+        is_negated: bool,
+    },
     MatchRecord(usize),
     Not,
     Negative,
@@ -71,7 +78,11 @@ pub(super) enum Instruction {
     Builtin(Builtin, usize),
     Length(Variable),
     Split(Variable, Separator),
-    Substitute { pattern: Option<usize>, place: Place, is_global: bool },
+    Substitute {
+        pattern: Option<usize>,
+        place: Place,
+        is_global: bool,
+    },
     MatchPosition(Option<usize>),
     Range(usize),
     SetRange(usize, bool),

@@ -56,16 +56,16 @@ impl Compiler {
     /// Makes jumps lead to a place.
     fn land(&mut self, jumps: &[usize], target: usize) {
         for jump in jumps {
-            match self.code.instructions.get_mut(*jump) {
-                Some(
-                    Instruction::Jump(place)
-                    | Instruction::JumpIf(place)
-                    | Instruction::JumpUnless(place)
-                    | Instruction::JumpKeepingIf(place)
-                    | Instruction::JumpKeepingUnless(place)
-                    | Instruction::LoopNext(place),
-                ) => *place = target,
-                _ => {}
+            if let Some(
+                Instruction::Jump(place)
+                | Instruction::JumpIf(place)
+                | Instruction::JumpUnless(place)
+                | Instruction::JumpKeepingIf(place)
+                | Instruction::JumpKeepingUnless(place)
+                | Instruction::LoopNext(place),
+            ) = self.code.instructions.get_mut(*jump)
+            {
+                *place = target;
             }
         }
     }
@@ -106,7 +106,9 @@ impl Compiler {
     }
 
     fn statements(&mut self, statements: &[Statement]) {
-        statements.iter().for_each(|statement| self.statement(statement));
+        for statement in statements {
+            self.statement(statement);
+        }
     }
 
     fn statement(&mut self, statement: &Statement) {
@@ -116,12 +118,16 @@ impl Compiler {
                 self.push(Instruction::Pop);
             }
             Statement::Print(arguments, target) => {
-                arguments.iter().for_each(|argument| self.expression(argument));
+                for argument in arguments {
+                    self.expression(argument);
+                }
                 let destination = self.destination(target.as_ref());
                 self.push(Instruction::Print(arguments.len(), destination));
             }
             Statement::Printf(arguments, target) => {
-                arguments.iter().for_each(|argument| self.expression(argument));
+                for argument in arguments {
+                    self.expression(argument);
+                }
                 let destination = self.destination(target.as_ref());
                 self.push(Instruction::Printf(arguments.len(), destination));
             }
@@ -174,7 +180,8 @@ impl Compiler {
             Statement::Break | Statement::Continue => {
                 let jump = self.push(Instruction::Jump(0));
                 if let Some(open) = self.loops.last_mut() {
-                    let list = if matches!(statement, Statement::Break) { &mut open.breaks } else { &mut open.continues };
+                    let list =
+                        if matches!(statement, Statement::Break) { &mut open.breaks } else { &mut open.continues };
                     list.push(jump);
                 }
             }
@@ -201,7 +208,13 @@ impl Compiler {
         }
     }
 
-    fn for_loop(&mut self, start: Option<&Statement>, condition: Option<&Expression>, step: Option<&Statement>, body: &Statement) {
+    fn for_loop(
+        &mut self,
+        start: Option<&Statement>,
+        condition: Option<&Expression>,
+        step: Option<&Statement>,
+        body: &Statement,
+    ) {
         if let Some(start) = start {
             self.statement(start);
         }
@@ -238,7 +251,9 @@ impl Compiler {
     }
 
     fn key(&mut self, key: &[Expression]) {
-        key.iter().for_each(|part| self.expression(part));
+        for part in key {
+            self.expression(part);
+        }
         self.push(Instruction::Key(key.len()));
     }
 
@@ -293,7 +308,8 @@ impl Compiler {
                 self.expression(left);
                 self.push(Instruction::Truth);
                 let is_and = matches!(expression, Expression::And(..));
-                let end = self.push(if is_and { Instruction::JumpKeepingUnless(0) } else { Instruction::JumpKeepingIf(0) });
+                let end =
+                    self.push(if is_and { Instruction::JumpKeepingUnless(0) } else { Instruction::JumpKeepingIf(0) });
                 self.expression(right);
                 self.push(Instruction::Truth);
                 let here = self.here();
@@ -400,7 +416,9 @@ impl Compiler {
                 self.push(Instruction::MatchPosition(pattern));
             }
             (builtin, arguments) => {
-                arguments.iter().for_each(|argument| self.expression(argument));
+                for argument in arguments {
+                    self.expression(argument);
+                }
                 self.push(Instruction::Builtin(builtin, arguments.len()));
             }
         }

@@ -53,7 +53,12 @@ struct Conversion {
 }
 
 /// Appends what a format makes of values; what comes before a mistake is kept.
-pub(super) fn format_into(output: &mut Vec<u8>, format: &[u8], values: &[Value], number_format: &[u8]) -> Result<(), Mistake> {
+pub(super) fn format_into(
+    output: &mut Vec<u8>,
+    format: &[u8],
+    values: &[Value],
+    number_format: &[u8],
+) -> Result<(), Mistake> {
     let mut values = values.iter();
     let mut rest = format;
     let mut count = 0;

@@ -46,7 +46,9 @@ pub(super) fn formatted(state: &State, function: &str, values: &[Value]) -> Resu
             let shown = String::from_utf8_lossy(&format).into_owned();
             let message = match mistake {
                 Mistake::NotEnoughArguments => format!("not enough arguments passed to {function}(\"{shown}\")"),
-                Mistake::BadConversion(number) => format!("improper conversion(number {number}) in {function}(\"{shown}\")"),
+                Mistake::BadConversion(number) => {
+                    format!("improper conversion(number {number}) in {function}(\"{shown}\")")
+                }
             };
             Err((output, Stop::RunTime(message.into_bytes())))
         }
@@ -140,7 +142,8 @@ impl State {
         let expression = self.pattern(pattern)?;
         let text = self.pop_text();
         let found = expression.find(&text, 0).map_err(|error| Stop::RunTime(error.to_string().into_bytes()))?;
-        let (start, length) = found.map_or((0.0, -1.0), |found| (count(found.range.start + 1), count(found.range.len())));
+        let (start, length) =
+            found.map_or((0.0, -1.0), |found| (count(found.range.start + 1), count(found.range.len())));
         self.set_special(special::RSTART, Value::Number(start));
         self.set_special(special::RLENGTH, Value::Number(length));
         self.push_number(start);
@@ -165,9 +168,8 @@ impl State {
 fn substring(text: &[u8], start: f64, length: Option<f64>) -> &[u8] {
     // mawk 1.3.4 does not round, and what is before the first byte takes nothing from the length.
     let first = if start.is_nan() { start } else { start.trunc().max(1.0) };
-    let end = length.map_or(f64::INFINITY, |length| {
-        if length.is_nan() { f64::NEG_INFINITY } else { first + length.trunc() }
-    });
+    let end =
+        length.map_or(f64::INFINITY, |length| if length.is_nan() { f64::NEG_INFINITY } else { first + length.trunc() });
     let index = |position: f64| {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within the text")]
         let index = (position - 1.0).clamp(0.0, count(text.len())) as usize;
@@ -179,7 +181,12 @@ fn substring(text: &[u8], start: f64, length: Option<f64>) -> &[u8] {
     text.get(index(first)..index(end)).unwrap_or_default()
 }
 
-fn substituted(expression: &RegularExpression, text: &[u8], replacement: &[u8], is_global: bool) -> Result<(Vec<u8>, usize), Stop> {
+fn substituted(
+    expression: &RegularExpression,
+    text: &[u8],
+    replacement: &[u8],
+    is_global: bool,
+) -> Result<(Vec<u8>, usize), Stop> {
     let (mut output, mut copied, mut start, mut number) = (Vec::new(), 0, 0, 0);
     let mut previous_end = None;
     loop {

@@ -21,8 +21,8 @@ pub(super) enum Token {
 }
 
 const KEYWORDS: &[&str] = &[
-    "BEGIN", "END", "break", "continue", "delete", "do", "else", "exit", "for", "function", "func", "getline", "if", "in",
-    "next", "nextfile", "print", "printf", "return", "while",
+    "BEGIN", "END", "break", "continue", "delete", "do", "else", "exit", "for", "function", "func", "getline", "if",
+    "in", "next", "nextfile", "print", "printf", "return", "while",
 ];
 
 const BUILTINS: &[(&str, Builtin)] = &[
@@ -52,8 +52,8 @@ const BUILTINS: &[(&str, Builtin)] = &[
 
 /// Longer ones come first.
 const OPERATORS: &[&str] = &[
-    "&&", "||", "==", "!=", "<=", ">=", ">>", "++", "--", "!~", "{", "}", "(", ")", "[", "]", ";", ",", "+", "-", "*", "/",
-    "%", "^", "!", ">", "<", "|", "?", ":", "~", "$", "=",
+    "&&", "||", "==", "!=", "<=", ">=", ">>", "++", "--", "!~", "{", "}", "(", ")", "[", "]", ";", ",", "+", "-", "*",
+    "/", "%", "^", "!", ">", "<", "|", "?", ":", "~", "$", "=",
 ];
 
 const ASSIGNMENTS: &[(&str, Arithmetic)] = &[
@@ -211,7 +211,8 @@ impl<'a> Lexer<'a> {
         loop {
             match (self.text.get(at), bracket) {
                 (None | Some(b'\n'), _) => {
-                    let beginning: Vec<u8> = self.text.iter().skip(start - 1).take(at.min(start + 9) - start + 1).copied().collect();
+                    let beginning: Vec<u8> =
+                        self.text.iter().skip(start - 1).take(at.min(start + 9) - start + 1).copied().collect();
                     return self.wrong([b"runaway regular expression ", &beginning[..], b" ..."].concat());
                 }
                 (Some(b'\\'), _) => at += 2,

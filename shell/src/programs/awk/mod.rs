@@ -9,6 +9,7 @@ mod format;
 mod functions;
 mod interpreter;
 mod lexer;
+mod operations;
 mod parser;
 mod record;
 mod state;
@@ -103,7 +104,8 @@ async fn report(execution: &mut Execution, state: &State, stop: Stop) -> i32 {
         Stop::RunTime(message) => {
             let shown = |index: usize| state.text(&state.special(index));
             let file = shown(special::FILENAME);
-            let place = [b"\n\tFILENAME=\"", &file[..], b"\" FNR=", &shown(special::FNR), b" NR=", &shown(special::NR)].concat();
+            let place = [b"\n\tFILENAME=\"", &file[..], b"\" FNR=", &shown(special::FNR), b" NR=", &shown(special::NR)]
+                .concat();
             execution.complain([b"run time error: ", &message[..], &place].concat()).await;
         }
         Stop::Errno(Errno::EPIPE) => {}
@@ -152,7 +154,12 @@ fn parse_arguments(words: &[Vec<u8>]) -> Result<Arguments, Vec<u8>> {
 }
 
 /// Compiles a program, and sets the variables. The error is the message.
-fn prepare(execution: &Execution, text: &[u8], arguments: &Arguments, file: Option<&[u8]>) -> Result<Interpreter, Vec<u8>> {
+fn prepare(
+    execution: &Execution,
+    text: &[u8],
+    arguments: &Arguments,
+    file: Option<&[u8]>,
+) -> Result<Interpreter, Vec<u8>> {
     let place = |line: usize| {
         let file = file.map(|file| [file, b": "].concat()).unwrap_or_default();
         [&file[..], format!("line {line}: ").as_bytes()].concat()
@@ -180,7 +187,9 @@ fn prepare(execution: &Execution, text: &[u8], arguments: &Arguments, file: Opti
         (special::OFMT, b"%.6g"),
         (special::FILENAME, b""),
     ];
-    strings.iter().for_each(|(index, text)| state.set_special(*index, Value::string(text)));
+    for (index, text) in strings {
+        state.set_special(index, Value::string(text));
+    }
     for (index, number) in [(special::NR, 0.0), (special::FNR, 0.0), (special::RSTART, 0.0), (special::RLENGTH, -1.0)] {
         state.set_special(index, Value::Number(number));
     }

@@ -133,7 +133,8 @@ impl State {
 
     /// What is passed to a function for a variable.
     pub(super) fn argument(&mut self, variable: Variable, function: usize, position: usize) -> Result<Cell, Stop> {
-        let is_array = self.functions.get(function).and_then(|function| function.arrays.get(position)).copied().unwrap_or(false);
+        let is_array =
+            self.functions.get(function).and_then(|function| function.arrays.get(position)).copied().unwrap_or(false);
         if is_array {
             return match self.array(variable) {
                 Ok(array) => Ok(Cell::Array(array)),
@@ -280,15 +281,14 @@ impl State {
 
     /// The expression with this number, or that of the string on the stack.
     pub(super) fn pattern(&mut self, number: Option<usize>) -> Result<Rc<RegularExpression>, Stop> {
-        match number {
-            Some(number) => match self.patterns.get(number) {
+        if let Some(number) = number {
+            match self.patterns.get(number) {
                 Some(expression) => Ok(expression.clone()),
                 None => Err(Stop::RunTime(b"no such regular expression".to_vec())),
-            },
-            None => {
-                let text = self.pop_text();
-                self.dynamic(&text)
             }
+        } else {
+            let text = self.pop_text();
+            self.dynamic(&text)
         }
     }
 }
@@ -299,7 +299,11 @@ fn field_number(value: &Value) -> Result<usize, Stop> {
     if number < 0.0 {
         return Err(Stop::RunTime(format!("negative field index ${}", number.trunc()).into_bytes()));
     }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is no negative number, and has a limit")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is no negative number, and has a limit"
+    )]
     let index = number as usize;
     if index > FIELD_LIMIT {
         return Err(Stop::RunTime(format!("maximum number of fields exceeded ({FIELD_LIMIT})").into_bytes()));

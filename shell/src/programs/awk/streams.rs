@@ -135,13 +135,12 @@ impl Streams {
             }
             _ => {}
         }
-        let output = match self.outputs.get_mut(name) {
-            Some(output) => output,
-            None => {
-                let output = Self::open_output(execution, name, destination).await?;
-                self.order.push(name.to_vec());
-                self.outputs.entry(name.to_vec()).or_insert(output)
-            }
+        let output = if let Some(output) = self.outputs.get_mut(name) {
+            output
+        } else {
+            let output = Self::open_output(execution, name, destination).await?;
+            self.order.push(name.to_vec());
+            self.outputs.entry(name.to_vec()).or_insert(output)
         };
         output.buffer.extend_from_slice(text);
         if output.buffer.len() >= BUFFER_SIZE {
@@ -168,7 +167,11 @@ impl Streams {
     /// The source for a file, which is opened if it is not yet.
     pub(super) async fn file(&mut self, execution: &mut Execution, name: &[u8]) -> Result<&mut Source, Errno> {
         if !self.inputs.contains_key(name) {
-            let source = if name == b"/dev/stdin" { Source::new(Fd::STDIN) } else { Source::open_operand(execution, name).await? };
+            let source = if name == b"/dev/stdin" {
+                Source::new(Fd::STDIN)
+            } else {
+                Source::open_operand(execution, name).await?
+            };
             self.inputs.insert(name.to_vec(), Input { source, command: None });
         }
         self.inputs.get_mut(name).map(|input| &mut input.source).ok_or(Errno::EBADF)

@@ -96,7 +96,11 @@ pub(super) enum Expression {
     /// The first value is whether it is `!~`.
     Match(bool, Box<Expression>, Box<Expression>),
     In(Vec<Expression>, Variable),
-    Increment { target: Box<Expression>, by: f64, is_prefix: bool },
+    Increment {
+        target: Box<Expression>,
+        by: f64,
+        is_prefix: bool,
+    },
     /// Several in parentheses, before `in` or after `print`.
     List(Vec<Expression>),
     Parentheses(Box<Expression>),
@@ -157,8 +161,8 @@ pub(super) struct Program {
 
 /// The variables that awk knows, in the order of their numbers.
 pub(super) const SPECIAL: &[&str] = &[
-    "NF", "NR", "FNR", "FS", "OFS", "RS", "ORS", "FILENAME", "SUBSEP", "RSTART", "RLENGTH", "CONVFMT", "OFMT", "ENVIRON",
-    "ARGC", "ARGV",
+    "NF", "NR", "FNR", "FS", "OFS", "RS", "ORS", "FILENAME", "SUBSEP", "RSTART", "RLENGTH", "CONVFMT", "OFMT",
+    "ENVIRON", "ARGC", "ARGV",
 ];
 
 /// Numbers of such variables.

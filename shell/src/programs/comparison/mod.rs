@@ -22,7 +22,10 @@ const FILES: &[(&str, &str)] = &[
     ("two", "b\nxx a\n\nlast"),
     ("numbers", "10\n9\n2\n1\n10\n"),
     ("table", "root:x:0:0\nnobody:x:65534:65534\nmail:x:8:8\n"),
-    ("mountinfo", "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n30 22 0:25 / /mnt rw shared:7 master:1 - tmpfs tmpfs rw\n"),
+    (
+        "mountinfo",
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n30 22 0:25 / /mnt rw shared:7 master:1 - tmpfs tmpfs rw\n",
+    ),
     ("binary", "a\0b\nx\n"),
     ("empty", ""),
 ];
@@ -133,7 +136,8 @@ fn has_real_programs() -> bool {
         let output = Command::new(program).args(option).output();
         output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default()
     };
-    let is = |program, option: &[&str], wanted: &str| String::from_utf8_lossy(&version(program, option)).contains(wanted);
+    let is =
+        |program, option: &[&str], wanted: &str| String::from_utf8_lossy(&version(program, option)).contains(wanted);
     cfg!(target_os = "linux")
         && is("grep", &["--version"], "GNU grep) 3.8")
         && is("sed", &["--version"], "GNU sed) 4.9")
@@ -167,8 +171,8 @@ fn simulated_programs_do_as_recorded(#[case] file: &str) {
 #[case("coreutils.txt")]
 fn real_programs_do_as_recorded(#[case] file: &str) {
     if !has_real_programs() {
-        // They are not those of this distribution; what is recorded was compared where they are.
-        eprintln!("skipped: the real programs are other versions");
+        // What is recorded was compared where they are.
+        eprintln!("skipped: the real programs of this machine are other versions");
         return;
     }
     for case in cases(file) {

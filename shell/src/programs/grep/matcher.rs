@@ -17,7 +17,11 @@ impl Matcher {
     /// The error is the message for the user.
     pub(super) fn new(options: &Options) -> Result<Self, Vec<u8>> {
         let flavor = if options.grammar == Grammar::Extended { Flavor::Extended } else { Flavor::Basic };
-        let syntax = Syntax { ignores_case: options.ignores_case, is_lenient: flavor == Flavor::Extended, ..Syntax::new(flavor) };
+        let syntax = Syntax {
+            ignores_case: options.ignores_case,
+            is_lenient: flavor == Flavor::Extended,
+            ..Syntax::new(flavor)
+        };
         let mut expressions = Vec::new();
         for pattern in &options.patterns {
             let pattern = if options.grammar == Grammar::Fixed { quoted(pattern) } else { pattern.clone() };
@@ -25,7 +29,8 @@ impl Matcher {
             if options.grammar != Grammar::Fixed && is_lone_class(&pattern) {
                 return Err(b"character class syntax is [[:space:]], not [:space:]".to_vec());
             }
-            let expression = RegularExpression::new(&pattern, syntax).map_err(|error| error.to_string().into_bytes())?;
+            let expression =
+                RegularExpression::new(&pattern, syntax).map_err(|error| error.to_string().into_bytes())?;
             expressions.push(expression);
         }
         Ok(Self { expressions, whole_words: options.whole_words, whole_lines: options.whole_lines })
@@ -49,9 +54,9 @@ impl Matcher {
         let mut best: Option<Range<usize>> = None;
         for expression in &self.expressions {
             let Some(found) = self.find_one(expression, line, start)? else { continue };
-            let is_better = best.as_ref().is_none_or(|best| {
-                found.start < best.start || found.start == best.start && found.end > best.end
-            });
+            let is_better = best
+                .as_ref()
+                .is_none_or(|best| found.start < best.start || found.start == best.start && found.end > best.end);
             if is_better {
                 best = Some(found);
             }
@@ -59,7 +64,12 @@ impl Matcher {
         Ok(best)
     }
 
-    fn find_one(&self, expression: &RegularExpression, line: &[u8], start: usize) -> Result<Option<Range<usize>>, Error> {
+    fn find_one(
+        &self,
+        expression: &RegularExpression,
+        line: &[u8],
+        start: usize,
+    ) -> Result<Option<Range<usize>>, Error> {
         let Some(found) = expression.find(line, start)? else { return Ok(None) };
         if self.whole_lines {
             return Ok((found.range == (0..line.len())).then_some(found.range));
@@ -109,5 +119,8 @@ fn quoted(text: &[u8]) -> Vec<u8> {
 }
 
 fn is_lone_class(pattern: &[u8]) -> bool {
-    pattern.len() > 4 && pattern.starts_with(b"[:") && pattern.ends_with(b":]") && !pattern.get(1..).unwrap_or_default().contains(&b'[')
+    pattern.len() > 4
+        && pattern.starts_with(b"[:")
+        && pattern.ends_with(b":]")
+        && !pattern.get(1..).unwrap_or_default().contains(&b'[')
 }

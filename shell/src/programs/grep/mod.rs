@@ -75,11 +75,8 @@ async fn run(execution: &mut Execution, grammar: Grammar) -> i32 {
 async fn search_all(execution: &mut Execution, options: &Options, matcher: &Matcher) -> i32 {
     let mut search = Search::new(options, matcher);
     for file in &options.files {
-        let is_over = match search.operand(execution, file).await {
-            Ok(is_over) => is_over,
-            // Whoever read the output is gone.
-            Err(_) => return TROUBLE,
-        };
+        // Whoever read the output is gone, or a pattern was too hard.
+        let Ok(is_over) = search.operand(execution, file).await else { return TROUBLE };
         if is_over {
             return 0;
         }

@@ -245,9 +245,8 @@ fn take(options: &mut Options, found: &mut Found, id: &'static str, value: &[u8]
 }
 
 fn take_output(found: &mut Found, id: &'static str, value: &[u8]) -> Result<(), Refusal> {
-    let context = || {
-        number(value).ok_or_else(|| Refusal::Message([value, b": invalid context length argument"].concat()))
-    };
+    let context =
+        || number(value).ok_or_else(|| Refusal::Message([value, b": invalid context length argument"].concat()));
     match id {
         "only-matching" => found.matches_only = true,
         "count" => found.count = true,
@@ -328,7 +327,14 @@ fn directories(value: &[u8]) -> Result<Directories, Refusal> {
         b"read" => Ok(Directories::Read),
         b"skip" => Ok(Directories::Skip),
         b"recurse" => Ok(Directories::Recurse(false)),
-        other => Err(Refusal::Argument([b"invalid argument '", other, b"' for '--directories'\nValid arguments are:\n  - 'read'\n  - 'recurse'\n  - 'skip'"].concat())),
+        other => Err(Refusal::Argument(
+            [
+                b"invalid argument '",
+                other,
+                b"' for '--directories'\nValid arguments are:\n  - 'read'\n  - 'recurse'\n  - 'skip'",
+            ]
+            .concat(),
+        )),
     }
 }
 

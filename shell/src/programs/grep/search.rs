@@ -61,7 +61,8 @@ impl<'a> Search<'a> {
             let mut source = Source::new(Fd::STDIN);
             return self.source(execution, &mut source, file, name).await;
         }
-        let path: &[u8] = if file.is_empty() && matches!(self.options.directories, Directories::Recurse(_)) { b"." } else { file };
+        let path: &[u8] =
+            if file.is_empty() && matches!(self.options.directories, Directories::Recurse(_)) { b"." } else { file };
         let stat = execution.process.statx(Fd::CWD, UnixPath::new(path), AtFlags::empty());
         let is_directory = stat.is_ok_and(|stat| stat.file_type == FileType::Directory);
         if self.filter.skips_operand(path, is_directory) {
@@ -95,7 +96,13 @@ impl<'a> Search<'a> {
         is_over
     }
 
-    async fn source(&mut self, execution: &mut Execution, source: &mut Source, file: &[u8], name: bool) -> Result<bool, Errno> {
+    async fn source(
+        &mut self,
+        execution: &mut Execution,
+        source: &mut Source,
+        file: &[u8],
+        name: bool,
+    ) -> Result<bool, Errno> {
         let shown = if file == b"-" { self.options.label.clone() } else { file.to_vec() };
         if let Err(errno) = source.fill(execution).await {
             self.trouble(execution, &shown, errno).await;
@@ -180,12 +187,19 @@ impl<'a> Search<'a> {
         Ok(false)
     }
 
-    async fn show(&self, execution: &mut Execution, progress: &mut Progress, line: &Line, is_selected: bool) -> Result<(), Errno> {
+    async fn show(
+        &self,
+        execution: &mut Execution,
+        progress: &mut Progress,
+        line: &Line,
+        is_selected: bool,
+    ) -> Result<(), Errno> {
         let options = self.options;
         if is_selected {
             let first = progress.before.front().map_or(progress.number, |(number, ..)| *number);
             let has_context = options.before > 0 || options.after > 0;
-            if has_context && progress.last_printed.is_some_and(|last| last + 1 < first)
+            if has_context
+                && progress.last_printed.is_some_and(|last| last + 1 < first)
                 && let Some(separator) = &options.separator
             {
                 execution.put([&separator[..], b"\n"].concat()).await?;

@@ -34,8 +34,9 @@ impl Filter {
 
     /// Whether a file that was named as an operand is left out.
     pub(super) fn skips_operand(&self, path: &[u8], is_directory: bool) -> bool {
-        self.skips(path, is_directory) || self.skips(base_name(path), is_directory)
-            && !(path != base_name(path) && !is_directory && !self.included.is_empty())
+        self.skips(path, is_directory)
+            || self.skips(base_name(path), is_directory)
+                && !(path != base_name(path) && !is_directory && !self.included.is_empty())
     }
 
     /// Whether a file with this name is left out.
@@ -84,10 +85,18 @@ fn translate(glob: &[u8]) -> Vec<u8> {
     expression
 }
 
+/// A file that is still to be visited, and the devices and inodes of the directories above it.
+type Pending = (Vec<u8>, Vec<(u64, u64)>);
+
 /// Searches all files below a directory. True if there is nothing more to find out.
-pub(super) async fn search(search: &mut Search<'_>, execution: &mut Execution, root: &[u8], follows: bool) -> Result<bool, Errno> {
+pub(super) async fn search(
+    search: &mut Search<'_>,
+    execution: &mut Execution,
+    root: &[u8],
+    follows: bool,
+) -> Result<bool, Errno> {
     // What is still to be visited, the next one at the end; and the directories above each, against loops.
-    let mut pending: Vec<(Vec<u8>, Vec<(u64, u64)>)> = Vec::new();
+    let mut pending: Vec<Pending> = Vec::new();
     list(search, execution, root, Vec::new(), &mut pending).await;
     while let Some((path, above)) = pending.pop() {
         let flags = if follows { AtFlags::empty() } else { AtFlags::AT_SYMLINK_NOFOLLOW };
@@ -114,10 +123,8 @@ pub(super) async fn search(search: &mut Search<'_>, execution: &mut Execution, r
                 let above = [above, vec![(device, stat.inode)]].concat();
                 list(search, execution, &path, above, &mut pending).await;
             }
-            FileType::Regular => {
-                if search.file(execution, &path, search.options.names.unwrap_or(true)).await? {
-                    return Ok(true);
-                }
+            FileType::Regular if search.file(execution, &path, search.options.names.unwrap_or(true)).await? => {
+                return Ok(true);
             }
             // Devices and links that are met on the way are passed over.
             _ => {}
@@ -131,7 +138,7 @@ async fn list(
     execution: &mut Execution,
     directory: &[u8],
     above: Vec<(u64, u64)>,
-    pending: &mut Vec<(Vec<u8>, Vec<(u64, u64)>)>,
+    pending: &mut Vec<Pending>,
 ) {
     let path: &[u8] = if directory.is_empty() { b"." } else { directory };
     let how = OpenHow { flags: OpenFlags::O_CLOEXEC | OpenFlags::O_DIRECTORY, ..OpenHow::default() };

@@ -82,12 +82,9 @@ fn translate(node: &Node) -> Hir {
         }
         Node::Concatenation(nodes) => Hir::concat(nodes.iter().map(translate).collect()),
         Node::Alternation(nodes) => Hir::alternation(nodes.iter().map(translate).collect()),
-        Node::Repetition { node, minimum, maximum } => Hir::repetition(Repetition {
-            min: *minimum,
-            max: *maximum,
-            greedy: true,
-            sub: Box::new(translate(node)),
-        }),
+        Node::Repetition { node, minimum, maximum } => {
+            Hir::repetition(Repetition { min: *minimum, max: *maximum, greedy: true, sub: Box::new(translate(node)) })
+        }
         Node::Group(node, index) => Hir::capture(Capture {
             index: u32::try_from(*index).unwrap_or(u32::MAX),
             name: None,

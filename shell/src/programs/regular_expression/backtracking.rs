@@ -84,7 +84,9 @@ impl Program {
         }
         self.add(last)?;
         let end = self.instructions.len();
-        ends.into_iter().for_each(|index| self.set(index, Instruction::Jump(end)));
+        for index in ends {
+            self.set(index, Instruction::Jump(end));
+        }
         Ok(())
     }
 
@@ -109,7 +111,9 @@ impl Program {
             self.add(node)?;
         }
         let end = self.instructions.len();
-        splits.into_iter().for_each(|split| self.set(split, Instruction::Split(split + 1, end)));
+        for split in splits {
+            self.set(split, Instruction::Split(split + 1, end));
+        }
         Ok(())
     }
 
@@ -175,7 +179,9 @@ impl Search<'_> {
             }
             at += 1;
             match instruction {
-                Instruction::Byte(set) if self.text.get(position).is_some_and(|byte| set.contains(*byte)) => position += 1,
+                Instruction::Byte(set) if self.text.get(position).is_some_and(|byte| set.contains(*byte)) => {
+                    position += 1;
+                }
                 Instruction::Look(look) if self.looks(*look, position) => {}
                 Instruction::Progress(slot) if self.slot(*slot) != Some(position) => {}
                 Instruction::Byte(_) | Instruction::Look(_) | Instruction::Progress(_) => return Ok(None),

@@ -134,15 +134,16 @@ impl Parser<'_> {
             Token::Star => (0, None),
             Token::Plus => (1, None),
             Token::Question => (0, Some(1)),
-            _ => match self.interval()? {
-                Some(interval) => interval,
-                None => {
+            _ => {
+                if let Some(interval) = self.interval()? {
+                    interval
+                } else {
                     // Only an extended expression comes here: a brace that begins no interval is itself.
                     self.rest = start.get(1..).unwrap_or_default();
                     nodes.push(self.literal(b'{'));
                     return Ok(());
                 }
-            },
+            }
         };
         if is_start {
             if self.is_basic() {
@@ -155,7 +156,11 @@ impl Parser<'_> {
                 }
                 return Ok(());
             }
-            return if self.syntax.is_lenient && self.syntax.flavor != Flavor::Awk { Ok(()) } else { Err(Error::NothingToRepeat) };
+            return if self.syntax.is_lenient && self.syntax.flavor != Flavor::Awk {
+                Ok(())
+            } else {
+                Err(Error::NothingToRepeat)
+            };
         }
         let Some(node) = nodes.pop() else { return Ok(()) };
         nodes.push(match node {

@@ -98,13 +98,14 @@ async fn run(execution: &mut Execution, parsed: &crate::getopt::Parsed) -> Resul
     let delimiter = if parsed.has("null-data") || parsed.has("zero-terminated") { 0 } else { b'\n' };
     let line_length = match parsed.value("line-length") {
         None => 70,
-        Some(text) => match std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
-            Some(length) => length,
-            None => {
+        Some(text) => {
+            if let Some(length) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()) {
+                length
+            } else {
                 let message = [b"invalid line length: ", text].concat();
                 return Err(Stop::Message { message, status: 1 });
             }
-        },
+        }
     };
     let settings = Settings {
         is_silent: parsed.has("silent") || script.is_silent,

@@ -45,7 +45,10 @@ impl Outputs {
                 name => {
                     let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_CLOEXEC;
                     let how = OpenHow { flags, mode: Mode(0o666), ..OpenHow::default() };
-                    let fd = execution.open(name, how).await.map_err(|errno| trouble(b"couldn't open file ", name, errno))?;
+                    let fd = execution
+                        .open(name, how)
+                        .await
+                        .map_err(|errno| trouble(b"couldn't open file ", name, errno))?;
                     Target::File(fd)
                 }
             };
@@ -125,13 +128,8 @@ impl Outputs {
         let temporary_path = UnixPath::new(&temporary);
         if let Ok(stat) = stat {
             // As far as the process may: an owner that can't be kept is no reason not to edit.
-            let _ = execution.process.fchownat(
-                Fd::CWD,
-                temporary_path,
-                Some(stat.uid),
-                Some(stat.gid),
-                AtFlags::empty(),
-            );
+            let _ =
+                execution.process.fchownat(Fd::CWD, temporary_path, Some(stat.uid), Some(stat.gid), AtFlags::empty());
         }
         let _ = execution.process.fchmodat(Fd::CWD, temporary_path, mode);
         if !suffix.is_empty() {

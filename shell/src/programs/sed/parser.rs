@@ -406,9 +406,10 @@ impl Parser {
     }
 
     fn substitution(&mut self) -> Parsed<Action> {
-        let parts = self.reader.next().and_then(|delimiter| {
-            Some((self.delimited(delimiter, true)?, self.replacement_text(delimiter)?))
-        });
+        let parts = self
+            .reader
+            .next()
+            .and_then(|delimiter| Some((self.delimited(delimiter, true)?, self.replacement_text(delimiter)?)));
         let Some((pattern, replacement)) = parts else { return self.wrong("unterminated `s' command") };
         let (replacement, highest) = replacement::parse(&replacement);
         let mut substitution =
@@ -465,9 +466,10 @@ impl Parser {
     }
 
     fn translation(&mut self) -> Parsed<Action> {
-        let parts = self.reader.next().and_then(|delimiter| {
-            Some((self.delimited(delimiter, false)?, self.delimited(delimiter, false)?))
-        });
+        let parts = self
+            .reader
+            .next()
+            .and_then(|delimiter| Some((self.delimited(delimiter, false)?, self.delimited(delimiter, false)?)));
         let Some((from, to)) = parts else { return self.wrong("unterminated `y' command") };
         let (from, to) = (replacement::unescape_set(&from), replacement::unescape_set(&to));
         if from.len() != to.len() {
@@ -509,14 +511,13 @@ impl Reader {
     /// What follows the backslash of `a`, `i` and `c`: blanks and one newline are passed over.
     fn next_after_blanks_or_newline(&mut self) -> Option<u8> {
         let start = self.position();
-        match self.next_after_blanks() {
-            Some(b'\n') => self.next(),
-            _ => {
-                while self.position() > start {
-                    self.back(Some(0));
-                }
-                self.next()
+        if let Some(b'\n') = self.next_after_blanks() {
+            self.next()
+        } else {
+            while self.position() > start {
+                self.back(Some(0));
             }
+            self.next()
         }
     }
 }

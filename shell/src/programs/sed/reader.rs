@@ -83,13 +83,14 @@ impl Reader {
         match piece.or(self.starts.first()) {
             Some((start, Origin::File(name))) => {
                 let read = self.text.get(*start..self.position).unwrap_or_default();
-                let lines = read.iter().filter(|byte| **byte == b'\n').count();
+                let lines = memchr::memchr_iter(b'\n', read).count();
                 // At the end of a line, the newline has not been counted yet.
                 let line = if read.last() == Some(&b'\n') { lines } else { lines + 1 };
                 [b"file ", &name[..], format!(" line {line}: {message}").as_bytes()].concat()
             }
             Some((start, Origin::Expression(number))) => {
-                format!("-e expression #{number}, char {}: {message}", self.position.saturating_sub(*start)).into_bytes()
+                format!("-e expression #{number}, char {}: {message}", self.position.saturating_sub(*start))
+                    .into_bytes()
             }
             None => message.as_bytes().to_vec(),
         }

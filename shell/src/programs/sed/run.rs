@@ -22,7 +22,10 @@ const TURN: usize = 4096;
 pub(super) enum Stop {
     /// Output can't be written.
     Errno(Errno),
-    Message { message: Vec<u8>, status: i32 },
+    Message {
+        message: Vec<u8>,
+        status: i32,
+    },
 }
 
 impl From<Errno> for Stop {
@@ -39,7 +42,10 @@ enum Cycle {
     Delete,
     /// `D`: once more, with what is left.
     Again,
-    Quit { status: i32, prints: bool },
+    Quit {
+        status: i32,
+        prints: bool,
+    },
 }
 
 /// What is printed when the next line is read.
@@ -256,7 +262,7 @@ impl<'a> Run<'a> {
             Address::Last => self.input.is_last(execution).await,
             Address::Pattern(pattern) => {
                 let expression = self.expression(pattern)?;
-                expression.is_match(&self.pattern.text).map_err(|error| too_hard(&error))
+                expression.is_match(&self.pattern.text).map_err(too_hard)
             }
         }
     }
@@ -271,7 +277,12 @@ impl<'a> Run<'a> {
         Ok(expression)
     }
 
-    async fn act(&mut self, execution: &mut Execution, action: &Action, is_in_range: bool) -> Result<Option<Cycle>, Stop> {
+    async fn act(
+        &mut self,
+        execution: &mut Execution,
+        action: &Action,
+        is_in_range: bool,
+    ) -> Result<Option<Cycle>, Stop> {
         match action {
             Action::Append(text) => self.appended.push(Appended::Text(text.clone())),
             Action::Insert(text) => self.outputs.print(execution, text).await?,
@@ -394,7 +405,7 @@ impl<'a> Run<'a> {
         let (mut output, mut copied, mut start, mut count) = (Vec::new(), 0, 0, 0);
         let mut previous_end = None;
         let mut is_done = false;
-        while let Some(found) = expression.find(text, start).map_err(|error| too_hard(&error))? {
+        while let Some(found) = expression.find(text, start).map_err(too_hard)? {
             let range = found.range.clone();
             start = if range.is_empty() { range.end + 1 } else { range.end };
             // An empty match just behind another one is none.
@@ -430,7 +441,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn too_hard(error: &crate::programs::regular_expression::Error) -> Stop {
+fn too_hard(error: crate::programs::regular_expression::Error) -> Stop {
     Stop::Message { message: error.to_string().into_bytes(), status: 4 }
 }
 
