@@ -53,6 +53,8 @@ mod links;
 mod ln;
 mod ls;
 mod mount;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod mounted;
 mod mountpoint;
 mod mv;
@@ -185,16 +187,25 @@ pub(crate) fn program(name: &str) -> Option<Program> {
     PROGRAMS.iter().find(|(known, _)| *known == name).map(|(_, program)| *program)
 }
 
-/// What the program does that a process has executed, with what it was given; none if it is none of ours.
+/// What the program does that a process has executed, with what it was given; none if it is none that anybody knows.
 pub(crate) fn executed(machine: &Machine, process: &Process) -> Option<Work<'static>> {
     let linux = process.linux();
     let task = linux.task(process.task())?;
-    let program = program(&task.program_name()?)?;
+    let program_name = task.program_name()?;
     let copies = |strings: &[Bytes]| strings.iter().map(|string| string.0.clone()).collect::<Vec<_>>();
     let (arguments, environment) = (copies(task.arguments()), copies(task.environment()));
     drop(linux);
     let name = arguments.first().cloned().unwrap_or_default();
-    Some(program(Execution::new(machine.clone(), process.clone(), arguments, environment, name)))
+    let execution = Execution::new(machine.clone(), process.clone(), arguments, environment, name);
+    Some(program(&program_name).unwrap_or(not_simulated)(execution))
+}
+
+/// What becomes of a program of a sample host of which nobody knows what it does.
+fn not_simulated(mut execution: Execution) -> Work<'static> {
+    Box::pin(async move {
+        execution.complain("this program is not simulated").await;
+        126
+    })
 }
 
 /// Executes a program as a process, and comes to its exit status.

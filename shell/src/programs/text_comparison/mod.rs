@@ -84,7 +84,7 @@ fn cases(file: &str) -> Vec<Case> {
 }
 
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/programs/comparison")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/programs/text_comparison")
 }
 
 fn shown((status, output, error): &Outcome) -> String {
