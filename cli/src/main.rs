@@ -7,6 +7,7 @@ mod launch;
 mod run;
 mod sim;
 mod simulated;
+mod streams;
 mod trace;
 
 use std::process::ExitCode;

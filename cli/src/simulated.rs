@@ -10,11 +10,13 @@ mod report;
 mod session;
 mod users;
 
-use cofferdam_vfs_sim::{Linux, LoadError, sample};
+use cofferdam_shell::Machine;
+use cofferdam_vfs_sim::{Linux, LoadError};
 
-use self::programs::NoPrograms;
+use self::programs::ShellPrograms;
 use self::session::Session;
 use crate::arguments::RunArguments;
+use crate::streams::StandardStreams;
 use crate::run::Failure;
 
 /// The simulated host can't be made.
@@ -28,9 +30,9 @@ enum HostError {
 
 /// Runs a program in a container on a simulated host of its own, and reports. Gives the exit status.
 pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    let session = Session::start(host(arguments)?, Box::new(std::io::stdout()), Box::new(std::io::stderr()))?;
+    let session = Session::start(host(arguments)?, Box::new(StandardStreams::default()))?;
     let before = session.mountinfo();
-    let status = session.run(&NoPrograms, arguments)?;
+    let status = session.run(&ShellPrograms, arguments)?;
     if let Some(begun) = session.begun() {
         report::print(report::Report { arguments, before: &before, begun: &begun, after: &session.mountinfo() })?;
     }
@@ -38,8 +40,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
 }
 
 fn host(arguments: &RunArguments) -> Result<Linux, Failure> {
-    let Some(path) = &arguments.mountinfo else { return Ok(sample::host()) };
+    let Some(path) = &arguments.mountinfo else { return Ok(Machine::boot()) };
     let text = std::fs::read(path).map_err(|error| HostError::Read { path: path.clone(), error })?;
     let linux = Linux::from_mountinfo(&text).map_err(|error| HostError::Load { path: path.clone(), error })?;
-    Ok(sample::furnished(linux)?)
+    Ok(Machine::furnish(linux)?)
 }

@@ -41,7 +41,7 @@ pub(crate) type Outcome = (i32, String, String);
 impl Trial {
     pub(crate) fn new() -> Self {
         let recorder = Recorder::default();
-        let machine = Machine::new(Machine::boot().unwrap(), Box::new(recorder.clone())).unwrap();
+        let machine = Machine::new(Machine::boot(), Box::new(recorder.clone())).unwrap();
         Self { machine, recorder }
     }
 

@@ -1,6 +1,5 @@
 //! `cofferdam sim`: a shell on a simulated machine.
 
-mod console;
 mod state;
 
 cfg_if::cfg_if! {
@@ -19,12 +18,12 @@ use std::path::{Path, PathBuf};
 
 use cofferdam::kernel::Bytes;
 use cofferdam_shell::{Machine, Session};
-use cofferdam_vfs_sim::{Linux, LoadError, sample};
+use cofferdam_vfs_sim::{Linux, LoadError};
 
-use self::console::StandardStreams;
 use self::state::StateFile;
 use crate::arguments::SimArguments;
 use crate::run::Failure;
+use crate::streams::{StandardStreams, host_path};
 
 /// How much stack the shell has, and how deep functions and compound commands may be nested with it: each level takes
 /// 20 KiB in an optimized build and several times that in others.
@@ -134,13 +133,13 @@ fn start(arguments: &SimArguments, saved: Option<Linux>) -> Result<Linux, Failur
         (Some(_), Some(_), state) => {
             return Err(SimError::StateExists { path: state.clone().unwrap_or_default() }.into());
         }
-        (None, None, _) => return Ok(Machine::boot().map_err(SimError::Start)?),
+        (None, None, _) => return Ok(Machine::boot()),
         (None, Some(path), _) => {
             let text = fs::read(path).map_err(|error| SimError::MountTable { path: path.clone(), error })?;
             Linux::from_mountinfo(&text).map_err(|error| SimError::Load { path: path.clone(), error })?
         }
     };
-    Ok(Machine::install_programs(sample::furnished(linux)?).map_err(SimError::Start)?)
+    Ok(Machine::furnish(linux)?)
 }
 
 fn enter(session: &mut Session, directory: Option<&Bytes>) -> Result<(), SimError> {
@@ -149,16 +148,4 @@ fn enter(session: &mut Session, directory: Option<&Bytes>) -> Result<(), SimErro
         return Ok(());
     }
     Err(SimError::Directory { directory: directory.clone() })
-}
-
-/// A path of this machine, as the shell has it.
-fn host_path(path: &[u8]) -> PathBuf {
-    cfg_if::cfg_if! {
-        if #[cfg(unix)] {
-            use std::os::unix::ffi::OsStrExt as _;
-            PathBuf::from(std::ffi::OsStr::from_bytes(path))
-        } else {
-            PathBuf::from(String::from_utf8_lossy(path).into_owned())
-        }
-    }
 }

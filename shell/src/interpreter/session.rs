@@ -33,7 +33,7 @@ pub enum Completeness {
 ///     }
 /// }
 ///
-/// let machine = Machine::new(Machine::boot()?, Box::new(Quiet))?;
+/// let machine = Machine::new(Machine::boot(), Box::new(Quiet))?;
 /// let mut session = Session::new(&machine, b"sh", &[])?;
 /// assert_eq!(session.run(b"x=3; test $((x + 1)) = 4 && exit $x"), 3);
 /// assert_eq!(session.exited(), Some(3));

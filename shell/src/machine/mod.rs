@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use cofferdam::error::CallError;
 use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _, Pid, WaitOptions};
 use cofferdam_vfs_sim::{Linux, Process};
 
@@ -37,22 +38,19 @@ impl Machine {
         Ok(Self { init, scheduler: Rc::default(), terminal: Rc::new(RefCell::new(terminal)) })
     }
 
-    /// A kernel that has booted: the [sample host](cofferdam_vfs_sim::sample), with the programs on its disk.
-    ///
-    /// # Errors
-    ///
-    /// Those of the calls that it takes; there are none unless the simulation has a bug.
-    pub fn boot() -> Result<Linux, Errno> {
+    /// A kernel that has booted: the [sample host](cofferdam_vfs_sim::sample), with all programs on its disk.
+    pub fn boot() -> Linux {
         boot::boot()
     }
 
-    /// Puts the programs on the disk of a kernel of another origin, where it has no files of these names.
+    /// Puts the files of the sample host, and all programs, on the disks of a kernel of another origin, where it has none of
+    /// these names.
     ///
     /// # Errors
     ///
-    /// Those of open(2) and write(2), if `/usr/bin` can't be written.
-    pub fn install_programs(linux: Linux) -> Result<Linux, Errno> {
-        boot::install_programs(linux)
+    /// If a file can't be made: a full filesystem, or something else at its place.
+    pub fn furnish(linux: Linux) -> Result<Linux, CallError> {
+        boot::furnish(linux)
     }
 
     /// The process that reaps, and makes others.

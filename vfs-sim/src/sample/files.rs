@@ -175,10 +175,15 @@ pub(super) fn host() -> impl Iterator<Item = Entry> {
         file("/etc/shadow", 0o600, HOST_SHADOW),
         link("/usr/bin/sh", "dash"),
     ];
-    let programs = PROGRAMS.iter().map(|name| file(&format!("/usr/bin/{name}"), 0o755, named_program(name)));
+    let programs = PROGRAMS.into_iter().map(program);
     let directories = directories.into_iter().map(|path| directory(path, 0o755));
     let merged = merged.into_iter().map(|(path, target)| link(path, target));
     directories.chain(merged).chain(others).chain(programs).chain(devices())
+}
+
+/// A program of the host.
+pub(super) fn program(name: &str) -> Entry {
+    file(&format!("/usr/bin/{name}"), 0o755, named_program(name))
 }
 
 /// What devtmpfs and udev make, or whoever made a `/dev` of another kind.

@@ -51,19 +51,32 @@ pub fn host() -> Linux {
 ///
 /// If a file can't be made: a full filesystem, or something else at its place. Filesystems that are read-only do not
 /// matter: on a real host they have been filled before.
-pub fn furnished(mut linux: Linux) -> Result<Linux, CallError> {
+pub fn furnished(linux: Linux) -> Result<Linux, CallError> {
+    furnished_with(linux, [])
+}
+
+/// The same with more programs in `/usr/bin`, each a [`named_program`](crate::named_program).
+///
+/// # Errors
+///
+/// As of [`furnished`].
+pub fn furnished_with<'a>(
+    mut linux: Linux,
+    programs: impl IntoIterator<Item = &'a str>,
+) -> Result<Linux, CallError> {
     let read_only = ReadOnly::take(&mut linux);
     let process = Process::init(linux);
-    let made = furnish(&process);
+    let made = furnish(&process, programs.into_iter());
     let mut linux = process.linux().clone();
     read_only.give_back(&mut linux);
     made.map(|()| linux)
 }
 
-fn furnish(process: &Process) -> Result<(), CallError> {
+fn furnish<'a>(process: &Process, programs: impl Iterator<Item = &'a str>) -> Result<(), CallError> {
     let failed = |errno| CallError::new("set the umask of", UnixPath::new("init"), errno);
     let umask = process.umask(Mode(0)).map_err(failed)?;
-    let entries = files::host().chain(files::rootfs()).chain(files::hostile_rootfs());
+    let programs = programs.map(files::program);
+    let entries = files::host().chain(programs).chain(files::rootfs()).chain(files::hostile_rootfs());
     for entry in entries {
         match entry.make(process) {
             // Below something that is no directory there can't be anything; the file that is there is the host's own.

@@ -1,21 +1,21 @@
-//! Programs that do something, as those of a test do.
+//! Programs that do something, as those of a user do.
 
 use std::rc::Rc;
 
 use cofferdam::checkpoint;
-use cofferdam::kernel::{AtFlags, Signal};
-use cofferdam_vfs_sim::sample;
+use cofferdam::kernel::{AtFlags, Fd};
+use cofferdam_shell::Stream;
 
 use super::*;
 use crate::arguments::{Command, parse_from};
+use crate::simulated::programs::ShellPrograms;
 
-type Body = dyn Fn(&dyn Kernel, &UnixPath, &[Bytes], &[Bytes]) -> Option<i32>;
+/// Nobody knows what a program does.
+struct NoPrograms;
 
-struct Does(Box<Body>);
-
-impl Programs for Does {
-    fn run(&self, process: &dyn Kernel, path: &UnixPath, argv: &[Bytes], envp: &[Bytes]) -> Option<i32> {
-        (self.0)(process, path, argv, envp)
+impl Programs for NoPrograms {
+    fn run(&self, _: &Machine, _: &Process) -> Option<i32> {
+        None
     }
 }
 
@@ -23,104 +23,92 @@ impl Programs for Does {
 #[derive(Clone, Default)]
 struct Output(Rc<RefCell<Vec<u8>>>);
 
-impl Write for Output {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.0.borrow_mut().write(text)
+impl Console for Output {
+    fn write(&mut self, _: Stream, text: &[u8]) {
+        self.0.borrow_mut().extend_from_slice(text);
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    fn read(&mut self) -> Vec<u8> {
+        Vec::new()
     }
 }
 
 /// Runs a program in a container of the sample root filesystem with a volume.
-fn run(
-    command: &str,
-    program: impl Fn(&dyn Kernel, &UnixPath, &[Bytes], &[Bytes]) -> Option<i32> + 'static,
-) -> (Session, i32, Output) {
+fn run(programs: &dyn Programs, command: &[&str]) -> (Session, i32, String) {
     let line = "cofferdam run --sim --rootfs /srv/busybox --persistent-volume web/db:data --env A=b --";
-    let Ok(Command::Run(arguments)) = parse_from(line.split(' ').chain(command.split(' '))) else { panic!("not run") };
+    let Ok(Command::Run(arguments)) = parse_from(line.split(' ').chain(command.iter().copied())) else {
+        panic!("not run")
+    };
     let output = Output::default();
-    let session = Session::start(sample::host(), Box::new(output.clone()), Box::new(output.clone())).unwrap();
-    let status = session.run(&Does(Box::new(program)), &arguments).unwrap();
-    session.init.linux().check().unwrap();
+    let session = Session::start(Machine::boot(), Box::new(output.clone())).unwrap();
+    let status = session.run(programs, &arguments).unwrap();
+    session.init().linux().check().unwrap();
+    let output = String::from_utf8(output.0.take()).unwrap();
     (session, status, output)
+}
+
+/// Runs commands of the shell in such a container.
+fn sh(commands: &str) -> (Session, i32, String) {
+    run(&ShellPrograms, &["sh", "-c", commands])
 }
 
 #[test]
 fn a_program_is_carried_out_where_it_is_executed() {
-    let (session, status, _) = run("sh -c x", |process, path, argv, envp| {
-        assert_eq!((path, argv), (UnixPath::new("/bin/sh"), &["sh", "-c", "x"].map(Bytes::from)[..]));
-        assert!(envp.contains(&"A=b".into()), "{envp:?}");
-        assert_eq!(process.getpid(), Ok(Pid(2)));
-        assert_eq!(process.getcwd(), Ok("/mnt/mesos/sandbox".into()));
-        checkpoint::write(process, UnixPath::new("data/log"), b"hello\n", Mode(0o644)).unwrap();
-        Some(7)
-    });
-    assert_eq!(status, 7);
+    let (session, status, output) = sh("echo hello >> data/log; echo $A $$ $(pwd); mount | grep -c /sys; exit 7");
+    assert_eq!((status, &output[..]), (7, "b 2 /mnt/mesos/sandbox\n3\n"));
     assert!(session.begun().unwrap().was_carried_out);
-    let log = checkpoint::read(&session.init, UnixPath::new("/var/lib/cofferdam/volumes/roles/web/db/log"));
+    let log = checkpoint::read(session.init(), UnixPath::new("/var/lib/cofferdam/volumes/roles/web/db/log"));
     assert_eq!(log.unwrap(), b"hello\n");
 }
 
 #[test]
 fn what_is_not_known_does_nothing() {
-    let (session, status, _) = run("/bin/true", |_, _, _, _| None);
+    let (session, status, _) = run(&NoPrograms, &["/bin/true"]);
     assert_eq!(status, 0);
     assert!(!session.begun().unwrap().was_carried_out);
 }
 
 #[test]
 fn a_signal_ends_a_program() {
-    let (_, status, _) = run("sh", |process, _, _, _| {
-        process.kill(process.getpid().unwrap(), Signal::KILL).unwrap();
-        assert_eq!(process.getpid(), Err(Errno::ESRCH));
-        Some(0)
-    });
-    assert_eq!(status, 128 + 9);
+    assert_eq!(sh("kill -9 $$; echo alive").1, 128 + 9);
 }
 
 /// More than pipes hold.
 #[test]
 fn output_is_passed_on_as_it_is_written() {
-    let (_, status, output) = run("sh", |process, _, _, _| {
-        for fd in [Fd::STDOUT, Fd::STDERR].repeat(8) {
-            assert_eq!(process.write(fd, &[b'x'; 1 << 14]), Ok(1 << 14));
-        }
-        process.write(Fd::STDOUT, b"end").unwrap();
-        Some(0)
-    });
+    let (_, status, output) = sh("for i in 1 2 3; do printf %65536d $i; printf %65536d $i >&2; done; printf end");
     assert_eq!(status, 0);
-    let output = output.0.borrow();
-    assert_eq!(output.len(), (1 << 18) + 3);
-    assert!(output.ends_with(b"xend"));
+    assert_eq!(output.len(), 6 * 65536 + 3);
+    assert!(output.ends_with("3end"));
 }
 
 /// What a program executes is its own business, and does not begin as the container's program.
 #[test]
 fn what_a_program_executes_is_not_the_containers_program() {
-    let (session, status, _) = run("sh", |process, _, _, _| {
-        let ls = UnixPath::new("/bin/ls");
-        let child = process.clone3(CloneFlags::empty(), &mut |child| match child.execve(ls, &["ls".into()], &[]) {
-            Ok(()) => 3,
-            Err(_) => 4,
-        });
-        let ended = process.wait4(child.unwrap(), WaitOptions::empty()).unwrap();
-        assert_eq!(ended.map(|(_, status)| cofferdam::launch::exit_status(status)), Some(3));
-        Some(0)
-    });
-    assert_eq!(status, 0);
+    let (session, status, output) = sh("ls /mnt; exec ls data");
+    assert_eq!((status, &output[..]), (0, "mesos\n"));
     assert_eq!(session.begun().unwrap().path, "/bin/sh".into());
 }
 
 /// The report is about the beginning, whatever the program does.
 #[test]
 fn the_beginning_is_kept() {
-    let (session, _, _) = run("sh", |process, _, _, _| {
-        process.mkdirat(Fd::CWD, UnixPath::new("new"), Mode(0o755)).unwrap();
-        Some(0)
-    });
+    let (session, _, _) = sh("mkdir new; cd /");
     let process = session.begun().unwrap().process().unwrap();
     assert_eq!(process.statx(Fd::CWD, UnixPath::new("new"), AtFlags::empty()), Err(Errno::ENOENT));
     assert_eq!(process.getcwd(), Ok("/mnt/mesos/sandbox".into()));
+}
+
+/// The masks hold, and the way out is closed, for what the program does as for what is tried.
+#[test]
+fn a_program_does_not_get_out() {
+    let (_, status, output) = sh("umount /proc/keys; echo $?; echo 1 > /proc/sys/kernel/hostname; ls /proc/1/root/");
+    assert_ne!(status, 0);
+    let expected = [
+        "umount: /proc/keys: must be superuser to unmount.",
+        "32",
+        "sh: 1: cannot create /proc/sys/kernel/hostname: Read-only file system",
+        "ls: cannot open directory '/proc/1/root/': Permission denied",
+    ];
+    assert_eq!(output.lines().collect::<Vec<_>>(), expected);
 }

@@ -1,4 +1,4 @@
-//! The console of the simulated machine: our own standard streams.
+//! The console of a simulated machine: our own standard streams.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
@@ -8,13 +8,25 @@ use cofferdam_shell::{Console, Stream};
 /// How much is read at a time.
 const CHUNK: usize = 65536;
 
+/// A path of this machine, as a simulated one has it.
+pub(crate) fn host_path(path: &[u8]) -> PathBuf {
+    cfg_if::cfg_if! {
+        if #[cfg(unix)] {
+            use std::os::unix::ffi::OsStrExt as _;
+            PathBuf::from(std::ffi::OsStr::from_bytes(path))
+        } else {
+            PathBuf::from(String::from_utf8_lossy(path).into_owned())
+        }
+    }
+}
+
 /// Our standard streams.
 #[derive(Debug, Default)]
-pub(super) struct StandardStreams {
+pub(crate) struct StandardStreams {
     /// Whether standard input is the shell's own, from which it reads commands.
-    pub(super) keeps_input: bool,
+    pub(crate) keeps_input: bool,
     /// Where the script lies that is run: what it sources may lie there too.
-    pub(super) script_directory: Option<PathBuf>,
+    pub(crate) script_directory: Option<PathBuf>,
 }
 
 impl Console for StandardStreams {
@@ -48,7 +60,7 @@ impl Console for StandardStreams {
     }
 
     fn script(&mut self, path: &[u8]) -> Option<Vec<u8>> {
-        let path = super::host_path(path);
+        let path = host_path(path);
         let beside = self.script_directory.as_ref().map(|directory| directory.join(&path));
         std::fs::read(&path).ok().or_else(|| std::fs::read(beside?).ok())
     }
