@@ -49,7 +49,8 @@ fn text(report: Report<'_>) -> Result<String, Failure> {
         .work_dir
         .as_ref()
         .map_or_else(|| UnixPathBuf::from(DEFAULT_WORK_DIR), |path| path.as_path().to_path_buf());
-    let mut text = String::new();
+    // What the program has printed is before.
+    let mut text = String::from(if begun.was_carried_out { "\n" } else { "" });
     writeln!(text, "{}", Section("The mounts that the program sees"))?;
     writeln!(text, "{}", Mounts(seen.entries()))?;
     if let (Some(identity), Some(reach)) = (Identity::of(begun), Reach::of(begun, &seen)) {

@@ -54,7 +54,7 @@ fn sh(commands: &str) -> (Session, i32, String) {
 
 #[test]
 fn a_program_is_carried_out_where_it_is_executed() {
-    let (session, status, output) = sh("echo hello >> data/log; echo $A $$ $(pwd); mount | grep -c /sys; exit 7");
+    let (session, status, output) = sh("echo hello >> data/log; echo $A $$ $(pwd); mount | grep -c " on /sys"; exit 7");
     assert_eq!((status, &output[..]), (7, "b 2 /mnt/mesos/sandbox\n3\n"));
     assert!(session.begun().unwrap().was_carried_out);
     let log = checkpoint::read(session.init(), UnixPath::new("/var/lib/cofferdam/volumes/roles/web/db/log"));
@@ -108,7 +108,7 @@ fn a_program_does_not_get_out() {
         "umount: /proc/keys: must be superuser to unmount.",
         "32",
         "sh: 1: cannot create /proc/sys/kernel/hostname: Read-only file system",
-        "ls: cannot open directory '/proc/1/root/': Permission denied",
+        "ls: cannot access '/proc/1/root/': Permission denied",
     ];
     assert_eq!(output.lines().collect::<Vec<_>>(), expected);
 }
