@@ -43,7 +43,7 @@ use trap::Traps;
 use variables::Variables;
 
 /// How deep functions, substitutions and compound commands may be nested, unless more stack is there.
-const DEFAULT_DEPTH: usize = 60;
+const DEFAULT_DEPTH: usize = 50;
 
 /// A shell: what it knows, and its process.
 pub(crate) struct Shell {
@@ -63,6 +63,10 @@ pub(crate) struct Shell {
     pid: Pid,
     /// `$PPID`
     parent: Pid,
+    /// The builtin, or sourced file, at work: messages begin with it.
+    command_name: Option<Vec<u8>>,
+    /// Whether the text at work is a file, whose lines `set -v` shows.
+    is_file: bool,
     /// The line of the command at work.
     line: usize,
     /// What is added to the lines of the text at work, if it is part of another one.
@@ -120,6 +124,8 @@ impl Shell {
             status: 0,
             pid,
             parent,
+            command_name: None,
+            is_file: true,
             line: 0,
             line_base: 0,
             jobs: Jobs::default(),
@@ -170,15 +176,11 @@ impl Shell {
         let _ = self.machine.write(&self.process, Fd::STDERR, text).await;
     }
 
-    /// Writes `NAME: LINE: TEXT` to standard error.
+    /// Writes `NAME: LINE: TEXT`, or `NAME: LINE: BUILTIN: TEXT`, to standard error.
     async fn complain(&mut self, text: &[u8]) {
         let place = format!(": {}: ", self.line);
-        self.write_error(&[&self.name, place.as_bytes(), text, b"\n"].concat()).await;
-    }
-
-    /// What messages of a builtin begin with.
-    fn place(&self, builtin: &[u8]) -> Vec<u8> {
-        [&self.name[..], format!(": {}: ", self.line).as_bytes(), builtin].concat()
+        let builtin = self.command_name.as_ref().map(|name| [&name[..], b": "].concat()).unwrap_or_default();
+        self.write_error(&[&self.name, place.as_bytes(), &builtin, text, b"\n"].concat()).await;
     }
 
     /// The value of a variable, if it has one.

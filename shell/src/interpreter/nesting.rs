@@ -26,6 +26,10 @@ pub(super) struct Nesting {
     pub(super) deepest_line: usize,
     /// A line with a number of a descriptor, or of a tilde, that no integer holds.
     pub(super) bad_number: Option<usize>,
+    /// The blanks in `${...}` that are not in quotes there.
+    pub(super) blanks: Vec<usize>,
+    /// The first reserved word that closes what is not open: its line, itself, and what was expected.
+    pub(super) unexpected: Option<(usize, String, &'static str)>,
     /// What is open at the end.
     pub(super) open: Vec<Open>,
 }
@@ -37,6 +41,8 @@ struct Scanner<'a> {
     line: usize,
     /// Whether a word here would be the name of a command, or a reserved word.
     is_command: bool,
+    /// Whether a command has begun since the last reserved word.
+    has_command: bool,
     /// The ends of the here-documents that begin on the next line, and whether tabs are removed.
     documents: Vec<(Vec<u8>, bool)>,
     found: Nesting,
@@ -49,6 +55,7 @@ impl Nesting {
             at: 0,
             line: 1,
             is_command: true,
+            has_command: false,
             documents: Vec::new(),
             found: Self::default(),
         };
@@ -56,6 +63,25 @@ impl Nesting {
             scanner.step();
         }
         scanner.found
+    }
+}
+
+impl Nesting {
+    /// What would close what is open at the end; empty if nothing is.
+    pub(super) fn expected(&self) -> &'static str {
+        match self.open.last() {
+            Some(Open::Parenthesis) => ")",
+            Some(Open::Brace | Open::Parameter) => "}",
+            Some(Open::Keyword(word)) => match word.as_str() {
+                "if" | "elif" => "then",
+                "then" | "else" => "fi",
+                "while" | "until" | "for" => "do",
+                "do" => "done",
+                "case" => ")",
+                _ => ";;",
+            },
+            _ => "",
+        }
     }
 }
 
@@ -82,7 +108,7 @@ impl Scanner<'_> {
 
     fn advance(&mut self, count: usize) {
         let passed = self.text.get(self.at..(self.at + count).min(self.text.len())).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += passed.split(|byte| *byte == b'\n').count() - 1;
         self.at += count;
     }
 
@@ -137,6 +163,7 @@ impl Scanner<'_> {
             b'}' => drop(self.pop(&Open::Parameter)),
             b'"' => self.push(Open::Quote),
             b'\'' if !self.found.open.contains(&Open::Quote) => self.single_quotes(),
+            b' ' | b'\t' => self.found.blanks.push(self.at),
             _ => {}
         }
         self.advance(1);
@@ -160,12 +187,14 @@ impl Scanner<'_> {
                 self.is_command = true;
                 self.skip_documents();
             }
-            b' ' | b'\t' => self.advance(1),
             b'#' => {
                 let rest = self.text.get(self.at..).unwrap_or_default();
                 self.advance(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()));
             }
             b';' | b'&' | b'|' => {
+                if self.peek(0) == b';' && self.peek(1) == b';' {
+                    self.last_keyword(";;", "case");
+                }
                 self.advance(1);
                 self.is_command = true;
             }
@@ -175,12 +204,14 @@ impl Scanner<'_> {
                 self.is_command = true;
             }
             b')' => {
-                self.pop(&Open::Parenthesis);
+                if !self.pop(&Open::Parenthesis) {
+                    self.last_keyword("case", ";;");
+                }
                 self.advance(1);
                 self.is_command = true;
             }
             b'<' if self.peek(1) == b'<' && self.peek(2) != b'<' => self.document(),
-            b'<' | b'>' => self.advance(1),
+            b' ' | b'\t' | b'<' | b'>' => self.advance(1),
             _ => self.word(),
         }
     }
@@ -216,7 +247,10 @@ impl Scanner<'_> {
             self.advance(1);
         }
         self.check_number(&word);
-        self.is_command = self.is_command && self.reserved(&word);
+        if self.is_command {
+            self.is_command = self.reserved(&word);
+            self.has_command |= !self.is_command;
+        }
     }
 
     fn check_number(&mut self, word: &[u8]) {
@@ -228,8 +262,43 @@ impl Scanner<'_> {
         }
     }
 
+    /// Changes what came last of what is open.
+    fn last_keyword(&mut self, from: &str, to: &str) {
+        if let Some(Open::Keyword(last)) = self.found.open.last_mut()
+            && last == from
+        {
+            to.clone_into(last);
+        }
+    }
+
+    /// Remembers a reserved word that closes what is not open.
+    fn check_closing(&mut self, word: &[u8]) {
+        let is_fine = match (word, self.found.open.last()) {
+            (b"}", Some(Open::Brace)) => true,
+            (b"esac", Some(Open::Keyword(last))) => matches!(last.as_str(), "case" | ";;"),
+            (b"fi", Some(Open::Keyword(last))) => matches!(last.as_str(), "then" | "else"),
+            (b"then", Some(Open::Keyword(last))) => matches!(last.as_str(), "if" | "elif"),
+            (b"elif" | b"else", Some(Open::Keyword(last))) => last == "then",
+            (b"do", Some(Open::Keyword(last))) => matches!(last.as_str(), "while" | "until" | "for"),
+            (b"done", Some(Open::Keyword(last))) => last == "do",
+            _ => false,
+        };
+        // In a case, it can be a pattern.
+        let is_pattern = matches!(self.found.open.last(), Some(Open::Keyword(last)) if last == "case");
+        if !is_fine && !is_pattern && self.found.unexpected.is_none() {
+            let expected = if self.has_command { self.found.expected() } else { "" };
+            self.found.unexpected = Some((self.line, String::from_utf8_lossy(word).into_owned(), expected));
+        }
+    }
+
     /// Takes notice of a word in the place of a command; whether another such place follows.
     fn reserved(&mut self, word: &[u8]) -> bool {
+        if matches!(word, b"fi" | b"done" | b"esac" | b"then" | b"do" | b"else" | b"elif" | b"}") {
+            self.check_closing(word);
+        }
+        if matches!(word, b"if" | b"while" | b"until" | b"then" | b"do" | b"else" | b"elif" | b"{") {
+            self.has_command = false;
+        }
         match word {
             b"if" | b"while" | b"until" | b"for" | b"case" => {
                 self.push(Open::Keyword(String::from_utf8_lossy(word).into_owned()));

@@ -1,5 +1,6 @@
 //! Redirections.
 
+use async_recursion::async_recursion;
 use brush_parser::ast::{self, IoFileRedirectKind, IoFileRedirectTarget, IoRedirect};
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow};
@@ -31,6 +32,7 @@ impl Shell {
     }
 
     /// Redirects. What was done is undone if there is an error.
+    #[async_recursion(?Send)]
     pub(super) async fn redirect(&mut self, redirects: &[IoRedirect]) -> Result<Saved, Stop> {
         let mut saved = Saved::default();
         for redirect in redirects {
@@ -68,6 +70,7 @@ impl Shell {
         saved.0.push((fd, copy));
     }
 
+    #[async_recursion(?Send)]
     async fn redirect_one(&mut self, redirect: &IoRedirect, saved: &mut Saved) -> Result<(), Stop> {
         match redirect {
             IoRedirect::File(fd, kind, target) => self.redirect_file(*fd, kind, target, saved).await,
@@ -137,7 +140,9 @@ impl Shell {
                         let source = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
                         self.duplicate(Fd(source.unwrap_or(-1)), number)
                     }
-                    path if fd.is_none() && !is_input => self.redirect_both(path, &IoFileRedirectKind::Write, saved).await,
+                    path if fd.is_none() && !is_input => {
+                        self.redirect_both(path, &IoFileRedirectKind::Write, saved).await
+                    }
                     _ => Err(Stop::fatal("Syntax error: Bad fd number")),
                 }
             }
@@ -148,7 +153,9 @@ impl Shell {
     }
 
     fn duplicate(&self, source: Fd, target: Fd) -> Result<(), Stop> {
-        if source == target && self.process.statx(source, UnixPath::new(""), cofferdam::kernel::AtFlags::AT_EMPTY_PATH).is_ok() {
+        if source == target
+            && self.process.statx(source, UnixPath::new(""), cofferdam::kernel::AtFlags::AT_EMPTY_PATH).is_ok()
+        {
             return Ok(());
         }
         match self.process.dup3(source, target, OpenFlags::empty()) {

@@ -56,10 +56,8 @@ impl Session {
     /// Those of clone3(2).
     pub fn new(machine: &Machine, name: &[u8], parameters: &[Vec<u8>]) -> Result<Self, Errno> {
         let process = machine.new_process()?;
-        let environment = [
-            b"HOME=/root".to_vec(),
-            b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_vec(),
-        ];
+        let environment =
+            [b"HOME=/root".to_vec(), b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_vec()];
         let shell = Shell::new(machine.clone(), process, name.to_vec(), parameters.to_vec(), &environment);
         Ok(Self { machine: machine.clone(), shell, exited: None })
     }
@@ -98,7 +96,7 @@ impl Session {
     /// exited.
     pub fn run_chunk(&mut self, text: &[u8]) -> i32 {
         self.execute(text);
-        self.shell.status
+        self.exited.unwrap_or(self.shell.status)
     }
 
     fn execute(&mut self, text: &[u8]) {

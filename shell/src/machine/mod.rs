@@ -11,10 +11,10 @@ use std::time::Duration;
 use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _};
 use cofferdam_vfs_sim::{Linux, Process};
 
-pub use console::{Console, Stream};
-pub(crate) use scheduler::{Deadlock, Work};
 use console::Terminal;
+pub use console::{Console, Stream};
 use scheduler::Scheduler;
+pub(crate) use scheduler::{Deadlock, Work};
 
 /// A simulated machine. Clones are handles of the same one.
 #[derive(Clone)]

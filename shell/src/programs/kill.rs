@@ -16,23 +16,19 @@ pub(crate) async fn kill(execution: &mut Execution) -> i32 {
             b"-l" | b"--list" => return list(execution, after).await,
             b"-s" | b"--signal" => {
                 let Some((name, after)) = after.split_first() else { return usage(execution).await };
-                match signals::parse(name) {
-                    Some(named) => signal = named,
-                    None => {
-                        execution.complain([b"unknown signal name ", &name[..]].concat()).await;
-                        return 1;
-                    }
-                }
+                let Some(named) = signals::parse(name) else {
+                    execution.complain([b"unknown signal name ", &name[..]].concat()).await;
+                    return 1;
+                };
+                signal = named;
                 operands = after;
             }
             [b'-', name @ ..] if !name.is_empty() => {
-                match signals::parse(name) {
-                    Some(named) => signal = named,
-                    None => {
-                        execution.complain([b"invalid argument ", name].concat()).await;
-                        return 1;
-                    }
-                }
+                let Some(named) = signals::parse(name) else {
+                    execution.complain([b"invalid argument ", name].concat()).await;
+                    return 1;
+                };
+                signal = named;
                 operands = after;
             }
             _ => {}

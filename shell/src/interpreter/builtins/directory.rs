@@ -101,6 +101,6 @@ fn logical_path(directory: &[u8], path: &[u8]) -> Vec<u8> {
         }
     }
     // Two slashes at the beginning are kept.
-    let start: &[u8] = if whole.starts_with(b"//") && !whole.starts_with(b"///") { b"//" } else { b"/" };
+    let start: &[u8] = if path.starts_with(b"//") && !path.starts_with(b"///") { b"//" } else { b"/" };
     [start, &names.join(&b'/')].concat()
 }

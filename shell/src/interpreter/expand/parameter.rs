@@ -1,5 +1,6 @@
 //! Parameter expansion.
 
+use async_recursion::async_recursion;
 use brush_parser::word::{
     Parameter, ParameterExpr, ParameterTestType, SpecialParameter, SubstringMatchKind, WordPiece, WordPieceWithSource,
 };
@@ -15,16 +16,16 @@ enum Value {
     Unset,
     One(Vec<u8>),
     /// `$@`, or `$*`.
-    List { values: Vec<Vec<u8>>, is_joined: bool },
+    List {
+        values: Vec<Vec<u8>>,
+        is_joined: bool,
+    },
 }
 
 /// Whether a piece can be no field at all in quotes: `"$@"`.
 pub(super) fn is_list(piece: &WordPiece) -> bool {
     let is_at = |parameter: &Parameter| {
-        matches!(
-            parameter,
-            Parameter::Special(SpecialParameter::AllPositionalParameters { concatenate: false })
-        )
+        matches!(parameter, Parameter::Special(SpecialParameter::AllPositionalParameters { concatenate: false }))
     };
     match piece {
         WordPiece::ParameterExpansion(
@@ -40,6 +41,7 @@ pub(super) fn is_list(piece: &WordPiece) -> bool {
 }
 
 impl Shell {
+    #[async_recursion(?Send)]
     pub(super) async fn parameter(
         &mut self,
         expression: &ParameterExpr,
@@ -47,6 +49,23 @@ impl Shell {
         pieces: &mut Pieces,
     ) -> Result<(), Stop> {
         match expression {
+            // `${#?}` and `${#-}`: the lengths of `$?` and `$-`, not the number of parameters with an empty word.
+            ParameterExpr::IndicateErrorIfNullOrUnset {
+                parameter: Parameter::Special(SpecialParameter::PositionalParameterCount),
+                test_type: ParameterTestType::Unset,
+                error_message: word,
+                ..
+            } if word.as_deref().unwrap_or_default().is_empty() => {
+                pieces.push(expanded(self.status.to_string().len().to_string().into_bytes(), context));
+            }
+            ParameterExpr::UseDefaultValues {
+                parameter: Parameter::Special(SpecialParameter::PositionalParameterCount),
+                test_type: ParameterTestType::Unset,
+                default_value: word,
+                ..
+            } if word.as_deref().unwrap_or_default().is_empty() => {
+                pieces.push(expanded(self.options.letters().len().to_string().into_bytes(), context));
+            }
             ParameterExpr::Parameter { parameter, indirect } => {
                 let value = self.value(parameter, *indirect)?;
                 let value = self.checked(value, parameter)?;
@@ -100,6 +119,7 @@ impl Shell {
     }
 
     /// The forms that change a value.
+    #[async_recursion(?Send)]
     async fn changed(&mut self, expression: &ParameterExpr, context: Context, pieces: &mut Pieces) -> Result<(), Stop> {
         let (parameter, indirect) = match expression {
             ParameterExpr::RemoveSmallestSuffixPattern { parameter, indirect, .. }
@@ -116,9 +136,12 @@ impl Shell {
         };
         let value = self.value(parameter, indirect)?;
         let value = self.checked(value, parameter)?;
-        if let (ParameterExpr::Substring { offset, length, .. }, Value::List { values, is_joined }) = (expression, &value) {
+        if let (ParameterExpr::Substring { offset, length, .. }, Value::List { values, is_joined }) =
+            (expression, &value)
+        {
             let all: Vec<Vec<u8>> = [self.name.clone()].into_iter().chain(values.iter().cloned()).collect();
-            let (start, end) = self.range(&offset.value, length.as_ref().map(|length| &length.value[..]), all.len()).await?;
+            let (start, end) =
+                self.range(&offset.value, length.as_ref().map(|length| &length.value[..]), all.len()).await?;
             let values = all.get(start..end).unwrap_or_default().to_vec();
             self.push_value(Value::List { values, is_joined: *is_joined }, context, pieces);
             return Ok(());
@@ -163,10 +186,18 @@ impl Shell {
                 let (start, end) = self.range(&offset.value, length, value.len()).await?;
                 Ok(value.get(start..end).unwrap_or_default().to_vec())
             }
-            ParameterExpr::UppercaseFirstChar { pattern: None, .. } => Ok(change_first(value, u8::to_ascii_uppercase)),
-            ParameterExpr::LowercaseFirstChar { pattern: None, .. } => Ok(change_first(value, u8::to_ascii_lowercase)),
-            ParameterExpr::UppercasePattern { pattern: None, .. } => Ok(value.to_ascii_uppercase()),
-            ParameterExpr::LowercasePattern { pattern: None, .. } => Ok(value.to_ascii_lowercase()),
+            ParameterExpr::UppercaseFirstChar { pattern, .. } if is_any(pattern.as_ref()) => {
+                Ok(change_first(value, u8::to_ascii_uppercase))
+            }
+            ParameterExpr::LowercaseFirstChar { pattern, .. } if is_any(pattern.as_ref()) => {
+                Ok(change_first(value, u8::to_ascii_lowercase))
+            }
+            ParameterExpr::UppercasePattern { pattern, .. } if is_any(pattern.as_ref()) => {
+                Ok(value.to_ascii_uppercase())
+            }
+            ParameterExpr::LowercasePattern { pattern, .. } if is_any(pattern.as_ref()) => {
+                Ok(value.to_ascii_lowercase())
+            }
             _ => Err(bad_substitution()),
         }
     }
@@ -274,7 +305,7 @@ impl Shell {
             pieces.push(expanded(single(value), context));
             return;
         };
-        if is_joined && (context.is_quoted || !context.is_split) {
+        if is_joined && context.is_quoted || !context.is_split {
             let separator = match self.get("IFS") {
                 Some(separators) => separators.get(..1).unwrap_or_default().to_vec(),
                 None => b" ".to_vec(),
@@ -291,6 +322,7 @@ impl Shell {
     }
 
     /// The word of `${parameter-word}` and its like.
+    #[async_recursion(?Send)]
     async fn push_word(&mut self, word: Option<&str>, context: Context, pieces: &mut Pieces) -> Result<(), Stop> {
         let Some(word) = word else {
             return Ok(());
@@ -345,6 +377,11 @@ fn name_of(parameter: &Parameter) -> Vec<u8> {
     }
 }
 
+/// Whether `${v^pattern}` has none, so that every character is meant.
+fn is_any(pattern: Option<&String>) -> bool {
+    pattern.is_none_or(String::is_empty)
+}
+
 fn change_first(mut value: Vec<u8>, change: impl Fn(&u8) -> u8) -> Vec<u8> {
     if let Some(first) = value.first_mut() {
         *first = change(first);
@@ -369,16 +406,13 @@ fn replace(value: &[u8], pattern: &Pattern, replacement: &[u8], kind: &Substring
             let mut rest = value;
             let mut is_done = false;
             while let Some((first, after)) = rest.split_first() {
-                match pattern.prefix(rest, true).filter(|length| *length > 0 && !is_done) {
-                    Some(length) => {
-                        replaced.extend_from_slice(replacement);
-                        rest = rest.get(length..).unwrap_or_default();
-                        is_done = is_once;
-                    }
-                    None => {
-                        replaced.push(*first);
-                        rest = after;
-                    }
+                if let Some(length) = pattern.prefix(rest, true).filter(|length| *length > 0 && !is_done) {
+                    replaced.extend_from_slice(replacement);
+                    rest = rest.get(length..).unwrap_or_default();
+                    is_done = is_once;
+                } else {
+                    replaced.push(*first);
+                    rest = after;
                 }
             }
             replaced
