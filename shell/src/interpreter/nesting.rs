@@ -28,8 +28,9 @@ pub(super) struct Nesting {
     pub(super) bad_number: Option<usize>,
     /// The blanks in `${...}` that are not in quotes there.
     pub(super) blanks: Vec<usize>,
-    /// Where patterns of `case` begin that are in parentheses of something else and have none of their own.
-    pub(super) patterns: Vec<usize>,
+    /// What the grammar needs where it would misunderstand: a parenthesis before patterns of `case` that are in those of
+    /// something else and have none of their own; an empty expansion for the words that a `for` does not have.
+    pub(super) insertions: Vec<(usize, &'static str)>,
     /// Whether a command has begun since the last reserved word.
     pub(super) has_command: bool,
     /// The first reserved word that closes what is not open: its line, itself, and what was expected.
@@ -263,6 +264,12 @@ impl Scanner<'_> {
         } else if word == b"in" && self.is_in("case") {
             self.last_keyword("case", "in");
             self.has_pattern = false;
+        } else if word == b"in" && self.is_in("for") {
+            let rest = self.text.get(self.at..).unwrap_or_default().trim_ascii_start();
+            let blanks = self.text.get(self.at..self.text.len() - rest.len()).unwrap_or_default();
+            if rest.starts_with(b";") || blanks.contains(&b'\n') {
+                self.found.insertions.push((self.at, " ${0+}"));
+            }
         }
     }
 
@@ -287,7 +294,7 @@ impl Scanner<'_> {
         if rest.starts_with(b"(") {
             self.advance(1);
         } else if !rest.starts_with(b"esac") && self.found.open.contains(&Open::Parenthesis) {
-            self.found.patterns.push(self.at);
+            self.found.insertions.push((self.at, "("));
         }
     }
 
@@ -429,7 +436,8 @@ mod tests {
     #[test]
     fn patterns_that_parentheses_would_end() {
         let text = "case a in a) ;; esac; x=$(case a in b) ;; (c) ;; d|e) ;; esac)";
-        let found: Vec<&str> = Nesting::of(text).patterns.iter().filter_map(|at| text.get(*at..*at + 1)).collect();
+        let found: Vec<&str> =
+            Nesting::of(text).insertions.iter().filter_map(|(at, _)| text.get(*at..*at + 1)).collect();
         assert_eq!(found, ["b", "d"]);
     }
 }

@@ -31,6 +31,8 @@ macro_rules! programs {
 
 mod basic;
 pub(crate) mod echo;
+mod escape;
+mod float;
 mod kill;
 pub(crate) mod printf;
 mod pwd;
