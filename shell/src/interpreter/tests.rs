@@ -275,6 +275,12 @@ fn processes_of_a_pipeline_work_at_the_same_time() {
 }
 
 #[test]
+fn what_was_redirected_around_many_redirections_is_restored() {
+    let text = "{ i=0; while [ $i -lt 1000 ]; do i=$((i+1)); : > /tmp/a; done; echo inner; } > /tmp/b; echo outer; read x < /tmp/b; echo $x";
+    assert_eq!(prints(text), "outer\ninner\n");
+}
+
+#[test]
 fn large_here_documents_do_not_fit_into_a_pipe() {
     let line = "0123456789".repeat(10) + "\n";
     let text = format!("n=0; while read l; do n=$((n+1)); done <<E\n{}E\necho $n", line.repeat(1000));
