@@ -235,7 +235,7 @@ fn jobs_that_are_left_stay_processes() {
     assert_eq!(trial.session.run(b"{ read x; } < /dev/null & while :; do :; done & exit 3"), 3);
     trial.session.leave_jobs();
     let linux = trial.machine.snapshot();
-    assert!(linux.tasks().filter(|task| task.is_running()).count() > 1);
+    assert!(linux.tasks().filter(cofferdam_vfs_sim::TaskView::is_running).count() > 1);
 }
 
 #[rstest]
@@ -285,4 +285,21 @@ fn large_here_documents_do_not_fit_into_a_pipe() {
     let line = "0123456789".repeat(10) + "\n";
     let text = format!("n=0; while read l; do n=$((n+1)); done <<E\n{}E\necho $n", line.repeat(1000));
     assert_eq!(prints(&text), "1000\n");
+}
+
+#[test]
+fn no_prefix_of_a_script_makes_the_parser_fail() {
+    let scripts = [
+        "x=${y:-\"a $(case b in c) d;; (e|f) `g \\`h\\``;; esac) }\"}'q' $((1 + (2) << 3)) ~u/\\$ $'\\x41' 2>&1 >|f",
+        "f() { cat <<-'E' <<F; } 3>&- <<< w &>> z\n\ta\nE\n$b\nF\nfor ((i=0;i<1;i++)); do [[ a =~ (b|c) ]]; done |& ! g &",
+        "if a; then b; elif c; then d; else e; fi; while :; do break; done; until x; do y; done <z; a[1]=b c=(d e) f+=g",
+    ];
+    for script in scripts {
+        for (end, _) in script.char_indices() {
+            for suffix in ["", "\n", " )", "}", "\"", ";;", "<", "$("] {
+                let text = [&script[..end], suffix].concat();
+                Session::completeness(text.as_bytes());
+            }
+        }
+    }
 }
