@@ -42,8 +42,8 @@ use stop::Stop;
 use trap::Traps;
 use variables::Variables;
 
-/// How deep functions, substitutions and compound commands may be nested, unless more stack is there.
-const DEFAULT_DEPTH: usize = 50;
+/// How deep functions and compound commands may be nested, unless more stack is there: 2 MiB are enough for these.
+const DEFAULT_DEPTH: usize = if cfg!(any(debug_assertions, target_family = "wasm")) { 50 } else { 200 };
 
 /// A shell: what it knows, and its process.
 pub(crate) struct Shell {

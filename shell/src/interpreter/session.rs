@@ -39,9 +39,7 @@ pub enum Completeness {
 /// # Ok::<(), cofferdam::kernel::Errno>(())
 /// ```
 ///
-/// Texts are executed on the stack of the caller, which takes up to 20 KiB for each level at which functions and compound
-/// commands are nested in an optimized build, several times that in others. The limit is low enough for a stack of 2 MiB
-/// unless [`allow_depth`](Self::allow_depth) raises it.
+/// Texts are executed on the stack of the caller: see [`allow_depth`](Self::allow_depth).
 pub struct Session {
     machine: Machine,
     shell: Shell,
@@ -68,7 +66,12 @@ impl Session {
         self.shell.options.set(b'i', true);
     }
 
-    /// Lets functions and compound commands be nested deeper, if the stack of the caller is large enough for that.
+    /// How much stack a level of nesting can take, in bytes.
+    pub const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 40 << 10 } else { 8 << 10 };
+
+    /// Lets functions and compound commands be nested deeper, or less deep: so many levels, each of which can take
+    /// [`STACK_PER_LEVEL`](Self::STACK_PER_LEVEL) of the caller's stack; the parser takes up to 1 MiB more. A script that
+    /// goes deeper ends with an error. The default is safe on a stack of 2 MiB, which threads have.
     pub fn allow_depth(&mut self, depth: usize) {
         self.shell.max_depth = depth;
     }

@@ -263,6 +263,22 @@ fn nothing_makes_it_fail(#[case] text: String) {
 }
 
 #[test]
+fn functions_call_themselves_as_deep_as_the_stack_allows() {
+    let text = "deep() { if [ $1 -gt 0 ]; then deep $(($1 - 1)); else echo end; fi; }; deep";
+    assert_eq!(run(&format!("{text} 10")).1, "end\n");
+    let error = "sh: 1: Maximum function recursion depth reached\n".to_owned();
+    assert_eq!(run(&format!("{text} 500")), (2, String::new(), error));
+    let levels = 1100;
+    let run_deep = move || {
+        let mut trial = Trial::new();
+        trial.session.allow_depth(levels);
+        trial.chunk(&format!("{text} 500")).1
+    };
+    let thread = std::thread::Builder::new().stack_size(levels * Session::STACK_PER_LEVEL + (1 << 20));
+    assert_eq!(thread.spawn(run_deep).unwrap().join().unwrap(), "end\n");
+}
+
+#[test]
 fn prose_is_not_nested() {
     let text = "# if for while case (\n".repeat(500) + &"echo \"if ( { for\" 'case (' >/dev/null\n".repeat(100);
     assert_eq!(prints(&text), "");
