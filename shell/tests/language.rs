@@ -85,6 +85,7 @@ fn has_reference() -> bool {
 #[case::builtins(include_str!("language/builtins.txt"))]
 #[case::messages(include_str!("language/messages.txt"))]
 #[case::scripts(include_str!("language/scripts.txt"))]
+#[case::more_scripts(include_str!("language/more_scripts.txt"))]
 #[case::invocation(include_str!("language/invocation.txt"))]
 fn snippets_do_the_same_as_in_dash(#[case] snippets: &str) {
     if !has_reference() {

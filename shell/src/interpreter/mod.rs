@@ -57,6 +57,8 @@ pub(crate) struct Shell {
     functions: BTreeMap<Vec<u8>, Rc<ast::FunctionBody>>,
     aliases: BTreeMap<Vec<u8>, Vec<u8>>,
     options: Options,
+    /// The working directory, as the shell went there; a script can set `PWD` to something else.
+    directory: Vec<u8>,
     /// `$?`
     status: i32,
     /// `$$`: that of the shell of which this is a subshell.
@@ -119,6 +121,7 @@ impl Shell {
             functions: BTreeMap::new(),
             aliases: BTreeMap::new(),
             options: Options::default(),
+            directory: Vec::new(),
             status: 0,
             pid,
             parent,
@@ -154,7 +157,8 @@ impl Shell {
             Some(path) if is_here(&path) == Ok(true) => path,
             _ => self.process.getcwd().map(|path| path.0).unwrap_or_default(),
         };
-        self.variables.set_own("PWD", path);
+        self.variables.set_own("PWD", path.clone());
+        self.directory = path;
     }
 
     /// Writes to standard output, at once.

@@ -49,6 +49,7 @@ impl Shell {
             functions: self.functions.clone(),
             aliases: self.aliases.clone(),
             options: self.options.clone(),
+            directory: self.directory.clone(),
             status: self.status,
             pid: self.pid,
             parent: self.parent,
