@@ -1,5 +1,6 @@
 //! Compound commands: loops, conditions, groups, subshells.
 
+use async_recursion::async_recursion;
 use brush_parser::ast;
 
 use super::Shell;
@@ -9,6 +10,7 @@ use super::subshell::Task;
 
 impl Shell {
     /// A compound command with its redirections, which last as long as it does.
+    #[async_recursion(?Send)]
     pub(super) async fn redirected_compound(
         &mut self,
         command: &ast::CompoundCommand,
@@ -40,6 +42,7 @@ impl Shell {
         executed
     }
 
+    #[async_recursion(?Send)]
     async fn compound(&mut self, command: &ast::CompoundCommand) -> Executed {
         match command {
             ast::CompoundCommand::BraceGroup(group) => self.list(&group.list).await,
@@ -57,6 +60,7 @@ impl Shell {
         }
     }
 
+    #[async_recursion(?Send)]
     async fn if_clause(&mut self, clause: &ast::IfClauseCommand) -> Executed {
         if self.condition(&clause.condition).await? == 0 {
             return self.list(&clause.then).await;
@@ -73,6 +77,7 @@ impl Shell {
         Ok(0)
     }
 
+    #[async_recursion(?Send)]
     async fn while_clause(&mut self, clause: &ast::WhileOrUntilClauseCommand, wanted: bool) -> Executed {
         let ast::WhileOrUntilClauseCommand(condition, body, _) = clause;
         let mut status = 0;
@@ -95,6 +100,7 @@ impl Shell {
         ended
     }
 
+    #[async_recursion(?Send)]
     async fn for_clause(&mut self, clause: &ast::ForClauseCommand) -> Executed {
         let values = match &clause.values {
             Some(words) => {
@@ -104,7 +110,6 @@ impl Shell {
                 }
                 values
             }
-            // The grammar gives the same for `for x; do` and for `for x in; do`; the former is what people write.
             None => self.parameters.clone(),
         };
         let mut status = 0;
@@ -127,6 +132,7 @@ impl Shell {
         ended.map(|_| status)
     }
 
+    #[async_recursion(?Send)]
     async fn arithmetic_for_clause(&mut self, clause: &ast::ArithmeticForClauseCommand) -> Executed {
         if let Some(first) = &clause.initializer {
             self.arithmetic(&first.value).await?;
@@ -158,6 +164,7 @@ impl Shell {
         ended
     }
 
+    #[async_recursion(?Send)]
     async fn case_clause(&mut self, clause: &ast::CaseClauseCommand) -> Executed {
         let value = self.string(&clause.value.value).await?;
         let mut status = 0;

@@ -1,5 +1,6 @@
 //! `[[ ]]`, a command of bash.
 
+use async_recursion::async_recursion;
 use brush_parser::ast::{self, BinaryPredicate, ExtendedTestExpr, UnaryPredicate};
 
 use super::Shell;
@@ -7,9 +8,8 @@ use super::expand::pattern::Pattern;
 use super::stop::{Executed, Stop};
 use crate::programs::test;
 
-type Tested<'a> = std::pin::Pin<Box<dyn Future<Output = Result<bool, Stop>> + 'a>>;
-
 impl Shell {
+    #[async_recursion(?Send)]
     pub(super) async fn redirected_test(&mut self, test: &ExtendedTestExpr, redirects: &[ast::IoRedirect]) -> Executed {
         let saved = self.redirect(redirects).await?;
         let tested = self.extended_test(test).await;
@@ -17,23 +17,22 @@ impl Shell {
         Ok(i32::from(!tested?))
     }
 
-    fn extended_test<'a>(&'a mut self, test: &'a ExtendedTestExpr) -> Tested<'a> {
-        Box::pin(async move {
-            match test {
-                ExtendedTestExpr::And(left, right) => {
-                    Ok(self.extended_test(left).await? && self.extended_test(right).await?)
-                }
-                ExtendedTestExpr::Or(left, right) => {
-                    Ok(self.extended_test(left).await? || self.extended_test(right).await?)
-                }
-                ExtendedTestExpr::Not(inner) => Ok(!self.extended_test(inner).await?),
-                ExtendedTestExpr::Parenthesized(inner) => self.extended_test(inner).await,
-                ExtendedTestExpr::UnaryTest(predicate, word) => self.unary(predicate, &word.value).await,
-                ExtendedTestExpr::BinaryTest(predicate, left, right) => {
-                    self.binary(predicate, &left.value, &right.value).await
-                }
+    #[async_recursion(?Send)]
+    async fn extended_test(&mut self, test: &ExtendedTestExpr) -> Result<bool, Stop> {
+        match test {
+            ExtendedTestExpr::And(left, right) => {
+                Ok(self.extended_test(left).await? && self.extended_test(right).await?)
             }
-        })
+            ExtendedTestExpr::Or(left, right) => {
+                Ok(self.extended_test(left).await? || self.extended_test(right).await?)
+            }
+            ExtendedTestExpr::Not(inner) => Ok(!self.extended_test(inner).await?),
+            ExtendedTestExpr::Parenthesized(inner) => self.extended_test(inner).await,
+            ExtendedTestExpr::UnaryTest(predicate, word) => self.unary(predicate, &word.value).await,
+            ExtendedTestExpr::BinaryTest(predicate, left, right) => {
+                self.binary(predicate, &left.value, &right.value).await
+            }
+        }
     }
 
     async fn unary(&mut self, predicate: &UnaryPredicate, word: &str) -> Result<bool, Stop> {
@@ -78,7 +77,9 @@ impl Shell {
             BinaryPredicate::ArithmeticEqualTo => self.compare(left, right, |left, right| left == right).await,
             BinaryPredicate::ArithmeticNotEqualTo => self.compare(left, right, |left, right| left != right).await,
             BinaryPredicate::ArithmeticLessThan => self.compare(left, right, |left, right| left < right).await,
-            BinaryPredicate::ArithmeticLessThanOrEqualTo => self.compare(left, right, |left, right| left <= right).await,
+            BinaryPredicate::ArithmeticLessThanOrEqualTo => {
+                self.compare(left, right, |left, right| left <= right).await
+            }
             BinaryPredicate::ArithmeticGreaterThan => self.compare(left, right, |left, right| left > right).await,
             BinaryPredicate::ArithmeticGreaterThanOrEqualTo => {
                 self.compare(left, right, |left, right| left >= right).await

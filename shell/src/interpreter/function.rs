@@ -1,5 +1,6 @@
 //! Functions.
 
+use async_recursion::async_recursion;
 use std::rc::Rc;
 
 use brush_parser::ast;
@@ -21,6 +22,7 @@ impl Shell {
     }
 
     /// Calls a function with these parameters.
+    #[async_recursion(?Send)]
     pub(super) async fn call(&mut self, body: &ast::FunctionBody, parameters: Vec<Vec<u8>>) -> Executed {
         let outer = std::mem::replace(&mut self.parameters, parameters);
         let loops = std::mem::take(&mut self.loops);

@@ -13,6 +13,8 @@ pub(super) struct Job {
     pub(super) text: String,
     /// How it has ended.
     pub(super) status: Option<WaitStatus>,
+    /// Whether `wait` has waited for it: it is listed once more, unless another job comes first.
+    is_waited_for: bool,
 }
 
 /// All jobs.
@@ -30,8 +32,10 @@ impl Jobs {
     }
 
     pub(super) fn add(&mut self, pid: Pid, text: String) {
-        let number = (1..).find(|number| self.all.iter().all(|job| job.number != *number)).unwrap_or_default();
-        self.all.push(Job { number, pid, text, status: None });
+        self.all.retain(|job| !job.is_waited_for);
+        let is_free = |number: &usize| self.all.iter().all(|job| job.number != *number);
+        let number = (1..=self.all.len() + 1).find(is_free).unwrap_or_default();
+        self.all.push(Job { number, pid, text, status: None, is_waited_for: false });
         self.last = Some(pid);
     }
 
@@ -46,6 +50,13 @@ impl Jobs {
 
     pub(super) fn forget(&mut self, pid: Pid) {
         self.all.retain(|job| job.pid != pid);
+    }
+
+    /// All that have ended have been waited for.
+    pub(super) fn mark_ended(&mut self) {
+        for job in &mut self.all {
+            job.is_waited_for |= job.status.is_some();
+        }
     }
 
     fn end(&mut self, pid: Pid, status: WaitStatus) {
@@ -103,6 +114,8 @@ impl Shell {
     /// Waits for a child in the foreground, and says by which signal it was killed.
     pub(super) async fn wait_for_foreground(&mut self, pid: Pid) -> i32 {
         let status = self.end_of(pid).await;
+        // Others that have ended by now are reaped as well, and nothing is said of them.
+        self.jobs_notice();
         if let Some(WaitStatus::Signaled(signal)) = status {
             self.report_signal(signal).await;
         }
@@ -116,10 +129,9 @@ impl Shell {
     }
 
     /// Waits for a job to end, or for a signal that is trapped: then the status is that of the signal.
-    pub(super) async fn wait_for_job(&mut self, pid: Pid) -> i32 {
+    pub(super) async fn wait_for_job(&mut self, pid: Pid, reports: bool) -> i32 {
         let known = self.jobs.iter().find(|job| job.pid == pid).and_then(|job| job.status);
         if let Some(status) = known {
-            self.jobs.forget(pid);
             return shell_status(status);
         }
         let process = &self.process;
@@ -133,14 +145,14 @@ impl Shell {
         match waited.await {
             Err(Errno::EINTR) => 128 + self.traps.pending(&self.process).map_or(0, |signal| signal.0),
             Ok(Some((_, status))) => {
-                self.jobs.forget(pid);
-                if let WaitStatus::Signaled(signal) = status {
+                self.jobs.end(pid, status);
+                if let (WaitStatus::Signaled(signal), true) = (status, reports) {
                     self.report_signal(signal).await;
                 }
                 shell_status(status)
             }
             _ => {
-                self.jobs.forget(pid);
+                self.jobs.end(pid, WaitStatus::Exited(127));
                 127
             }
         }

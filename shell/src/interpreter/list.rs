@@ -1,22 +1,22 @@
 //! Lists: commands one after the other, `&&`, `||`, `&`, `!`, and what `set -e` means among them.
 
+use async_recursion::async_recursion;
 use brush_parser::ast::{self, SourceLocation as _};
 
 use super::Shell;
 use super::stop::{Executed, Stop};
 
 impl Shell {
-    /// Executes a list. Boxed, as lists are in lists.
-    pub(super) fn list<'a>(&'a mut self, list: &'a ast::CompoundList) -> std::pin::Pin<Box<dyn Future<Output = Executed> + 'a>> {
-        Box::pin(async move {
-            if self.depth >= self.max_depth {
-                return Err(Stop::fatal("Maximum function recursion depth reached"));
-            }
-            self.depth += 1;
-            let executed = self.items(&list.0).await;
-            self.depth -= 1;
-            executed
-        })
+    /// Executes a list.
+    #[async_recursion(?Send)]
+    pub(super) async fn list(&mut self, list: &ast::CompoundList) -> Executed {
+        if self.depth >= self.max_depth {
+            return Err(Stop::fatal("Maximum function recursion depth reached"));
+        }
+        self.depth += 1;
+        let executed = self.items(&list.0).await;
+        self.depth -= 1;
+        executed
     }
 
     async fn items(&mut self, items: &[ast::CompoundListItem]) -> Executed {
@@ -32,6 +32,7 @@ impl Shell {
     }
 
     /// `a && b || c`
+    #[async_recursion(?Send)]
     pub(super) async fn and_or(&mut self, list: &ast::AndOrList) -> Executed {
         let count = list.additional.len();
         self.pipeline_tested(&list.first, count > 0).await?;
@@ -47,6 +48,7 @@ impl Shell {
         Ok(self.status)
     }
 
+    #[async_recursion(?Send)]
     async fn pipeline_tested(&mut self, pipeline: &ast::Pipeline, is_tested: bool) -> Executed {
         let was_tested = self.is_tested;
         self.is_tested |= is_tested || pipeline.bang;
@@ -58,6 +60,7 @@ impl Shell {
     }
 
     /// Executes a list whose status somebody looks at.
+    #[async_recursion(?Send)]
     pub(super) async fn condition(&mut self, list: &ast::CompoundList) -> Executed {
         let was_tested = std::mem::replace(&mut self.is_tested, true);
         let executed = self.list(list).await;
@@ -66,11 +69,15 @@ impl Shell {
     }
 
     /// A command of a pipeline, in this process.
+    #[async_recursion(?Send)]
     pub(super) async fn command(&mut self, command: &ast::Command) -> Executed {
         if let Some(line) = line_of(command) {
             self.line = line + self.line_base;
         }
         self.between_commands().await?;
+        if self.options.has(b'n') && !self.is_interactive {
+            return Ok(self.status);
+        }
         let executed = match command {
             ast::Command::Simple(simple) => self.simple(simple).await,
             ast::Command::Compound(compound, redirects) => {
@@ -101,9 +108,9 @@ impl Shell {
     }
 
     /// What is done before every command: others work, signals are taken.
+    #[async_recursion(?Send)]
     pub(super) async fn between_commands(&mut self) -> Result<(), Stop> {
         self.machine.yield_now().await;
-        self.jobs_notice();
         self.take_signals().await?;
         if self.process.is_running() { Ok(()) } else { Err(Stop::Exit(self.status_of_death())) }
     }
@@ -124,7 +131,8 @@ fn is_checked(command: &ast::Command) -> bool {
 fn line_of(command: &ast::Command) -> Option<usize> {
     let location = match command {
         ast::Command::Simple(simple) => {
-            let prefix = simple.prefix.as_ref().and_then(|prefix| prefix.0.first()).and_then(|item| item.location());
+            let prefix =
+                simple.prefix.as_ref().and_then(|prefix| prefix.0.first()).and_then(ast::SourceLocation::location);
             prefix.or_else(|| simple.word_or_name.as_ref()?.location())
         }
         ast::Command::Compound(compound, _) => compound.location(),

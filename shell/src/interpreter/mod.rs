@@ -42,8 +42,8 @@ use stop::Stop;
 use trap::Traps;
 use variables::Variables;
 
-/// How deep functions, substitutions and compound commands may be nested, unless more stack is there.
-const DEFAULT_DEPTH: usize = 60;
+/// How deep functions and compound commands may be nested, unless more stack is there: 2 MiB are enough for these.
+const DEFAULT_DEPTH: usize = if cfg!(any(debug_assertions, target_family = "wasm")) { 50 } else { 200 };
 
 /// A shell: what it knows, and its process.
 pub(crate) struct Shell {
@@ -57,12 +57,18 @@ pub(crate) struct Shell {
     functions: BTreeMap<Vec<u8>, Rc<ast::FunctionBody>>,
     aliases: BTreeMap<Vec<u8>, Vec<u8>>,
     options: Options,
+    /// The working directory, as the shell went there; a script can set `PWD` to something else.
+    directory: Vec<u8>,
     /// `$?`
     status: i32,
     /// `$$`: that of the shell of which this is a subshell.
     pid: Pid,
     /// `$PPID`
     parent: Pid,
+    /// The builtin, or sourced file, at work: messages begin with it.
+    command_name: Option<Vec<u8>>,
+    /// Whether the text at work is a file, whose lines `set -v` shows.
+    is_file: bool,
     /// The line of the command at work.
     line: usize,
     /// What is added to the lines of the text at work, if it is part of another one.
@@ -85,8 +91,6 @@ pub(crate) struct Shell {
     substitution_status: Option<i32>,
     /// Where getopts is in an argument.
     option_offset: usize,
-    /// The descriptor behind which the shell keeps its own for a while.
-    next_saved: i32,
 }
 
 impl Shell {
@@ -117,9 +121,12 @@ impl Shell {
             functions: BTreeMap::new(),
             aliases: BTreeMap::new(),
             options: Options::default(),
+            directory: Vec::new(),
             status: 0,
             pid,
             parent,
+            command_name: None,
+            is_file: true,
             line: 0,
             line_base: 0,
             jobs: Jobs::default(),
@@ -133,7 +140,6 @@ impl Shell {
             is_interactive: false,
             substitution_status: None,
             option_offset: 0,
-            next_saved: redirect::FIRST_SAVED,
         };
         shell.find_working_directory();
         shell
@@ -151,7 +157,8 @@ impl Shell {
             Some(path) if is_here(&path) == Ok(true) => path,
             _ => self.process.getcwd().map(|path| path.0).unwrap_or_default(),
         };
-        self.variables.set_own("PWD", path);
+        self.variables.set_own("PWD", path.clone());
+        self.directory = path;
     }
 
     /// Writes to standard output, at once.
@@ -170,15 +177,11 @@ impl Shell {
         let _ = self.machine.write(&self.process, Fd::STDERR, text).await;
     }
 
-    /// Writes `NAME: LINE: TEXT` to standard error.
+    /// Writes `NAME: LINE: TEXT`, or `NAME: LINE: BUILTIN: TEXT`, to standard error.
     async fn complain(&mut self, text: &[u8]) {
         let place = format!(": {}: ", self.line);
-        self.write_error(&[&self.name, place.as_bytes(), text, b"\n"].concat()).await;
-    }
-
-    /// What messages of a builtin begin with.
-    fn place(&self, builtin: &[u8]) -> Vec<u8> {
-        [&self.name[..], format!(": {}: ", self.line).as_bytes(), builtin].concat()
+        let builtin = self.command_name.as_ref().map(|name| [&name[..], b": "].concat()).unwrap_or_default();
+        self.write_error(&[&self.name, place.as_bytes(), &builtin, text, b"\n"].concat()).await;
     }
 
     /// The value of a variable, if it has one.

@@ -1,5 +1,6 @@
 //! Pipelines, and what is in the background.
 
+use async_recursion::async_recursion;
 use brush_parser::ast;
 use cofferdam::kernel::{Fd, Kernel as _, OpenHow, Pid, Signal, SignalAction};
 
@@ -9,6 +10,7 @@ use super::subshell::Task;
 
 impl Shell {
     /// Executes a pipeline, each command of which is a process of its own if there are several.
+    #[async_recursion(?Send)]
     pub(super) async fn pipeline(&mut self, pipeline: &ast::Pipeline) -> Executed {
         let began = self.machine.clock();
         let status = match &pipeline.seq[..] {
@@ -33,6 +35,7 @@ impl Shell {
         Ok(status)
     }
 
+    #[async_recursion(?Send)]
     async fn start_stages(&mut self, commands: &[ast::Command]) -> Result<Vec<Pid>, Stop> {
         let mut pids = Vec::new();
         let mut input = None;
@@ -57,6 +60,7 @@ impl Shell {
     }
 
     /// Starts a list in the background: `&`.
+    #[async_recursion(?Send)]
     pub(super) async fn background(&mut self, list: &ast::AndOrList) -> Result<(), Stop> {
         self.between_commands().await?;
         let has_job_control = self.options.has(b'm');

@@ -9,13 +9,8 @@ use crate::execution::Execution;
 /// sh(1)
 pub(crate) async fn sh(execution: &mut Execution) -> i32 {
     let name = execution.arguments.first().cloned().unwrap_or_default();
-    let mut shell = Shell::new(
-        execution.machine.clone(),
-        execution.process.clone(),
-        name,
-        Vec::new(),
-        &execution.environment,
-    );
+    let mut shell =
+        Shell::new(execution.machine.clone(), execution.process.clone(), name, Vec::new(), &execution.environment);
     let arguments = execution.arguments.get(1..).unwrap_or_default().to_vec();
     let executed = shell.invoked(&arguments).await;
     shell.finish(executed).await
@@ -51,6 +46,7 @@ impl Shell {
                 self.name = name;
             }
             self.parameters = operands.collect();
+            self.is_file = false;
             return self.run_text(&source::encode(&text)).await;
         }
         if invocation.reads_input {
@@ -160,7 +156,8 @@ impl Shell {
             };
             if is_ready || is_end {
                 if !text.is_empty() {
-                    self.text(&text, lines).await?;
+                    self.line_base = lines;
+                    self.run_text(&text).await?;
                 }
                 lines += text.matches('\n').count();
                 text.clear();

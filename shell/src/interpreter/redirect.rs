@@ -1,8 +1,9 @@
 //! Redirections.
 
+use async_recursion::async_recursion;
 use brush_parser::ast::{self, IoFileRedirectKind, IoFileRedirectTarget, IoRedirect};
 use cofferdam::UnixPath;
-use cofferdam::kernel::{Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow};
+use cofferdam::kernel::{AtFlags, Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow};
 
 use super::Shell;
 use super::source::decode;
@@ -23,14 +24,18 @@ const PIPE_SIZE: usize = 4096;
 pub(super) struct Saved(Vec<(Fd, Option<Fd>)>);
 
 impl Shell {
-    /// A number for a descriptor of the shell's own.
-    pub(super) fn free_descriptor(&mut self) -> Fd {
-        let number = self.next_saved;
-        self.next_saved = if number >= 1000 { FIRST_SAVED } else { number + 1 };
-        Fd(number)
+    /// A number for a descriptor of the shell's own: one that is not open.
+    pub(super) fn free_descriptor(&self) -> Fd {
+        let is_closed = |fd: &Fd| {
+            // A process that was killed has none.
+            self.process.statx(*fd, UnixPath::new(""), AtFlags::AT_EMPTY_PATH).is_err()
+        };
+        // If there is none, it is beyond the limit, and the kernel says so.
+        (FIRST_SAVED..i32::MAX).map(Fd).find(is_closed).unwrap_or(Fd(i32::MAX))
     }
 
     /// Redirects. What was done is undone if there is an error.
+    #[async_recursion(?Send)]
     pub(super) async fn redirect(&mut self, redirects: &[IoRedirect]) -> Result<Saved, Stop> {
         let mut saved = Saved::default();
         for redirect in redirects {
@@ -68,6 +73,7 @@ impl Shell {
         saved.0.push((fd, copy));
     }
 
+    #[async_recursion(?Send)]
     async fn redirect_one(&mut self, redirect: &IoRedirect, saved: &mut Saved) -> Result<(), Stop> {
         match redirect {
             IoRedirect::File(fd, kind, target) => self.redirect_file(*fd, kind, target, saved).await,
@@ -137,7 +143,9 @@ impl Shell {
                         let source = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
                         self.duplicate(Fd(source.unwrap_or(-1)), number)
                     }
-                    path if fd.is_none() && !is_input => self.redirect_both(path, &IoFileRedirectKind::Write, saved).await,
+                    path if fd.is_none() && !is_input => {
+                        self.redirect_both(path, &IoFileRedirectKind::Write, saved).await
+                    }
                     _ => Err(Stop::fatal("Syntax error: Bad fd number")),
                 }
             }
@@ -148,7 +156,7 @@ impl Shell {
     }
 
     fn duplicate(&self, source: Fd, target: Fd) -> Result<(), Stop> {
-        if source == target && self.process.statx(source, UnixPath::new(""), cofferdam::kernel::AtFlags::AT_EMPTY_PATH).is_ok() {
+        if source == target && self.process.statx(source, UnixPath::new(""), AtFlags::AT_EMPTY_PATH).is_ok() {
             return Ok(());
         }
         match self.process.dup3(source, target, OpenFlags::empty()) {

@@ -1,15 +1,17 @@
 //! Whole texts: scripts, `-c`, `eval`, sourced files.
 
+use async_recursion::async_recursion;
 use brush_parser::ast::{self, SourceLocation as _};
 
+use super::Shell;
 use super::source;
 use super::stop::{Executed, Stop};
 use super::syntax_error::SyntaxError;
-use super::Shell;
 
 impl Shell {
     /// Executes a text. Where it can't be parsed, what is complete before is executed first, as shells do that read line by
     /// line.
+    #[async_recursion(?Send)]
     pub(super) async fn run_text(&mut self, text: &str) -> Executed {
         let was_empty = text.trim().is_empty();
         if was_empty {
@@ -21,10 +23,11 @@ impl Shell {
         }
     }
 
+    #[async_recursion(?Send)]
     async fn program(&mut self, program: &ast::Program, text: &str) -> Executed {
         let mut shown = 0;
         for list in &program.complete_commands {
-            if self.options.has(b'v') {
+            if self.options.has(b'v') && self.is_file {
                 shown = self.show_lines(text, shown, list).await;
             } else if let Some(location) = list.location() {
                 shown = location.end.line;
@@ -38,6 +41,7 @@ impl Shell {
     }
 
     /// A line of a text. No deeper than the text itself.
+    #[async_recursion(?Send)]
     async fn list_of_text(&mut self, list: &ast::CompoundList) -> Executed {
         match self.list(list).await {
             Err(Stop::Fatal(message)) => {
@@ -60,6 +64,7 @@ impl Shell {
     }
 
     /// Executes as much of a text as is complete before an error.
+    #[async_recursion(?Send)]
     async fn run_lines(&mut self, text: &str, error: SyntaxError) -> Executed {
         let mut start = 0;
         let mut lines_before = 0;

@@ -40,9 +40,7 @@ pub enum Completeness {
 /// # Ok::<(), cofferdam::kernel::Errno>(())
 /// ```
 ///
-/// Texts are executed on the stack of the caller, which takes up to 20 KiB for each level at which functions and compound
-/// commands are nested in an optimized build, several times that in others. The limit is low enough for a stack of 2 MiB
-/// unless [`allow_depth`](Self::allow_depth) raises it.
+/// Texts are executed on the stack of the caller: see [`allow_depth`](Self::allow_depth).
 pub struct Session {
     machine: Machine,
     shell: Shell,
@@ -57,10 +55,8 @@ impl Session {
     /// Those of clone3(2).
     pub fn new(machine: &Machine, name: &[u8], parameters: &[Vec<u8>]) -> Result<Self, Errno> {
         let process = machine.new_process()?;
-        let environment = [
-            b"HOME=/root".to_vec(),
-            b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_vec(),
-        ];
+        let environment =
+            [b"HOME=/root".to_vec(), b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_vec()];
         let shell = Shell::new(machine.clone(), process, name.to_vec(), parameters.to_vec(), &environment);
         Ok(Self { machine: machine.clone(), shell, exited: None })
     }
@@ -71,7 +67,12 @@ impl Session {
         self.shell.options.set(b'i', true);
     }
 
-    /// Lets functions and compound commands be nested deeper, if the stack of the caller is large enough for that.
+    /// How much stack a level of nesting can take, in bytes.
+    pub const STACK_PER_LEVEL: usize = if cfg!(debug_assertions) { 40 << 10 } else { 8 << 10 };
+
+    /// Lets functions and compound commands be nested deeper, or less deep: so many levels, each of which can take
+    /// [`STACK_PER_LEVEL`](Self::STACK_PER_LEVEL) of the caller's stack; the parser takes up to 1 MiB more. A script that
+    /// goes deeper ends with an error. The default is safe on a stack of 2 MiB, which threads have.
     pub fn allow_depth(&mut self, depth: usize) {
         self.shell.max_depth = depth;
     }
@@ -106,7 +107,7 @@ impl Session {
     /// exited.
     pub fn run_chunk(&mut self, text: &[u8]) -> i32 {
         self.execute(text);
-        self.shell.status
+        self.exited.unwrap_or(self.shell.status)
     }
 
     fn execute(&mut self, text: &[u8]) {

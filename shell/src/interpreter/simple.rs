@@ -1,5 +1,6 @@
 //! Simple commands: assignments, a builtin, a function or a program, with redirections.
 
+use async_recursion::async_recursion;
 use brush_parser::ast::{self, CommandPrefixOrSuffixItem as Item};
 use cofferdam::kernel::{Errno, FileType, Kernel as _};
 
@@ -21,6 +22,7 @@ pub(super) enum Found {
 type Before = Vec<(Vec<u8>, Option<Variable>)>;
 
 impl Shell {
+    #[async_recursion(?Send)]
     pub(super) async fn simple(&mut self, command: &ast::SimpleCommand) -> Executed {
         if let Some(program) = self.expand_alias(command) {
             for list in &program.complete_commands {
@@ -57,6 +59,7 @@ impl Shell {
         executed
     }
 
+    #[async_recursion(?Send)]
     async fn assign_and_execute(&mut self, command: &ast::SimpleCommand, words: Vec<Vec<u8>>) -> Executed {
         let Some(name) = words.first() else {
             let values = self.assign_all(command, false).await?;
@@ -87,6 +90,7 @@ impl Shell {
         executed
     }
 
+    #[async_recursion(?Send)]
     async fn execute(&mut self, found: Found, words: Vec<Vec<u8>>) -> Executed {
         match found {
             Found::Special | Found::Builtin => self.builtin(words).await,
@@ -100,8 +104,10 @@ impl Shell {
     }
 
     /// Says why a program was not executed; gives the status.
+    #[async_recursion(?Send)]
     pub(super) async fn not_executed(&mut self, name: &[u8], errno: Errno) -> i32 {
         let (status, reason) = match errno {
+            Errno::ENOENT if name.is_empty() => (127, "Permission denied"),
             Errno::ENOENT | Errno::ENOTDIR => (127, "not found"),
             errno => (126, errno.description()),
         };
@@ -110,6 +116,7 @@ impl Shell {
     }
 
     /// The words of a command, expanded: its name first.
+    #[async_recursion(?Send)]
     async fn words_of(&mut self, command: &ast::SimpleCommand) -> Result<Vec<Vec<u8>>, Stop> {
         let Some(first) = &command.word_or_name else { return Ok(Vec::new()) };
         let mut words = self.fields(&first.value).await?;
@@ -136,6 +143,7 @@ impl Shell {
     }
 
     /// Does the assignments in front of a command; gives them as `name=value`.
+    #[async_recursion(?Send)]
     async fn assign_all(&mut self, command: &ast::SimpleCommand, exports: bool) -> Result<Vec<Vec<u8>>, Stop> {
         let mut done = Vec::new();
         for assignment in assignments(command) {
@@ -157,6 +165,7 @@ impl Shell {
     }
 
     /// `set -x`
+    #[async_recursion(?Send)]
     async fn trace(&mut self, values: &[Vec<u8>], words: &[Vec<u8>]) -> Result<(), Stop> {
         if !self.options.has(b'x') {
             return Ok(());
@@ -218,6 +227,7 @@ impl Shell {
     }
 
     /// Executes a program as a child process.
+    #[async_recursion(?Send)]
     pub(super) async fn run_program(&mut self, path: Vec<u8>, arguments: Vec<Vec<u8>>) -> Executed {
         let (pid, child) = self.fork()?;
         let (machine, process) = (child.machine.clone(), child.process.clone());

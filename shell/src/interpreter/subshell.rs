@@ -1,5 +1,6 @@
 //! Subshells: child processes with a copy of the shell's state.
 
+use async_recursion::async_recursion;
 use brush_parser::ast;
 use cofferdam::kernel::{CloneFlags, Fd, Kernel as _, OpenFlags, Pid};
 use cofferdam_vfs_sim::Process;
@@ -8,7 +9,7 @@ use super::stop::{Executed, Stop};
 use super::{Shell, redirect, source};
 
 /// How many shells may be children of each other: each one is a process with a copy of everything.
-const MAX_GENERATIONS: usize = 400;
+const MAX_GENERATIONS: usize = 100;
 
 /// What a child process is made for.
 pub(super) enum Task {
@@ -48,9 +49,12 @@ impl Shell {
             functions: self.functions.clone(),
             aliases: self.aliases.clone(),
             options: self.options.clone(),
+            directory: self.directory.clone(),
             status: self.status,
             pid: self.pid,
             parent: self.parent,
+            command_name: self.command_name.clone(),
+            is_file: false,
             line: self.line,
             line_base: self.line_base,
             jobs: self.jobs.of_child(),
@@ -64,7 +68,6 @@ impl Shell {
             is_interactive: false,
             substitution_status: None,
             option_offset: self.option_offset,
-            next_saved: self.next_saved,
         };
         child.options.set(b'm', false);
         child.reset_traps();
@@ -83,6 +86,7 @@ impl Shell {
         );
     }
 
+    #[async_recursion(?Send)]
     async fn perform(&mut self, task: Task) -> Executed {
         match task {
             Task::Command(command) => self.command(&command).await,
@@ -122,13 +126,14 @@ impl Shell {
     }
 
     /// A pipe whose ends are out of the way of the descriptors that scripts use.
-    pub(super) fn pipe(&mut self) -> Result<(Fd, Fd), Stop> {
-        let cannot = |errno: cofferdam::kernel::Errno| Stop::fatal(format!("Pipe call failed: {}", errno.description()));
+    pub(super) fn pipe(&self) -> Result<(Fd, Fd), Stop> {
+        let cannot =
+            |errno: cofferdam::kernel::Errno| Stop::fatal(format!("Pipe call failed: {}", errno.description()));
         let (reader, writer) = self.process.pipe2(OpenFlags::O_CLOEXEC).map_err(cannot)?;
         Ok((self.move_up(reader).map_err(cannot)?, self.move_up(writer).map_err(cannot)?))
     }
 
-    fn move_up(&mut self, fd: Fd) -> Result<Fd, cofferdam::kernel::Errno> {
+    fn move_up(&self, fd: Fd) -> Result<Fd, cofferdam::kernel::Errno> {
         if fd.0 >= redirect::SCRIPTS_END {
             return Ok(fd);
         }
@@ -146,12 +151,13 @@ impl Shell {
     }
 
     /// Executes a text and gives what it prints, without the newlines at the end.
-    pub(super) async fn substitute(&mut self, text: &str) -> Result<Vec<u8>, Stop> {
+    #[async_recursion(?Send)]
+    pub(super) async fn substitute(&mut self, text: &str, line_base: usize) -> Result<Vec<u8>, Stop> {
         let (reader, writer) = self.pipe()?;
         let (pid, child) = self.fork()?;
         let _ = child.process.close(reader);
         child.put(writer, Fd::STDOUT);
-        child.start(Task::Text(text.to_owned(), self.line.saturating_sub(1)));
+        child.start(Task::Text(text.to_owned(), line_base));
         let _ = self.process.close(writer);
         let mut output = Vec::new();
         loop {
@@ -169,25 +175,26 @@ impl Shell {
         Ok(output)
     }
 
-    /// Executes a text of the shell's own, as `eval` does. Boxed, as texts are in texts.
-    pub(super) fn text<'a>(&'a mut self, text: &'a str, line_base: usize) -> std::pin::Pin<Box<dyn Future<Output = Executed> + 'a>> {
-        Box::pin(async move {
-            let outer = std::mem::replace(&mut self.line_base, line_base);
-            let executed = self.run_text(text).await;
-            self.line_base = outer;
-            executed
-        })
+    /// Executes a text of the shell's own, as `eval` does.
+    #[async_recursion(?Send)]
+    pub(super) async fn text(&mut self, text: &str, line_base: usize) -> Executed {
+        let outer = std::mem::replace(&mut self.line_base, line_base);
+        let was_file = std::mem::replace(&mut self.is_file, false);
+        let executed = self.run_text(text).await;
+        self.is_file = was_file;
+        self.line_base = outer;
+        executed
     }
 
     /// The same with bytes.
+    #[async_recursion(?Send)]
     pub(super) async fn evaluate(&mut self, text: &[u8]) -> Executed {
-        let base = self.line.saturating_sub(1);
         let text = source::encode(text);
         if self.depth >= self.max_depth {
             return Err(Stop::fatal("Maximum function recursion depth reached"));
         }
         self.depth += 1;
-        let executed = self.text(&text, base).await;
+        let executed = self.text(&text, 0).await;
         self.depth -= 1;
         executed
     }

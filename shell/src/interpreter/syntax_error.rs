@@ -2,7 +2,7 @@
 
 use brush_parser::{ParseError, SourcePosition, Token, TokenizerError, TokenizerOptions};
 
-use super::nesting::{Nesting, Open};
+use super::nesting::Nesting;
 
 /// A script that can't be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +40,20 @@ pub(super) fn completion(error: &ParseError) -> Option<String> {
 }
 
 /// The error in the words of dash.
-pub(super) fn describe(text: &str, error: &ParseError) -> SyntaxError {
-    let last_line = text.lines().count().max(1);
+pub(super) fn describe(text: &str, error: &ParseError, nesting: &Nesting) -> SyntaxError {
+    let last_line = text.matches('\n').count() + 1;
+    // Where a reserved word is at fault, the grammar finds out behind it.
+    if let (Some((line, word, expected)), ParseError::ParsingNear(_) | ParseError::ParsingAtEndOfInput) =
+        (&nesting.unexpected, error)
+    {
+        return SyntaxError::new(*line, format!("\"{word}\" unexpected{}", expecting(expected)));
+    }
     let incomplete = |message: String| SyntaxError { line: last_line, message, is_incomplete: true };
     match error {
         ParseError::ParsingNear(position) => unexpected(text, position),
-        ParseError::ParsingAtEndOfInput => incomplete(format!("end of file unexpected{}", expecting(text))),
+        ParseError::ParsingAtEndOfInput => {
+            incomplete(format!("end of file unexpected{}", expecting(nesting.expected())))
+        }
         ParseError::Tokenizing { inner, .. } => match inner {
             TokenizerError::UnterminatedSingleQuote(_)
             | TokenizerError::UnterminatedDoubleQuote(_)
@@ -73,37 +81,44 @@ fn unexpected(text: &str, position: &SourcePosition) -> SyntaxError {
     // The position of a token can be that of the blanks before it.
     let found = found.or_else(|| tokens.iter().find(|token| token.location().start.index >= position.index));
     let what = match found {
-        None => return SyntaxError { is_incomplete: true, ..SyntaxError::new(position.line, "end of file unexpected") },
+        None => {
+            return SyntaxError { is_incomplete: true, ..SyntaxError::new(position.line, "end of file unexpected") };
+        }
         Some(Token::Operator(operator, _)) if operator == "\n" => "newline".to_owned(),
         Some(Token::Operator(operator, _)) => format!("\"{operator}\""),
         Some(Token::Word(word, _)) if is_reserved(word) => format!("\"{word}\""),
         Some(Token::Word(..)) => "word".to_owned(),
     };
     let line = found.map_or(position.line, |token| token.location().start.line);
-    SyntaxError::new(line, format!("{what} unexpected{}", expecting(before(text, position))))
+    let before = Nesting::of(before(text, position));
+    // Where a command should be, no certain word is expected.
+    let is_empty = !before.has_command && what.starts_with('"');
+    let expected = if is_empty { "" } else { before.expected() };
+    SyntaxError::new(line, format!("{what} unexpected{}", expecting(expected)))
 }
 
 fn is_reserved(word: &str) -> bool {
     matches!(
         word,
-        "!" | "{" | "}" | "case" | "do" | "done" | "elif" | "else" | "esac" | "fi" | "for" | "if" | "in" | "then" | "until"
+        "!" | "{"
+            | "}"
+            | "case"
+            | "do"
+            | "done"
+            | "elif"
+            | "else"
+            | "esac"
+            | "fi"
+            | "for"
+            | "if"
+            | "in"
+            | "then"
+            | "until"
             | "while"
     )
 }
 
 /// What would close what is open at the end of a text.
-fn expecting(text: &str) -> String {
-    let end = match Nesting::of(text).open.last() {
-        Some(Open::Parenthesis) => ")",
-        Some(Open::Brace | Open::Parameter) => "}",
-        Some(Open::Keyword(word)) => match word.as_str() {
-            "if" | "elif" => "then",
-            "then" | "else" => "fi",
-            "while" | "until" | "for" => "do",
-            "do" => "done",
-            _ => ";;",
-        },
-        _ => return String::new(),
-    };
-    format!(" (expecting \"{end}\")")
+fn expecting(end: &str) -> String {
+    if end.is_empty() { String::new() } else { format!(" (expecting \"{end}\")") }
 }

@@ -1,6 +1,7 @@
 //! Traps. The simulated kernel has no handlers of signals, as those are code: the shell blocks the signals that it traps,
 //! and takes them between commands (sigwaitinfo(2)).
 
+use async_recursion::async_recursion;
 use std::collections::BTreeMap;
 
 use cofferdam::kernel::{Kernel as _, Signal, SignalAction, SignalMaskHow, SignalSet};
@@ -71,7 +72,8 @@ impl Shell {
         }
         let only = SignalSet::from_iter([signal]);
         let is_trapped = action.is_some_and(|action| !action.is_empty());
-        let disposition = if action.is_some_and(<[u8]>::is_empty) { SignalAction::Ignore } else { SignalAction::Default };
+        let disposition =
+            if action.is_some_and(<[u8]>::is_empty) { SignalAction::Ignore } else { SignalAction::Default };
         let how = if is_trapped { SignalMaskHow::Block } else { SignalMaskHow::Unblock };
         // That `KILL` and `STOP` can't be trapped is no error, as in dash.
         if let Ok(before) = self.process.sigprocmask(how, only) {
@@ -96,6 +98,7 @@ impl Shell {
     }
 
     /// Executes the commands for signals that have come.
+    #[async_recursion(?Send)]
     pub(super) async fn take_signals(&mut self) -> Result<(), Stop> {
         if self.traps.is_at_work || !self.traps.is_pending(&self.process) {
             return Ok(());
@@ -122,8 +125,11 @@ impl Shell {
     }
 
     /// Executes the command for `EXIT`, once; gives the status with which the shell exits.
+    #[async_recursion(?Send)]
     pub(super) async fn exit_trap(&mut self, status: i32) -> i32 {
-        let Some(action) = self.traps.actions.remove(&EXIT.0).filter(|action| !action.is_empty()) else { return status };
+        let Some(action) = self.traps.actions.remove(&EXIT.0).filter(|action| !action.is_empty()) else {
+            return status;
+        };
         if !self.process.is_running() {
             return status;
         }

@@ -38,12 +38,14 @@ mod diff;
 mod directories;
 pub(crate) mod echo;
 mod environment;
+mod escape;
 mod expr;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod file_comparison;
 mod find;
 mod findmnt;
+mod float;
 mod grep;
 mod head;
 mod identity;

@@ -1,5 +1,7 @@
 //! printf(1), as a program and as a builtin of the shell.
 
+use super::escape::{escape, one_escape, quoted};
+use super::float;
 use crate::execution::Execution;
 
 /// Whose messages they are.
@@ -82,6 +84,14 @@ impl Formatter<'_> {
         self.printed.status = 1;
     }
 
+    /// The format itself is wrong.
+    fn give_up(&mut self) {
+        self.is_over = true;
+        if self.dialect == Dialect::Shell {
+            self.printed.status = 2;
+        }
+    }
+
     fn next(&mut self) -> Option<Vec<u8>> {
         let (first, rest) = self.arguments.split_first()?;
         self.arguments = rest;
@@ -139,7 +149,9 @@ impl Formatter<'_> {
             rest = after;
         }
         // Lengths of types mean nothing here.
-        while let Some((_, after)) = rest.split_first().filter(|(byte, _)| b"hlLjzt".contains(byte) && self.dialect == Dialect::Program) {
+        while let Some((_, after)) =
+            rest.split_first().filter(|(byte, _)| b"hlLjzt".contains(byte) && self.dialect == Dialect::Program)
+        {
             rest = after;
         }
         let whole = |rest: &[u8]| {
@@ -148,13 +160,13 @@ impl Formatter<'_> {
         };
         let Some((letter, after)) = rest.split_first() else {
             self.complain(&[b"missing format character"], &[&whole(rest), b": invalid conversion specification"]);
-            self.is_over = true;
+            self.give_up();
             return &[];
         };
         if !self.convert(&conversion, *letter) {
             let directive = whole(rest);
             self.complain(&[&directive, b": invalid directive"], &[&directive, b": invalid conversion specification"]);
-            self.is_over = true;
+            self.give_up();
         }
         after
     }
@@ -186,7 +198,10 @@ impl Formatter<'_> {
             }
             b'c' => {
                 let argument = self.next().unwrap_or_default();
-                self.string(&Conversion { precision: None, ..conversion.clone() }, argument.get(..1).unwrap_or_default());
+                self.string(
+                    &Conversion { precision: None, ..conversion.clone() },
+                    argument.get(..1).unwrap_or_default(),
+                );
             }
             b'q' if self.dialect == Dialect::Program => {
                 let argument = self.next().unwrap_or_default();
@@ -213,7 +228,12 @@ impl Formatter<'_> {
             b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => {
                 let argument = self.next().unwrap_or_default();
                 let value = self.float(&argument);
-                let digits = float_digits(value.abs(), letter, conversion.precision.unwrap_or(6), conversion);
+                let digits = float::digits(
+                    value.abs(),
+                    letter,
+                    conversion.precision.unwrap_or(6),
+                    conversion.flags.contains(&b'#'),
+                );
                 let sign = sign_of(conversion, value.is_sign_negative());
                 self.number(&Conversion { precision: None, ..conversion.clone() }, sign, &digits);
             }
@@ -262,7 +282,10 @@ impl Formatter<'_> {
     }
 
     fn out_of_range(&mut self, argument: &[u8]) {
-        self.complain(&[argument, b": Numerical result out of range"], &[b"'", argument, b"': Numerical result out of range"]);
+        self.complain(
+            &[argument, b": Numerical result out of range"],
+            &[b"'", argument, b"': Numerical result out of range"],
+        );
     }
 
     /// An integer as C has it, or the number of a character behind a quote.
@@ -284,7 +307,8 @@ impl Formatter<'_> {
         };
         let length = digits.chars().take_while(|digit| digit.is_digit(radix)).count();
         let number = digits.get(..length).unwrap_or_default();
-        let value = i128::from_str_radix(number, radix).unwrap_or(if length == 0 { 0 } else { i128::from(u64::MAX) + 1 });
+        let value =
+            i128::from_str_radix(number, radix).unwrap_or(if length == 0 { 0 } else { i128::from(u64::MAX) + 1 });
         self.check(argument, length > 0 || argument.is_empty(), length == digits.len());
         if is_negative { -value } else { value }
     }
@@ -308,7 +332,10 @@ impl Formatter<'_> {
         if !is_number {
             self.complain(&[argument, b": expected numeric value"], &[b"'", argument, b"': expected a numeric value"]);
         } else if !is_complete {
-            self.complain(&[argument, b": not completely converted"], &[b"'", argument, b"': value not completely converted"]);
+            self.complain(
+                &[argument, b": not completely converted"],
+                &[b"'", argument, b"': value not completely converted"],
+            );
         }
     }
 }
@@ -323,117 +350,6 @@ fn sign_of(conversion: &Conversion, is_negative: bool) -> &'static str {
     } else {
         ""
     }
-}
-
-/// The digits of a number as printf(3) has them.
-fn float_digits(value: f64, letter: u8, precision: usize, conversion: &Conversion) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() { "nan" } else { "inf" }.to_owned();
-    }
-    let with_exponent = |digits: usize| {
-        let text = format!("{value:.digits$e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let exponent: i32 = exponent.parse().unwrap_or_default();
-        (mantissa.to_owned(), exponent)
-    };
-    let write = |mantissa: &str, exponent: i32| {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
-    };
-    let text = match letter.to_ascii_lowercase() {
-        b'f' => format!("{value:.precision$}"),
-        b'e' => {
-            let (mantissa, exponent) = with_exponent(precision);
-            write(&mantissa, exponent)
-        }
-        _ => {
-            let significant = precision.max(1);
-            let (mantissa, exponent) = with_exponent(significant - 1);
-            let limit = i32::try_from(significant).unwrap_or(i32::MAX);
-            let trim = |text: &str| {
-                if conversion.flags.contains(&b'#') || !text.contains('.') {
-                    text.to_owned()
-                } else {
-                    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-                }
-            };
-            if exponent < -4 || exponent >= limit {
-                write(&trim(&mantissa), exponent)
-            } else {
-                let digits = usize::try_from(limit - 1 - exponent).unwrap_or_default();
-                trim(&format!("{value:.digits$}"))
-            }
-        }
-    };
-    if letter.is_ascii_uppercase() { text.to_ascii_uppercase() } else { text }
-}
-
-/// A text with its escapes replaced, and whether `\c` ended it.
-pub(crate) fn escape(text: &[u8], has_leading_zero: bool) -> (Vec<u8>, bool) {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        if *first != b'\\' {
-            bytes.push(*first);
-            rest = after;
-            continue;
-        }
-        let (escaped, length, ends) = one_escape(after, has_leading_zero, false);
-        bytes.extend(escaped);
-        if ends {
-            return (bytes, true);
-        }
-        rest = after.get(length..).unwrap_or_default();
-    }
-    (bytes, false)
-}
-
-/// What is behind a backslash: the bytes it stands for, its length, whether it ends all output. Octal numbers have a zero in
-/// front in `%b` and in `echo`; only GNU has hexadecimal ones.
-fn one_escape(text: &[u8], has_leading_zero: bool, is_gnu: bool) -> (Vec<u8>, usize, bool) {
-    let Some(letter) = text.first() else { return (vec![b'\\'], 0, false) };
-    let simple = |byte: u8| (vec![byte], 1, false);
-    let number = |text: &[u8], radix: u32, most: usize| {
-        let digits = text.iter().take(most).map_while(|byte| char::from(*byte).to_digit(radix));
-        let (value, length) = digits.fold((0_u32, 0), |(value, length), digit| (value * radix + digit, length + 1));
-        (u8::try_from(value & 0xff).unwrap_or_default(), length)
-    };
-    match letter {
-        b'a' => simple(7),
-        b'b' => simple(8),
-        b'f' => simple(12),
-        b'n' => simple(b'\n'),
-        b'r' => simple(b'\r'),
-        b't' => simple(b'\t'),
-        b'v' => simple(11),
-        b'\\' => simple(b'\\'),
-        b'e' if is_gnu => simple(27),
-        b'"' if is_gnu => simple(b'"'),
-        b'c' if has_leading_zero || is_gnu => (Vec::new(), 1, true),
-        b'0' if has_leading_zero => {
-            let (byte, length) = number(text.get(1..).unwrap_or_default(), 8, 3);
-            (vec![byte], length + 1, false)
-        }
-        b'0'..=b'7' => {
-            let (byte, length) = number(text, 8, 3);
-            (vec![byte], length, false)
-        }
-        b'x' if is_gnu => {
-            let (byte, length) = number(text.get(1..).unwrap_or_default(), 16, 2);
-            if length == 0 { (b"\\x".to_vec(), 1, false) } else { (vec![byte], length + 1, false) }
-        }
-        letter => (vec![b'\\', *letter], 1, false),
-    }
-}
-
-/// A word as a shell takes it for itself (`%q`).
-fn quoted(word: &[u8]) -> Vec<u8> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./,:=+@%".contains(byte);
-    if !word.is_empty() && word.iter().all(is_plain) {
-        return word.to_vec();
-    }
-    let inner: Vec<u8> = word.split(|byte| *byte == b'\'').collect::<Vec<_>>().join(&b"'\\''"[..]);
-    [b"'", &inner[..], b"'"].concat()
 }
 
 #[cfg(test)]
@@ -465,15 +381,20 @@ mod tests {
     }
 
     #[rstest]
-    #[case("%d", &["x"], "0", "x: expected numeric value")]
-    #[case("%d", &["12x"], "12", "12x: not completely converted")]
-    #[case("%z", &[], "", "%z: invalid directive")]
-    #[case("%", &[], "", "missing format character")]
-    #[case("%d", &["99999999999999999999"], "9223372036854775807", "99999999999999999999: Numerical result out of range")]
-    fn mistakes(#[case] text: &str, #[case] arguments: &[&str], #[case] output: &str, #[case] message: &str) {
+    #[case("%d", &["x"], 1, "0", "x: expected numeric value")]
+    #[case("%d", &["12x"], 1, "12", "12x: not completely converted")]
+    #[case("%z", &[], 2, "", "%z: invalid directive")]
+    #[case("%", &[], 2, "", "missing format character")]
+    #[case("%d", &["99999999999999999999"], 1, "9223372036854775807", "99999999999999999999: Numerical result out of range")]
+    fn mistakes(
+        #[case] text: &str,
+        #[case] arguments: &[&str],
+        #[case] status: i32,
+        #[case] output: &str,
+        #[case] message: &str,
+    ) {
         let printed = format(text.as_bytes(), &words(arguments), Dialect::Shell);
-        let expected =
-            Printed { output: output.into(), messages: vec![message.as_bytes().to_vec()], status: 1 };
+        let expected = Printed { output: output.into(), messages: vec![message.as_bytes().to_vec()], status };
         assert_eq!(printed, expected);
     }
 }

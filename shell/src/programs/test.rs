@@ -17,12 +17,16 @@ const NO_EXECUTION: u64 = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     NotANumber(Vec<u8>),
-    /// A word in the place of an operator.
-    NotAnOperator(Vec<u8>),
+    /// A word in the place of an operator, and the one before it.
+    NotAnOperator {
+        last: Vec<u8>,
+        found: Vec<u8>,
+    },
     /// Nothing after this word.
     Missing(Vec<u8>),
     Unclosed,
-    TooMuch(Vec<u8>),
+    /// Words behind a complete expression: its last one, and the first behind it.
+    TooMuch(Vec<u8>, Vec<u8>),
     TooDeep,
 }
 
@@ -31,8 +35,10 @@ impl Problem {
     pub(crate) fn of_shell(&self) -> Vec<u8> {
         match self {
             Self::NotANumber(word) => [b"Illegal number: ", &word[..]].concat(),
-            Self::NotAnOperator(word) | Self::TooMuch(word) => [&word[..], b": unexpected operator"].concat(),
-            Self::Missing(_) => b"argument expected".to_vec(),
+            Self::NotAnOperator { last: word, .. } | Self::TooMuch(word, _) => {
+                [&word[..], b": unexpected operator"].concat()
+            }
+            Self::Missing(word) => [&word[..], b": argument expected"].concat(),
             Self::Unclosed => b"closing paren expected".to_vec(),
             Self::TooDeep => b"nested too deeply".to_vec(),
         }
@@ -42,10 +48,10 @@ impl Problem {
     fn of_program(&self) -> Vec<u8> {
         match self {
             Self::NotANumber(word) => [b"invalid integer '", &word[..], b"'"].concat(),
-            Self::NotAnOperator(word) => [b"'", &word[..], b"': binary operator expected"].concat(),
+            Self::NotAnOperator { found: word, .. } => [b"'", &word[..], b"': binary operator expected"].concat(),
             Self::Missing(word) => [b"missing argument after '", &word[..], b"'"].concat(),
             Self::Unclosed => b"')' expected".to_vec(),
-            Self::TooMuch(word) => [b"extra argument '", &word[..], b"'"].concat(),
+            Self::TooMuch(_, word) => [b"extra argument '", &word[..], b"'"].concat(),
             Self::TooDeep => b"nested too deeply".to_vec(),
         }
     }
@@ -88,16 +94,15 @@ pub(crate) fn evaluate(process: &Process, words: &[Vec<u8>]) -> Result<bool, Pro
             let value = parser.or()?;
             match words.get(parser.at) {
                 None => Ok(value),
-                Some(word) => Err(Problem::TooMuch(word.clone())),
+                Some(word) => Err(Problem::TooMuch(parser.last(), word.clone())),
             }
         }
     }
 }
 
 fn is_binary(operator: &[u8]) -> bool {
-    const OPERATORS: [&str; 17] = [
-        "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", "=~",
-    ];
+    const OPERATORS: [&str; 17] =
+        ["=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", "=~"];
     OPERATORS.iter().any(|known| known.as_bytes() == operator) && operator != b"=~"
 }
 
@@ -183,9 +188,11 @@ impl<'a> Parser<'a> {
             return if self.words.len() > 2 { Err(Problem::Missing(word.to_vec())) } else { Ok(true) };
         }
         match self.peek(0) {
+            Some(operator) if is_binary(operator) && !matches!(operator, b"-a" | b"-o") => {
+                Err(Problem::Missing(operator.to_vec()))
+            }
             Some(next) if next != b"-a" && next != b"-o" && next != b")" => {
-                // Two words that are no comparison.
-                Err(Problem::NotAnOperator(if self.words.len() == 2 { word.to_vec() } else { next.to_vec() }))
+                Err(Problem::NotAnOperator { last: word.to_vec(), found: next.to_vec() })
             }
             _ => Ok(!word.is_empty()),
         }
@@ -213,7 +220,7 @@ impl<'a> Parser<'a> {
             }),
             b"-a" => Ok(!left.is_empty() && !right.is_empty()),
             b"-o" => Ok(!left.is_empty() || !right.is_empty()),
-            other => Err(Problem::NotAnOperator(other.to_vec())),
+            other => Err(Problem::NotAnOperator { last: left.to_vec(), found: other.to_vec() }),
         }
     }
 
@@ -242,7 +249,7 @@ impl<'a> Parser<'a> {
             b"-x" => Ok(self.may(operand, 1)),
             // The console is a pipe.
             b"-t" => integer(operand).map(|_| false),
-            other => Err(Problem::NotAnOperator(other.to_vec())),
+            other => Err(Problem::NotAnOperator { last: operand.to_vec(), found: other.to_vec() }),
         }
     }
 

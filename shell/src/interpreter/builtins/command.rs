@@ -1,29 +1,27 @@
 //! What names mean: `command`, `type`, `hash`, `exec`, `alias`, `unalias`.
 
-use super::{is_builtin, is_special, options};
+use super::{is_builtin, options};
 use crate::interpreter::Shell;
 use crate::interpreter::simple::Found;
 use crate::interpreter::stop::{Executed, Stop};
 use crate::interpreter::variables::quoted;
+use async_recursion::async_recursion;
 
 /// Where standard programs are (`command -p`).
 const STANDARD_PATH: &[u8] = b"/usr/sbin:/usr/bin:/sbin:/bin";
 
-const KEYWORDS: &[&str] = &[
-    "!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while", "{", "}",
-];
+const KEYWORDS: &[&str] =
+    &["!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while", "{", "}"];
 
 impl Shell {
+    #[async_recursion(?Send)]
     pub(super) async fn command_builtin(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let (given, operands) = options(arguments, b"pvV")?;
         let Some(name) = operands.first() else { return Ok(0) };
-        let path = if given.contains(&b'p') { STANDARD_PATH.to_vec() } else { self.get("PATH").unwrap_or_default().to_vec() };
+        let path =
+            if given.contains(&b'p') { STANDARD_PATH.to_vec() } else { self.get("PATH").unwrap_or_default().to_vec() };
         if given.contains(&b'v') || given.contains(&b'V') {
-            let mut status = 0;
-            for name in operands {
-                status = status.max(self.describe(name, &path, given.contains(&b'V')).await?);
-            }
-            return Ok(status);
+            return self.describe(name, &path, given.contains(&b'V')).await;
         }
         if is_builtin(name) {
             return match self.builtin(operands.to_vec()).await {
@@ -52,10 +50,7 @@ impl Shell {
         let (short, long) = if KEYWORDS.iter().any(|keyword| keyword.as_bytes() == name) {
             (name.to_vec(), b" is a shell keyword".to_vec())
         } else if let Some(alias) = self.aliases.get(name) {
-            (
-                [b"alias ", name, b"=", &quoted(alias)].concat(),
-                [&b" is an alias for "[..], alias].concat(),
-            )
+            ([b"alias ", name, b"=", &quoted(alias)].concat(), [&b" is an alias for "[..], alias].concat())
         } else {
             match self.find_command(name) {
                 Found::Special => (name.to_vec(), b" is a special shell builtin".to_vec()),
@@ -84,13 +79,14 @@ impl Shell {
         let mut status = 0;
         for name in operands {
             if !is_builtin(name) && !self.functions.contains_key(name) && self.find_program(name, &path).is_err() {
-                self.complain(&[b"hash: ", &name[..], b": not found"].concat()).await;
+                self.complain(&[&name[..], b": not found"].concat()).await;
                 status = 1;
             }
         }
         Ok(status)
     }
 
+    #[async_recursion(?Send)]
     pub(super) async fn exec(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let arguments = arguments.strip_prefix(&[b"--".to_vec()]).unwrap_or(arguments);
         let Some(name) = arguments.first() else { return Ok(0) };
@@ -105,7 +101,7 @@ impl Shell {
             Err(errno) => {
                 let status = if errno == cofferdam::kernel::Errno::ENOENT { 127 } else { 126 };
                 let reason = if status == 127 { "not found" } else { errno.description() };
-                self.complain(&[b"exec: ", &name[..], b": ", reason.as_bytes()].concat()).await;
+                self.complain(&[&name[..], b": ", reason.as_bytes()].concat()).await;
                 status
             }
         };
@@ -151,10 +147,5 @@ impl Shell {
             }
         }
         Ok(status)
-    }
-
-    /// Whether a name is that of a special builtin, and not of a function.
-    pub(in crate::interpreter) fn is_known(&self, name: &[u8]) -> bool {
-        is_special(name) || is_builtin(name) || self.functions.contains_key(name)
     }
 }

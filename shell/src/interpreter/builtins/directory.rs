@@ -42,7 +42,7 @@ impl Shell {
             if self.change_directory(&path, is_physical) {
                 is_shown |= is_found_elsewhere;
                 if is_shown {
-                    let line = [self.get("PWD").unwrap_or_default(), b"\n"].concat();
+                    let line = [&self.directory[..], b"\n"].concat();
                     self.print(&line).await?;
                 }
                 return Ok(0);
@@ -53,7 +53,7 @@ impl Shell {
 
     /// Goes to a directory, and remembers the way there unless only the place counts.
     fn change_directory(&mut self, path: &[u8], is_physical: bool) -> bool {
-        let here = self.get("PWD").unwrap_or_default().to_vec();
+        let here = self.directory.clone();
         let logical = logical_path(&here, path);
         let went = if is_physical || !here.starts_with(b"/") {
             self.process.chdir(UnixPath::new(path))
@@ -71,6 +71,7 @@ impl Shell {
         let is_exported = |name: &[u8]| self.variables.variable(name).is_some_and(|variable| variable.is_exported);
         let (pwd, oldpwd) = (is_exported(b"PWD"), is_exported(b"OLDPWD"));
         let _ = self.variables.set(b"OLDPWD", here, oldpwd);
+        self.directory.clone_from(&now);
         let _ = self.variables.set(b"PWD", now, pwd);
         true
     }
@@ -83,7 +84,7 @@ impl Shell {
                 Err(errno) => return Err(Stop::fatal(format!("getcwd() failed: {}", errno.description()))),
             }
         } else {
-            self.get("PWD").unwrap_or_default().to_vec()
+            self.directory.clone()
         };
         self.print_as(b"pwd", &[&path[..], b"\n"].concat()).await
     }
@@ -101,6 +102,6 @@ fn logical_path(directory: &[u8], path: &[u8]) -> Vec<u8> {
         }
     }
     // Two slashes at the beginning are kept.
-    let start: &[u8] = if whole.starts_with(b"//") && !whole.starts_with(b"///") { b"//" } else { b"/" };
+    let start: &[u8] = if path.starts_with(b"//") && !path.starts_with(b"///") { b"//" } else { b"/" };
     [start, &names.join(&b'/')].concat()
 }

@@ -1,5 +1,6 @@
 //! What leads elsewhere: `break`, `continue`, `return`, `exit`, `eval`, `.`, `let`.
 
+use async_recursion::async_recursion;
 use cofferdam::kernel::{Errno, FileType};
 
 use super::number;
@@ -35,6 +36,7 @@ impl Shell {
         }
     }
 
+    #[async_recursion(?Send)]
     pub(super) async fn eval(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let text = arguments.join(&b' ');
         if text.is_empty() {
@@ -52,12 +54,14 @@ impl Shell {
     }
 
     /// `.`: executes a file in this shell.
+    #[async_recursion(?Send)]
     pub(super) async fn source(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let arguments = arguments.strip_prefix(&[b"--".to_vec()]).unwrap_or(arguments);
         let Some((path, parameters)) = arguments.split_first() else {
             return Err(Stop::fatal("filename argument required"));
         };
         let content = self.find_source(path)?;
+        self.command_name = Some(path.clone());
         let outer = (!parameters.is_empty()).then(|| std::mem::replace(&mut self.parameters, parameters.to_vec()));
         let line = self.line;
         let loops = std::mem::take(&mut self.loops);

@@ -7,8 +7,7 @@ use crate::interpreter::Shell;
 use crate::interpreter::signals;
 use crate::interpreter::stop::{Executed, Stop};
 
-const KILL_USAGE: &str =
-    "Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\nkill -l [exitstatus]";
+const KILL_USAGE: &str = "Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\nkill -l [exitstatus]";
 
 impl Shell {
     pub(super) async fn wait(&mut self, arguments: &[Vec<u8>]) -> Executed {
@@ -16,23 +15,32 @@ impl Shell {
         if operands.is_empty() {
             let pids: Vec<Pid> = self.jobs.iter().map(|job| job.pid).collect();
             for pid in pids {
-                let status = self.wait_for_job(pid).await;
+                let status = self.wait_for_job(pid, false).await;
                 if self.traps.is_pending(&self.process) {
                     return Ok(status);
                 }
             }
+            self.jobs.mark_ended();
             return Ok(0);
         }
         let mut status = 0;
         for word in operands {
-            let pid = if word.starts_with(b"%") {
-                self.job(word)?
-            } else {
-                Pid(super::number(word)?)
-            };
-            status = if self.jobs.iter().any(|job| job.pid == pid) { self.wait_for_job(pid).await } else { 127 };
+            let pid = if word.starts_with(b"%") { self.job(word)? } else { Pid(super::number(word)?) };
+            status = if self.jobs.iter().any(|job| job.pid == pid) { self.wait_for_job(pid, true).await } else { 127 };
+            self.jobs.mark_ended();
         }
         Ok(status)
+    }
+
+    /// `bg`, `fg`: there is no job control, as there is no terminal.
+    pub(super) fn continue_job(&self, arguments: &[Vec<u8>]) -> Executed {
+        let word = match arguments.first() {
+            Some(word) => word.clone(),
+            None if self.jobs.iter().next().is_none() => return Err(Stop::fatal("No current job")),
+            None => b"%%".to_vec(),
+        };
+        self.job(&word)?;
+        Err(Stop::fatal([b"job ", &word[..], b" not created under job control"].concat()))
     }
 
     fn job(&self, word: &[u8]) -> Result<Pid, Stop> {
@@ -44,11 +52,11 @@ impl Shell {
         self.jobs_notice();
         let current = self.jobs.iter().last().map(|job| job.number);
         let previous = self.jobs.iter().rev().nth(1).map(|job| job.number);
-        let mut text = String::new();
+        let mut lines = Vec::new();
         let mut ended = Vec::new();
-        for job in self.jobs.iter() {
+        for job in self.jobs.iter().rev() {
             if given.contains(&b'p') {
-                text.push_str(&format!("{}\n", job.pid.0));
+                lines.push(job.pid.0.to_string());
                 continue;
             }
             let mark = match Some(job.number) {
@@ -57,14 +65,15 @@ impl Shell {
                 _ => ' ',
             };
             let state = match job.status {
-                None => "Running".to_owned(),
+                None | Some(WaitStatus::Continued) => "Running".to_owned(),
                 Some(WaitStatus::Exited(0)) => "Done".to_owned(),
                 Some(WaitStatus::Exited(status)) => format!("Done({status})"),
                 Some(WaitStatus::Signaled(signal) | WaitStatus::Stopped(signal)) => signals::description(signal),
-                Some(WaitStatus::Continued) => "Running".to_owned(),
             };
             let pid = if given.contains(&b'l') { format!("{} ", job.pid.0) } else { String::new() };
-            text.push_str(&format!("[{}] {mark} {pid}{state:<25} {}\n", job.number, job.text));
+            let state = format!("[{}] {mark} {pid}{state}", job.number);
+            let command = if self.is_interactive { &job.text } else { "" };
+            lines.push(format!("{state:<33}{command}"));
             if job.status.is_some() {
                 ended.push(job.pid);
             }
@@ -72,7 +81,8 @@ impl Shell {
         for pid in ended {
             self.jobs.forget(pid);
         }
-        self.print(text.as_bytes()).await?;
+        lines.push(String::new());
+        self.print(lines.join("\n").as_bytes()).await?;
         Ok(0)
     }
 
@@ -85,14 +95,14 @@ impl Shell {
                 b"-l" => return self.list_signals(after).await,
                 b"-s" => {
                     let [name, after @ ..] = after else { return Err(Stop::fatal("No arg for -s option")) };
-                    signal = signals::parse(name).ok_or_else(|| {
-                        Stop::fatal([b"invalid signal number or name: ", &name[..]].concat())
-                    })?;
+                    signal = signals::parse(name)
+                        .ok_or_else(|| Stop::fatal([b"invalid signal number or name: ", &name[..]].concat()))?;
                     operands = after.strip_prefix(&[b"--".to_vec()]).unwrap_or(after);
                 }
                 [b'-', name @ ..] if !name.is_empty() => {
-                    signal = signals::parse(name)
-                        .ok_or_else(|| Stop::fatal([b"Illegal option -", name.get(..1).unwrap_or_default()].concat()))?;
+                    signal = signals::parse(name).ok_or_else(|| {
+                        Stop::fatal([b"Illegal option -", name.get(..1).unwrap_or_default()].concat())
+                    })?;
                     operands = after.strip_prefix(&[b"--".to_vec()]).unwrap_or(after);
                 }
                 _ => {}
@@ -104,17 +114,21 @@ impl Shell {
         let mut status = 0;
         for operand in operands {
             let pid = if operand.starts_with(b"%") {
-                self.job(operand)?
+                // A job is a process group. There is none without job control, in dash too.
+                let pid = self.job(operand)?;
+                if self.options.has(b'm') { pid } else { Pid(-pid.0) }
             } else {
-                let (is_group, digits) = operand.strip_prefix(b"-").map_or((false, &operand[..]), |digits| (true, digits));
-                let number = super::number(digits).map_err(|_| Stop::fatal([b"Illegal number: ", &operand[..]].concat()))?;
+                let (is_group, digits) =
+                    operand.strip_prefix(b"-").map_or((false, &operand[..]), |digits| (true, digits));
+                let number =
+                    super::number(digits).map_err(|_| Stop::fatal([b"Illegal number: ", &operand[..]].concat()))?;
                 Pid(if is_group { -number } else { number })
             };
             if let Err(errno) = self.process.kill(pid, signal) {
                 // A job that has ended, and that nobody has waited for, is still there.
                 let is_known = errno == Errno::ESRCH && self.jobs.iter().any(|job| job.pid == pid);
                 if !is_known {
-                    self.complain(format!("kill: {}\n", errno.description()).as_bytes()).await;
+                    self.complain(format!("{}\n", errno.description()).as_bytes()).await;
                     status = 1;
                 }
             }
@@ -124,7 +138,7 @@ impl Shell {
 
     async fn list_signals(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let Some(word) = arguments.first() else {
-            let text: String = signals::names().map(|name| format!("{name}\n")).collect();
+            let text: String = signals::names().flat_map(|name| [name, "\n"]).collect();
             self.print(text.as_bytes()).await?;
             return Ok(0);
         };

@@ -7,13 +7,11 @@ use crate::programs::{echo, printf, test};
 impl Shell {
     /// Prints what a builtin prints; an error is one of the builtin, not of the shell.
     pub(super) async fn print_as(&mut self, name: &[u8], text: &[u8]) -> Executed {
-        match self.print(text).await {
-            Ok(()) => Ok(0),
-            Err(_) => {
-                self.complain(&[name, b": ", name, b": I/O error"].concat()).await;
-                Ok(1)
-            }
+        if self.print(text).await.is_err() {
+            self.complain(&[name, b": I/O error"].concat()).await;
+            return Ok(1);
         }
+        Ok(0)
     }
 
     pub(super) async fn echo(&mut self, arguments: &[Vec<u8>]) -> Executed {
@@ -27,13 +25,13 @@ impl Shell {
         };
         let printed = printf::format(format, arguments, printf::Dialect::Shell);
         for message in &printed.messages {
-            self.complain(&[b"printf: ", &message[..]].concat()).await;
+            self.complain(message).await;
         }
         let status = self.print_as(b"printf", &printed.output).await?;
         Ok(status.max(printed.status))
     }
 
-    pub(super) async fn test(&mut self, name: &[u8], arguments: &[Vec<u8>]) -> Executed {
+    pub(super) fn test(&mut self, name: &[u8], arguments: &[Vec<u8>]) -> Executed {
         let arguments = if name == b"[" {
             match arguments.split_last() {
                 Some((last, arguments)) if last == b"]" => arguments,

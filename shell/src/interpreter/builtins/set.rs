@@ -80,7 +80,7 @@ impl Shell {
     pub(super) async fn shopt(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let names = arguments.iter().filter(|argument| !argument.starts_with(b"-"));
         for name in names {
-            self.complain(&[b"shopt: ", &name[..], b": invalid shell option name"].concat()).await;
+            self.complain(&[&name[..], b": invalid shell option name"].concat()).await;
         }
         Ok(i32::from(arguments.iter().any(|argument| !argument.starts_with(b"-"))))
     }

@@ -101,7 +101,8 @@ impl Shell {
         };
         let words = if rest.is_empty() { self.parameters.clone() } else { rest.to_vec() };
         let is_silent = letters.starts_with(b":");
-        let index = self.get("OPTIND").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(1_usize);
+        let index =
+            self.get("OPTIND").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(1_usize);
         let mut next = Getopts { words: &words, index: index.max(1), offset: self.option_offset };
         let Some(letter) = next.letter() else {
             let index = next.index;
@@ -117,7 +118,7 @@ impl Shell {
                 self.complain_option("Illegal option -", letter).await;
                 (b'?', None)
             }
-            Some(false) => (letter, None),
+            Some(false) => (letter, Some(Vec::new())),
             Some(true) => match next.argument() {
                 Some(argument) => (letter, Some(argument)),
                 None if is_silent => (b':', Some(vec![letter])),
@@ -150,7 +151,7 @@ impl Shell {
     }
 }
 
-/// Where getopts is: in the argument of this number from 1, at this offset.
+/// Where getopts is: the number from 1 of the next argument, and where in the one before it is, if it is not at its end.
 struct Getopts<'a> {
     words: &'a [Vec<u8>],
     index: usize,
@@ -158,14 +159,14 @@ struct Getopts<'a> {
 }
 
 impl Getopts<'_> {
-    fn word(&self) -> Option<&[u8]> {
-        self.words.get(self.index - 1).map(Vec::as_slice)
+    fn word(&self, number: usize) -> Option<&[u8]> {
+        self.words.get(number.checked_sub(1)?).map(Vec::as_slice)
     }
 
     /// The next letter; none at the end.
     fn letter(&mut self) -> Option<u8> {
         if self.offset == 0 {
-            match self.word()? {
+            match self.word(self.index)? {
                 b"--" => {
                     self.index += 1;
                     return None;
@@ -173,23 +174,24 @@ impl Getopts<'_> {
                 [b'-', _, ..] => self.offset = 1,
                 _ => return None,
             }
-        }
-        let word = self.word()?;
-        let (letter, length) = (*word.get(self.offset)?, word.len());
-        self.offset += 1;
-        if self.offset >= length {
             self.index += 1;
-            self.offset = 0;
         }
+        let word = self.word(self.index - 1)?;
+        let (letter, length) = (*word.get(self.offset)?, word.len());
+        self.offset = if self.offset + 1 < length { self.offset + 1 } else { 0 };
         Some(letter)
     }
 
     /// The argument of the letter that was just taken.
     fn argument(&mut self) -> Option<Vec<u8>> {
-        let word = self.word()?;
-        let argument = word.get(self.offset..).unwrap_or_default().to_vec();
+        if self.offset > 0 {
+            let word = self.word(self.index - 1)?;
+            let argument = word.get(self.offset..).unwrap_or_default().to_vec();
+            self.offset = 0;
+            return Some(argument);
+        }
+        let argument = self.word(self.index)?.to_vec();
         self.index += 1;
-        self.offset = 0;
         Some(argument)
     }
 }

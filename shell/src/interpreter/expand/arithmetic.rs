@@ -1,43 +1,61 @@
 //! Arithmetic, on 64-bit integers that wrap around, as in dash on a 64-bit machine.
 
+use async_recursion::async_recursion;
 use brush_parser::arithmetic;
 use brush_parser::ast::{ArithmeticExpr, ArithmeticTarget, BinaryOperator, UnaryAssignmentOperator, UnaryOperator};
 
-use super::Boxed;
-use crate::interpreter::Shell;
 use crate::interpreter::stop::Stop;
+use crate::interpreter::{Shell, source};
 
 /// How deep an expression may be nested: it is evaluated recursively.
-const MAX_NESTING: usize = 60;
+const MAX_NESTING: usize = 40;
+
+/// How many operators it can have.
+const MAX_OPERATORS: usize = 500;
 
 impl Shell {
     /// The value of an expression, whose own expansions come first.
-    pub(in crate::interpreter) fn arithmetic<'a>(&'a mut self, text: &'a str) -> Boxed<'a, i64> {
-        Box::pin(async move {
-            let expanded = self.document(&text.replace('"', "")).await?;
-            let expanded = String::from_utf8_lossy(&expanded).into_owned();
-            let expression = parse(&expanded)?;
-            Evaluation { shell: self, text: &expanded }.value(&expression, 0)
-        })
+    #[async_recursion(?Send)]
+    pub(in crate::interpreter) async fn arithmetic(&mut self, text: &str) -> Result<i64, Stop> {
+        let expanded = self.document(&source::plain(text).replace('"', "")).await?;
+        let expanded = String::from_utf8_lossy(&expanded).into_owned();
+        let expression = parse(&expanded)?;
+        Evaluation { shell: self, text: &expanded }.value(&expression, 0)
     }
 }
 
 fn parse(text: &str) -> Result<ArithmeticExpr, Stop> {
-    let mut depth: usize = 0;
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'!' | b'~' | b'?' | b'=' => depth += 1,
-            b')' | b']' | b':' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_NESTING {
-            return Err(error("nested too deeply", text));
-        }
+    if is_too_deep(text) {
+        return Err(error("nested too deeply", text));
     }
     if text.trim().is_empty() {
         return Ok(ArithmeticExpr::Literal(0));
     }
     arithmetic::parse(text).map_err(|_| error(complaint(text), text))
+}
+
+/// Whether the parser, or who takes its result apart, would go too deep: brackets, operators without an operand between
+/// them, assignments and conditions are nested; so are all operators in a row.
+fn is_too_deep(text: &str) -> bool {
+    let (mut brackets, mut operators, mut signs, mut others): (usize, usize, usize, usize) = (0, 0, 0, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' => brackets += 1,
+            b')' | b']' => brackets = brackets.saturating_sub(1),
+            b'=' | b'?' => others += 1,
+            _ => {}
+        }
+        if byte.is_ascii_punctuation() && !matches!(byte, b'(' | b')' | b'_') {
+            operators += 1;
+            signs += 1;
+        } else if !byte.is_ascii_whitespace() {
+            signs = 0;
+        }
+        if brackets.max(signs).max(others) > MAX_NESTING || operators > MAX_OPERATORS {
+            return true;
+        }
+    }
+    false
 }
 
 /// What dash says of an expression that is none.
@@ -64,8 +82,7 @@ struct Evaluation<'a> {
 
 impl Evaluation<'_> {
     fn value(&mut self, expression: &ArithmeticExpr, depth: usize) -> Result<i64, Stop> {
-        // Additions in a row are nested too.
-        if depth > 500 {
+        if depth > 2 * MAX_OPERATORS {
             return Err(error("nested too deeply", self.text));
         }
         let depth = depth + 1;
@@ -89,7 +106,7 @@ impl Evaluation<'_> {
             }
             ArithmeticExpr::BinaryOp(operator, left, right) => {
                 let (left, right) = (self.value(left, depth)?, self.value(right, depth)?);
-                self.binary(operator, left, right)
+                self.binary(*operator, left, right)
             }
             ArithmeticExpr::Conditional(condition, yes, no) => {
                 let chosen = if self.value(condition, depth)? != 0 { yes } else { no };
@@ -102,7 +119,7 @@ impl Evaluation<'_> {
             ArithmeticExpr::BinaryAssignment(operator, target, value) => {
                 let right = self.value(value, depth)?;
                 let left = self.variable(target)?;
-                let value = self.binary(operator, left, right)?;
+                let value = self.binary(*operator, left, right)?;
                 self.assign(target, value)
             }
             ArithmeticExpr::UnaryAssignment(operator, target) => {
@@ -124,7 +141,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn binary(&self, operator: &BinaryOperator, left: i64, right: i64) -> Result<i64, Stop> {
+    fn binary(&self, operator: BinaryOperator, left: i64, right: i64) -> Result<i64, Stop> {
         let shift = u32::try_from(right & 63).unwrap_or_default();
         Ok(match operator {
             BinaryOperator::Power => u32::try_from(right).map_or(0, |exponent| left.wrapping_pow(exponent)),
@@ -196,7 +213,8 @@ fn number(value: &[u8]) -> Result<i64, Stop> {
     } else {
         digits.parse().ok()
     };
-    let value = parsed.filter(|_| !digits.starts_with(['-', '+'])).map(|value: i128| if is_negative { -value } else { value });
+    let value =
+        parsed.filter(|_| !digits.starts_with(['-', '+'])).map(|value: i128| if is_negative { -value } else { value });
     let clamped = value.map(|value| value.clamp(i64::MIN.into(), i64::MAX.into()));
     clamped.and_then(|value| i64::try_from(value).ok()).ok_or_else(|| Stop::fatal(format!("Illegal number: {text}")))
 }

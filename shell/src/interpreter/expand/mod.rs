@@ -1,12 +1,14 @@
 //! Expansion of words, in the order of POSIX: tilde, parameters, commands and arithmetic; fields; paths; quotes.
 
 mod arithmetic;
+mod change;
 mod glob;
 mod parameter;
 pub(super) mod pattern;
 mod quotes;
 mod split;
 
+use async_recursion::async_recursion;
 use brush_parser::ParserOptions;
 use brush_parser::word::{self, TildeExpr, WordPiece, WordPieceWithSource};
 
@@ -42,10 +44,10 @@ const STRING: Context = Context { is_quoted: false, is_split: false };
 const QUOTED: Context = Context { is_quoted: true, is_split: false };
 
 type Pieces = Vec<Piece>;
-type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Stop>> + 'a>>;
 
 impl Shell {
     /// The fields of a word.
+    #[async_recursion(?Send)]
     pub(super) async fn fields(&mut self, text: &str) -> Result<Vec<Vec<u8>>, Stop> {
         if is_plain(text) {
             return Ok(vec![text.as_bytes().to_vec()]);
@@ -64,6 +66,7 @@ impl Shell {
     }
 
     /// A word that is one string: of a redirection, of `case`.
+    #[async_recursion(?Send)]
     pub(super) async fn string(&mut self, text: &str) -> Result<Vec<u8>, Stop> {
         if is_plain(text) {
             return Ok(text.as_bytes().to_vec());
@@ -97,6 +100,7 @@ impl Shell {
     }
 
     /// A here-document, or what is expanded as one.
+    #[async_recursion(?Send)]
     pub(super) async fn document(&mut self, text: &str) -> Result<Vec<u8>, Stop> {
         let text = text.replace("\\\n", "");
         let parsed = word::parse_heredoc(&text, &source::options()).map_err(|_| bad_substitution())?;
@@ -105,29 +109,34 @@ impl Shell {
         Ok(join(pieces).into_bytes())
     }
 
-    fn pieces<'a>(&'a mut self, text: &'a str, context: Context) -> Boxed<'a, Pieces> {
-        Box::pin(async move {
-            let parsed = parse(text, &source::options())?;
-            let mut pieces = Pieces::new();
-            self.expand(&parsed, context, &mut pieces).await?;
-            Ok(pieces)
-        })
+    #[async_recursion(?Send)]
+    async fn pieces(&mut self, text: &str, context: Context) -> Result<Pieces, Stop> {
+        let parsed = parse(text, &source::options())?;
+        let mut pieces = Pieces::new();
+        self.expand(&parsed, context, &mut pieces).await?;
+        Ok(pieces)
     }
 
-    fn expand<'a>(
-        &'a mut self,
-        parsed: &'a [WordPieceWithSource],
+    #[async_recursion(?Send)]
+    async fn expand(
+        &mut self,
+        parsed: &[WordPieceWithSource],
         context: Context,
-        pieces: &'a mut Pieces,
-    ) -> Boxed<'a, ()> {
-        Box::pin(async move {
-            for part in parsed {
-                self.expand_piece(&part.piece, context, pieces).await?;
+        pieces: &mut Pieces,
+    ) -> Result<(), Stop> {
+        for (index, part) in parsed.iter().enumerate() {
+            // A parameter that the grammar does not know is a text to it.
+            let next = parsed.get(index + 1).map(|next| &next.piece);
+            let is_dollar = matches!(&part.piece, WordPiece::Text(text) if text == "$");
+            if is_dollar && matches!(next, Some(WordPiece::Text(text)) if text.starts_with('{')) {
+                return Err(bad_substitution());
             }
-            Ok(())
-        })
+            self.expand_piece(&part.piece, context, pieces).await?;
+        }
+        Ok(())
     }
 
+    #[async_recursion(?Send)]
     async fn expand_piece(&mut self, piece: &WordPiece, context: Context, pieces: &mut Pieces) -> Result<(), Stop> {
         match piece {
             WordPiece::Text(text) if context.is_quoted => pieces.push(Piece::Quoted(decode(text))),
@@ -145,11 +154,11 @@ impl Shell {
             WordPiece::TildeExpansion(tilde) => pieces.push(self.tilde(tilde)),
             WordPiece::ParameterExpansion(expression) => self.parameter(expression, context, pieces).await?,
             WordPiece::CommandSubstitution(text) => {
-                let output = self.substitute(text).await?;
+                let output = self.substitute(text, self.line.saturating_sub(1)).await?;
                 pieces.push(expanded(output, context));
             }
             WordPiece::BackquotedCommandSubstitution(text) => {
-                let output = self.substitute(&quotes::backquoted(text, context.is_quoted)).await?;
+                let output = self.substitute(&quotes::backquoted(text, context.is_quoted), 0).await?;
                 pieces.push(expanded(output, context));
             }
             WordPiece::ArithmeticExpression(expression) => {
@@ -161,6 +170,7 @@ impl Shell {
     }
 
     /// What is in double quotes is a field even if it is empty, unless it is `"$@"` without parameters.
+    #[async_recursion(?Send)]
     async fn expand_quoted(
         &mut self,
         parts: &[WordPieceWithSource],
@@ -219,7 +229,9 @@ fn bad_substitution() -> Stop {
 
 /// Whether nothing in a word is special.
 fn is_plain(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'=' | b'+' | b'%');
+    let is_plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'=' | b'+' | b'%')
+    };
     !text.is_empty() && text.bytes().all(is_plain)
 }
 

@@ -1,34 +1,6 @@
-//! How a script's text is nested, found without recursion: before the parser, which is recursive, sees it.
+//! The scan itself: a lexer that knows as much of the grammar as nesting takes.
 
-/// What is open at some place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Open {
-    /// `(`, `$(`
-    Parenthesis,
-    /// `{`
-    Brace,
-    /// `${`
-    Parameter,
-    /// `"`
-    Quote,
-    /// A backquote.
-    Backquote,
-    /// `if`, `for`, `while`, `until`, `case`, and which word came last: `then`, `do`.
-    Keyword(String),
-}
-
-/// What a scan has found.
-#[derive(Debug, Default)]
-pub(super) struct Nesting {
-    /// How deep it is at most.
-    pub(super) deepest: usize,
-    /// On which line.
-    pub(super) deepest_line: usize,
-    /// A line with a number of a descriptor, or of a tilde, that no integer holds.
-    pub(super) bad_number: Option<usize>,
-    /// What is open at the end.
-    pub(super) open: Vec<Open>,
-}
+use super::{Nesting, Open};
 
 /// Where the scan is.
 struct Scanner<'a> {
@@ -37,26 +9,28 @@ struct Scanner<'a> {
     line: usize,
     /// Whether a word here would be the name of a command, or a reserved word.
     is_command: bool,
+    /// Whether a pattern of `case` has begun.
+    has_pattern: bool,
     /// The ends of the here-documents that begin on the next line, and whether tabs are removed.
     documents: Vec<(Vec<u8>, bool)>,
     found: Nesting,
 }
 
-impl Nesting {
-    pub(super) fn of(text: &str) -> Self {
-        let mut scanner = Scanner {
-            text: text.as_bytes(),
-            at: 0,
-            line: 1,
-            is_command: true,
-            documents: Vec::new(),
-            found: Self::default(),
-        };
-        while scanner.at < scanner.text.len() {
-            scanner.step();
-        }
-        scanner.found
+/// Scans a text.
+pub(super) fn scan(text: &[u8]) -> Nesting {
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        line: 1,
+        is_command: true,
+        has_pattern: false,
+        documents: Vec::new(),
+        found: Nesting::default(),
+    };
+    while scanner.at < scanner.text.len() {
+        scanner.step();
     }
+    scanner.found
 }
 
 impl Scanner<'_> {
@@ -82,7 +56,7 @@ impl Scanner<'_> {
 
     fn advance(&mut self, count: usize) {
         let passed = self.text.get(self.at..(self.at + count).min(self.text.len())).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += passed.split(|byte| *byte == b'\n').count() - 1;
         self.at += count;
     }
 
@@ -137,6 +111,7 @@ impl Scanner<'_> {
             b'}' => drop(self.pop(&Open::Parameter)),
             b'"' => self.push(Open::Quote),
             b'\'' if !self.found.open.contains(&Open::Quote) => self.single_quotes(),
+            b' ' | b'\t' => self.found.blanks.push(self.at),
             _ => {}
         }
         self.advance(1);
@@ -150,6 +125,9 @@ impl Scanner<'_> {
     }
 
     fn in_command(&mut self) {
+        if self.is_in("in") && !self.has_pattern && !matches!(self.peek(0), b' ' | b'\t' | b'\n' | b'#') {
+            self.pattern();
+        }
         if matches!((self.peek(0), self.peek(1)), (b'\\' | b'`', _) | (b'$', b'(' | b'{')) {
             self.word();
             return;
@@ -160,12 +138,16 @@ impl Scanner<'_> {
                 self.is_command = true;
                 self.skip_documents();
             }
-            b' ' | b'\t' => self.advance(1),
             b'#' => {
                 let rest = self.text.get(self.at..).unwrap_or_default();
                 self.advance(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()));
             }
             b';' | b'&' | b'|' => {
+                if self.peek(0) == b';' && self.peek(1) == b';' {
+                    self.last_keyword(";;", "in");
+                    self.has_pattern = false;
+                    self.advance(1);
+                }
                 self.advance(1);
                 self.is_command = true;
             }
@@ -175,12 +157,14 @@ impl Scanner<'_> {
                 self.is_command = true;
             }
             b')' => {
-                self.pop(&Open::Parenthesis);
+                if !self.pop(&Open::Parenthesis) {
+                    self.last_keyword("in", ";;");
+                }
                 self.advance(1);
                 self.is_command = true;
             }
             b'<' if self.peek(1) == b'<' && self.peek(2) != b'<' => self.document(),
-            b'<' | b'>' => self.advance(1),
+            b' ' | b'\t' | b'<' | b'>' => self.advance(1),
             _ => self.word(),
         }
     }
@@ -216,7 +200,19 @@ impl Scanner<'_> {
             self.advance(1);
         }
         self.check_number(&word);
-        self.is_command = self.is_command && self.reserved(&word);
+        if self.is_command {
+            self.is_command = self.reserved(&word);
+            self.found.has_command |= !self.is_command;
+        } else if word == b"in" && self.is_in("case") {
+            self.last_keyword("case", "in");
+            self.has_pattern = false;
+        } else if word == b"in" && self.is_in("for") {
+            let rest = self.text.get(self.at..).unwrap_or_default().trim_ascii_start();
+            let blanks = self.text.get(self.at..self.text.len() - rest.len()).unwrap_or_default();
+            if rest.starts_with(b";") || blanks.contains(&b'\n') {
+                self.found.insertions.push((self.at, " ${0+}"));
+            }
+        }
     }
 
     fn check_number(&mut self, word: &[u8]) {
@@ -228,8 +224,59 @@ impl Scanner<'_> {
         }
     }
 
+    /// Whether this word came last of what is open.
+    fn is_in(&self, word: &str) -> bool {
+        matches!(self.found.open.last(), Some(Open::Keyword(last)) if last == word)
+    }
+
+    /// Where a pattern of `case` begins.
+    fn pattern(&mut self) {
+        self.has_pattern = true;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if rest.starts_with(b"(") {
+            self.advance(1);
+        } else if !rest.starts_with(b"esac") && self.found.open.contains(&Open::Parenthesis) {
+            self.found.insertions.push((self.at, "("));
+        }
+    }
+
+    /// Changes what came last of what is open.
+    fn last_keyword(&mut self, from: &str, to: &str) {
+        if let Some(Open::Keyword(last)) = self.found.open.last_mut()
+            && last == from
+        {
+            to.clone_into(last);
+        }
+    }
+
+    /// Remembers a reserved word that closes what is not open.
+    fn check_closing(&mut self, word: &[u8]) {
+        let is_fine = match (word, self.found.open.last()) {
+            (b"}", Some(Open::Brace)) => true,
+            (b"esac", Some(Open::Keyword(last))) => matches!(last.as_str(), "in" | ";;"),
+            (b"fi", Some(Open::Keyword(last))) => matches!(last.as_str(), "then" | "else"),
+            (b"then", Some(Open::Keyword(last))) => matches!(last.as_str(), "if" | "elif"),
+            (b"elif" | b"else", Some(Open::Keyword(last))) => last == "then",
+            (b"do", Some(Open::Keyword(last))) => matches!(last.as_str(), "while" | "until" | "for"),
+            (b"done", Some(Open::Keyword(last))) => last == "do",
+            _ => false,
+        };
+        // In a case, it can be a pattern.
+        let is_pattern = self.is_in("in");
+        if !is_fine && !is_pattern && self.found.unexpected.is_none() {
+            let expected = if self.found.has_command { self.found.expected() } else { "" };
+            self.found.unexpected = Some((self.line, String::from_utf8_lossy(word).into_owned(), expected));
+        }
+    }
+
     /// Takes notice of a word in the place of a command; whether another such place follows.
     fn reserved(&mut self, word: &[u8]) -> bool {
+        if matches!(word, b"fi" | b"done" | b"esac" | b"then" | b"do" | b"else" | b"elif" | b"}") {
+            self.check_closing(word);
+        }
+        if matches!(word, b"if" | b"while" | b"until" | b"then" | b"do" | b"else" | b"elif" | b"{") {
+            self.found.has_command = false;
+        }
         match word {
             b"if" | b"while" | b"until" | b"for" | b"case" => {
                 self.push(Open::Keyword(String::from_utf8_lossy(word).into_owned()));
