@@ -1,0 +1,53 @@
+//! Both worlds, and what a script says in one of them.
+
+#[cfg(target_os = "linux")]
+pub mod real;
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Where scripts and what they source are, in both worlds.
+pub const SCRIPTS: &str = "/mnt/scripts";
+
+/// The empty directory in which a script starts.
+pub const WORK: &str = "/mnt/work";
+
+/// The environment of a script. The paths of both worlds' programs are in it.
+pub const ENVIRONMENT: &[(&str, &str)] =
+    &[("HOME", "/root"), ("LC_ALL", "C"), ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+
+/// What a script wrote, standard output and standard error as it came, and its exit status.
+pub struct Transcript {
+    pub output: Vec<u8>,
+    pub status: i32,
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let output = String::from_utf8_lossy(&self.output);
+        formatter.write_str(&output)?;
+        if !output.is_empty() && !output.ends_with('\n') {
+            formatter.write_str("\n(no newline)\n")?;
+        }
+        writeln!(formatter, "exit status {}", self.status)
+    }
+}
+
+/// Where the scripts are kept.
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts")
+}
+
+/// The path of a script in both worlds.
+pub fn path(script: &Path) -> String {
+    format!("{SCRIPTS}/{}", script.file_name().unwrap().to_string_lossy())
+}
+
+/// Says that a test is not done, which in CI is a failure.
+pub fn skip(script: &Path, reason: &str) {
+    let name = script.file_name().unwrap().to_string_lossy();
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{name}: in CI nothing is skipped: {reason}");
+    // Not eprintln, which the test harness keeps to itself.
+    std::io::stderr().write_all(format!("skipped: {reason}: {name}\n").as_bytes()).unwrap();
+}
