@@ -43,7 +43,7 @@ fn compare(script: &Path, transcript: &Transcript, world: &str) {
 #[rstest]
 fn real(#[files("tests/scripts/*.sh")] script: PathBuf) {
     if let Err(reason) = support::real::check() {
-        support::skip(&script, reason);
+        support::real::skip(&script, reason);
         return;
     }
     let transcript = support::real::run(&script);

@@ -7,7 +7,10 @@ cat >init <<'END'
 echo "init: process $$ of user $(id -u)"
 mount --bind root root
 cd root
-mkdir -p usr proc tmp old work
+mkdir -p usr proc tmp old work dev
+: >dev/null
+mount --bind /dev/null dev/null
+echo "null: $?"
 mount --rbind /usr usr
 for d in bin sbin lib lib64; do
     if [ -L /$d ]; then

@@ -4,7 +4,6 @@
 pub mod real;
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Where scripts and what they source are, in both worlds.
@@ -42,12 +41,4 @@ pub fn directory() -> PathBuf {
 /// The path of a script in both worlds.
 pub fn path(script: &Path) -> String {
     format!("{SCRIPTS}/{}", script.file_name().unwrap().to_string_lossy())
-}
-
-/// Says that a test is not done, which in CI is a failure.
-pub fn skip(script: &Path, reason: &str) {
-    let name = script.file_name().unwrap().to_string_lossy();
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{name}: in CI nothing is skipped: {reason}");
-    // Not eprintln, which the test harness keeps to itself.
-    std::io::stderr().write_all(format!("skipped: {reason}: {name}\n").as_bytes()).unwrap();
 }
