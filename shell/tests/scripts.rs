@@ -16,50 +16,74 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use rstest::rstest;
+use libtest_mimic::{Arguments, Failed, Trial};
 use support::Transcript;
+
+fn main() -> ExitCode {
+    let mut trials = Vec::new();
+    for script in files("sh") {
+        let name = script.file_stem().unwrap().to_string_lossy().into_owned();
+        #[cfg(target_os = "linux")]
+        trials.push({
+            let script = script.clone();
+            Trial::test(format!("real::{name}"), move || real(&script))
+        });
+        trials.push(Trial::test(format!("simulated::{name}"), move || simulated(&script)));
+    }
+    trials.push(Trial::test("every_expected_output_has_its_script", every_expected_output_has_its_script));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn simulated(script: &Path) -> Result<(), Failed> {
+    compare(script, &support::simulated::run(script), "simulated")
+}
+
+#[cfg(target_os = "linux")]
+fn real(script: &Path) -> Result<(), Failed> {
+    if let Err(reason) = support::real::check() {
+        support::real::skip(script, reason);
+        return Ok(());
+    }
+    let transcript = support::real::run(script);
+    if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
+        std::fs::write(expected_file(script), transcript.to_string())?;
+    }
+    compare(script, &transcript, "real")
+}
+
+/// Line by line.
+fn compare(script: &Path, transcript: &Transcript, world: &str) -> Result<(), Failed> {
+    let file = expected_file(script);
+    let expected = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let (expected, transcript) = (String::from_utf8_lossy(&expected).into_owned(), transcript.to_string());
+    if expected == transcript {
+        return Ok(());
+    }
+    let difference = similar::TextDiff::from_lines(&expected, &transcript);
+    Err(difference.unified_diff().header("expected", world).to_string().into())
+}
+
+fn every_expected_output_has_its_script() -> Result<(), Failed> {
+    for output in files("out") {
+        if !output.with_extension("sh").exists() {
+            return Err(format!("{} has no script", output.display()).into());
+        }
+    }
+    Ok(())
+}
 
 /// What the real system said.
 fn expected_file(script: &Path) -> PathBuf {
     script.with_extension("out")
 }
 
-fn expected(script: &Path) -> String {
-    let file = expected_file(script);
-    let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-fn compare(script: &Path, transcript: &Transcript, world: &str) {
-    let (expected, transcript) = (expected(script), transcript.to_string());
-    if expected != transcript {
-        let difference = similar::TextDiff::from_lines(&expected, &transcript);
-        panic!("{}", difference.unified_diff().header("expected", world));
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[rstest]
-fn real(#[files("tests/scripts/*.sh")] script: PathBuf) {
-    if let Err(reason) = support::real::check() {
-        support::real::skip(&script, reason);
-        return;
-    }
-    let transcript = support::real::run(&script);
-    if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
-        std::fs::write(expected_file(&script), transcript.to_string()).unwrap();
-    }
-    compare(&script, &transcript, "real");
-}
-
-#[test]
-fn every_expected_output_has_its_script() {
-    let scripts = support::directory();
-    for entry in std::fs::read_dir(&scripts).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "out") {
-            assert!(path.with_extension("sh").exists(), "{} has no script", path.display());
-        }
-    }
+/// The files beside the scripts whose names end so, in order.
+fn files(extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(support::directory()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    files.sort();
+    files
 }

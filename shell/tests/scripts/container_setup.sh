@@ -85,8 +85,8 @@ log "$(findmnt -R -n -r -o TARGET "$rootfs" | grep -c .) mounts"
 
 cat >"$rootfs/container-main" <<'END'
 echo "hello from $(cat /etc/hostname), in $(pwd)"
-cut -d' ' -f5,6 /proc/self/mountinfo | grep -v '^/\(usr\|bin\|sbin\|lib\|lib64\) ' | sed 's/,relatime//'
-ls /
+cut -d' ' -f5,6 /proc/self/mountinfo | grep -v '^/\(usr\|bin\|sbin\|lib\|lib64\) ' | sed 's/,relatime//; s,^\(/dev/[^ ]*\) rw\,nosuid$,\1 rw,; s,^\(/etc/shadow\) rw\,nosuid$,\1 rw,'
+ls / | grep -v lib64
 ls -A /dev | tr '\n' ' '
 echo
 cat /mnt/volume/data
@@ -110,5 +110,5 @@ log "the container ended with $status"
 log "in the volume: $(ls "$volume" | tr '\n' ' ')"
 log "on the host the mounts are as before: $(mountpoint "$rootfs/mnt/volume" | sed 's/.*is/is/')"
 umount -R "$rootfs"
-log "after it: $(ls "$rootfs" | tr '\n' ' ')"
+log "after it: $(ls "$rootfs" | grep -v lib64 | tr '\n' ' ')"
 rm -r "$rootfs" "$volume"

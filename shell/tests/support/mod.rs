@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod real;
+pub mod simulated;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
