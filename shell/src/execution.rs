@@ -125,7 +125,11 @@ impl Execution {
     /// # Errors
     ///
     /// Those of clone3(2).
-    pub(crate) fn fork(&mut self, flags: CloneFlags, work: impl FnOnce(Execution) -> Work<'static>) -> Result<Pid, Errno> {
+    pub(crate) fn fork(
+        &mut self,
+        flags: CloneFlags,
+        work: impl FnOnce(Execution) -> Work<'static>,
+    ) -> Result<Pid, Errno> {
         let child = self.process.fork(flags)?;
         // As the parent sees it.
         let pid = self.process.linux().pid_for(self.process.task(), child.task()).ok_or(Errno::ESRCH)?;

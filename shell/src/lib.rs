@@ -7,10 +7,12 @@
 
 mod execution;
 mod getopt;
+mod interpreter;
 mod machine;
 mod programs;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod testing;
 
+pub use interpreter::{Completeness, Session};
 pub use machine::{Console, Machine, Stream};

@@ -8,8 +8,27 @@ use crate::programs::{PROGRAMS, content};
 
 /// The directories of a Debian with a merged /usr.
 const DIRECTORIES: &[&str] = &[
-    "boot", "dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "usr", "usr/bin", "usr/lib",
-    "usr/local", "usr/local/bin", "usr/sbin", "usr/share", "var", "var/lib", "var/log",
+    "boot",
+    "dev",
+    "etc",
+    "home",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "srv",
+    "sys",
+    "usr",
+    "usr/bin",
+    "usr/lib",
+    "usr/local",
+    "usr/local/bin",
+    "usr/sbin",
+    "usr/share",
+    "var",
+    "var/lib",
+    "var/log",
 ];
 
 const LINKS: &[(&str, &str)] = &[("usr/bin", "bin"), ("usr/sbin", "sbin"), ("usr/lib", "lib"), ("/run", "var/run")];

@@ -19,6 +19,13 @@ pub trait Console {
 
     /// Gives what there is to read, and waits for it; nothing at the end.
     fn read(&mut self) -> Vec<u8>;
+
+    /// A script of the host's, for `.` and `sh FILE` if the machine has no file of that name: a script can be executed with
+    /// the libraries that lie beside it, without putting them on the simulated disk.
+    fn script(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        let _ = path;
+        None
+    }
 }
 
 /// How much is moved at a time: a pipe takes as much.
@@ -66,6 +73,11 @@ impl Terminal {
             process.dup3(Fd(parked), Fd(number), OpenFlags::empty())?;
         }
         process.close_range(3, u32::MAX, CloseRangeFlags::empty())
+    }
+
+    /// A script of the host's.
+    pub(super) fn script(&mut self, path: &[u8]) -> Option<Vec<u8>> {
+        self.console.script(path)
     }
 
     /// Shows what processes have written.

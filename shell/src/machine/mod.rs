@@ -11,10 +11,10 @@ use std::time::Duration;
 use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _};
 use cofferdam_vfs_sim::{Linux, Process};
 
-pub use console::{Console, Stream};
-pub(crate) use scheduler::{Deadlock, Work};
 use console::Terminal;
+pub use console::{Console, Stream};
 use scheduler::Scheduler;
+pub(crate) use scheduler::{Deadlock, Work};
 
 /// A simulated machine. Clones are handles of the same one.
 #[derive(Clone)]
@@ -54,6 +54,11 @@ impl Machine {
     /// A snapshot of the kernel, as it is between two calls.
     pub fn snapshot(&self) -> Linux {
         self.init.linux().clone()
+    }
+
+    /// A script of the host's: see [`Console::script`].
+    pub(crate) fn script(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.terminal.borrow_mut().script(path)
     }
 
     /// Makes a process whose standard streams are the console.

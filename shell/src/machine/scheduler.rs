@@ -163,8 +163,5 @@ impl Scheduler {
 /// Ends the turn.
 async fn give_way() {
     let mut is_over = false;
-    std::future::poll_fn(|_| {
-        if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    std::future::poll_fn(|_| if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }

@@ -30,10 +30,24 @@ macro_rules! programs {
 }
 
 mod basic;
+pub(crate) mod echo;
+mod kill;
+pub(crate) mod printf;
+mod pwd;
+pub(crate) mod test;
 
 programs! {
+    "[" => test::test;
+    "bash" => crate::interpreter::program::sh;
+    "dash" => crate::interpreter::program::sh;
+    "echo" => echo::echo;
     "false" => basic::fail;
+    "kill" => kill::kill;
+    "printf" => printf::printf;
+    "pwd" => pwd::pwd;
+    "sh" => crate::interpreter::program::sh;
     "sync" => basic::sync;
+    "test" => test::test;
     "true" => basic::succeed;
 }
 
