@@ -50,8 +50,13 @@ impl Trial {
 
     /// Runs a program with these arguments, its name first.
     pub(crate) fn run_words(&self, words: &[&str]) -> Outcome {
-        let arguments: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let environment = [b"PATH=/usr/bin".to_vec()];
+        self.run_with(words, &["PATH=/usr/bin"])
+    }
+
+    /// Runs a program with these arguments, its name first, and this environment.
+    pub(crate) fn run_with(&self, words: &[&str], environment: &[&str]) -> Outcome {
+        let strings = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+        let (arguments, environment) = (strings(words), strings(environment));
         let process = self.machine.new_process().unwrap();
         let work = crate::programs::execute_in_path(&self.machine, &process, b"/usr/bin", &arguments, &environment);
         let status = self.machine.run(work).unwrap().unwrap_or_else(|errno| panic!("{words:?}: {errno}"));

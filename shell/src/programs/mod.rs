@@ -30,25 +30,43 @@ macro_rules! programs {
 }
 
 mod basic;
+mod chroot;
 pub(crate) mod echo;
+mod findmnt;
 mod kill;
+mod mount;
+mod mountpoint;
+mod nsenter;
+mod pivot_root;
 pub(crate) mod printf;
 mod pwd;
 pub(crate) mod test;
+mod umount;
+mod unshare;
+mod util_linux;
 
 programs! {
     "[" => test::test;
     "bash" => crate::interpreter::program::sh;
+    "chroot" => chroot::chroot;
     "dash" => crate::interpreter::program::sh;
     "echo" => echo::echo;
     "false" => basic::fail;
+    "findmnt" => findmnt::findmnt;
     "kill" => kill::kill;
+    "mount" => mount::mount;
+    "mountpoint" => mountpoint::mountpoint;
+    "nsenter" => nsenter::nsenter;
+    "pivot_root" => pivot_root::pivot_root;
     "printf" => printf::printf;
     "pwd" => pwd::pwd;
     "sh" => crate::interpreter::program::sh;
+    "switch_root" => pivot_root::switch_root;
     "sync" => basic::sync;
     "test" => test::test;
     "true" => basic::succeed;
+    "umount" => umount::umount;
+    "unshare" => unshare::unshare;
 }
 
 /// Writes what a program has printed, as the C library does when it ends.
