@@ -26,6 +26,8 @@ pub(crate) struct Execution {
     pub(crate) name: Vec<u8>,
     /// What was printed and not written yet.
     output: Vec<u8>,
+    /// What is to be written to standard error, before anything else is written.
+    messages: Vec<u8>,
 }
 
 impl Execution {
@@ -36,7 +38,7 @@ impl Execution {
         environment: Vec<Vec<u8>>,
         name: Vec<u8>,
     ) -> Self {
-        Self { machine, process, arguments, environment, name, output: Vec::new() }
+        Self { machine, process, arguments, environment, name, output: Vec::new(), messages: Vec::new() }
     }
 
     /// Prints to standard output, which is written when the program ends or calls [`flush`](Self::flush): as the C library
@@ -51,6 +53,7 @@ impl Execution {
     ///
     /// Those of write(2).
     pub(crate) async fn flush(&mut self) -> Result<(), Errno> {
+        self.write_error(b"").await;
         let output = std::mem::take(&mut self.output);
         self.machine.write(&self.process, Fd::STDOUT, &output).await
     }
@@ -61,8 +64,23 @@ impl Execution {
         self.write_error(&message).await;
     }
 
+    /// As [`complain`](Self::complain), but the text is written before the next thing that is written, read or waited for:
+    /// nobody else can act before, so that nobody can tell the difference.
+    pub(crate) fn report(&mut self, text: impl AsRef<[u8]>) {
+        self.messages.extend([&self.name, &b": "[..], text.as_ref(), b"\n"].concat());
+    }
+
+    /// As [`report`](Self::report), without the program's name.
+    pub(crate) fn report_line(&mut self, text: impl AsRef<[u8]>) {
+        self.messages.extend_from_slice(text.as_ref());
+        self.messages.push(b'\n');
+    }
+
     /// Writes to standard error, at once.
     pub(crate) async fn write_error(&mut self, text: &[u8]) {
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.extend_from_slice(text);
+        let text = &messages;
         // There is nowhere left to report that standard error is closed.
         let _ = self.machine.write(&self.process, Fd::STDERR, text).await;
     }
@@ -73,6 +91,7 @@ impl Execution {
     ///
     /// Those of read(2).
     pub(crate) async fn read(&mut self, fd: Fd) -> Result<Vec<u8>, Errno> {
+        self.write_error(b"").await;
         self.machine.read(&self.process, fd, CHUNK).await
     }
 
@@ -98,6 +117,7 @@ impl Execution {
     ///
     /// Those of open(2).
     pub(crate) async fn open(&mut self, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
+        self.write_error(b"").await;
         let process = &self.process;
         self.machine.waiting(|| process.openat2(Fd::CWD, UnixPath::new(path), how)).await
     }
@@ -150,6 +170,7 @@ impl Execution {
     ///
     /// Those of wait4(2).
     pub(crate) async fn wait_for(&mut self, pid: Pid) -> Result<WaitStatus, Errno> {
+        self.write_error(b"").await;
         let process = &self.process;
         let wait = || process.wait4(pid, WaitOptions::empty());
         loop {
@@ -161,6 +182,7 @@ impl Execution {
 
     /// Lets simulated time pass.
     pub(crate) async fn sleep(&mut self, time: Duration) {
+        self.write_error(b"").await;
         self.machine.sleep(time).await;
     }
 

@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use cofferdam::UnixPath;
+use cofferdam::kernel::{Fd, Kernel as _, Mode, OpenFlags, OpenHow};
+
 use crate::machine::{Console, Machine, Stream};
 
 /// A console that remembers what was written to it.
@@ -50,23 +53,45 @@ impl Trial {
 
     /// Runs a program with these arguments, its name first.
     pub(crate) fn run_words(&self, words: &[&str]) -> Outcome {
-        self.run_with(words, &["PATH=/usr/bin"])
+        self.execute("/", words, &["PATH=/usr/bin"])
     }
 
     /// Runs a program with these arguments, its name first, and this environment.
     pub(crate) fn run_with(&self, words: &[&str], environment: &[&str]) -> Outcome {
+        self.execute("/", words, environment)
+    }
+
+    /// Runs a program with these arguments, its name first, in a directory.
+    pub(crate) fn run_in(&self, directory: &str, words: &[&str]) -> Outcome {
+        self.execute(directory, words, &["PATH=/usr/bin"])
+    }
+
+    fn execute(&self, directory: &str, words: &[&str], environment: &[&str]) -> Outcome {
         let strings = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
         let (arguments, environment) = (strings(words), strings(environment));
         let process = self.machine.new_process().unwrap();
+        process.chdir(UnixPath::new(directory)).unwrap();
         let work = crate::programs::execute_in_path(&self.machine, &process, b"/usr/bin", &arguments, &environment);
-        let status = self.machine.run(work).unwrap().unwrap_or_else(|errno| panic!("{words:?}: {errno}"));
+        let result = self.machine.run(work).unwrap_or_else(|deadlock| panic!("{words:?}: {deadlock}"));
+        let status = result.unwrap_or_else(|errno| panic!("{words:?}: {errno}"));
         process.exit(status);
         let (output, error) = std::mem::take(&mut *self.recorder.written.borrow_mut());
-        (status, String::from_utf8(output).unwrap(), String::from_utf8(error).unwrap())
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (status, text(output), text(error))
     }
 
     /// Runs a program that has to succeed and print nothing.
     pub(crate) fn quietly(&self, command: &str) {
         assert_eq!(self.run(command), (0, String::new(), String::new()), "{command}");
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, path: &str, content: &[u8]) {
+        let process = self.machine.new_process().unwrap();
+        let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC;
+        let how = OpenHow { flags, mode: Mode(0o644), ..OpenHow::default() };
+        let fd = process.openat2(Fd::CWD, UnixPath::new(path), how).unwrap();
+        self.machine.run(self.machine.write(&process, fd, content)).unwrap().unwrap();
+        process.exit(0);
     }
 }

@@ -38,8 +38,7 @@ pub(super) const LAYERS: &str = "only where the layers of an overlay were change
 pub(super) const MOUNTED_OVERLAY: &str =
     "only where an overlay can't do in its layers what it has to do when it is mounted";
 /// A copy into the upper layer of an overlay.
-pub(super) const COPY_UP: &str =
-    "only where an overlay can't copy up what is to be changed: it is too large, there is no room, or something is in its place";
+pub(super) const COPY_UP: &str = "only where an overlay can't copy up what is to be changed: it is too large, there is no room, or something is in its place";
 /// A number for a process.
 pub(super) const PROCESS_FD: &str =
     "only for a pidfd that has nowhere to be written, if there can be no more descriptors";

@@ -30,43 +30,113 @@ macro_rules! programs {
 }
 
 mod basic;
+mod cat;
 mod chroot;
+mod cmp;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod comparison;
+mod cp;
+mod date;
+mod diff;
+mod directories;
 pub(crate) mod echo;
+mod environment;
+mod find;
 mod findmnt;
+mod identity;
 mod kill;
+mod links;
+mod ln;
+mod ls;
 mod mount;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod mounted;
 mod mountpoint;
+mod mv;
+mod names;
+mod nodes;
 mod nsenter;
+mod ownership;
+mod permissions;
 mod pivot_root;
 pub(crate) mod printf;
 mod pwd;
+mod rm;
+mod sleep;
+mod stat;
+mod support;
 pub(crate) mod test;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod text_comparison;
+mod touch;
+mod truncate;
 mod umount;
 mod unshare;
 mod util_linux;
+mod xargs;
 
 programs! {
     "[" => test::test;
+    "basename" => names::basename;
     "bash" => crate::interpreter::program::sh;
+    "cat" => cat::cat;
+    "chgrp" => ownership::chgrp;
+    "chmod" => permissions::chmod;
+    "chown" => ownership::chown;
     "chroot" => chroot::chroot;
+    "cmp" => cmp::cmp;
+    "cp" => cp::cp;
     "dash" => crate::interpreter::program::sh;
+    "date" => date::date;
+    "diff" => diff::diff;
+    "dirname" => names::dirname;
     "echo" => echo::echo;
+    "env" => environment::env;
     "false" => basic::fail;
+    "find" => find::find;
     "findmnt" => findmnt::findmnt;
+    "hostname" => identity::hostname;
+    "id" => identity::id;
     "kill" => kill::kill;
+    "ln" => ln::ln;
+    "ls" => ls::ls;
+    "mkdir" => directories::mkdir;
+    "mkfifo" => nodes::mkfifo;
+    "mknod" => nodes::mknod;
+    "mktemp" => names::mktemp;
     "mount" => mount::mount;
     "mountpoint" => mountpoint::mountpoint;
+    "mv" => mv::mv;
     "nsenter" => nsenter::nsenter;
     "pivot_root" => pivot_root::pivot_root;
+    "printenv" => environment::printenv;
     "printf" => printf::printf;
     "pwd" => pwd::pwd;
+    "readlink" => links::readlink;
+    "realpath" => links::realpath;
+    "rm" => rm::rm;
+    "rmdir" => directories::rmdir;
+    "seq" => environment::seq;
     "sh" => crate::interpreter::program::sh;
+    "sleep" => sleep::sleep;
+    "stat" => stat::stat;
     "switch_root" => pivot_root::switch_root;
     "sync" => basic::sync;
+    "tee" => cat::tee;
     "test" => test::test;
+    "touch" => touch::touch;
     "true" => basic::succeed;
+    "truncate" => truncate::truncate;
+    "tty" => identity::tty;
     "umount" => umount::umount;
+    "uname" => identity::uname;
     "unshare" => unshare::unshare;
+    "whoami" => identity::whoami;
+    "xargs" => xargs::xargs;
+    "yes" => environment::yes;
 }
 
 /// Writes what a program has printed, as the C library does when it ends.
