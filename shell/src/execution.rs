@@ -12,6 +12,8 @@ use crate::machine::{Machine, Work};
 
 /// How much is read at a time.
 const CHUNK: usize = 65536;
+/// How much the C library keeps before it writes.
+const BUFFER_SIZE: usize = 4096;
 
 /// A program that runs, or a builtin that does what a program of that name does.
 pub(crate) struct Execution {
@@ -45,6 +47,17 @@ impl Execution {
     /// does if it is no terminal.
     pub(crate) fn print(&mut self, text: impl AsRef<[u8]>) {
         self.output.extend_from_slice(text.as_ref());
+    }
+
+    /// Prints as [`print`](Self::print) does, and writes whenever the buffer of the C library would be full. For programs
+    /// that go on as long as their input does.
+    ///
+    /// # Errors
+    ///
+    /// Those of write(2).
+    pub(crate) async fn put(&mut self, text: impl AsRef<[u8]>) -> Result<(), Errno> {
+        self.print(text);
+        if self.output.len() >= BUFFER_SIZE { self.flush().await } else { Ok(()) }
     }
 
     /// Writes what was printed. `EPIPE` ends the process with `SIGPIPE` as it does a real one.

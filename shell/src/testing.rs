@@ -80,6 +80,12 @@ impl Trial {
         (status, text(output), text(error))
     }
 
+    /// Runs a program with this standard input.
+    pub(crate) fn run_with_input(&self, words: &[&str], input: &[u8]) -> Outcome {
+        *self.recorder.input.borrow_mut() = input.to_vec();
+        self.run_words(words)
+    }
+
     /// Runs a program that has to succeed and print nothing.
     pub(crate) fn quietly(&self, command: &str) {
         assert_eq!(self.run(command), (0, String::new(), String::new()), "{command}");

@@ -29,6 +29,7 @@ macro_rules! programs {
     };
 }
 
+mod awk;
 mod basic;
 mod cat;
 mod chroot;
@@ -44,8 +45,10 @@ pub(crate) mod echo;
 mod environment;
 mod find;
 mod findmnt;
+mod grep;
 mod identity;
 mod kill;
+mod lines;
 mod links;
 mod ln;
 mod ls;
@@ -63,7 +66,9 @@ mod permissions;
 mod pivot_root;
 pub(crate) mod printf;
 mod pwd;
+mod regular_expression;
 mod rm;
+mod sed;
 mod sleep;
 mod stat;
 mod support;
@@ -80,6 +85,7 @@ mod xargs;
 
 programs! {
     "[" => test::test;
+    "awk" => awk::awk;
     "basename" => names::basename;
     "bash" => crate::interpreter::program::sh;
     "cat" => cat::cat;
@@ -94,15 +100,19 @@ programs! {
     "diff" => diff::diff;
     "dirname" => names::dirname;
     "echo" => echo::echo;
+    "egrep" => grep::egrep;
     "env" => environment::env;
     "false" => basic::fail;
+    "fgrep" => grep::fgrep;
     "find" => find::find;
     "findmnt" => findmnt::findmnt;
+    "grep" => grep::grep;
     "hostname" => identity::hostname;
     "id" => identity::id;
     "kill" => kill::kill;
     "ln" => ln::ln;
     "ls" => ls::ls;
+    "mawk" => awk::awk;
     "mkdir" => directories::mkdir;
     "mkfifo" => nodes::mkfifo;
     "mknod" => nodes::mknod;
@@ -119,6 +129,7 @@ programs! {
     "realpath" => links::realpath;
     "rm" => rm::rm;
     "rmdir" => directories::rmdir;
+    "sed" => sed::sed;
     "seq" => environment::seq;
     "sh" => crate::interpreter::program::sh;
     "sleep" => sleep::sleep;
