@@ -84,6 +84,7 @@ fn has_reference() -> bool {
 #[case::jobs_and_traps(include_str!("language/jobs_and_traps.txt"))]
 #[case::builtins(include_str!("language/builtins.txt"))]
 #[case::messages(include_str!("language/messages.txt"))]
+#[case::scripts(include_str!("language/scripts.txt"))]
 #[case::invocation(include_str!("language/invocation.txt"))]
 fn snippets_do_the_same_as_in_dash(#[case] snippets: &str) {
     if !has_reference() {

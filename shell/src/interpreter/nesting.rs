@@ -28,6 +28,10 @@ pub(super) struct Nesting {
     pub(super) bad_number: Option<usize>,
     /// The blanks in `${...}` that are not in quotes there.
     pub(super) blanks: Vec<usize>,
+    /// Where patterns of `case` begin that are in parentheses of something else and have none of their own.
+    pub(super) patterns: Vec<usize>,
+    /// Whether a command has begun since the last reserved word.
+    pub(super) has_command: bool,
     /// The first reserved word that closes what is not open: its line, itself, and what was expected.
     pub(super) unexpected: Option<(usize, String, &'static str)>,
     /// What is open at the end.
@@ -41,8 +45,8 @@ struct Scanner<'a> {
     line: usize,
     /// Whether a word here would be the name of a command, or a reserved word.
     is_command: bool,
-    /// Whether a command has begun since the last reserved word.
-    has_command: bool,
+    /// Whether a pattern of `case` has begun.
+    has_pattern: bool,
     /// The ends of the here-documents that begin on the next line, and whether tabs are removed.
     documents: Vec<(Vec<u8>, bool)>,
     found: Nesting,
@@ -55,7 +59,7 @@ impl Nesting {
             at: 0,
             line: 1,
             is_command: true,
-            has_command: false,
+            has_pattern: false,
             documents: Vec::new(),
             found: Self::default(),
         };
@@ -77,7 +81,8 @@ impl Nesting {
                 "then" | "else" => "fi",
                 "while" | "until" | "for" => "do",
                 "do" => "done",
-                "case" => ")",
+                "case" => "in",
+                "in" => ")",
                 _ => ";;",
             },
             _ => "",
@@ -177,6 +182,9 @@ impl Scanner<'_> {
     }
 
     fn in_command(&mut self) {
+        if self.is_in("in") && !self.has_pattern && !matches!(self.peek(0), b' ' | b'\t' | b'\n' | b'#') {
+            self.pattern();
+        }
         if matches!((self.peek(0), self.peek(1)), (b'\\' | b'`', _) | (b'$', b'(' | b'{')) {
             self.word();
             return;
@@ -193,7 +201,9 @@ impl Scanner<'_> {
             }
             b';' | b'&' | b'|' => {
                 if self.peek(0) == b';' && self.peek(1) == b';' {
-                    self.last_keyword(";;", "case");
+                    self.last_keyword(";;", "in");
+                    self.has_pattern = false;
+                    self.advance(1);
                 }
                 self.advance(1);
                 self.is_command = true;
@@ -205,7 +215,7 @@ impl Scanner<'_> {
             }
             b')' => {
                 if !self.pop(&Open::Parenthesis) {
-                    self.last_keyword("case", ";;");
+                    self.last_keyword("in", ";;");
                 }
                 self.advance(1);
                 self.is_command = true;
@@ -249,7 +259,10 @@ impl Scanner<'_> {
         self.check_number(&word);
         if self.is_command {
             self.is_command = self.reserved(&word);
-            self.has_command |= !self.is_command;
+            self.found.has_command |= !self.is_command;
+        } else if word == b"in" && self.is_in("case") {
+            self.last_keyword("case", "in");
+            self.has_pattern = false;
         }
     }
 
@@ -259,6 +272,22 @@ impl Scanner<'_> {
         let digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits > 9 && (word.starts_with(b"~") || digits == word.len() && matches!(self.peek(0), b'<' | b'>')) {
             self.found.bad_number = Some(self.line);
+        }
+    }
+
+    /// Whether this word came last of what is open.
+    fn is_in(&self, word: &str) -> bool {
+        matches!(self.found.open.last(), Some(Open::Keyword(last)) if last == word)
+    }
+
+    /// Where a pattern of `case` begins.
+    fn pattern(&mut self) {
+        self.has_pattern = true;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if rest.starts_with(b"(") {
+            self.advance(1);
+        } else if !rest.starts_with(b"esac") && self.found.open.contains(&Open::Parenthesis) {
+            self.found.patterns.push(self.at);
         }
     }
 
@@ -275,7 +304,7 @@ impl Scanner<'_> {
     fn check_closing(&mut self, word: &[u8]) {
         let is_fine = match (word, self.found.open.last()) {
             (b"}", Some(Open::Brace)) => true,
-            (b"esac", Some(Open::Keyword(last))) => matches!(last.as_str(), "case" | ";;"),
+            (b"esac", Some(Open::Keyword(last))) => matches!(last.as_str(), "in" | ";;"),
             (b"fi", Some(Open::Keyword(last))) => matches!(last.as_str(), "then" | "else"),
             (b"then", Some(Open::Keyword(last))) => matches!(last.as_str(), "if" | "elif"),
             (b"elif" | b"else", Some(Open::Keyword(last))) => last == "then",
@@ -284,9 +313,9 @@ impl Scanner<'_> {
             _ => false,
         };
         // In a case, it can be a pattern.
-        let is_pattern = matches!(self.found.open.last(), Some(Open::Keyword(last)) if last == "case");
+        let is_pattern = self.is_in("in");
         if !is_fine && !is_pattern && self.found.unexpected.is_none() {
-            let expected = if self.has_command { self.found.expected() } else { "" };
+            let expected = if self.found.has_command { self.found.expected() } else { "" };
             self.found.unexpected = Some((self.line, String::from_utf8_lossy(word).into_owned(), expected));
         }
     }
@@ -297,7 +326,7 @@ impl Scanner<'_> {
             self.check_closing(word);
         }
         if matches!(word, b"if" | b"while" | b"until" | b"then" | b"do" | b"else" | b"elif" | b"{") {
-            self.has_command = false;
+            self.found.has_command = false;
         }
         match word {
             b"if" | b"while" | b"until" | b"for" | b"case" => {
@@ -362,5 +391,45 @@ impl Scanner<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("if true; then", "fi")]
+    #[case("if true; then for x in a", "do")]
+    #[case("while :; do (", ")")]
+    #[case("case x", "in")]
+    #[case("case x in", ")")]
+    #[case("case x in a) b;; (c) d", ";;")]
+    #[case("f() {", "}")]
+    #[case("echo ${x", "}")]
+    #[case("echo 'if (' \"{\" # while (\n", "")]
+    #[case("cat <<E\nif (\nE\n", "")]
+    #[case("x=$(case a in a) b;; esac); echo if", "")]
+    fn what_is_open(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(Nesting::of(text).expected(), expected);
+    }
+
+    #[rstest]
+    #[case("done", Some(("done", "")))]
+    #[case("if true; fi", Some(("fi", "then")))]
+    #[case("{ echo; done", Some(("done", "}")))]
+    #[case("echo done; case done in done) ;; esac", None)]
+    fn what_closes_nothing(#[case] text: &str, #[case] expected: Option<(&str, &str)>) {
+        let found = Nesting::of(text).unexpected.map(|(_, word, expected)| (word, expected));
+        assert_eq!(found, expected.map(|(word, expected)| (word.to_owned(), expected)));
+    }
+
+    #[test]
+    fn patterns_that_parentheses_would_end() {
+        let text = "case a in a) ;; esac; x=$(case a in b) ;; (c) ;; d|e) ;; esac)";
+        let found: Vec<&str> = Nesting::of(text).patterns.iter().filter_map(|at| text.get(*at..*at + 1)).collect();
+        assert_eq!(found, ["b", "d"]);
     }
 }

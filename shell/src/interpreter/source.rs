@@ -52,17 +52,23 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(blank).collect()
 }
 
-/// Hides the blanks in `${...}`, of which the grammar's tokenizer keeps only one of several.
-fn hide_blanks(text: &str, blanks: &[usize]) -> String {
-    let mut blanks = blanks.iter().peekable();
-    let hide = |(index, character): (usize, char)| {
-        if blanks.next_if(|blank| **blank == index).is_some() {
-            char::from_u32(PRIVATE + u32::from(character)).unwrap_or(character)
-        } else {
-            character
+/// Makes up for what the grammar's tokenizer does not do: of several blanks in `${...}` it keeps only one, so they are hidden;
+/// and in `$(...)` it does not know that a parenthesis ends a pattern of `case`, unless one begins it.
+fn prepare<'a>(text: &'a str, nesting: &Nesting) -> Cow<'a, str> {
+    if nesting.blanks.is_empty() && nesting.patterns.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut prepared = String::with_capacity(text.len());
+    let (mut blanks, mut patterns) = (nesting.blanks.iter().peekable(), nesting.patterns.iter().peekable());
+    for (index, character) in text.char_indices() {
+        if patterns.next_if(|pattern| **pattern == index).is_some() {
+            prepared.push('(');
         }
-    };
-    text.char_indices().map(hide).collect()
+        let is_hidden = blanks.next_if(|blank| **blank == index).is_some();
+        let hidden = char::from_u32(PRIVATE + u32::from(character)).filter(|_| is_hidden);
+        prepared.push(hidden.unwrap_or(character));
+    }
+    Cow::Owned(prepared)
 }
 
 /// Parses a script.
@@ -78,10 +84,7 @@ pub(super) fn parse(text: &str) -> Result<ast::Program, SyntaxError> {
     if let Some(line) = nesting.bad_number {
         return Err(SyntaxError::new(line, "Bad fd number"));
     }
-    let mut completed = match &nesting.blanks[..] {
-        [] => Cow::Borrowed(text),
-        blanks => Cow::Owned(hide_blanks(text, blanks)),
-    };
+    let mut completed = prepare(text, &nesting);
     // As often as something can be missing at the end that shells do without.
     for _ in 0..16 {
         let error = match Parser::new(completed.as_bytes(), &options()).parse_program() {

@@ -90,7 +90,11 @@ fn unexpected(text: &str, position: &SourcePosition) -> SyntaxError {
         Some(Token::Word(..)) => "word".to_owned(),
     };
     let line = found.map_or(position.line, |token| token.location().start.line);
-    SyntaxError::new(line, format!("{what} unexpected{}", expecting(Nesting::of(before(text, position)).expected())))
+    let before = Nesting::of(before(text, position));
+    // Where a command should be, no certain word is expected.
+    let is_empty = !before.has_command && what.starts_with('"');
+    let expected = if is_empty { "" } else { before.expected() };
+    SyntaxError::new(line, format!("{what} unexpected{}", expecting(expected)))
 }
 
 fn is_reserved(word: &str) -> bool {

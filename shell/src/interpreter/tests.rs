@@ -119,6 +119,13 @@ fn bytes_that_are_no_text_survive() {
 }
 
 #[test]
+fn jobs_are_listed_until_they_are_waited_for() {
+    // In dash, whether a job has ended by then is a matter of luck.
+    let expected = format!("{:<33}\n{:<33}\n1\n{:<33}\n", "[2] + Running", "[1] - Running", "[1] + Done");
+    assert_eq!(prints("true & true & jobs; wait; echo 1; true & wait; jobs"), expected);
+}
+
+#[test]
 fn aliases_of_commands() {
     assert_eq!(prints("alias hi='echo hello'\nhi there\nalias echo='echo x'\necho y"), "hello there\nx y\n");
 }

@@ -123,7 +123,13 @@ impl Shell {
         context: Context,
         pieces: &mut Pieces,
     ) -> Result<(), Stop> {
-        for part in parsed {
+        for (index, part) in parsed.iter().enumerate() {
+            // A parameter that the grammar does not know is a text to it.
+            let next = parsed.get(index + 1).map(|next| &next.piece);
+            let is_dollar = matches!(&part.piece, WordPiece::Text(text) if text == "$");
+            if is_dollar && matches!(next, Some(WordPiece::Text(text)) if text.starts_with('{')) {
+                return Err(bad_substitution());
+            }
             self.expand_piece(&part.piece, context, pieces).await?;
         }
         Ok(())
