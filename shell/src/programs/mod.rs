@@ -53,6 +53,7 @@ mod stat;
 mod support;
 mod touch;
 mod truncate;
+mod which;
 mod xargs;
 
 #[cfg(test)]
@@ -100,6 +101,7 @@ programs! {
     "truncate" => truncate::truncate;
     "tty" => identity::tty;
     "uname" => identity::uname;
+    "which" => which::which;
     "whoami" => identity::whoami;
     "xargs" => xargs::xargs;
     "yes" => environment::yes;
