@@ -6,7 +6,7 @@ use super::regular_expression::{Flavor, RegularExpression, Syntax};
 use super::utility::misuse;
 
 /// How deep parentheses may be nested.
-const DEPTH_LIMIT: usize = 200;
+const DEPTH_LIMIT: usize = 50;
 
 /// What is wrong with an expression.
 enum Mistake {
@@ -244,5 +244,19 @@ pub(crate) async fn expr(execution: &mut Execution) -> i32 {
             execution.complain(message).await;
             status
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use crate::testing::Trial;
+
+    #[test]
+    fn parentheses_that_are_nested_too_deep_are_refused() {
+        let mut words = vec!["expr"];
+        words.resize(50_000, "(");
+        let (status, output, error) = Trial::new().run_words(&words);
+        assert_eq!((status, output.as_str(), error.as_str()), (3, "", "expr: expression is nested too deep\n"));
     }
 }

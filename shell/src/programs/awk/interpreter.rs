@@ -94,10 +94,7 @@ impl Interpreter {
                     continue;
                 }
                 match self.execute(execution, code.main).await? {
-                    Flow::Exit => {
-                        flow = Flow::Exit;
-                        break;
-                    }
+                    Flow::Exit => break,
                     Flow::NextFile => {
                         if let Some(input) = self.input.take() {
                             input.close(execution);
@@ -107,7 +104,7 @@ impl Interpreter {
                 }
             }
         }
-        let _ = flow;
+        // What `exit` ends is followed by the actions of `END`.
         if code.has_end {
             self.execute(execution, code.end).await?;
         }

@@ -221,3 +221,40 @@ fn set_arrays(execution: &Execution, state: &mut State, arguments: &Arguments) {
     }
     state.set_special(special::ARGC, Value::Number(number));
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use rstest::rstest;
+
+    use crate::testing::Trial;
+
+    #[rstest]
+    #[case("(", ")")]
+    #[case("!", "")]
+    #[case("-", "")]
+    #[case("$", "")]
+    #[case("1+", "")]
+    #[case("1 ", "")]
+    #[case("1^", "")]
+    #[case("1?", ":1")]
+    #[case("a[", "]")]
+    #[case("x=", "")]
+    #[case("f(", ")")]
+    #[case("1&&", "")]
+    fn programs_that_are_nested_too_deep_are_refused(#[case] before: &str, #[case] after: &str) {
+        let program = format!("BEGIN {{ print {}1{} }}", before.repeat(20_000), after.repeat(20_000));
+        let (status, output, error) = Trial::new().run_words(&["awk", &program]);
+        assert_eq!((status, output.as_str()), (2, ""), "{error}");
+        assert!(error.starts_with("awk: line 1: "), "{error}");
+    }
+
+    #[test]
+    fn functions_call_each_other_deeper_than_the_stack_of_the_host() {
+        let program = "function f(n) { return n ? 1 + f(n - 1) : 0 } BEGIN { print f(50000) }";
+        assert_eq!(Trial::new().run_words(&["awk", program]), (0, "50000\n".into(), String::new()));
+        let (status, _, error) = Trial::new().run_words(&["awk", "function f() { f() } BEGIN { f() }"]);
+        assert_eq!(status, 2);
+        assert!(error.contains("function calls are nested too deep"), "{error}");
+    }
+}

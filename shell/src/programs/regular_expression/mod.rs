@@ -1,6 +1,6 @@
 //! Regular expressions of POSIX, as GNU programs and mawk take them, on bytes.
 //!
-//! [`parser`] makes a [`syntax`](Node) tree of a pattern. An expression without back-references becomes an automaton of the
+//! [`parser`] makes a tree ([`syntax`]) of a pattern. An expression without back-references becomes an automaton of the
 //! `regex-automata` library: its search for the leftmost match is fast, but prefers the first of several alternatives; so
 //! the longest match from there is a second, anchored search that follows all of them. Of the ways to the same longest
 //! match, the groups are those of the first one, as a backtracking search prefers it; POSIX would prefer the one whose

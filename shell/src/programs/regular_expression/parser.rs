@@ -3,7 +3,7 @@
 use super::syntax::{ByteSet, Error, Flavor, Look, Node, Syntax, is_word};
 
 /// How deep groups may be nested.
-const DEPTH_LIMIT: usize = 200;
+const DEPTH_LIMIT: usize = 50;
 /// `RE_DUP_MAX` of the C library.
 const REPETITION_LIMIT: u32 = 0x7fff;
 

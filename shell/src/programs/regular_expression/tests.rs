@@ -64,6 +64,8 @@ fn depth_and_size_have_limits() {
     let syntax = Syntax::new(Flavor::Extended);
     let deep = [vec![b'('; 100_000], vec![b')'; 100_000]].concat();
     assert_eq!(RegularExpression::new(&deep, syntax).err(), Some(Error::TooBig));
+    let allowed = [vec![b'('; 50], b"a*".to_vec(), b")*".repeat(50)].concat();
+    assert_eq!(RegularExpression::new(&allowed, syntax).ok().unwrap().is_match(b"aaa"), Ok(true));
     assert_eq!(RegularExpression::new(b"((a{1000}){1000}){1000}", syntax).err(), Some(Error::TooBig));
     assert_eq!(RegularExpression::new(b"(((a{1000}){1000}){1000})\\1", syntax).err(), Some(Error::TooBig));
     assert!(RegularExpression::new(&[&b"a"[..], &vec![b'?'; 100_000]].concat(), syntax).is_err());

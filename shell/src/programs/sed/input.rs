@@ -143,12 +143,11 @@ impl Input {
         Ok(self.is_last(execution).await? && (!self.is_separate || self.files.is_empty()))
     }
 
-    /// All that is left of the file that is being read.
-    pub(super) async fn rest(&mut self, execution: &mut Execution) -> Result<Option<(Vec<u8>, Vec<u8>)>, Stop> {
-        let Some(mut current) = self.current.take() else { return Ok(None) };
-        let rest = current.source.rest(execution).await.map_err(|errno| read_error(&current.name, errno))?;
+    /// Reads the file no further; its name.
+    pub(super) fn abandon(&mut self, execution: &Execution) -> Option<Vec<u8>> {
+        let current = self.current.take()?;
         current.source.close(execution);
-        Ok(Some((current.name, rest)))
+        Some(current.name)
     }
 }
 

@@ -157,3 +157,31 @@ async fn chunks(execution: &mut Execution, parsed: &crate::getopt::Parsed) -> Re
     }
     Ok(chunks)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use crate::testing::Trial;
+
+    #[test]
+    fn files_are_edited_in_place() {
+        let trial = Trial::new();
+        let silent = (0, String::new(), String::new());
+        assert_eq!(trial.run_with_input(&["sed", "-n", "w /tmp/file"], b"a\nb\nc\n"), silent);
+        assert_eq!(trial.run_words(&["sed", "-i.old", "s/b/x/;$d", "/tmp/file"]), silent);
+        assert_eq!(trial.run_words(&["sed", "p", "-n", "/tmp/file"]), (0, "a\nx\n".into(), String::new()));
+        assert_eq!(trial.run_words(&["sed", "-n", "$=", "/tmp/file.old"]), (0, "3\n".into(), String::new()));
+        // What is behind `q` is lost, as with the real one.
+        assert_eq!(trial.run_words(&["sed", "-i", "1q", "/tmp/file"]), silent);
+        assert_eq!(trial.run_words(&["grep", "-c", "", "/tmp/file"]), (0, "1\n".into(), String::new()));
+    }
+
+    #[test]
+    fn a_recursive_search_finds_files_below() {
+        let trial = Trial::new();
+        trial.run_with_input(&["sed", "-n", "w /tmp/file"], b"needle\n");
+        let found = (0, "/tmp/file:needle\n".into(), String::new());
+        assert_eq!(trial.run_words(&["grep", "-r", "needle", "/tmp"]), found);
+        assert_eq!(trial.run_words(&["grep", "-r", "--exclude=f*", "needle", "/tmp"]).0, 1);
+    }
+}

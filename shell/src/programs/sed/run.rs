@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
                 self.append(execution).await?;
                 match cycle {
                     Cycle::Quit { status, .. } => {
-                        self.keep_rest(execution).await?;
+                        self.finish_file(execution).await?;
                         return Ok(status);
                     }
                     Cycle::Again => {}
@@ -129,12 +129,11 @@ impl<'a> Run<'a> {
         Ok(0)
     }
 
-    /// A file that is edited keeps what has not been read.
-    async fn keep_rest(&mut self, execution: &mut Execution) -> Result<(), Stop> {
+    /// A file that is edited ends where the script does.
+    async fn finish_file(&mut self, execution: &mut Execution) -> Result<(), Stop> {
         if let Some(suffix) = self.settings.in_place.clone()
-            && let Some((name, rest)) = self.input.rest(execution).await?
+            && let Some(name) = self.input.abandon(execution)
         {
-            self.outputs.print(execution, &rest).await?;
             self.outputs.replace(execution, &name, &suffix).await?;
         }
         Ok(())

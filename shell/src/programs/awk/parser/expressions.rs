@@ -6,6 +6,9 @@ use super::super::lexer::Token;
 use super::super::syntax::{Arithmetic, Builtin, Comparison, Expression, Source, Variable};
 use super::{Kind, Parsed, Parser};
 
+/// How many operators of one kind may follow each other.
+const CHAIN_LIMIT: usize = 1000;
+
 impl Parser<'_> {
     pub(super) fn list(&mut self) -> Parsed<Vec<Expression>> {
         let mut list = vec![self.expression()?];
@@ -48,9 +51,17 @@ impl Parser<'_> {
         Ok(Expression::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise)))
     }
 
+    /// Guards against chains of operators that are too long: their tree is as deep.
+    fn link(&self, links: &mut usize) -> Parsed<()> {
+        *links += 1;
+        if *links > CHAIN_LIMIT { self.wrong("an expression is too long") } else { Ok(()) }
+    }
+
     fn or(&mut self) -> Parsed<Expression> {
         let mut left = self.and()?;
+        let mut links = 0;
         while self.accept("||")? {
+            self.link(&mut links)?;
             self.skip_newlines()?;
             left = Expression::Or(Box::new(left), Box::new(self.and()?));
         }
@@ -59,7 +70,9 @@ impl Parser<'_> {
 
     fn and(&mut self) -> Parsed<Expression> {
         let mut left = self.membership()?;
+        let mut links = 0;
         while self.accept("&&")? {
+            self.link(&mut links)?;
             self.skip_newlines()?;
             left = Expression::And(Box::new(left), Box::new(self.membership()?));
         }
@@ -68,7 +81,9 @@ impl Parser<'_> {
 
     fn membership(&mut self) -> Parsed<Expression> {
         let mut left = self.matching()?;
+        let mut links = 0;
         while self.is_keyword("in") && !self.no_in {
+            self.link(&mut links)?;
             self.advance()?;
             let Token::Name(name) = self.token.clone() else { return self.unexpected() };
             self.advance()?;
@@ -84,7 +99,9 @@ impl Parser<'_> {
 
     fn matching(&mut self) -> Parsed<Expression> {
         let mut left = self.comparison()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             let is_negated = self.is("!~");
             if !is_negated && !self.is("~") {
                 return Ok(left);
@@ -96,7 +113,9 @@ impl Parser<'_> {
 
     fn comparison(&mut self) -> Parsed<Expression> {
         let mut left = self.concatenation()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             let Token::Operator(operator) = self.token else { return Ok(left) };
             let comparison = match operator {
                 "<" => Comparison::Less,
@@ -114,7 +133,9 @@ impl Parser<'_> {
 
     fn concatenation(&mut self) -> Parsed<Expression> {
         let mut left = self.additive()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             let starts = match &self.token {
                 Token::Number(_) | Token::String(_) | Token::Name(_) | Token::Function(_) | Token::Builtin(_) => true,
                 Token::Operator(operator) => matches!(*operator, "$" | "!" | "(" | "-" | "+" | "++" | "--"),
@@ -129,7 +150,9 @@ impl Parser<'_> {
 
     fn additive(&mut self) -> Parsed<Expression> {
         let mut left = self.multiplicative()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             let operator = match &self.token {
                 Token::Operator("+") => Arithmetic::Add,
                 Token::Operator("-") => Arithmetic::Subtract,
@@ -142,7 +165,9 @@ impl Parser<'_> {
 
     fn multiplicative(&mut self) -> Parsed<Expression> {
         let mut left = self.unary()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             let operator = match &self.token {
                 Token::Operator("*") => Arithmetic::Multiply,
                 Token::Operator("/") => Arithmetic::Divide,

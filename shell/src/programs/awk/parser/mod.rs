@@ -9,7 +9,7 @@ use super::lexer::{Lexer, Mistake, Token};
 use super::syntax::{Function, Pattern, Program, SPECIAL, Variable, special};
 
 /// How deep expressions and statements may be nested.
-const DEPTH_LIMIT: usize = 100;
+const DEPTH_LIMIT: usize = 50;
 
 type Parsed<T> = Result<T, Mistake>;
 
