@@ -110,7 +110,6 @@ impl Shell {
                 }
                 values
             }
-            // The grammar gives the same for `for x; do` and for `for x in; do`; the former is what people write.
             None => self.parameters.clone(),
         };
         let mut status = 0;

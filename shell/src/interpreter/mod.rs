@@ -89,8 +89,6 @@ pub(crate) struct Shell {
     substitution_status: Option<i32>,
     /// Where getopts is in an argument.
     option_offset: usize,
-    /// The descriptor behind which the shell keeps its own for a while.
-    next_saved: i32,
 }
 
 impl Shell {
@@ -139,7 +137,6 @@ impl Shell {
             is_interactive: false,
             substitution_status: None,
             option_offset: 0,
-            next_saved: redirect::FIRST_SAVED,
         };
         shell.find_working_directory();
         shell

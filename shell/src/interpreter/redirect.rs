@@ -3,7 +3,7 @@
 use async_recursion::async_recursion;
 use brush_parser::ast::{self, IoFileRedirectKind, IoFileRedirectTarget, IoRedirect};
 use cofferdam::UnixPath;
-use cofferdam::kernel::{Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow};
+use cofferdam::kernel::{AtFlags, Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow};
 
 use super::Shell;
 use super::source::decode;
@@ -24,11 +24,14 @@ const PIPE_SIZE: usize = 4096;
 pub(super) struct Saved(Vec<(Fd, Option<Fd>)>);
 
 impl Shell {
-    /// A number for a descriptor of the shell's own.
-    pub(super) fn free_descriptor(&mut self) -> Fd {
-        let number = self.next_saved;
-        self.next_saved = if number >= 1000 { FIRST_SAVED } else { number + 1 };
-        Fd(number)
+    /// A number for a descriptor of the shell's own: one that is not open.
+    pub(super) fn free_descriptor(&self) -> Fd {
+        let is_closed = |fd: &Fd| {
+            // A process that was killed has none.
+            self.process.statx(*fd, UnixPath::new(""), AtFlags::AT_EMPTY_PATH).is_err()
+        };
+        // If there is none, it is beyond the limit, and the kernel says so.
+        (FIRST_SAVED..i32::MAX).map(Fd).find(is_closed).unwrap_or(Fd(i32::MAX))
     }
 
     /// Redirects. What was done is undone if there is an error.
@@ -153,9 +156,7 @@ impl Shell {
     }
 
     fn duplicate(&self, source: Fd, target: Fd) -> Result<(), Stop> {
-        if source == target
-            && self.process.statx(source, UnixPath::new(""), cofferdam::kernel::AtFlags::AT_EMPTY_PATH).is_ok()
-        {
+        if source == target && self.process.statx(source, UnixPath::new(""), AtFlags::AT_EMPTY_PATH).is_ok() {
             return Ok(());
         }
         match self.process.dup3(source, target, OpenFlags::empty()) {

@@ -53,16 +53,17 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Makes up for what the grammar's tokenizer does not do: of several blanks in `${...}` it keeps only one, so they are hidden;
-/// and in `$(...)` it does not know that a parenthesis ends a pattern of `case`, unless one begins it.
+/// and in `$(...)` it does not know that a parenthesis ends a pattern of `case`, unless one begins it; and `for x in; do` is `for x;
+/// do` to it.
 fn prepare<'a>(text: &'a str, nesting: &Nesting) -> Cow<'a, str> {
-    if nesting.blanks.is_empty() && nesting.patterns.is_empty() {
+    if nesting.blanks.is_empty() && nesting.insertions.is_empty() {
         return Cow::Borrowed(text);
     }
     let mut prepared = String::with_capacity(text.len());
-    let (mut blanks, mut patterns) = (nesting.blanks.iter().peekable(), nesting.patterns.iter().peekable());
+    let (mut blanks, mut insertions) = (nesting.blanks.iter().peekable(), nesting.insertions.iter().peekable());
     for (index, character) in text.char_indices() {
-        if patterns.next_if(|pattern| **pattern == index).is_some() {
-            prepared.push('(');
+        if let Some((_, insertion)) = insertions.next_if(|(at, _)| *at == index) {
+            prepared.push_str(insertion);
         }
         let is_hidden = blanks.next_if(|blank| **blank == index).is_some();
         let hidden = char::from_u32(PRIVATE + u32::from(character)).filter(|_| is_hidden);

@@ -67,7 +67,6 @@ impl Shell {
             is_interactive: false,
             substitution_status: None,
             option_offset: self.option_offset,
-            next_saved: self.next_saved,
         };
         child.options.set(b'm', false);
         child.reset_traps();
@@ -126,14 +125,14 @@ impl Shell {
     }
 
     /// A pipe whose ends are out of the way of the descriptors that scripts use.
-    pub(super) fn pipe(&mut self) -> Result<(Fd, Fd), Stop> {
+    pub(super) fn pipe(&self) -> Result<(Fd, Fd), Stop> {
         let cannot =
             |errno: cofferdam::kernel::Errno| Stop::fatal(format!("Pipe call failed: {}", errno.description()));
         let (reader, writer) = self.process.pipe2(OpenFlags::O_CLOEXEC).map_err(cannot)?;
         Ok((self.move_up(reader).map_err(cannot)?, self.move_up(writer).map_err(cannot)?))
     }
 
-    fn move_up(&mut self, fd: Fd) -> Result<Fd, cofferdam::kernel::Errno> {
+    fn move_up(&self, fd: Fd) -> Result<Fd, cofferdam::kernel::Errno> {
         if fd.0 >= redirect::SCRIPTS_END {
             return Ok(fd);
         }

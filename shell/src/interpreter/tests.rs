@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use cofferdam::kernel::Kernel as _;
 use rstest::rstest;
 
 use super::{Completeness, Session};
@@ -35,6 +36,7 @@ impl Console for Host {
 
 struct Trial {
     host: Host,
+    machine: Machine,
     session: Session,
 }
 
@@ -43,7 +45,7 @@ impl Trial {
         let host = Host::default();
         let machine = Machine::new(Machine::boot().unwrap(), Box::new(host.clone())).unwrap();
         let session = Session::new(&machine, b"sh", &[]).unwrap();
-        Self { host, session }
+        Self { host, machine, session }
     }
 
     fn written(&self) -> (String, String) {
@@ -98,6 +100,7 @@ fn prints(text: &str) -> String {
 #[case("{ echo a >&2; echo b; } |& { read x; read y; echo $y $x; }", "b a\n")]
 #[case("case a in a) echo 1;& b) echo 2;; esac; case a in a) echo 3;;& ?) echo 4;; esac", "1\n2\n3\n4\n")]
 #[case("echo $LINENO\necho $LINENO", "1\n2\n")]
+#[case("set -- a b; for x in; do echo $x; done; for x in\ndo echo $x; done; for x; do echo $x; done", "a\nb\n")]
 fn extensions(#[case] text: &str, #[case] expected: &str) {
     assert_eq!(prints(text), expected);
 }
@@ -201,8 +204,38 @@ fn a_shell_that_reads_its_script_leaves_the_rest_to_its_commands() {
 
 #[test]
 fn a_script_without_an_interpreter_is_one_of_the_shell() {
-    let text = "umask 0; echo 'echo $0 $1' > /tmp/s; sh -c '. /tmp/s'; ";
-    assert_eq!(prints(text), "sh\n");
+    let mut trial = Trial::new();
+    trial.chunk("echo 'echo $0 $1' > /tmp/plain; echo '#!/bin/sh -e' > /tmp/marked; echo 'echo $0 $1; false; echo no' >> /tmp/marked");
+    assert_eq!(trial.chunk("/tmp/plain a").0, 126);
+    let somebody = trial.machine.new_process().unwrap();
+    for path in ["/tmp/plain", "/tmp/marked"] {
+        let path = cofferdam::UnixPath::new(path);
+        somebody.fchmodat(cofferdam::kernel::Fd::CWD, path, cofferdam::kernel::Mode(0o755)).unwrap();
+    }
+    assert_eq!(trial.chunk("/tmp/plain a"), (0, "/tmp/plain a\n".to_owned(), String::new()));
+    assert_eq!(trial.chunk("PATH=/tmp; marked b"), (1, "/tmp/marked b\n".to_owned(), String::new()));
+}
+
+#[test]
+fn a_trapped_signal_ends_a_wait() {
+    let text = "trap 'echo usr1' USR1; { kill -USR1 $$; i=0; while [ $i -lt 9 ]; do i=$((i+1)); done; echo end; } & wait $!; \
+                echo $?; wait $!; echo $?";
+    assert_eq!(prints(text), "usr1\n138\nend\n0\n");
+}
+
+#[test]
+fn what_waits_for_ever_is_ended() {
+    let (status, output, error) = run("sh -c 'kill -STOP $$'; echo never");
+    assert_eq!((status, output.as_str(), error.as_str()), (130, "", "every process waits for another one, for ever\n"));
+}
+
+#[test]
+fn jobs_that_are_left_stay_processes() {
+    let mut trial = Trial::new();
+    assert_eq!(trial.session.run(b"{ read x; } < /dev/null & while :; do :; done & exit 3"), 3);
+    trial.session.leave_jobs();
+    let linux = trial.machine.snapshot();
+    assert!(linux.tasks().filter(|task| task.is_running()).count() > 1);
 }
 
 #[rstest]
@@ -239,6 +272,12 @@ fn prose_is_not_nested() {
 fn processes_of_a_pipeline_work_at_the_same_time() {
     let text = "{ i=0; while echo $i; do i=$((i+1)); done; } | { read x; read y; echo $x $y; }";
     assert_eq!(prints(text), "0 1\n");
+}
+
+#[test]
+fn what_was_redirected_around_many_redirections_is_restored() {
+    let text = "{ i=0; while [ $i -lt 1000 ]; do i=$((i+1)); : > /tmp/a; done; echo inner; } > /tmp/b; echo outer; read x < /tmp/b; echo $x";
+    assert_eq!(prints(text), "outer\ninner\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! echo(1), as a program and as a builtin of the shell.
 
-use super::printf::escape;
+use super::escape::escape;
 use crate::execution::Execution;
 
 /// echo(1) of GNU: escapes only with `-e`.

@@ -67,14 +67,10 @@ async fn list(execution: &mut Execution, arguments: &[Vec<u8>]) -> i32 {
         Some(signal) => Some(signal.0.to_string()),
         None => None,
     };
-    match text {
-        Some(text) => {
-            execution.print(format!("{text}\n"));
-            0
-        }
-        None => {
-            execution.complain([b"unknown signal name ", &word[..]].concat()).await;
-            1
-        }
+    if let Some(text) = text {
+        execution.print(format!("{text}\n"));
+        return 0;
     }
+    execution.complain([b"unknown signal name ", &word[..]].concat()).await;
+    1
 }

@@ -1,5 +1,7 @@
 //! printf(1), as a program and as a builtin of the shell.
 
+use super::escape::{escape, one_escape, quoted};
+use super::float;
 use crate::execution::Execution;
 
 /// Whose messages they are.
@@ -226,7 +228,12 @@ impl Formatter<'_> {
             b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => {
                 let argument = self.next().unwrap_or_default();
                 let value = self.float(&argument);
-                let digits = float_digits(value.abs(), letter, conversion.precision.unwrap_or(6), conversion);
+                let digits = float::digits(
+                    value.abs(),
+                    letter,
+                    conversion.precision.unwrap_or(6),
+                    conversion.flags.contains(&b'#'),
+                );
                 let sign = sign_of(conversion, value.is_sign_negative());
                 self.number(&Conversion { precision: None, ..conversion.clone() }, sign, &digits);
             }
@@ -343,117 +350,6 @@ fn sign_of(conversion: &Conversion, is_negative: bool) -> &'static str {
     } else {
         ""
     }
-}
-
-/// The digits of a number as printf(3) has them.
-fn float_digits(value: f64, letter: u8, precision: usize, conversion: &Conversion) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() { "nan" } else { "inf" }.to_owned();
-    }
-    let with_exponent = |digits: usize| {
-        let text = format!("{value:.digits$e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let exponent: i32 = exponent.parse().unwrap_or_default();
-        (mantissa.to_owned(), exponent)
-    };
-    let write = |mantissa: &str, exponent: i32| {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
-    };
-    let text = match letter.to_ascii_lowercase() {
-        b'f' => format!("{value:.precision$}"),
-        b'e' => {
-            let (mantissa, exponent) = with_exponent(precision);
-            write(&mantissa, exponent)
-        }
-        _ => {
-            let significant = precision.max(1);
-            let (mantissa, exponent) = with_exponent(significant - 1);
-            let limit = i32::try_from(significant).unwrap_or(i32::MAX);
-            let trim = |text: &str| {
-                if conversion.flags.contains(&b'#') || !text.contains('.') {
-                    text.to_owned()
-                } else {
-                    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-                }
-            };
-            if exponent < -4 || exponent >= limit {
-                write(&trim(&mantissa), exponent)
-            } else {
-                let digits = usize::try_from(limit - 1 - exponent).unwrap_or_default();
-                trim(&format!("{value:.digits$}"))
-            }
-        }
-    };
-    if letter.is_ascii_uppercase() { text.to_ascii_uppercase() } else { text }
-}
-
-/// A text with its escapes replaced, and whether `\c` ended it.
-pub(crate) fn escape(text: &[u8], has_leading_zero: bool) -> (Vec<u8>, bool) {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        if *first != b'\\' {
-            bytes.push(*first);
-            rest = after;
-            continue;
-        }
-        let (escaped, length, ends) = one_escape(after, has_leading_zero, false);
-        bytes.extend(escaped);
-        if ends {
-            return (bytes, true);
-        }
-        rest = after.get(length..).unwrap_or_default();
-    }
-    (bytes, false)
-}
-
-/// What is behind a backslash: the bytes it stands for, its length, whether it ends all output. Octal numbers have a zero in
-/// front in `%b` and in `echo`; only GNU has hexadecimal ones.
-fn one_escape(text: &[u8], has_leading_zero: bool, is_gnu: bool) -> (Vec<u8>, usize, bool) {
-    let Some(letter) = text.first() else { return (vec![b'\\'], 0, false) };
-    let simple = |byte: u8| (vec![byte], 1, false);
-    let number = |text: &[u8], radix: u32, most: usize| {
-        let digits = text.iter().take(most).map_while(|byte| char::from(*byte).to_digit(radix));
-        let (value, length) = digits.fold((0_u32, 0), |(value, length), digit| (value * radix + digit, length + 1));
-        (u8::try_from(value & 0xff).unwrap_or_default(), length)
-    };
-    match letter {
-        b'a' => simple(7),
-        b'b' => simple(8),
-        b'f' => simple(12),
-        b'n' => simple(b'\n'),
-        b'r' => simple(b'\r'),
-        b't' => simple(b'\t'),
-        b'v' => simple(11),
-        b'\\' => simple(b'\\'),
-        b'e' if is_gnu => simple(27),
-        b'"' if is_gnu => simple(b'"'),
-        b'c' if has_leading_zero || is_gnu => (Vec::new(), 1, true),
-        b'0' if has_leading_zero => {
-            let (byte, length) = number(text.get(1..).unwrap_or_default(), 8, 3);
-            (vec![byte], length + 1, false)
-        }
-        b'0'..=b'7' => {
-            let (byte, length) = number(text, 8, 3);
-            (vec![byte], length, false)
-        }
-        b'x' if is_gnu => {
-            let (byte, length) = number(text.get(1..).unwrap_or_default(), 16, 2);
-            if length == 0 { (b"\\x".to_vec(), 1, false) } else { (vec![byte], length + 1, false) }
-        }
-        letter => (vec![b'\\', *letter], 1, false),
-    }
-}
-
-/// A word as a shell takes it for itself (`%q`).
-fn quoted(word: &[u8]) -> Vec<u8> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./,:=+@%".contains(byte);
-    if !word.is_empty() && word.iter().all(is_plain) {
-        return word.to_vec();
-    }
-    let inner: Vec<u8> = word.split(|byte| *byte == b'\'').collect::<Vec<_>>().join(&b"'\\''"[..]);
-    [b"'", &inner[..], b"'"].concat()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Shell {
     }
 
     /// `ulimit`, as far as the simulated kernel limits anything: the number of descriptors and the size of files.
-    pub(super) async fn ulimit(&mut self, arguments: &[Vec<u8>]) -> Executed {
+    pub(super) fn ulimit(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let (given, operands) = options(arguments, b"HSfn")?;
         let (resource, unit) = if given.contains(&b'n') {
             (RlimitResource::RLIMIT_NOFILE, 1)

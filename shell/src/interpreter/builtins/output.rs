@@ -31,7 +31,7 @@ impl Shell {
         Ok(status.max(printed.status))
     }
 
-    pub(super) async fn test(&mut self, name: &[u8], arguments: &[Vec<u8>]) -> Executed {
+    pub(super) fn test(&mut self, name: &[u8], arguments: &[Vec<u8>]) -> Executed {
         let arguments = if name == b"[" {
             match arguments.split_last() {
                 Some((last, arguments)) if last == b"]" => arguments,

@@ -1,6 +1,7 @@
 //! Expansion of words, in the order of POSIX: tilde, parameters, commands and arithmetic; fields; paths; quotes.
 
 mod arithmetic;
+mod change;
 mod glob;
 mod parameter;
 pub(super) mod pattern;

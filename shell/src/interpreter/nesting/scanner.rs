@@ -1,42 +1,6 @@
-//! How a script's text is nested, found without recursion: before the parser, which is recursive, sees it.
+//! The scan itself: a lexer that knows as much of the grammar as nesting takes.
 
-/// What is open at some place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Open {
-    /// `(`, `$(`
-    Parenthesis,
-    /// `{`
-    Brace,
-    /// `${`
-    Parameter,
-    /// `"`
-    Quote,
-    /// A backquote.
-    Backquote,
-    /// `if`, `for`, `while`, `until`, `case`, and which word came last: `then`, `do`.
-    Keyword(String),
-}
-
-/// What a scan has found.
-#[derive(Debug, Default)]
-pub(super) struct Nesting {
-    /// How deep it is at most.
-    pub(super) deepest: usize,
-    /// On which line.
-    pub(super) deepest_line: usize,
-    /// A line with a number of a descriptor, or of a tilde, that no integer holds.
-    pub(super) bad_number: Option<usize>,
-    /// The blanks in `${...}` that are not in quotes there.
-    pub(super) blanks: Vec<usize>,
-    /// Where patterns of `case` begin that are in parentheses of something else and have none of their own.
-    pub(super) patterns: Vec<usize>,
-    /// Whether a command has begun since the last reserved word.
-    pub(super) has_command: bool,
-    /// The first reserved word that closes what is not open: its line, itself, and what was expected.
-    pub(super) unexpected: Option<(usize, String, &'static str)>,
-    /// What is open at the end.
-    pub(super) open: Vec<Open>,
-}
+use super::{Nesting, Open};
 
 /// Where the scan is.
 struct Scanner<'a> {
@@ -52,42 +16,21 @@ struct Scanner<'a> {
     found: Nesting,
 }
 
-impl Nesting {
-    pub(super) fn of(text: &str) -> Self {
-        let mut scanner = Scanner {
-            text: text.as_bytes(),
-            at: 0,
-            line: 1,
-            is_command: true,
-            has_pattern: false,
-            documents: Vec::new(),
-            found: Self::default(),
-        };
-        while scanner.at < scanner.text.len() {
-            scanner.step();
-        }
-        scanner.found
+/// Scans a text.
+pub(super) fn scan(text: &[u8]) -> Nesting {
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        line: 1,
+        is_command: true,
+        has_pattern: false,
+        documents: Vec::new(),
+        found: Nesting::default(),
+    };
+    while scanner.at < scanner.text.len() {
+        scanner.step();
     }
-}
-
-impl Nesting {
-    /// What would close what is open at the end; empty if nothing is.
-    pub(super) fn expected(&self) -> &'static str {
-        match self.open.last() {
-            Some(Open::Parenthesis) => ")",
-            Some(Open::Brace | Open::Parameter) => "}",
-            Some(Open::Keyword(word)) => match word.as_str() {
-                "if" | "elif" => "then",
-                "then" | "else" => "fi",
-                "while" | "until" | "for" => "do",
-                "do" => "done",
-                "case" => "in",
-                "in" => ")",
-                _ => ";;",
-            },
-            _ => "",
-        }
-    }
+    scanner.found
 }
 
 impl Scanner<'_> {
@@ -263,6 +206,12 @@ impl Scanner<'_> {
         } else if word == b"in" && self.is_in("case") {
             self.last_keyword("case", "in");
             self.has_pattern = false;
+        } else if word == b"in" && self.is_in("for") {
+            let rest = self.text.get(self.at..).unwrap_or_default().trim_ascii_start();
+            let blanks = self.text.get(self.at..self.text.len() - rest.len()).unwrap_or_default();
+            if rest.starts_with(b";") || blanks.contains(&b'\n') {
+                self.found.insertions.push((self.at, " ${0+}"));
+            }
         }
     }
 
@@ -287,7 +236,7 @@ impl Scanner<'_> {
         if rest.starts_with(b"(") {
             self.advance(1);
         } else if !rest.starts_with(b"esac") && self.found.open.contains(&Open::Parenthesis) {
-            self.found.patterns.push(self.at);
+            self.found.insertions.push((self.at, "("));
         }
     }
 
@@ -391,45 +340,5 @@ impl Scanner<'_> {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("if true; then", "fi")]
-    #[case("if true; then for x in a", "do")]
-    #[case("while :; do (", ")")]
-    #[case("case x", "in")]
-    #[case("case x in", ")")]
-    #[case("case x in a) b;; (c) d", ";;")]
-    #[case("f() {", "}")]
-    #[case("echo ${x", "}")]
-    #[case("echo 'if (' \"{\" # while (\n", "")]
-    #[case("cat <<E\nif (\nE\n", "")]
-    #[case("x=$(case a in a) b;; esac); echo if", "")]
-    fn what_is_open(#[case] text: &str, #[case] expected: &str) {
-        assert_eq!(Nesting::of(text).expected(), expected);
-    }
-
-    #[rstest]
-    #[case("done", Some(("done", "")))]
-    #[case("if true; fi", Some(("fi", "then")))]
-    #[case("{ echo; done", Some(("done", "}")))]
-    #[case("echo done; case done in done) ;; esac", None)]
-    fn what_closes_nothing(#[case] text: &str, #[case] expected: Option<(&str, &str)>) {
-        let found = Nesting::of(text).unexpected.map(|(_, word, expected)| (word, expected));
-        assert_eq!(found, expected.map(|(word, expected)| (word.to_owned(), expected)));
-    }
-
-    #[test]
-    fn patterns_that_parentheses_would_end() {
-        let text = "case a in a) ;; esac; x=$(case a in b) ;; (c) ;; d|e) ;; esac)";
-        let found: Vec<&str> = Nesting::of(text).patterns.iter().filter_map(|at| text.get(*at..*at + 1)).collect();
-        assert_eq!(found, ["b", "d"]);
     }
 }
