@@ -20,7 +20,9 @@ impl Shell {
     }
 
     async fn items(&mut self, items: &[ast::CompoundListItem]) -> Executed {
-        for ast::CompoundListItem(list, separator) in items {
+        let is_last = std::mem::take(&mut self.is_last);
+        for (index, ast::CompoundListItem(list, separator)) in items.iter().enumerate() {
+            self.is_last = is_last && index + 1 == items.len();
             match separator {
                 ast::SeparatorOperator::Async => self.background(list).await?,
                 ast::SeparatorOperator::Sequence => {
@@ -35,6 +37,8 @@ impl Shell {
     #[async_recursion(?Send)]
     pub(super) async fn and_or(&mut self, list: &ast::AndOrList) -> Executed {
         let count = list.additional.len();
+        let is_last = std::mem::take(&mut self.is_last);
+        self.is_last = is_last && count == 0;
         self.pipeline_tested(&list.first, count > 0).await?;
         for (index, next) in list.additional.iter().enumerate() {
             let (pipeline, is_wanted) = match next {
@@ -42,6 +46,7 @@ impl Shell {
                 ast::AndOr::Or(pipeline) => (pipeline, self.status != 0),
             };
             if is_wanted {
+                self.is_last = is_last && index + 1 == count;
                 self.pipeline_tested(pipeline, index + 1 < count).await?;
             }
         }
@@ -52,6 +57,7 @@ impl Shell {
     async fn pipeline_tested(&mut self, pipeline: &ast::Pipeline, is_tested: bool) -> Executed {
         let was_tested = self.is_tested;
         self.is_tested |= is_tested || pipeline.bang;
+        self.is_last &= !pipeline.bang;
         let executed = self.pipeline(pipeline).await;
         self.is_tested = was_tested;
         let status = executed?;
@@ -74,12 +80,16 @@ impl Shell {
         if let Some(line) = line_of(command) {
             self.line = line + self.line_base;
         }
+        let is_last = std::mem::take(&mut self.is_last);
         self.between_commands().await?;
         if self.options.has(b'n') && !self.is_interactive {
             return Ok(self.status);
         }
         let executed = match command {
-            ast::Command::Simple(simple) => self.simple(simple).await,
+            ast::Command::Simple(simple) => {
+                self.is_last = is_last;
+                self.simple(simple).await
+            }
             ast::Command::Compound(compound, redirects) => {
                 let redirects = redirects.as_ref().map_or(&[][..], |list| &list.0);
                 self.redirected_compound(compound, redirects).await

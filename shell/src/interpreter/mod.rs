@@ -87,6 +87,8 @@ pub(crate) struct Shell {
     /// How many shells this is a child of.
     generation: usize,
     is_interactive: bool,
+    /// Whether nothing comes after the command at work, so that a program is executed in the place of this shell.
+    is_last: bool,
     /// The status of the last command substitution of the command at work.
     substitution_status: Option<i32>,
     /// Where getopts is in an argument.
@@ -138,6 +140,7 @@ impl Shell {
             max_depth: DEFAULT_DEPTH,
             generation: 0,
             is_interactive: false,
+            is_last: false,
             substitution_status: None,
             option_offset: 0,
         };

@@ -15,8 +15,12 @@ impl Shell {
         let began = self.machine.clock();
         let status = match &pipeline.seq[..] {
             [] => 0,
-            [command] => self.command(command).await?,
+            [command] => {
+                self.is_last &= pipeline.timed.is_none();
+                self.command(command).await?
+            }
             commands => {
+                self.is_last = false;
                 self.between_commands().await?;
                 let pids = self.start_stages(commands).await?;
                 let mut status = 0;

@@ -92,9 +92,11 @@ impl Shell {
 
     #[async_recursion(?Send)]
     async fn execute(&mut self, found: Found, words: Vec<Vec<u8>>) -> Executed {
+        let is_last = std::mem::take(&mut self.is_last) && self.traps.iter().next().is_none();
         match found {
             Found::Special | Found::Builtin => self.builtin(words).await,
             Found::Function(body) => self.call(&body, words.into_iter().skip(1).collect()).await,
+            Found::Program(path) if is_last => Err(Stop::Exit(self.become_program(&path, &words).await)),
             Found::Program(path) => self.run_program(path, words).await,
             Found::Nothing(errno) => {
                 let name = words.first().map(Vec::as_slice).unwrap_or_default();

@@ -66,6 +66,7 @@ impl Shell {
             max_depth: self.max_depth,
             generation: self.generation + 1,
             is_interactive: false,
+            is_last: false,
             substitution_status: None,
             option_offset: self.option_offset,
         };
@@ -89,14 +90,19 @@ impl Shell {
     #[async_recursion(?Send)]
     async fn perform(&mut self, task: Task) -> Executed {
         match task {
-            Task::Command(command) => self.command(&command).await,
+            Task::Command(command) => {
+                self.is_last = true;
+                self.command(&command).await
+            }
             Task::AndOr(list) => {
                 self.is_tested = false;
+                self.is_last = true;
                 self.and_or(&list).await
             }
             Task::Subshell(list, redirects) => {
                 // Nobody needs what was there before.
                 let _ = self.redirect(&redirects).await?;
+                self.is_last = true;
                 self.list(&list).await
             }
             Task::Text(text, line) => {

@@ -89,6 +89,7 @@ mod unshare;
 mod util_linux;
 mod utility;
 mod wc;
+mod which;
 mod xargs;
 
 programs! {
@@ -168,6 +169,7 @@ programs! {
     "uniq" => uniq::uniq;
     "unshare" => unshare::unshare;
     "wc" => wc::wc;
+    "which" => which::which;
     "whoami" => identity::whoami;
     "xargs" => xargs::xargs;
     "yes" => environment::yes;
