@@ -36,7 +36,7 @@ impl Console for Recorder {
 
 fn simulated(snippet: &str) -> Outcome {
     let recorder = Recorder::default();
-    let machine = Machine::new(Machine::boot().unwrap(), Box::new(recorder.clone())).unwrap();
+    let machine = Machine::new(Machine::boot(), Box::new(recorder.clone())).unwrap();
     let mut session = Session::new(&machine, b"sh", &[]).unwrap();
     session.export(b"T", b"/tmp");
     let status = session.run(snippet.as_bytes());

@@ -43,7 +43,7 @@ struct Trial {
 impl Trial {
     fn new() -> Self {
         let host = Host::default();
-        let machine = Machine::new(Machine::boot().unwrap(), Box::new(host.clone())).unwrap();
+        let machine = Machine::new(Machine::boot(), Box::new(host.clone())).unwrap();
         let session = Session::new(&machine, b"sh", &[]).unwrap();
         Self { host, machine, session }
     }

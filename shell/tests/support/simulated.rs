@@ -57,7 +57,7 @@ fn run_command(command: &str) -> Transcript {
 
 /// A kernel that has booted, without propagation, with the scripts and an empty directory to work in.
 fn prepared() -> Result<Linux, Errno> {
-    let init = Process::init(Machine::boot()?);
+    let init = Process::init(Machine::boot());
     init.mount(None, UnixPath::new("/"), None, MountFlags::MS_REC | MountFlags::MS_PRIVATE, None)?;
     mount_tmpfs(&init, "/mnt")?;
     init.mkdirat(Fd::CWD, UnixPath::new(WORK), Mode(0o755))?;

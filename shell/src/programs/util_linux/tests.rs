@@ -249,7 +249,7 @@ fn the_root_is_switched() {
         quietly(&format!("mkdir {directory}"));
     }
     let process = trial.machine.new_process().unwrap();
-    write(&process, "/mnt/bin/findmnt", &crate::programs::content("findmnt"));
+    write(&process, "/mnt/bin/findmnt", &cofferdam_vfs_sim::named_program("findmnt"));
     process.fchmodat(Fd::CWD, UnixPath::new("/mnt/bin/findmnt"), Mode(0o755)).unwrap();
     process.exit(0);
     // A root can't be moved below a shared mount.
