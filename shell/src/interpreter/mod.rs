@@ -46,6 +46,7 @@ use variables::Variables;
 const DEFAULT_DEPTH: usize = 50;
 
 /// A shell: what it knows, and its process.
+#[allow(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub(crate) struct Shell {
     machine: Machine,
     process: Process,
