@@ -83,7 +83,8 @@ fn expected_file(script: &Path) -> PathBuf {
 fn files(extension: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(support::directory()).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
     files.sort();
     files
 }

@@ -17,6 +17,12 @@ impl Shell {
         redirects: &[ast::IoRedirect],
     ) -> Executed {
         if let ast::CompoundCommand::Subshell(subshell) = command {
+            if std::mem::take(&mut self.is_last) && self.traps.iter().next().is_none() {
+                // This shell is a child that does nothing else.
+                let _ = self.redirect(redirects).await?;
+                self.is_last = true;
+                return Err(Stop::Exit(self.list(&subshell.list).await?));
+            }
             let (pid, child) = self.fork()?;
             child.start(Task::Subshell(Box::new(subshell.list.clone()), redirects.to_vec()));
             return Ok(self.wait_for_foreground(pid).await);

@@ -92,6 +92,7 @@ impl Shell {
             }
             ast::Command::Compound(compound, redirects) => {
                 let redirects = redirects.as_ref().map_or(&[][..], |list| &list.0);
+                self.is_last = is_last && matches!(compound, ast::CompoundCommand::Subshell(_));
                 self.redirected_compound(compound, redirects).await
             }
             ast::Command::Function(function) => self.define(function),

@@ -46,6 +46,7 @@ use variables::Variables;
 const DEFAULT_DEPTH: usize = if cfg!(any(debug_assertions, target_family = "wasm")) { 50 } else { 200 };
 
 /// A shell: what it knows, and its process.
+#[allow(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub(crate) struct Shell {
     machine: Machine,
     process: Process,
