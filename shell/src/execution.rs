@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use cofferdam::UnixPath;
 use cofferdam::kernel::{
     Bytes, CloneFlags, Errno, Fd, Kernel as _, OpenFlags, OpenHow, Pid, Signal, WaitOptions, WaitStatus,
 };
@@ -29,8 +28,10 @@ pub(crate) struct Execution {
     pub(crate) name: Vec<u8>,
     /// What was printed and not written yet.
     output: Vec<u8>,
-    /// What is to be written to standard error, before anything else is written.
-    messages: Vec<u8>,
+    /// What is to be written before anything else is, and where.
+    pending: Vec<(Fd, Vec<u8>)>,
+    /// Why something that was printed could not be written.
+    failed: Option<Errno>,
 }
 
 impl Execution {
@@ -41,7 +42,7 @@ impl Execution {
         environment: Vec<Vec<u8>>,
         name: Vec<u8>,
     ) -> Self {
-        Self { machine, process, arguments, environment, name, output: Vec::new(), messages: Vec::new() }
+        Self { machine, process, arguments, environment, name, output: Vec::new(), pending: Vec::new(), failed: None }
     }
 
     /// Prints to standard output, which is written when the program ends or calls [`flush`](Self::flush): as the C library
@@ -67,13 +68,22 @@ impl Execution {
     ///
     /// Those of write(2).
     pub(crate) async fn flush(&mut self) -> Result<(), Errno> {
-        self.write_error(b"").await;
         let output = std::mem::take(&mut self.output);
-        self.machine.write(&self.process, Fd::STDOUT, &output).await
+        self.pending.push((Fd::STDOUT, output));
+        self.write_pending().await;
+        self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Writes `NAME: TEXT` and a newline to standard error, at once.
+    /// Writes `NAME: TEXT` and a newline to standard error, at once, after what was printed: as error(3) does, with which most
+    /// programs of GNU complain.
     pub(crate) async fn complain(&mut self, text: impl AsRef<[u8]>) {
+        self.report(text);
+        self.write_pending().await;
+    }
+
+    /// Writes `NAME: TEXT` and a newline to standard error, at once, and leaves what was printed for later: as warnx(3) does,
+    /// with which the programs of util-linux complain.
+    pub(crate) async fn warn(&mut self, text: impl AsRef<[u8]>) {
         let message = [&self.name, &b": "[..], text.as_ref(), b"\n"].concat();
         self.write_error(&message).await;
     }
@@ -81,22 +91,31 @@ impl Execution {
     /// As [`complain`](Self::complain), but the text is written before the next thing that is written, read or waited for:
     /// nobody else can act before, so that nobody can tell the difference.
     pub(crate) fn report(&mut self, text: impl AsRef<[u8]>) {
-        self.messages.extend([&self.name, &b": "[..], text.as_ref(), b"\n"].concat());
+        let message = [&self.name, &b": "[..], text.as_ref()].concat();
+        self.report_line(message);
     }
 
     /// As [`report`](Self::report), without the program's name.
     pub(crate) fn report_line(&mut self, text: impl AsRef<[u8]>) {
-        self.messages.extend_from_slice(text.as_ref());
-        self.messages.push(b'\n');
+        let output = std::mem::take(&mut self.output);
+        self.pending.push((Fd::STDOUT, output));
+        self.pending.push((Fd::STDERR, [text.as_ref(), b"\n"].concat()));
     }
 
     /// Writes to standard error, at once.
     pub(crate) async fn write_error(&mut self, text: &[u8]) {
-        let mut messages = std::mem::take(&mut self.messages);
-        messages.extend_from_slice(text);
-        let text = &messages;
-        // There is nowhere left to report that standard error is closed.
-        let _ = self.machine.write(&self.process, Fd::STDERR, text).await;
+        self.pending.push((Fd::STDERR, text.to_vec()));
+        self.write_pending().await;
+    }
+
+    /// Writes what is pending. What can't be written to standard error is lost: there is nowhere left to say so.
+    async fn write_pending(&mut self) {
+        for (fd, text) in std::mem::take(&mut self.pending) {
+            let written = self.machine.write(&self.process, fd, &text).await;
+            if let (Fd::STDOUT, Err(errno)) = (fd, written) {
+                self.failed.get_or_insert(errno);
+            }
+        }
     }
 
     /// Reads from a descriptor; nothing at the end. Waits until there is something.
@@ -105,7 +124,7 @@ impl Execution {
     ///
     /// Those of read(2).
     pub(crate) async fn read(&mut self, fd: Fd) -> Result<Vec<u8>, Errno> {
-        self.write_error(b"").await;
+        self.write_pending().await;
         self.machine.read(&self.process, fd, CHUNK).await
     }
 
@@ -131,9 +150,8 @@ impl Execution {
     ///
     /// Those of open(2).
     pub(crate) async fn open(&mut self, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
-        self.write_error(b"").await;
-        let process = &self.process;
-        self.machine.waiting(|| process.openat2(Fd::CWD, UnixPath::new(path), how)).await
+        self.write_pending().await;
+        self.machine.open(&self.process, path, how).await
     }
 
     /// Reads a whole file.
@@ -184,7 +202,7 @@ impl Execution {
     ///
     /// Those of wait4(2).
     pub(crate) async fn wait_for(&mut self, pid: Pid) -> Result<WaitStatus, Errno> {
-        self.write_error(b"").await;
+        self.write_pending().await;
         let process = &self.process;
         let wait = || process.wait4(pid, WaitOptions::empty());
         loop {
@@ -196,7 +214,7 @@ impl Execution {
 
     /// Lets simulated time pass.
     pub(crate) async fn sleep(&mut self, time: Duration) {
-        self.write_error(b"").await;
+        self.write_pending().await;
         self.machine.sleep(time).await;
     }
 

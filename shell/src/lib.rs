@@ -5,6 +5,7 @@
 //! `mount` is a program that calls mount(2).
 #![forbid(unsafe_code)]
 
+mod directory;
 mod execution;
 mod getopt;
 mod interpreter;

@@ -197,8 +197,7 @@ impl Shell {
 
     /// Opens a file, and waits for somebody at the other end of a fifo.
     pub(super) async fn open(&self, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
-        let process = &self.process;
-        self.machine.waiting(|| process.openat2(Fd::CWD, UnixPath::new(path), how)).await
+        self.machine.open(&self.process, path, how).await
     }
 
     /// Lets a text be read from a descriptor: a here-document.

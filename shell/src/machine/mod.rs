@@ -2,6 +2,7 @@
 
 mod boot;
 mod console;
+mod fifo;
 mod scheduler;
 
 use std::cell::RefCell;

@@ -17,7 +17,7 @@ pub(crate) async fn kill(execution: &mut Execution) -> i32 {
             b"-s" | b"--signal" => {
                 let Some((name, after)) = after.split_first() else { return usage(execution).await };
                 let Some(named) = signals::parse(name) else {
-                    execution.complain([b"unknown signal name ", &name[..]].concat()).await;
+                    execution.warn([b"unknown signal name ", &name[..]].concat()).await;
                     return 1;
                 };
                 signal = named;
@@ -25,7 +25,7 @@ pub(crate) async fn kill(execution: &mut Execution) -> i32 {
             }
             [b'-', name @ ..] if !name.is_empty() => {
                 let Some(named) = signals::parse(name) else {
-                    execution.complain([b"invalid argument ", name].concat()).await;
+                    execution.warn([b"invalid argument ", name].concat()).await;
                     return 1;
                 };
                 signal = named;
@@ -40,11 +40,11 @@ pub(crate) async fn kill(execution: &mut Execution) -> i32 {
     let mut status = 0;
     for operand in operands {
         let Some(pid) = std::str::from_utf8(operand).ok().and_then(|text| text.parse().ok()) else {
-            execution.complain([b"failed to parse argument: '", &operand[..], b"'"].concat()).await;
+            execution.warn([b"failed to parse argument: '", &operand[..], b"'"].concat()).await;
             return 1;
         };
         if let Err(errno) = execution.process.kill(Pid(pid), signal) {
-            execution.complain(format!("({pid}): {}", errno.description())).await;
+            execution.warn(format!("({pid}): {}", errno.description())).await;
             status = 1;
         }
     }
@@ -71,6 +71,6 @@ async fn list(execution: &mut Execution, arguments: &[Vec<u8>]) -> i32 {
         execution.print(format!("{text}\n"));
         return 0;
     }
-    execution.complain([b"unknown signal name ", &word[..]].concat()).await;
+    execution.warn([b"unknown signal name ", &word[..]].concat()).await;
     1
 }

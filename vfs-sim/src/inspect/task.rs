@@ -112,14 +112,16 @@ impl<'a> TaskView<'a> {
         &self.object().memory.environment
     }
 
-    /// The real and the effective user.
+    /// The real and the effective user, as its own user namespace has them: getuid(2), geteuid(2).
     pub fn users(&self) -> (u32, u32) {
-        (self.credentials().uid, self.credentials().effective_uid)
+        let namespace = &self.linux.user_namespaces[self.credentials().user_namespace];
+        (namespace.shown_uid(self.credentials().uid), namespace.shown_uid(self.credentials().effective_uid))
     }
 
-    /// The real and the effective group.
+    /// The real and the effective group, as its own user namespace has them: getgid(2), getegid(2).
     pub fn groups(&self) -> (u32, u32) {
-        (self.credentials().gid, self.credentials().effective_gid)
+        let namespace = &self.linux.user_namespaces[self.credentials().user_namespace];
+        (namespace.shown_gid(self.credentials().gid), namespace.shown_gid(self.credentials().effective_gid))
     }
 
     /// The capabilities that are in effect, in its user namespace.

@@ -76,6 +76,11 @@ impl UserNamespace {
     pub(crate) fn shown_uid(&self, kuid: u32) -> u32 {
         self.uid_of(kuid).unwrap_or(OVERFLOW_ID)
     }
+
+    /// The number of a group, or the one that stands for none (`from_kgid_munged()`).
+    pub(crate) fn shown_gid(&self, kgid: u32) -> u32 {
+        self.gid_of(kgid).unwrap_or(OVERFLOW_ID)
+    }
 }
 
 impl Linux {

@@ -60,10 +60,7 @@ pub fn furnished(linux: Linux) -> Result<Linux, CallError> {
 /// # Errors
 ///
 /// As of [`furnished`].
-pub fn furnished_with<'a>(
-    mut linux: Linux,
-    programs: impl IntoIterator<Item = &'a str>,
-) -> Result<Linux, CallError> {
+pub fn furnished_with<'a>(mut linux: Linux, programs: impl IntoIterator<Item = &'a str>) -> Result<Linux, CallError> {
     let read_only = ReadOnly::take(&mut linux);
     let process = Process::init(linux);
     let made = furnish(&process, programs.into_iter());

@@ -4,6 +4,7 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, Fd, Kernel as _, OpenFlags, OpenHow};
 
 use super::pattern::{Pattern, Text};
+use crate::directory::read_directory;
 use crate::interpreter::Shell;
 
 impl Shell {
@@ -54,21 +55,15 @@ impl Shell {
     pub(in crate::interpreter) fn names(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, Errno> {
         let how = OpenHow { flags: OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC, ..OpenHow::default() };
         let fd = self.process.openat2(Fd::CWD, UnixPath::new(directory), how)?;
-        let mut names = Vec::new();
-        let read = loop {
-            match self.process.getdents64(fd) {
-                Ok(entries) if entries.is_empty() => break Ok(()),
-                Ok(entries) => names.extend(entries.into_iter().map(|entry| entry.name.0)),
-                Err(errno) => break Err(errno),
-            }
-        };
+        let read = read_directory(&self.process, fd);
         self.process.close(fd)?;
+        let mut names: Vec<Vec<u8>> = read?.into_iter().map(|entry| entry.name.0).collect();
         for own in [&b"."[..], b".."] {
             if !names.iter().any(|name| name == own) {
                 names.push(own.to_vec());
             }
         }
-        read.map(|()| names)
+        Ok(names)
     }
 
     /// The content of a file that waits for nobody.

@@ -50,7 +50,7 @@ pub(crate) async fn awk(execution: &mut Execution) -> i32 {
     let mut arguments = match parse_arguments(&words) {
         Ok(arguments) => arguments,
         Err(message) => {
-            execution.complain(message).await;
+            execution.warn(message).await;
             return TROUBLE;
         }
     };
@@ -66,7 +66,7 @@ pub(crate) async fn awk(execution: &mut Execution) -> i32 {
             Ok(content) => text.extend(content),
             Err(errno) => {
                 let reason = format!(" ({})", errno.description());
-                execution.complain([b"cannot open ", &file[..], reason.as_bytes()].concat()).await;
+                execution.warn([b"cannot open ", &file[..], reason.as_bytes()].concat()).await;
                 return TROUBLE;
             }
         }
@@ -82,13 +82,13 @@ pub(crate) async fn awk(execution: &mut Execution) -> i32 {
     let mut interpreter = match prepare(execution, &text, &arguments, file.as_deref()) {
         Ok(interpreter) => interpreter,
         Err(message) => {
-            execution.complain(message).await;
+            execution.warn(message).await;
             return TROUBLE;
         }
     };
     for assignment in &arguments.assignments {
         if !matches!(interpreter.assign(assignment), Ok(true)) {
-            execution.complain([b"improper assignment: -v ", &assignment[..]].concat()).await;
+            execution.warn([b"improper assignment: -v ", &assignment[..]].concat()).await;
             return TROUBLE;
         }
     }
@@ -100,16 +100,16 @@ pub(crate) async fn awk(execution: &mut Execution) -> i32 {
 
 async fn report(execution: &mut Execution, state: &State, stop: Stop) -> i32 {
     match stop {
-        Stop::Fatal(message) => execution.complain(message).await,
+        Stop::Fatal(message) => execution.warn(message).await,
         Stop::RunTime(message) => {
             let shown = |index: usize| state.text(&state.special(index));
             let file = shown(special::FILENAME);
             let place = [b"\n\tFILENAME=\"", &file[..], b"\" FNR=", &shown(special::FNR), b" NR=", &shown(special::NR)]
                 .concat();
-            execution.complain([b"run time error: ", &message[..], &place].concat()).await;
+            execution.warn([b"run time error: ", &message[..], &place].concat()).await;
         }
         Stop::Errno(Errno::EPIPE) => {}
-        Stop::Errno(errno) => execution.complain(format!("write failure ({})", errno.description())).await,
+        Stop::Errno(errno) => execution.warn(format!("write failure ({})", errno.description())).await,
     }
     TROUBLE
 }

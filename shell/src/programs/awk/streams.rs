@@ -102,13 +102,13 @@ fn start(execution: &mut Execution, command: &[u8], stream: Option<(Fd, Fd)>) ->
             if let Some((end, number)) = stream
                 && let Err(errno) = child.process.dup3(end, number, OpenFlags::empty())
             {
-                child.complain(format!("cannot redirect ({})", errno.description())).await;
+                child.warn(format!("cannot redirect ({})", errno.description())).await;
                 return 2;
             }
             match child.execute(&arguments).await {
                 Ok(status) => status,
                 Err(errno) => {
-                    child.complain(format!("cannot execute /bin/sh ({})", errno.description())).await;
+                    child.warn(format!("cannot execute /bin/sh ({})", errno.description())).await;
                     127
                 }
             }

@@ -3,6 +3,7 @@
 use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, Errno, Fd, FileType, Kernel as _, OpenFlags, OpenHow};
 
+use crate::directory::read_directory;
 use crate::execution::Execution;
 use crate::programs::regular_expression::{Flavor, RegularExpression, Syntax};
 
@@ -146,18 +147,12 @@ async fn list(
         Ok(fd) => fd,
         Err(errno) => return search.trouble(execution, path, errno).await,
     };
-    let mut names = Vec::new();
-    loop {
-        match execution.process.getdents64(fd) {
-            Ok(entries) if entries.is_empty() => break,
-            Ok(entries) => names.extend(entries.into_iter().map(|entry| entry.name.0)),
-            Err(errno) => {
-                search.trouble(execution, path, errno).await;
-                break;
-            }
-        }
-    }
+    let entries = read_directory(&execution.process, fd);
     let _ = execution.process.close(fd);
+    let names: Vec<Vec<u8>> = match entries {
+        Ok(entries) => entries.into_iter().map(|entry| entry.name.0).collect(),
+        Err(errno) => return search.trouble(execution, path, errno).await,
+    };
     for name in names.into_iter().rev().filter(|name| name != b"." && name != b"..") {
         let path = match directory {
             b"" => name,

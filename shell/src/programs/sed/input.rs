@@ -66,7 +66,7 @@ impl Input {
             if self.is_in_place {
                 let stat = execution.process.statx(Fd::CWD, UnixPath::new(&name), AtFlags::empty());
                 if stat.is_ok_and(|stat| stat.file_type != FileType::Regular) {
-                    execution.complain([b"couldn't edit ", &name[..], b": not a regular file"].concat()).await;
+                    execution.warn([b"couldn't edit ", &name[..], b": not a regular file"].concat()).await;
                     self.status = 4;
                     continue;
                 }
@@ -75,7 +75,7 @@ impl Input {
                 Ok(source) => return Ok(Some(Current { name, source })),
                 Err(errno) => {
                     let reason = errno.description();
-                    execution.complain([b"can't read ", &name[..], b": ", reason.as_bytes()].concat()).await;
+                    execution.warn([b"can't read ", &name[..], b": ", reason.as_bytes()].concat()).await;
                     self.status = self.status.max(2);
                 }
             }

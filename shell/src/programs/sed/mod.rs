@@ -45,7 +45,7 @@ pub(crate) async fn sed(execution: &mut Execution) -> i32 {
     let mut parsed = match getopt(KNOWN, Order::Permute, &arguments) {
         Ok(parsed) => parsed,
         Err(message) => {
-            execution.complain(message).await;
+            execution.warn(message).await;
             execution.write_error(USAGE).await;
             return 1;
         }
@@ -59,7 +59,7 @@ pub(crate) async fn sed(execution: &mut Execution) -> i32 {
         return 0;
     }
     if let Some((id, _)) = parsed.options.iter().find(|(id, _)| id.starts_with("--")) {
-        execution.complain(format!("option '{id}' is not simulated")).await;
+        execution.warn(format!("option '{id}' is not simulated")).await;
         return 1;
     }
     if !parsed.has("expression") && !parsed.has("file") {
@@ -79,12 +79,12 @@ pub(crate) async fn sed(execution: &mut Execution) -> i32 {
             {
                 return 4;
             }
-            execution.complain(message).await;
+            execution.warn(message).await;
             status
         }
         Err(Stop::Errno(Errno::EPIPE)) => 4,
         Err(Stop::Errno(errno)) => {
-            execution.complain(format!("couldn't write to output: {}", errno.description())).await;
+            execution.warn(format!("couldn't write to output: {}", errno.description())).await;
             4
         }
     }

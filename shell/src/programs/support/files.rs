@@ -4,6 +4,7 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, DirectoryEntry, Errno, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow, Stat};
 
 use super::quote::quoted_always;
+use crate::directory::read_directory;
 use crate::execution::Execution;
 
 impl Execution {
@@ -37,14 +38,7 @@ impl Execution {
     pub(crate) fn all_entries(&self, path: &[u8]) -> Result<Vec<DirectoryEntry>, Errno> {
         let flags = OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK;
         let fd = self.process.openat2(Fd::CWD, UnixPath::new(path), OpenHow { flags, ..OpenHow::default() })?;
-        let mut all = Vec::new();
-        let result = loop {
-            match self.process.getdents64(fd) {
-                Ok(some) if some.is_empty() => break Ok(all),
-                Ok(some) => all.extend(some),
-                Err(errno) => break Err(errno),
-            }
-        };
+        let result = read_directory(&self.process, fd);
         let _ = self.process.close(fd);
         result
     }

@@ -37,7 +37,7 @@ impl Usage {
         let parsed = match parse(self.options, self.order, &arguments) {
             Ok(parsed) => parsed,
             Err(message) => {
-                execution.complain(message).await;
+                execution.warn(message).await;
                 return Err(self.try_help(execution).await);
             }
         };
