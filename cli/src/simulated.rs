@@ -16,8 +16,8 @@ use cofferdam_vfs_sim::{Linux, LoadError};
 use self::programs::ShellPrograms;
 use self::session::Session;
 use crate::arguments::RunArguments;
-use crate::streams::StandardStreams;
 use crate::run::Failure;
+use crate::streams::StandardStreams;
 
 /// The simulated host can't be made.
 #[derive(Debug, thiserror::Error)]

@@ -73,9 +73,9 @@ fn help(session: &Session) -> String {
     );
     let width = names.iter().map(String::len).max().unwrap_or(0) + 2;
     for row in names.chunks((80 / width).max(1)) {
-        let row: String = row.iter().map(|name| format!("{name:width$}")).collect();
+        let row: Vec<String> = row.iter().map(|name| format!("{name:width$}")).collect();
         text.push_str("  ");
-        text.push_str(row.trim_end());
+        text.push_str(row.concat().trim_end());
         text.push('\n');
     }
     text.push_str(
@@ -111,13 +111,9 @@ impl Completer for Assistant<'_> {
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let line = line.get(..position).unwrap_or(line);
         let (start, is_command) = last_word(line);
-        let word = line[start..].as_bytes();
+        let word = &line.as_bytes()[start..];
         let session = self.session.borrow();
-        let names = if is_command && !word.contains(&b'/') {
-            session.command_names(word)
-        } else {
-            session.paths(word)
-        };
+        let names = if is_command && !word.contains(&b'/') { session.command_names(word) } else { session.paths(word) };
         let candidates = names.iter().map(|name| {
             let replacement = String::from_utf8_lossy(name).into_owned();
             let shown = replacement.trim_end_matches('/').rsplit('/').next().unwrap_or_default();

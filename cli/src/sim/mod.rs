@@ -25,10 +25,11 @@ use crate::arguments::SimArguments;
 use crate::run::Failure;
 use crate::streams::{StandardStreams, host_path};
 
-/// How much stack the shell has, and how deep functions and compound commands may be nested with it: each level takes
-/// 20 KiB in an optimized build and several times that in others.
+/// How much stack the shell has. What it does not need takes no memory.
 const STACK: usize = 256 << 20;
-const DEPTH: usize = 1000;
+
+/// How deep functions and compound commands may be nested with it; the rest of the program needs some of it as well.
+const DEPTH: usize = (STACK - (1 << 20)) / Session::STACK_PER_LEVEL;
 
 /// What keeps `sim` from starting.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +64,7 @@ enum Commands {
 pub(crate) fn sim(arguments: &SimArguments) -> Result<i32, Failure> {
     // Nested commands take stack, of which a main thread has little on some platforms.
     if cfg!(target_family = "wasm") {
-        return run(arguments, None).map_err(Failure::from);
+        return run(arguments, None);
     }
     let shell = || run(arguments, Some(DEPTH)).map_err(|error| error.to_string());
     let status = std::thread::scope(|scope| {

@@ -54,7 +54,7 @@ fn sh(commands: &str) -> (Session, i32, String) {
 
 #[test]
 fn a_program_is_carried_out_where_it_is_executed() {
-    let (session, status, output) = sh("echo hello >> data/log; echo $A $$ $(pwd); mount | grep -c " on /sys"; exit 7");
+    let (session, status, output) = sh("echo hello >> data/log; echo $A $$ $(pwd); mount | grep -c ' on /sys'; exit 7");
     assert_eq!((status, &output[..]), (7, "b 2 /mnt/mesos/sandbox\n3\n"));
     assert!(session.begun().unwrap().was_carried_out);
     let log = checkpoint::read(session.init(), UnixPath::new("/var/lib/cofferdam/volumes/roles/web/db/log"));
