@@ -2,6 +2,7 @@
 
 mod error;
 mod line;
+mod mount_points;
 mod propagation;
 mod superblocks;
 mod tree;

@@ -156,9 +156,14 @@ impl Linux {
             if !self.inodes[self.dentries[dentry].inode].is_directory() {
                 return Err(LineError::NotADirectory(quote(self.dentries[dentry].name.as_bytes())));
             }
-            dentry = match self.dentries[dentry].children.get(&name[..]).copied() {
+            let known = self.find_directory_in_proc(dentry, name);
+            dentry = match known.or_else(|| self.dentries[dentry].children.get(&name[..]).copied()) {
                 Some(child) => child,
-                None if is_directory || index + 1 < names.len() => self.new_directory(dentry, Name::from(&name[..])),
+                None if is_directory || index + 1 < names.len() => {
+                    let directory = self.new_directory(dentry, Name::from(&name[..]));
+                    self.mark_mount_point(directory, &names[..=index]);
+                    directory
+                }
                 None => {
                     let superblock = self.dentries[dentry].superblock;
                     let inode =

@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::filesystem::FilesystemType;
+use crate::filesystem::{Entry, FilesystemType};
 
 fn load(text: &str) -> Linux {
     let linux = Linux::from_mountinfo(text.as_bytes()).unwrap();
@@ -69,6 +69,29 @@ fn what_the_simulation_knows_is_made_as_by_mount() {
     assert!(proc.no_devices && proc.no_programs);
     let sizes = linux.superblocks.iter().filter(|(_, object)| object.filesystem == FilesystemType::Tmpfs);
     assert_eq!(sizes.count(), 2);
+}
+
+/// Those that every kernel has, and those that only some have.
+#[test]
+fn the_directories_to_mount_on_are_those_of_a_kernel() {
+    let linux = load(concat!(
+        "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n",
+        "23 22 0:21 / /proc rw - proc proc rw\n",
+        "24 22 0:22 / /sys rw - sysfs sysfs rw\n",
+        "25 23 0:23 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw\n",
+        "26 23 0:24 / /proc/xen rw - xenfs xenfs rw\n",
+        "27 23 0:25 / /proc/acpi ro - tmpfs tmpfs rw\n",
+        "28 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+        "29 24 0:27 / /sys/fs/fuse/connections rw - fusectl fusectl rw\n",
+        "30 24 0:28 / /sys/fs/fuse ro - tmpfs tmpfs rw\n",
+        "31 24 0:29 / /sys/kernel/config rw - configfs configfs rw\n",
+    ));
+    let is_mount_point = |id| {
+        let mount = linux.mounts.iter().find(|(_, mount)| mount.id == id).unwrap().1;
+        linux.inodes[linux.dentries[mount.mountpoint].inode].entry == Entry::EmptyDirectory
+    };
+    let marked: Vec<u32> = (22..=31).filter(|id| is_mount_point(*id)).collect();
+    assert_eq!(marked, [25, 26, 28, 29, 31]);
 }
 
 #[test]

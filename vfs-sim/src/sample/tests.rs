@@ -1,4 +1,4 @@
-use cofferdam::kernel::{AtFlags, Bytes, Fd, FileType, OpenFlags, OpenHow, ResolveFlags};
+use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Fd, FileType, MountFlags, OpenFlags, OpenHow, ResolveFlags};
 
 use super::*;
 
@@ -63,4 +63,19 @@ fn permissions_are_those_of_a_host() {
     assert!(open("/home/alice/notes").is_ok() && open("/etc/passwd").is_ok());
     assert_eq!(open("/etc/shadow"), Err(Errno::EACCES));
     assert_eq!(open("/root"), Err(Errno::EACCES));
+}
+
+/// What is mounted where the kernel has directories for it hides nothing of proc and sysfs (`mnt_already_visible()`).
+#[test]
+fn a_user_namespace_may_mount_proc_and_sysfs() {
+    let process = Process::init(host());
+    let namespaces =
+        CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
+    process.unshare(namespaces).unwrap();
+    let child = process.fork(CloneFlags::empty()).unwrap();
+    let mount = |name: &str| {
+        let (source, target) = (UnixPath::new(name), UnixPath::new("/mnt"));
+        child.mount(Some(source), target, Some(name.as_bytes()), MountFlags::empty(), None)
+    };
+    assert_eq!((mount("proc"), mount("sysfs")), (Ok(()), Ok(())));
 }

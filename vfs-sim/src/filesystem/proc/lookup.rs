@@ -76,6 +76,15 @@ impl Linux {
         made.map(|made| self.make_proc_entry(directory, made, scope))
     }
 
+    /// A directory that is no process's, found in a directory of proc; none if there is none, or in another filesystem.
+    pub(crate) fn find_directory_in_proc(&mut self, directory: Id<Dentry>, name: &[u8]) -> Option<Id<Dentry>> {
+        let ProcEntry::Directory(generic) = self.proc_entry(self.dentries[directory].inode)? else { return None };
+        let is_directory = |what: What| matches!(what, What::Directory(_) | What::MountPoint);
+        let is_there = generic.nodes().iter().any(|node| node.name.as_bytes() == name && is_directory(node.what));
+        let init = self.init;
+        if is_there { self.find_in_proc(init, directory, name)?.ok() } else { None }
+    }
+
     fn process_by_name(&self, task: Id<Task>, superblock: Id<SuperBlock>, name: &[u8]) -> Option<Id<Task>> {
         let pid = number(name).and_then(|number| i32::try_from(number).ok())?;
         let namespace = self.superblocks[superblock].pid_namespace?;
