@@ -2,11 +2,19 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Fd, Kernel as _, Mode, OpenFlags, OpenHow};
 
 use crate::machine::{Console, Machine, Stream};
+
+/// For real programs, that they run while no other test's do.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed leaves nothing behind that could be wrong.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A console that remembers what was written to it.
 #[derive(Clone, Default)]
