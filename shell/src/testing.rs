@@ -2,11 +2,20 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{Fd, Kernel as _, Mode, OpenFlags, OpenHow};
+use cofferdam::kernel::{CloneFlags, Fd, Kernel as _, Mode, OpenFlags, OpenHow};
+use cofferdam_vfs_sim::Process;
 
 use crate::machine::{Console, Machine, Stream};
+
+/// For real programs, that they run while no other test's do.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed leaves nothing behind that could be wrong.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A console that remembers what was written to it.
 #[derive(Clone, Default)]
@@ -67,11 +76,21 @@ impl Trial {
     }
 
     fn execute(&self, directory: &str, words: &[&str], environment: &[&str]) -> Outcome {
-        let strings = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
-        let (arguments, environment) = (strings(words), strings(environment));
         let process = self.machine.new_process().unwrap();
         process.chdir(UnixPath::new(directory)).unwrap();
-        let work = crate::programs::execute_in_path(&self.machine, &process, b"/usr/bin", &arguments, &environment);
+        self.execute_as(&process, words, environment)
+    }
+
+    /// Runs a program as a child of a process; the words are separated by blanks.
+    pub(crate) fn run_as(&self, process: &Process, command: &str) -> Outcome {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        self.execute_as(&process.fork(CloneFlags::empty()).unwrap(), &words, &["PATH=/usr/bin"])
+    }
+
+    fn execute_as(&self, process: &Process, words: &[&str], environment: &[&str]) -> Outcome {
+        let strings = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+        let (arguments, environment) = (strings(words), strings(environment));
+        let work = crate::programs::execute_in_path(&self.machine, process, b"/usr/bin", &arguments, &environment);
         let result = self.machine.run(work).unwrap_or_else(|deadlock| panic!("{words:?}: {deadlock}"));
         let status = result.unwrap_or_else(|errno| panic!("{words:?}: {errno}"));
         process.exit(status);

@@ -34,6 +34,7 @@ use brush_parser::ast;
 use cofferdam::kernel::{Errno, Fd, Kernel as _, Pid};
 use cofferdam_vfs_sim::Process;
 
+use crate::directory::working_directory;
 use crate::machine::Machine;
 use jobs::Jobs;
 use options::Options;
@@ -149,17 +150,17 @@ impl Shell {
         shell
     }
 
-    /// Sets `PWD`: what the environment says if it is the working directory, or what the kernel says.
+    /// Sets `PWD`: what the environment says if it is the working directory, or what getcwd(3) says.
     fn find_working_directory(&mut self) {
         let inherited = self.variables.get(b"PWD").filter(|path| path.starts_with(b"/")).map(<[u8]>::to_vec);
         let is_here = |path: &Vec<u8>| {
             let here = self.stat(b".", true)?;
             let there = self.stat(path, true)?;
-            Ok::<_, Errno>((here.device, here.inode, here.mount_id) == (there.device, there.inode, there.mount_id))
+            Ok::<_, Errno>((here.device, here.inode) == (there.device, there.inode))
         };
         let path = match inherited {
             Some(path) if is_here(&path) == Ok(true) => path,
-            _ => self.process.getcwd().map(|path| path.0).unwrap_or_default(),
+            _ => working_directory(&self.process).unwrap_or_default(),
         };
         self.variables.set_own("PWD", path.clone());
         self.directory = path;

@@ -3,6 +3,7 @@
 use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, Fd, Kernel as _};
 
+use crate::directory::working_directory;
 use crate::execution::Execution;
 use crate::getopt::{Order, Takes, option, parse};
 
@@ -31,9 +32,9 @@ pub(crate) async fn pwd(execution: &mut Execution) -> i32 {
         execution.print([&path[..], b"\n"].concat());
         return 0;
     }
-    match execution.process.getcwd() {
+    match working_directory(&execution.process) {
         Ok(path) => {
-            execution.print([&path.0[..], b"\n"].concat());
+            execution.print([&path[..], b"\n"].concat());
             0
         }
         Err(errno) => {

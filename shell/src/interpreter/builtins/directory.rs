@@ -4,6 +4,7 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{FileType, Kernel as _};
 
 use super::options;
+use crate::directory::working_directory;
 use crate::interpreter::Shell;
 use crate::interpreter::stop::{Executed, Stop};
 
@@ -64,7 +65,7 @@ impl Shell {
             return false;
         }
         let now = if is_physical || !logical.starts_with(b"/") {
-            self.process.getcwd().map(|path| path.0).unwrap_or(logical)
+            working_directory(&self.process).unwrap_or(logical)
         } else {
             logical
         };
@@ -79,8 +80,8 @@ impl Shell {
     pub(super) async fn pwd(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let (given, _) = options(arguments, b"LP")?;
         let path = if given.last() == Some(&b'P') {
-            match self.process.getcwd() {
-                Ok(path) => path.0,
+            match working_directory(&self.process) {
+                Ok(path) => path,
                 Err(errno) => return Err(Stop::fatal(format!("getcwd() failed: {}", errno.description()))),
             }
         } else {

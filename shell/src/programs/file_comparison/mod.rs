@@ -105,6 +105,7 @@ fn compare_case(trial: &Trial, case: &str, number: usize) -> String {
 
 #[test]
 fn programs_do_what_the_real_ones_do() {
+    let _turn = crate::testing::turn();
     if let Some(reason) = why_not() {
         assert!(std::env::var_os("CI").is_none(), "{reason}");
         eprintln!("skipped: {reason}");

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use cofferdam::kernel::{Errno, FileType, Kernel as _};
+use cofferdam::kernel::{Errno, FileType};
 
 use super::paths::{directory_name, join};
+use crate::directory::working_directory;
 use crate::execution::Execution;
 
 /// What has to exist.
@@ -27,7 +28,7 @@ impl Execution {
         if path.is_empty() {
             return Err(Errno::ENOENT);
         }
-        let mut result = if path.starts_with(b"/") { b"/".to_vec() } else { self.process.getcwd()?.0 };
+        let mut result = if path.starts_with(b"/") { b"/".to_vec() } else { working_directory(&self.process)? };
         let mut rest = components(path);
         let (mut has_trailing_slash, mut links) = (path.ends_with(b"/"), 0);
         while let Some(component) = rest.pop_front() {

@@ -175,6 +175,7 @@ fn real_programs_do_as_recorded(#[case] file: &str) {
         eprintln!("skipped: the real programs of this machine are other versions");
         return;
     }
+    let _turn = crate::testing::turn();
     for case in cases(file) {
         assert_eq!(shown(&real(&case)), case.recorded, "{}", case.command);
     }

@@ -4,6 +4,8 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel as _, Stat};
 use cofferdam_vfs_sim::Process;
 
+use crate::directory::working_directory;
+
 /// So many links in one path are too many (`SYMLOOP_MAX` of the C library).
 const MOST_LINKS: u32 = 40;
 
@@ -16,7 +18,7 @@ pub(crate) fn real_path(process: &Process, path: &[u8]) -> Result<Vec<u8>, Errno
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
-    let mut resolved = if path.starts_with(b"/") { Vec::new() } else { working_directory(process)? };
+    let mut resolved = if path.starts_with(b"/") { Vec::new() } else { directory_above(process)? };
     let mut rest: Vec<Vec<u8>> = names(path);
     let mut links = 0;
     while let Some(name) = rest.pop() {
@@ -61,7 +63,7 @@ pub(crate) fn absolute(process: &Process, path: &[u8]) -> Option<Vec<u8>> {
     if path.starts_with(b"/") {
         return Some(path.to_vec());
     }
-    let directory = working_directory(process).ok()?;
+    let directory = directory_above(process).ok()?;
     Some([&directory, &b"/"[..], path.strip_prefix(b"./").unwrap_or(path)].concat())
 }
 
@@ -90,13 +92,9 @@ pub(crate) fn lstat(process: &Process, path: &[u8]) -> Result<Stat, Errno> {
 }
 
 /// getcwd(3), without the slash if it is the root directory.
-fn working_directory(process: &Process) -> Result<Vec<u8>, Errno> {
-    let directory = process.getcwd()?.0;
-    match &directory[..] {
-        b"/" => Ok(Vec::new()),
-        [b'/', ..] => Ok(directory),
-        _ => Err(Errno::ENOENT),
-    }
+fn directory_above(process: &Process) -> Result<Vec<u8>, Errno> {
+    let directory = working_directory(process)?;
+    Ok(if directory == b"/" { Vec::new() } else { directory })
 }
 
 /// The names in a path, the last one first.
