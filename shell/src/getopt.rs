@@ -98,8 +98,8 @@ fn long_option<'a>(known: &[Opt], word: &[u8], rest: &mut impl Iterator<Item = &
         (None, []) => return Err([b"unrecognized option '--", word, b"'"].concat()),
         (None, [first, others @ ..]) if others.iter().all(|other| other.id == first.id) => *first,
         (None, several) => {
-            let names = several.iter().map(|option| format!(" '--{}'", option.long)).collect::<String>();
-            return Err([b"option '--", word, b"' is ambiguous; possibilities:", names.as_bytes()].concat());
+            let names: Vec<String> = several.iter().map(|option| format!(" '--{}'", option.long)).collect();
+            return Err([b"option '--", word, b"' is ambiguous; possibilities:", names.concat().as_bytes()].concat());
         }
     };
     let long = option.long.as_bytes();

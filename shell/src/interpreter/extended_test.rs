@@ -78,7 +78,9 @@ impl Shell {
             BinaryPredicate::ArithmeticEqualTo => self.compare(left, right, |left, right| left == right).await,
             BinaryPredicate::ArithmeticNotEqualTo => self.compare(left, right, |left, right| left != right).await,
             BinaryPredicate::ArithmeticLessThan => self.compare(left, right, |left, right| left < right).await,
-            BinaryPredicate::ArithmeticLessThanOrEqualTo => self.compare(left, right, |left, right| left <= right).await,
+            BinaryPredicate::ArithmeticLessThanOrEqualTo => {
+                self.compare(left, right, |left, right| left <= right).await
+            }
             BinaryPredicate::ArithmeticGreaterThan => self.compare(left, right, |left, right| left > right).await,
             BinaryPredicate::ArithmeticGreaterThanOrEqualTo => {
                 self.compare(left, right, |left, right| left >= right).await

@@ -30,7 +30,9 @@ impl Jobs {
     }
 
     pub(super) fn add(&mut self, pid: Pid, text: String) {
-        let number = (1..).find(|number| self.all.iter().all(|job| job.number != *number)).unwrap_or_default();
+        let number = (1..=self.all.len() + 1)
+            .find(|number| self.all.iter().all(|job| job.number != *number))
+            .unwrap_or_default();
         self.all.push(Job { number, pid, text, status: None });
         self.last = Some(pid);
     }

@@ -7,7 +7,10 @@ use super::stop::{Executed, Stop};
 
 impl Shell {
     /// Executes a list. Boxed, as lists are in lists.
-    pub(super) fn list<'a>(&'a mut self, list: &'a ast::CompoundList) -> std::pin::Pin<Box<dyn Future<Output = Executed> + 'a>> {
+    pub(super) fn list<'a>(
+        &'a mut self,
+        list: &'a ast::CompoundList,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Executed> + 'a>> {
         Box::pin(async move {
             if self.depth >= self.max_depth {
                 return Err(Stop::fatal("Maximum function recursion depth reached"));
@@ -124,7 +127,11 @@ fn is_checked(command: &ast::Command) -> bool {
 fn line_of(command: &ast::Command) -> Option<usize> {
     let location = match command {
         ast::Command::Simple(simple) => {
-            let prefix = simple.prefix.as_ref().and_then(|prefix| prefix.0.first()).and_then(|item| item.location());
+            let prefix = simple
+                .prefix
+                .as_ref()
+                .and_then(|prefix| prefix.0.first())
+                .and_then(brush_parser::ast::SourceLocation::location);
             prefix.or_else(|| simple.word_or_name.as_ref()?.location())
         }
         ast::Command::Compound(compound, _) => compound.location(),

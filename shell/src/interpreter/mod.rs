@@ -176,11 +176,6 @@ impl Shell {
         self.write_error(&[&self.name, place.as_bytes(), text, b"\n"].concat()).await;
     }
 
-    /// What messages of a builtin begin with.
-    fn place(&self, builtin: &[u8]) -> Vec<u8> {
-        [&self.name[..], format!(": {}: ", self.line).as_bytes(), builtin].concat()
-    }
-
     /// The value of a variable, if it has one.
     fn get(&self, name: &str) -> Option<&[u8]> {
         self.variables.get(name.as_bytes())

@@ -82,7 +82,7 @@ impl Scanner<'_> {
 
     fn advance(&mut self, count: usize) {
         let passed = self.text.get(self.at..(self.at + count).min(self.text.len())).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += memchr::memchr_iter(b'\n', passed).count();
         self.at += count;
     }
 
@@ -160,7 +160,6 @@ impl Scanner<'_> {
                 self.is_command = true;
                 self.skip_documents();
             }
-            b' ' | b'\t' => self.advance(1),
             b'#' => {
                 let rest = self.text.get(self.at..).unwrap_or_default();
                 self.advance(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()));
@@ -180,7 +179,7 @@ impl Scanner<'_> {
                 self.is_command = true;
             }
             b'<' if self.peek(1) == b'<' && self.peek(2) != b'<' => self.document(),
-            b'<' | b'>' => self.advance(1),
+            b' ' | b'\t' | b'<' | b'>' => self.advance(1),
             _ => self.word(),
         }
     }

@@ -58,15 +58,15 @@ impl Options {
 
     /// What `set -o` prints.
     pub(super) fn table(&self) -> String {
-        let line = |(_, name): &(u8, &str)| {
-            format!("{name:<16}{}\n", if self.set.contains(name) { "on" } else { "off" })
-        };
+        let line =
+            |(_, name): &(u8, &str)| format!("{name:<16}{}\n", if self.set.contains(name) { "on" } else { "off" });
         ["Current option settings\n".to_owned()].into_iter().chain(OPTIONS.iter().map(line)).collect()
     }
 
     /// What `set +o` prints: commands that set the options as they are.
     pub(super) fn commands(&self) -> String {
-        let line = |(_, name): &(u8, &str)| format!("set {}o {name}\n", if self.set.contains(name) { '-' } else { '+' });
+        let line =
+            |(_, name): &(u8, &str)| format!("set {}o {name}\n", if self.set.contains(name) { '-' } else { '+' });
         OPTIONS.iter().map(line).collect()
     }
 }

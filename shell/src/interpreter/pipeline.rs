@@ -16,7 +16,7 @@ impl Shell {
             [command] => self.command(command).await?,
             commands => {
                 self.between_commands().await?;
-                let pids = self.start_stages(commands).await?;
+                let pids = self.start_stages(commands)?;
                 let mut status = 0;
                 for pid in pids {
                     status = self.wait_for_foreground(pid).await;
@@ -33,7 +33,7 @@ impl Shell {
         Ok(status)
     }
 
-    async fn start_stages(&mut self, commands: &[ast::Command]) -> Result<Vec<Pid>, Stop> {
+    fn start_stages(&mut self, commands: &[ast::Command]) -> Result<Vec<Pid>, Stop> {
         let mut pids = Vec::new();
         let mut input = None;
         for (index, command) in commands.iter().enumerate() {

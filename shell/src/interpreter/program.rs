@@ -9,13 +9,8 @@ use crate::execution::Execution;
 /// sh(1)
 pub(crate) async fn sh(execution: &mut Execution) -> i32 {
     let name = execution.arguments.first().cloned().unwrap_or_default();
-    let mut shell = Shell::new(
-        execution.machine.clone(),
-        execution.process.clone(),
-        name,
-        Vec::new(),
-        &execution.environment,
-    );
+    let mut shell =
+        Shell::new(execution.machine.clone(), execution.process.clone(), name, Vec::new(), &execution.environment);
     let arguments = execution.arguments.get(1..).unwrap_or_default().to_vec();
     let executed = shell.invoked(&arguments).await;
     shell.finish(executed).await

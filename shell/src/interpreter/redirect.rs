@@ -137,7 +137,9 @@ impl Shell {
                         let source = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
                         self.duplicate(Fd(source.unwrap_or(-1)), number)
                     }
-                    path if fd.is_none() && !is_input => self.redirect_both(path, &IoFileRedirectKind::Write, saved).await,
+                    path if fd.is_none() && !is_input => {
+                        self.redirect_both(path, &IoFileRedirectKind::Write, saved).await
+                    }
                     _ => Err(Stop::fatal("Syntax error: Bad fd number")),
                 }
             }
@@ -148,7 +150,9 @@ impl Shell {
     }
 
     fn duplicate(&self, source: Fd, target: Fd) -> Result<(), Stop> {
-        if source == target && self.process.statx(source, UnixPath::new(""), cofferdam::kernel::AtFlags::AT_EMPTY_PATH).is_ok() {
+        if source == target
+            && self.process.statx(source, UnixPath::new(""), cofferdam::kernel::AtFlags::AT_EMPTY_PATH).is_ok()
+        {
             return Ok(());
         }
         match self.process.dup3(source, target, OpenFlags::empty()) {

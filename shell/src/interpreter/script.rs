@@ -2,10 +2,10 @@
 
 use brush_parser::ast::{self, SourceLocation as _};
 
+use super::Shell;
 use super::source;
 use super::stop::{Executed, Stop};
 use super::syntax_error::SyntaxError;
-use super::Shell;
 
 impl Shell {
     /// Executes a text. Where it can't be parsed, what is complete before is executed first, as shells do that read line by

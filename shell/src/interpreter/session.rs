@@ -57,10 +57,8 @@ impl Session {
     /// Those of clone3(2).
     pub fn new(machine: &Machine, name: &[u8], parameters: &[Vec<u8>]) -> Result<Self, Errno> {
         let process = machine.new_process()?;
-        let environment = [
-            b"HOME=/root".to_vec(),
-            b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_vec(),
-        ];
+        let environment =
+            [b"HOME=/root".to_vec(), b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_vec()];
         let shell = Shell::new(machine.clone(), process, name.to_vec(), parameters.to_vec(), &environment);
         Ok(Self { machine: machine.clone(), shell, exited: None })
     }

@@ -123,7 +123,8 @@ impl Shell {
 
     /// A pipe whose ends are out of the way of the descriptors that scripts use.
     pub(super) fn pipe(&mut self) -> Result<(Fd, Fd), Stop> {
-        let cannot = |errno: cofferdam::kernel::Errno| Stop::fatal(format!("Pipe call failed: {}", errno.description()));
+        let cannot =
+            |errno: cofferdam::kernel::Errno| Stop::fatal(format!("Pipe call failed: {}", errno.description()));
         let (reader, writer) = self.process.pipe2(OpenFlags::O_CLOEXEC).map_err(cannot)?;
         Ok((self.move_up(reader).map_err(cannot)?, self.move_up(writer).map_err(cannot)?))
     }
@@ -170,7 +171,11 @@ impl Shell {
     }
 
     /// Executes a text of the shell's own, as `eval` does. Boxed, as texts are in texts.
-    pub(super) fn text<'a>(&'a mut self, text: &'a str, line_base: usize) -> std::pin::Pin<Box<dyn Future<Output = Executed> + 'a>> {
+    pub(super) fn text<'a>(
+        &'a mut self,
+        text: &'a str,
+        line_base: usize,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Executed> + 'a>> {
         Box::pin(async move {
             let outer = std::mem::replace(&mut self.line_base, line_base);
             let executed = self.run_text(text).await;

@@ -73,7 +73,9 @@ fn unexpected(text: &str, position: &SourcePosition) -> SyntaxError {
     // The position of a token can be that of the blanks before it.
     let found = found.or_else(|| tokens.iter().find(|token| token.location().start.index >= position.index));
     let what = match found {
-        None => return SyntaxError { is_incomplete: true, ..SyntaxError::new(position.line, "end of file unexpected") },
+        None => {
+            return SyntaxError { is_incomplete: true, ..SyntaxError::new(position.line, "end of file unexpected") };
+        }
         Some(Token::Operator(operator, _)) if operator == "\n" => "newline".to_owned(),
         Some(Token::Operator(operator, _)) => format!("\"{operator}\""),
         Some(Token::Word(word, _)) if is_reserved(word) => format!("\"{word}\""),
@@ -86,7 +88,20 @@ fn unexpected(text: &str, position: &SourcePosition) -> SyntaxError {
 fn is_reserved(word: &str) -> bool {
     matches!(
         word,
-        "!" | "{" | "}" | "case" | "do" | "done" | "elif" | "else" | "esac" | "fi" | "for" | "if" | "in" | "then" | "until"
+        "!" | "{"
+            | "}"
+            | "case"
+            | "do"
+            | "done"
+            | "elif"
+            | "else"
+            | "esac"
+            | "fi"
+            | "for"
+            | "if"
+            | "in"
+            | "then"
+            | "until"
             | "while"
     )
 }

@@ -71,7 +71,8 @@ impl Shell {
         }
         let only = SignalSet::from_iter([signal]);
         let is_trapped = action.is_some_and(|action| !action.is_empty());
-        let disposition = if action.is_some_and(<[u8]>::is_empty) { SignalAction::Ignore } else { SignalAction::Default };
+        let disposition =
+            if action.is_some_and(<[u8]>::is_empty) { SignalAction::Ignore } else { SignalAction::Default };
         let how = if is_trapped { SignalMaskHow::Block } else { SignalMaskHow::Unblock };
         // That `KILL` and `STOP` can't be trapped is no error, as in dash.
         if let Ok(before) = self.process.sigprocmask(how, only) {
@@ -123,7 +124,9 @@ impl Shell {
 
     /// Executes the command for `EXIT`, once; gives the status with which the shell exits.
     pub(super) async fn exit_trap(&mut self, status: i32) -> i32 {
-        let Some(action) = self.traps.actions.remove(&EXIT.0).filter(|action| !action.is_empty()) else { return status };
+        let Some(action) = self.traps.actions.remove(&EXIT.0).filter(|action| !action.is_empty()) else {
+            return status;
+        };
         if !self.process.is_running() {
             return status;
         }

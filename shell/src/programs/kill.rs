@@ -16,22 +16,20 @@ pub(crate) async fn kill(execution: &mut Execution) -> i32 {
             b"-l" | b"--list" => return list(execution, after).await,
             b"-s" | b"--signal" => {
                 let Some((name, after)) = after.split_first() else { return usage(execution).await };
-                match signals::parse(name) {
-                    Some(named) => signal = named,
-                    None => {
-                        execution.complain([b"unknown signal name ", &name[..]].concat()).await;
-                        return 1;
-                    }
+                if let Some(named) = signals::parse(name) {
+                    signal = named;
+                } else {
+                    execution.complain([b"unknown signal name ", &name[..]].concat()).await;
+                    return 1;
                 }
                 operands = after;
             }
             [b'-', name @ ..] if !name.is_empty() => {
-                match signals::parse(name) {
-                    Some(named) => signal = named,
-                    None => {
-                        execution.complain([b"invalid argument ", name].concat()).await;
-                        return 1;
-                    }
+                if let Some(named) = signals::parse(name) {
+                    signal = named;
+                } else {
+                    execution.complain([b"invalid argument ", name].concat()).await;
+                    return 1;
                 }
                 operands = after;
             }
@@ -71,14 +69,11 @@ async fn list(execution: &mut Execution, arguments: &[Vec<u8>]) -> i32 {
         Some(signal) => Some(signal.0.to_string()),
         None => None,
     };
-    match text {
-        Some(text) => {
-            execution.print(format!("{text}\n"));
-            0
-        }
-        None => {
-            execution.complain([b"unknown signal name ", &word[..]].concat()).await;
-            1
-        }
+    if let Some(text) = text {
+        execution.print(format!("{text}\n"));
+        0
+    } else {
+        execution.complain([b"unknown signal name ", &word[..]].concat()).await;
+        1
     }
 }

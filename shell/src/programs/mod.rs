@@ -65,6 +65,7 @@ mod ownership;
 mod permissions;
 mod pivot_root;
 pub(crate) mod printf;
+mod ps;
 mod pwd;
 mod regular_expression;
 mod rm;
@@ -78,6 +79,7 @@ pub(crate) mod test;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod text_comparison;
+mod timeout;
 mod touch;
 mod tr;
 mod truncate;
@@ -87,6 +89,7 @@ mod unshare;
 mod util_linux;
 mod utility;
 mod wc;
+mod which;
 mod xargs;
 
 programs! {
@@ -132,11 +135,14 @@ programs! {
     "mount" => mount::mount;
     "mountpoint" => mountpoint::mountpoint;
     "mv" => mv::mv;
+    "nohup" => timeout::nohup;
+    "nproc" => identity::nproc;
     "nsenter" => nsenter::nsenter;
     "paste" => cut::paste;
     "pivot_root" => pivot_root::pivot_root;
     "printenv" => environment::printenv;
     "printf" => printf::printf;
+    "ps" => ps::ps;
     "pwd" => pwd::pwd;
     "readlink" => links::readlink;
     "realpath" => links::realpath;
@@ -156,6 +162,7 @@ programs! {
     "tail" => head::tail;
     "tee" => cat::tee;
     "test" => test::test;
+    "timeout" => timeout::timeout;
     "touch" => touch::touch;
     "tr" => tr::tr;
     "true" => basic::succeed;
@@ -166,6 +173,7 @@ programs! {
     "uniq" => uniq::uniq;
     "unshare" => unshare::unshare;
     "wc" => wc::wc;
+    "which" => which::which;
     "whoami" => identity::whoami;
     "xargs" => xargs::xargs;
     "yes" => environment::yes;

@@ -139,7 +139,9 @@ impl Formatter<'_> {
             rest = after;
         }
         // Lengths of types mean nothing here.
-        while let Some((_, after)) = rest.split_first().filter(|(byte, _)| b"hlLjzt".contains(byte) && self.dialect == Dialect::Program) {
+        while let Some((_, after)) =
+            rest.split_first().filter(|(byte, _)| b"hlLjzt".contains(byte) && self.dialect == Dialect::Program)
+        {
             rest = after;
         }
         let whole = |rest: &[u8]| {
@@ -186,7 +188,10 @@ impl Formatter<'_> {
             }
             b'c' => {
                 let argument = self.next().unwrap_or_default();
-                self.string(&Conversion { precision: None, ..conversion.clone() }, argument.get(..1).unwrap_or_default());
+                self.string(
+                    &Conversion { precision: None, ..conversion.clone() },
+                    argument.get(..1).unwrap_or_default(),
+                );
             }
             b'q' if self.dialect == Dialect::Program => {
                 let argument = self.next().unwrap_or_default();
@@ -262,7 +267,10 @@ impl Formatter<'_> {
     }
 
     fn out_of_range(&mut self, argument: &[u8]) {
-        self.complain(&[argument, b": Numerical result out of range"], &[b"'", argument, b"': Numerical result out of range"]);
+        self.complain(
+            &[argument, b": Numerical result out of range"],
+            &[b"'", argument, b"': Numerical result out of range"],
+        );
     }
 
     /// An integer as C has it, or the number of a character behind a quote.
@@ -284,7 +292,8 @@ impl Formatter<'_> {
         };
         let length = digits.chars().take_while(|digit| digit.is_digit(radix)).count();
         let number = digits.get(..length).unwrap_or_default();
-        let value = i128::from_str_radix(number, radix).unwrap_or(if length == 0 { 0 } else { i128::from(u64::MAX) + 1 });
+        let value =
+            i128::from_str_radix(number, radix).unwrap_or(if length == 0 { 0 } else { i128::from(u64::MAX) + 1 });
         self.check(argument, length > 0 || argument.is_empty(), length == digits.len());
         if is_negative { -value } else { value }
     }
@@ -308,7 +317,10 @@ impl Formatter<'_> {
         if !is_number {
             self.complain(&[argument, b": expected numeric value"], &[b"'", argument, b"': expected a numeric value"]);
         } else if !is_complete {
-            self.complain(&[argument, b": not completely converted"], &[b"'", argument, b"': value not completely converted"]);
+            self.complain(
+                &[argument, b": not completely converted"],
+                &[b"'", argument, b"': value not completely converted"],
+            );
         }
     }
 }
@@ -472,8 +484,7 @@ mod tests {
     #[case("%d", &["99999999999999999999"], "9223372036854775807", "99999999999999999999: Numerical result out of range")]
     fn mistakes(#[case] text: &str, #[case] arguments: &[&str], #[case] output: &str, #[case] message: &str) {
         let printed = format(text.as_bytes(), &words(arguments), Dialect::Shell);
-        let expected =
-            Printed { output: output.into(), messages: vec![message.as_bytes().to_vec()], status: 1 };
+        let expected = Printed { output: output.into(), messages: vec![message.as_bytes().to_vec()], status: 1 };
         assert_eq!(printed, expected);
     }
 }

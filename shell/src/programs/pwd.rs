@@ -8,10 +8,8 @@ use crate::getopt::{Order, Takes, option, parse};
 
 /// pwd(1) of GNU: `-P`, which is the default, and `-L`.
 pub(crate) async fn pwd(execution: &mut Execution) -> i32 {
-    let known = [
-        option("logical", 'L', "logical", Takes::Nothing),
-        option("physical", 'P', "physical", Takes::Nothing),
-    ];
+    let known =
+        [option("logical", 'L', "logical", Takes::Nothing), option("physical", 'P', "physical", Takes::Nothing)];
     let given = match parse(&known, Order::Permute, execution.arguments.get(1..).unwrap_or_default()) {
         Ok(given) => given,
         Err(message) => {

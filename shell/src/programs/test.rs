@@ -95,9 +95,8 @@ pub(crate) fn evaluate(process: &Process, words: &[Vec<u8>]) -> Result<bool, Pro
 }
 
 fn is_binary(operator: &[u8]) -> bool {
-    const OPERATORS: [&str; 17] = [
-        "=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", "=~",
-    ];
+    const OPERATORS: [&str; 17] =
+        ["=", "==", "!=", "<", ">", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef", "-a", "-o", "=~"];
     OPERATORS.iter().any(|known| known.as_bytes() == operator) && operator != b"=~"
 }
 

@@ -156,7 +156,10 @@ impl Linux {
             if !self.inodes[self.dentries[dentry].inode].is_directory() {
                 return Err(LineError::NotADirectory(quote(self.dentries[dentry].name.as_bytes())));
             }
-            dentry = match self.dentries[dentry].children.get(&name[..]).copied() {
+            let known = self.dentries[dentry].children.get(&name[..]).copied();
+            // What proc has is made when it is looked for.
+            let known = known.or_else(|| self.find_in_proc(self.init, dentry, name)?.ok());
+            dentry = match known {
                 Some(child) => child,
                 None if is_directory || index + 1 < names.len() => self.new_directory(dentry, Name::from(&name[..])),
                 None => {

@@ -232,7 +232,11 @@ pub(super) fn rootfs() -> impl Iterator<Item = Entry> {
 
 /// An image that wants the devices of a container in the host's `/etc`.
 pub(super) fn hostile_rootfs() -> impl Iterator<Item = Entry> {
-    let entries =
-        [directory("/", 0o755), directory("/bin", 0o755), file("/bin/true", 0o755, named_program("true")), link("/dev", "/etc")];
+    let entries = [
+        directory("/", 0o755),
+        directory("/bin", 0o755),
+        file("/bin/true", 0o755, named_program("true")),
+        link("/dev", "/etc"),
+    ];
     entries.into_iter().map(|entry| entry.below(HOSTILE_ROOTFS))
 }

@@ -1,6 +1,6 @@
 //! What names mean: `command`, `type`, `hash`, `exec`, `alias`, `unalias`.
 
-use super::{is_builtin, is_special, options};
+use super::{is_builtin, options};
 use crate::interpreter::Shell;
 use crate::interpreter::simple::Found;
 use crate::interpreter::stop::{Executed, Stop};
@@ -9,15 +9,15 @@ use crate::interpreter::variables::quoted;
 /// Where standard programs are (`command -p`).
 const STANDARD_PATH: &[u8] = b"/usr/sbin:/usr/bin:/sbin:/bin";
 
-const KEYWORDS: &[&str] = &[
-    "!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while", "{", "}",
-];
+const KEYWORDS: &[&str] =
+    &["!", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while", "{", "}"];
 
 impl Shell {
     pub(super) async fn command_builtin(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let (given, operands) = options(arguments, b"pvV")?;
         let Some(name) = operands.first() else { return Ok(0) };
-        let path = if given.contains(&b'p') { STANDARD_PATH.to_vec() } else { self.get("PATH").unwrap_or_default().to_vec() };
+        let path =
+            if given.contains(&b'p') { STANDARD_PATH.to_vec() } else { self.get("PATH").unwrap_or_default().to_vec() };
         if given.contains(&b'v') || given.contains(&b'V') {
             let mut status = 0;
             for name in operands {
@@ -52,10 +52,7 @@ impl Shell {
         let (short, long) = if KEYWORDS.iter().any(|keyword| keyword.as_bytes() == name) {
             (name.to_vec(), b" is a shell keyword".to_vec())
         } else if let Some(alias) = self.aliases.get(name) {
-            (
-                [b"alias ", name, b"=", &quoted(alias)].concat(),
-                [&b" is an alias for "[..], alias].concat(),
-            )
+            ([b"alias ", name, b"=", &quoted(alias)].concat(), [&b" is an alias for "[..], alias].concat())
         } else {
             match self.find_command(name) {
                 Found::Special => (name.to_vec(), b" is a special shell builtin".to_vec()),
@@ -151,10 +148,5 @@ impl Shell {
             }
         }
         Ok(status)
-    }
-
-    /// Whether a name is that of a special builtin, and not of a function.
-    pub(in crate::interpreter) fn is_known(&self, name: &[u8]) -> bool {
-        is_special(name) || is_builtin(name) || self.functions.contains_key(name)
     }
 }

@@ -1,5 +1,7 @@
 //! Jobs and signals: `wait`, `jobs`, `kill`.
 
+use std::fmt::Write as _;
+
 use cofferdam::kernel::{Errno, Kernel as _, Pid, Signal, WaitStatus};
 
 use super::options;
@@ -7,8 +9,7 @@ use crate::interpreter::Shell;
 use crate::interpreter::signals;
 use crate::interpreter::stop::{Executed, Stop};
 
-const KILL_USAGE: &str =
-    "Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\nkill -l [exitstatus]";
+const KILL_USAGE: &str = "Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]... or\nkill -l [exitstatus]";
 
 impl Shell {
     pub(super) async fn wait(&mut self, arguments: &[Vec<u8>]) -> Executed {
@@ -25,11 +26,7 @@ impl Shell {
         }
         let mut status = 0;
         for word in operands {
-            let pid = if word.starts_with(b"%") {
-                self.job(word)?
-            } else {
-                Pid(super::number(word)?)
-            };
+            let pid = if word.starts_with(b"%") { self.job(word)? } else { Pid(super::number(word)?) };
             status = if self.jobs.iter().any(|job| job.pid == pid) { self.wait_for_job(pid).await } else { 127 };
         }
         Ok(status)
@@ -48,7 +45,7 @@ impl Shell {
         let mut ended = Vec::new();
         for job in self.jobs.iter() {
             if given.contains(&b'p') {
-                text.push_str(&format!("{}\n", job.pid.0));
+                let _ = writeln!(text, "{}", job.pid.0);
                 continue;
             }
             let mark = match Some(job.number) {
@@ -57,14 +54,13 @@ impl Shell {
                 _ => ' ',
             };
             let state = match job.status {
-                None => "Running".to_owned(),
+                None | Some(WaitStatus::Continued) => "Running".to_owned(),
                 Some(WaitStatus::Exited(0)) => "Done".to_owned(),
                 Some(WaitStatus::Exited(status)) => format!("Done({status})"),
                 Some(WaitStatus::Signaled(signal) | WaitStatus::Stopped(signal)) => signals::description(signal),
-                Some(WaitStatus::Continued) => "Running".to_owned(),
             };
             let pid = if given.contains(&b'l') { format!("{} ", job.pid.0) } else { String::new() };
-            text.push_str(&format!("[{}] {mark} {pid}{state:<25} {}\n", job.number, job.text));
+            let _ = writeln!(text, "[{}] {mark} {pid}{state:<25} {}", job.number, job.text);
             if job.status.is_some() {
                 ended.push(job.pid);
             }
@@ -85,14 +81,14 @@ impl Shell {
                 b"-l" => return self.list_signals(after).await,
                 b"-s" => {
                     let [name, after @ ..] = after else { return Err(Stop::fatal("No arg for -s option")) };
-                    signal = signals::parse(name).ok_or_else(|| {
-                        Stop::fatal([b"invalid signal number or name: ", &name[..]].concat())
-                    })?;
+                    signal = signals::parse(name)
+                        .ok_or_else(|| Stop::fatal([b"invalid signal number or name: ", &name[..]].concat()))?;
                     operands = after.strip_prefix(&[b"--".to_vec()]).unwrap_or(after);
                 }
                 [b'-', name @ ..] if !name.is_empty() => {
-                    signal = signals::parse(name)
-                        .ok_or_else(|| Stop::fatal([b"Illegal option -", name.get(..1).unwrap_or_default()].concat()))?;
+                    signal = signals::parse(name).ok_or_else(|| {
+                        Stop::fatal([b"Illegal option -", name.get(..1).unwrap_or_default()].concat())
+                    })?;
                     operands = after.strip_prefix(&[b"--".to_vec()]).unwrap_or(after);
                 }
                 _ => {}
@@ -106,8 +102,10 @@ impl Shell {
             let pid = if operand.starts_with(b"%") {
                 self.job(operand)?
             } else {
-                let (is_group, digits) = operand.strip_prefix(b"-").map_or((false, &operand[..]), |digits| (true, digits));
-                let number = super::number(digits).map_err(|_| Stop::fatal([b"Illegal number: ", &operand[..]].concat()))?;
+                let (is_group, digits) =
+                    operand.strip_prefix(b"-").map_or((false, &operand[..]), |digits| (true, digits));
+                let number =
+                    super::number(digits).map_err(|_| Stop::fatal([b"Illegal number: ", &operand[..]].concat()))?;
                 Pid(if is_group { -number } else { number })
             };
             if let Err(errno) = self.process.kill(pid, signal) {
@@ -124,8 +122,8 @@ impl Shell {
 
     async fn list_signals(&mut self, arguments: &[Vec<u8>]) -> Executed {
         let Some(word) = arguments.first() else {
-            let text: String = signals::names().map(|name| format!("{name}\n")).collect();
-            self.print(text.as_bytes()).await?;
+            let lines: Vec<String> = signals::names().map(|name| format!("{name}\n")).collect();
+            self.print(lines.concat().as_bytes()).await?;
             return Ok(0);
         };
         let number = super::number(word)?;

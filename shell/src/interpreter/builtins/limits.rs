@@ -34,10 +34,13 @@ impl Shell {
     }
 
     /// `ulimit`, as far as the simulated kernel limits anything: the number of descriptors and the size of files.
-    pub(super) async fn ulimit(&mut self, arguments: &[Vec<u8>]) -> Executed {
+    pub(super) fn ulimit(&self, arguments: &[Vec<u8>]) -> Executed {
         let (given, operands) = options(arguments, b"HSfn")?;
-        let (resource, unit) =
-            if given.contains(&b'n') { (RlimitResource::RLIMIT_NOFILE, 1) } else { (RlimitResource::RLIMIT_FSIZE, 512) };
+        let (resource, unit) = if given.contains(&b'n') {
+            (RlimitResource::RLIMIT_NOFILE, 1)
+        } else {
+            (RlimitResource::RLIMIT_FSIZE, 512)
+        };
         let Some(word) = operands.first() else {
             return Err(Stop::fatal("limits can be set, but not be read, on the simulated machine"));
         };
@@ -46,7 +49,8 @@ impl Shell {
             digits => Some(u64::try_from(super::number(digits)?).unwrap_or_default().saturating_mul(unit)),
         };
         let limit = Rlimit { soft: value, hard: value };
-        let error = |errno: cofferdam::kernel::Errno| Stop::fatal(format!("error setting limit: {}", errno.description()));
+        let error =
+            |errno: cofferdam::kernel::Errno| Stop::fatal(format!("error setting limit: {}", errno.description()));
         self.process.setrlimit(resource, limit).map_err(error)?;
         Ok(0)
     }
@@ -61,7 +65,8 @@ impl Shell {
 fn symbolic(mask: u32) -> String {
     let part = |who: char, shift: u32| {
         let allowed = !mask >> shift;
-        let letters = [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| allowed & bit != 0).map(|(_, letter)| *letter);
+        let letters =
+            [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| allowed & bit != 0).map(|(_, letter)| *letter);
         [who, '='].into_iter().chain(letters).collect::<String>()
     };
     format!("{},{},{}\n", part('u', 6), part('g', 3), part('o', 0))
@@ -74,12 +79,28 @@ fn apply(text: &str, permissions: u32) -> Option<u32> {
         let start = clause.find(['+', '-', '='])?;
         let (who, actions) = clause.split_at(start);
         let who = who.chars().try_fold(0, |mask, letter| {
-            Some(mask | match letter { 'u' => 0o700, 'g' => 0o070, 'o' => 0o007, 'a' => 0o777, _ => return None })
+            Some(
+                mask | match letter {
+                    'u' => 0o700,
+                    'g' => 0o070,
+                    'o' => 0o007,
+                    'a' => 0o777,
+                    _ => return None,
+                },
+            )
         })?;
         let who = if who == 0 { 0o777 } else { who };
         let (operator, letters) = (actions.get(..1)?, actions.get(1..)?);
         let bits = letters.chars().try_fold(0, |mask, letter| {
-            Some(mask | match letter { 'r' => 0o444, 'w' => 0o222, 'x' | 'X' => 0o111, 's' | 't' => 0, _ => return None })
+            Some(
+                mask | match letter {
+                    'r' => 0o444,
+                    'w' => 0o222,
+                    'x' | 'X' => 0o111,
+                    's' | 't' => 0,
+                    _ => return None,
+                },
+            )
         })? & who;
         permissions = match operator {
             "+" => permissions | bits,

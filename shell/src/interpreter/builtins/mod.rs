@@ -16,13 +16,13 @@ use super::stop::{Executed, Stop};
 
 /// Those after whose errors a shell exits, and whose assignments last (POSIX, special built-in utilities).
 const SPECIAL: &[&str] = &[
-    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift", "source", "times",
-    "trap", "unset",
+    ".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set", "shift", "source",
+    "times", "trap", "unset",
 ];
 
 const REGULAR: &[&str] = &[
-    "[", "alias", "bg", "cd", "command", "declare", "echo", "false", "fg", "getopts", "hash", "jobs", "kill", "let", "local",
-    "printf", "pwd", "read", "shopt", "test", "true", "type", "typeset", "ulimit", "umask", "unalias", "wait",
+    "[", "alias", "bg", "cd", "command", "declare", "echo", "false", "fg", "getopts", "hash", "jobs", "kill", "let",
+    "local", "printf", "pwd", "read", "shopt", "test", "true", "type", "typeset", "ulimit", "umask", "unalias", "wait",
 ];
 
 fn has(names: &[&str], name: &[u8]) -> bool {
@@ -73,7 +73,7 @@ impl Shell {
                 b":" | b"true" => Ok(0),
                 b"false" => Ok(1),
                 b"." | b"source" => self.source(arguments).await,
-                b"[" | b"test" => self.test(name, arguments).await,
+                b"[" | b"test" => self.test(name, arguments),
                 b"alias" => self.alias(arguments).await,
                 b"bg" | b"fg" => Err(Stop::fatal("No job control")),
                 b"break" => self.break_loop(arguments, Stop::Break),
@@ -103,7 +103,7 @@ impl Shell {
                 b"times" => self.times().await,
                 b"trap" => self.trap(arguments).await,
                 b"type" => self.type_builtin(arguments).await,
-                b"ulimit" => self.ulimit(arguments).await,
+                b"ulimit" => self.ulimit(arguments),
                 b"umask" => self.umask(arguments).await,
                 b"unalias" => self.unalias(arguments).await,
                 b"unset" => self.unset(arguments),
@@ -117,8 +117,7 @@ impl Shell {
 /// A number that is no less than zero.
 fn number(word: &[u8]) -> Result<i32, Stop> {
     let text = std::str::from_utf8(word).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| Stop::fatal([b"Illegal number: ", word].concat()))
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| Stop::fatal([b"Illegal number: ", word].concat()))
 }
 
 /// The letters of the options in front of the operands, and the operands (POSIX, Utility Syntax Guidelines).

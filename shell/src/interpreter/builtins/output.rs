@@ -7,12 +7,11 @@ use crate::programs::{echo, printf, test};
 impl Shell {
     /// Prints what a builtin prints; an error is one of the builtin, not of the shell.
     pub(super) async fn print_as(&mut self, name: &[u8], text: &[u8]) -> Executed {
-        match self.print(text).await {
-            Ok(()) => Ok(0),
-            Err(_) => {
-                self.complain(&[name, b": ", name, b": I/O error"].concat()).await;
-                Ok(1)
-            }
+        if let Ok(()) = self.print(text).await {
+            Ok(0)
+        } else {
+            self.complain(&[name, b": ", name, b": I/O error"].concat()).await;
+            Ok(1)
         }
     }
 
@@ -33,7 +32,7 @@ impl Shell {
         Ok(status.max(printed.status))
     }
 
-    pub(super) async fn test(&mut self, name: &[u8], arguments: &[Vec<u8>]) -> Executed {
+    pub(super) fn test(&self, name: &[u8], arguments: &[Vec<u8>]) -> Executed {
         let arguments = if name == b"[" {
             match arguments.split_last() {
                 Some((last, arguments)) if last == b"]" => arguments,

@@ -17,20 +17,17 @@ impl Shell {
         let mut rest = arguments;
         let mut prompt = None;
         while let [first, after @ ..] = rest {
-            match &first[..] {
-                b"-p" => {
-                    let [text, after @ ..] = after else { return Err(Stop::fatal("No arg for -p option")) };
-                    prompt = Some(text.clone());
-                    rest = after;
+            if &first[..] == b"-p" {
+                let [text, after @ ..] = after else { return Err(Stop::fatal("No arg for -p option")) };
+                prompt = Some(text.clone());
+                rest = after;
+            } else {
+                let (given, _) = options(std::slice::from_ref(first), b"r")?;
+                if given.is_empty() {
+                    break;
                 }
-                _ => {
-                    let (given, _) = options(std::slice::from_ref(first), b"r")?;
-                    if given.is_empty() {
-                        break;
-                    }
-                    is_raw = true;
-                    rest = after;
-                }
+                is_raw = true;
+                rest = after;
             }
         }
         let names = rest.strip_prefix(&[b"--".to_vec()]).unwrap_or(rest);

@@ -31,12 +31,11 @@ impl Shell {
         };
         let mut status = 0;
         for word in signals {
-            match signals::parse(word) {
-                Some(signal) => self.set_trap(signal, action),
-                None => {
-                    self.write_error(&[b"trap: ", &word[..], b": bad trap\n"].concat()).await;
-                    status = 1;
-                }
+            if let Some(signal) = signals::parse(word) {
+                self.set_trap(signal, action);
+            } else {
+                self.write_error(&[b"trap: ", &word[..], b": bad trap\n"].concat()).await;
+                status = 1;
             }
         }
         if status == 0 { Ok(0) } else { Ok::<i32, Stop>(status) }

@@ -101,7 +101,8 @@ impl Shell {
         };
         let words = if rest.is_empty() { self.parameters.clone() } else { rest.to_vec() };
         let is_silent = letters.starts_with(b":");
-        let index = self.get("OPTIND").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(1_usize);
+        let index =
+            self.get("OPTIND").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(1_usize);
         let mut next = Getopts { words: &words, index: index.max(1), offset: self.option_offset };
         let Some(letter) = next.letter() else {
             let index = next.index;

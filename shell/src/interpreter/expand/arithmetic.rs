@@ -89,7 +89,7 @@ impl Evaluation<'_> {
             }
             ArithmeticExpr::BinaryOp(operator, left, right) => {
                 let (left, right) = (self.value(left, depth)?, self.value(right, depth)?);
-                self.binary(operator, left, right)
+                self.binary(*operator, left, right)
             }
             ArithmeticExpr::Conditional(condition, yes, no) => {
                 let chosen = if self.value(condition, depth)? != 0 { yes } else { no };
@@ -102,7 +102,7 @@ impl Evaluation<'_> {
             ArithmeticExpr::BinaryAssignment(operator, target, value) => {
                 let right = self.value(value, depth)?;
                 let left = self.variable(target)?;
-                let value = self.binary(operator, left, right)?;
+                let value = self.binary(*operator, left, right)?;
                 self.assign(target, value)
             }
             ArithmeticExpr::UnaryAssignment(operator, target) => {
@@ -124,7 +124,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn binary(&self, operator: &BinaryOperator, left: i64, right: i64) -> Result<i64, Stop> {
+    fn binary(&self, operator: BinaryOperator, left: i64, right: i64) -> Result<i64, Stop> {
         let shift = u32::try_from(right & 63).unwrap_or_default();
         Ok(match operator {
             BinaryOperator::Power => u32::try_from(right).map_or(0, |exponent| left.wrapping_pow(exponent)),
@@ -196,7 +196,8 @@ fn number(value: &[u8]) -> Result<i64, Stop> {
     } else {
         digits.parse().ok()
     };
-    let value = parsed.filter(|_| !digits.starts_with(['-', '+'])).map(|value: i128| if is_negative { -value } else { value });
+    let value =
+        parsed.filter(|_| !digits.starts_with(['-', '+'])).map(|value: i128| if is_negative { -value } else { value });
     let clamped = value.map(|value| value.clamp(i64::MIN.into(), i64::MAX.into()));
     clamped.and_then(|value| i64::try_from(value).ok()).ok_or_else(|| Stop::fatal(format!("Illegal number: {text}")))
 }

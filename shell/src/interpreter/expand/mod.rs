@@ -219,7 +219,9 @@ fn bad_substitution() -> Stop {
 
 /// Whether nothing in a word is special.
 fn is_plain(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'=' | b'+' | b'%');
+    let is_plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b',' | b':' | b'=' | b'+' | b'%')
+    };
     !text.is_empty() && text.bytes().all(is_plain)
 }
 

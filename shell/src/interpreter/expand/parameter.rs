@@ -15,16 +15,16 @@ enum Value {
     Unset,
     One(Vec<u8>),
     /// `$@`, or `$*`.
-    List { values: Vec<Vec<u8>>, is_joined: bool },
+    List {
+        values: Vec<Vec<u8>>,
+        is_joined: bool,
+    },
 }
 
 /// Whether a piece can be no field at all in quotes: `"$@"`.
 pub(super) fn is_list(piece: &WordPiece) -> bool {
     let is_at = |parameter: &Parameter| {
-        matches!(
-            parameter,
-            Parameter::Special(SpecialParameter::AllPositionalParameters { concatenate: false })
-        )
+        matches!(parameter, Parameter::Special(SpecialParameter::AllPositionalParameters { concatenate: false }))
     };
     match piece {
         WordPiece::ParameterExpansion(
@@ -116,9 +116,12 @@ impl Shell {
         };
         let value = self.value(parameter, indirect)?;
         let value = self.checked(value, parameter)?;
-        if let (ParameterExpr::Substring { offset, length, .. }, Value::List { values, is_joined }) = (expression, &value) {
+        if let (ParameterExpr::Substring { offset, length, .. }, Value::List { values, is_joined }) =
+            (expression, &value)
+        {
             let all: Vec<Vec<u8>> = [self.name.clone()].into_iter().chain(values.iter().cloned()).collect();
-            let (start, end) = self.range(&offset.value, length.as_ref().map(|length| &length.value[..]), all.len()).await?;
+            let (start, end) =
+                self.range(&offset.value, length.as_ref().map(|length| &length.value[..]), all.len()).await?;
             let values = all.get(start..end).unwrap_or_default().to_vec();
             self.push_value(Value::List { values, is_joined: *is_joined }, context, pieces);
             return Ok(());
@@ -369,16 +372,13 @@ fn replace(value: &[u8], pattern: &Pattern, replacement: &[u8], kind: &Substring
             let mut rest = value;
             let mut is_done = false;
             while let Some((first, after)) = rest.split_first() {
-                match pattern.prefix(rest, true).filter(|length| *length > 0 && !is_done) {
-                    Some(length) => {
-                        replaced.extend_from_slice(replacement);
-                        rest = rest.get(length..).unwrap_or_default();
-                        is_done = is_once;
-                    }
-                    None => {
-                        replaced.push(*first);
-                        rest = after;
-                    }
+                if let Some(length) = pattern.prefix(rest, true).filter(|length| *length > 0 && !is_done) {
+                    replaced.extend_from_slice(replacement);
+                    rest = rest.get(length..).unwrap_or_default();
+                    is_done = is_once;
+                } else {
+                    replaced.push(*first);
+                    rest = after;
                 }
             }
             replaced

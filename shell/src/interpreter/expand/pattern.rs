@@ -1,5 +1,7 @@
 //! Patterns: `*`, `?`, `[...]`, on bytes, with what is quoted taken as it is.
 
+use std::fmt::Write as _;
+
 /// A text of which every byte is quoted or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::interpreter) struct Text(Vec<(u8, bool)>);
@@ -9,13 +11,9 @@ impl Text {
         self.0.extend(bytes.iter().map(|byte| (*byte, is_quoted)));
     }
 
-    /// Adds an empty part, which matters where a text is there at all.
+    /// The text, whatever of it is quoted.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0.into_iter().map(|(byte, _)| byte).collect()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Whether there is a special character in it.
@@ -35,7 +33,7 @@ impl Text {
             if byte.is_ascii_alphanumeric() || !is_quoted && byte.is_ascii() {
                 regex.push(char::from(*byte));
             } else {
-                regex.push_str(&format!("\\x{byte:02x}"));
+                let _ = write!(regex, "\\x{byte:02x}");
             }
         }
         regex
@@ -194,7 +192,8 @@ fn class(text: &[(u8, bool)]) -> Option<(Element, &[(u8, bool)])> {
         match byte {
             b']' if !is_quoted && !members.is_empty() => return Some((Element::Class { is_negated, members }, after)),
             b'[' if !is_quoted && matches!(after.first(), Some((b':', false))) => {
-                let name: Vec<u8> = after.get(1..)?.iter().map(|(byte, _)| *byte).take_while(|byte| *byte != b':').collect();
+                let name: Vec<u8> =
+                    after.get(1..)?.iter().map(|(byte, _)| *byte).take_while(|byte| *byte != b':').collect();
                 let end = after.get(name.len() + 1..)?;
                 if matches!(end, [(b':', _), (b']', _), ..]) {
                     rest = end.get(2..)?;

@@ -1,7 +1,7 @@
 //! Field splitting.
 
-use super::{Piece, Pieces};
 use super::pattern::Text;
+use super::{Piece, Pieces};
 
 /// Splits what expansions have given into fields.
 pub(super) fn split(pieces: Pieces, separators: &[u8]) -> Vec<Text> {

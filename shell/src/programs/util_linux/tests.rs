@@ -244,26 +244,43 @@ fn trees_are_drawn_with_lines_where_the_locale_has_them() {
 fn the_root_is_switched() {
     let trial = Trial::new();
     let quietly = |command: &str| assert_eq!(run(&trial, command), (0, String::new(), String::new()), "{command}");
-    quietly("mount -t tmpfs new /mnt");
-    for directory in ["/mnt/dev", "/mnt/proc", "/mnt/sys", "/mnt/run", "/mnt/bin"] {
-        quietly(&format!("mkdir {directory}"));
+    let program = |path: &str, name: &str| {
+        let process = trial.machine.new_process().unwrap();
+        write(&process, path, &cofferdam_vfs_sim::named_program(name));
+        process.fchmodat(Fd::CWD, UnixPath::new(path), Mode(0o755)).unwrap();
+        process.exit(0);
+    };
+    quietly("mount -t tmpfs memory /mnt");
+    quietly("mkdir /mnt/new");
+    quietly("mount -t tmpfs new /mnt/new");
+    for root in ["/mnt", "/mnt/new"] {
+        for directory in ["dev", "proc", "sys", "run", "bin"] {
+            quietly(&format!("mkdir {root}/{directory}"));
+        }
     }
-    let process = trial.machine.new_process().unwrap();
-    write(&process, "/mnt/bin/findmnt", &crate::programs::content("findmnt"));
-    process.fchmodat(Fd::CWD, UnixPath::new("/mnt/bin/findmnt"), Mode(0o755)).unwrap();
-    process.exit(0);
+    program("/mnt/bin/switch_root", "switch_root");
+    program("/mnt/new/bin/findmnt", "findmnt");
     // A root can't be moved below a shared mount.
     quietly("mount --make-rprivate /");
-    let words = ["unshare", "-m", "switch_root", "/mnt", "/bin/findmnt", "-n", "-l", "-o", "TARGET,SOURCE"];
+    // From the disk to a root in memory, and from there to the last one.
+    let words = ["unshare", "-m", "switch_root", "/mnt", "/bin/switch_root", "/new", "/bin/findmnt", "-nlo", "TARGET"];
     let (status, output, error) = trial.run_words(&words);
     assert_eq!((status, &error[..]), (0, ""));
-    let targets: Vec<&str> = output.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(targets, ["/proc", "/sys", "/dev", "/dev/pts", "/dev/shm", "/run", "/"], "{output}");
-    // What was in memory is gone.
+    let targets: Vec<&str> = output.lines().map(str::trim_end).collect();
+    // The four that every new root needs are moved, with what is mounted below them; /boot and others are gone.
+    let is_moved = |target: &&str| ["/proc", "/sys", "/dev", "/run"].iter().any(|moved| target.starts_with(moved));
+    let (last, others) = targets.split_last().unwrap();
+    assert!(*last == "/" && others.len() == 15 && others.iter().all(is_moved), "{output}");
+    // What was in memory is gone, what is on the disk is not. A process of its own sees to that.
     trial.machine.run_others();
+    let error = trial.run("true").2;
+    assert!(error.starts_with("switch_root: old root filesystem is not an initramfs"), "{error}");
     let process = trial.machine.new_process().unwrap();
     let found = |path: &str| process.statx(Fd::CWD, UnixPath::new(path), AtFlags::empty()).map(|file| file.file_type);
-    assert_eq!((found("/usr/bin"), found("/etc/passwd")), (Err(Errno::ENOENT), Err(Errno::ENOENT)));
+    assert_eq!((found("/usr/bin"), found("/etc/passwd")), (Ok(FileType::Directory), Ok(FileType::Regular)));
+    assert_eq!((found("/mnt/bin"), found("/mnt/run")), (Err(Errno::ENOENT), Err(Errno::ENOENT)));
+    // Here the new root was still mounted on a directory that was removed there, and so it is no more.
+    assert_eq!(found("/mnt/new"), Err(Errno::ENOENT));
 }
 
 #[test]
