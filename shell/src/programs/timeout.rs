@@ -208,14 +208,23 @@ fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().map(Pid)
 }
 
+/// How long a turn of all the others counts at least. No simulated time passes while somebody works, and a command that never
+/// stops working would never be late.
+const TURN: Duration = Duration::from_micros(100);
+
 /// Waits for a process for some time; nothing if it takes longer.
 async fn wait_until(execution: &mut Execution, pid: Pid, time: Duration) -> Result<Option<WaitStatus>, Errno> {
     let machine = execution.machine.clone();
     let mut end = pin!(execution.wait_for(pid));
     let mut late = pin!(machine.sleep(time));
+    let mut worked = Duration::ZERO;
     std::future::poll_fn(|context| match end.as_mut().poll(context) {
         Poll::Ready(ended) => Poll::Ready(ended.map(Some)),
-        Poll::Pending => late.as_mut().poll(context).map(|()| Ok(None)),
+        Poll::Pending if worked >= time => Poll::Ready(Ok(None)),
+        Poll::Pending => {
+            worked = worked.saturating_add(TURN);
+            late.as_mut().poll(context).map(|()| Ok(None))
+        }
     })
     .await
 }
@@ -235,6 +244,7 @@ mod tests {
     #[case("timeout -s KILL --foreground 1 sleep 2", 137, "")]
     #[case("timeout -v 1 sleep 2", 124, "timeout: sending signal TERM to command 'sleep'\n")]
     #[case("timeout -k 1 1 nohup sleep 9", 124, "")]
+    #[case("timeout 0.1 dd if=/dev/zero of=/dev/null", 124, "")]
     #[case("timeout 1 nosuch", 127, "timeout: failed to run command 'nosuch': No such file or directory\n")]
     #[case("timeout 1 /tmp", 126, "timeout: failed to run command '/tmp': Permission denied\n")]
     #[case("timeout", 125, "Try 'timeout --help' for more information.\n")]

@@ -75,23 +75,6 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok().map(|text| text.parse().unwrap_or(u64::MAX))
 }
 
-/// A number with a suffix of a multiple: `k`, `M`, `b`...
-pub(super) fn size(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, suffix) = text.split_at_checked(digits)?;
-    let factor: u64 = match suffix {
-        b"" => 1,
-        b"b" => 512,
-        b"kB" => 1000,
-        b"k" | b"K" | b"KiB" => 1 << 10,
-        b"MB" => 1_000_000,
-        b"m" | b"M" | b"MiB" => 1 << 20,
-        b"G" | b"GiB" => 1 << 30,
-        _ => return None,
-    };
-    Some(decimal(number)?.saturating_mul(factor))
-}
-
 #[allow(clippy::needless_pass_by_value, reason = "it is what a program came to")]
 /// The status of a program that a failure, or a write that failed, has ended.
 pub(super) fn status(result: Result<i32, Failure>) -> i32 {

@@ -60,23 +60,23 @@ fn is_selected(process: &Process, arguments: &Arguments, own: u32) -> bool {
     }
 }
 
-/// The columns of a list of names, in their order; the error is the name that is none.
+/// The columns of a list of names, in their order, some with a heading: `pid,user=WHO`. The error is what is said then.
 fn columns(list: &[u8]) -> Result<Vec<Column>, Vec<u8>> {
+    let is_separator = |byte: &u8| matches!(byte, b',' | b' ');
+    let list = list.strip_suffix(b",").unwrap_or(list);
     let mut columns = Vec::new();
-    let mut rest = list;
-    while !rest.is_empty() {
-        // A heading goes on to the end, whatever is in it.
-        let end = rest.iter().position(|byte| matches!(byte, b',' | b' ' | b'=')).unwrap_or(rest.len());
-        let (name, after) = rest.split_at(end);
-        let heading = after.strip_prefix(b"=");
-        if !name.is_empty() {
-            let mut column = Column::named(name).ok_or_else(|| name.to_vec())?;
-            if let Some(heading) = heading {
-                column.set_heading(heading);
-            }
-            columns.push(column);
+    for item in list.split(is_separator) {
+        let mut parts = item.splitn(2, |byte| *byte == b'=');
+        let (name, heading) = (parts.next().unwrap_or_default(), parts.next());
+        if name.is_empty() {
+            return Err(b"improper format list".to_vec());
         }
-        rest = if heading.is_some() { b"" } else { after.get(1..).unwrap_or_default() };
+        let unknown = || [b"unknown user-defined format specifier \"", name, b"\""].concat();
+        let mut column = Column::named(name).ok_or_else(unknown)?;
+        if let Some(heading) = heading {
+            column.set_heading(heading);
+        }
+        columns.push(column);
     }
     Ok(columns)
 }

@@ -209,10 +209,7 @@ impl Reader<'_> {
             b'C' => self.selections.push(Selection::Names(items(&list).map(<[u8]>::to_vec).collect())),
             b'U' => self.selections.push(Selection::RealUsers(self.numbers_of_users(&list)?)),
             b'u' => self.selections.push(Selection::EffectiveUsers(self.numbers_of_users(&list)?)),
-            b'o' => {
-                let unknown = |name: Vec<u8>| [b"unknown user-defined format specifier \"", &name[..], b"\""].concat();
-                self.columns.extend(columns(&list).map_err(|name| Mistake::Usage(unknown(name)))?);
-            }
+            b'o' => self.columns.extend(columns(&list).map_err(Mistake::Usage)?),
             _ => self.selections.push(Selection::Pids(pids(&list)?)),
         }
         Ok(())
