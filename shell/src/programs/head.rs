@@ -6,6 +6,7 @@ use crate::execution::Execution;
 use crate::getopt::{Opt, Parsed, Takes, option};
 
 use super::lines::{Line, Source};
+use super::support::options::not_simulated;
 use super::support::size::multiple;
 use super::utility::{Failure, complain_of, files, open, options, status};
 
@@ -16,8 +17,8 @@ const HEAD: &[Opt] = &[
     option("quiet", '\0', "silent", Takes::Nothing),
     option("verbose", 'v', "verbose", Takes::Nothing),
     option("zero", 'z', "zero-terminated", Takes::Nothing),
-    option("--follow", 'f', "follow", Takes::Nothing),
-    option("--retry", 'F', "retry", Takes::Nothing),
+    not_simulated("!--follow", 'f', "follow", Takes::Nothing),
+    not_simulated("!--retry", 'F', "retry", Takes::Nothing),
 ];
 
 /// How much of a file is wanted.

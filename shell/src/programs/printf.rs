@@ -25,8 +25,8 @@ pub(crate) async fn printf(execution: &mut Execution) -> i32 {
     let arguments = arguments.strip_prefix(&[b"--".to_vec()]).unwrap_or(&arguments);
     let Some((text, arguments)) = arguments.split_first() else {
         execution.complain("missing operand").await;
-        let hint = [b"Try '", &execution.name[..], b" --help' for more information.\n"].concat();
-        execution.write_error(&hint).await;
+        let hint = execution.help_hint();
+        execution.report_line(hint);
         return 1;
     };
     let printed = format(text, arguments, Dialect::Program);

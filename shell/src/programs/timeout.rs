@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cofferdam::kernel::{CloneFlags, Errno, Kernel as _, Pid, Signal, SignalAction, WaitStatus};
 
+use super::environment::run_command;
 use super::sleep::duration;
 use super::support::options::{take_options, usage};
 use super::support::quote::{quoted_always, quoted_as_in_c};
@@ -17,18 +18,6 @@ use crate::interpreter::signals;
 const FAILED: i32 = 125;
 /// The command has taken too long.
 const TIMED_OUT: i32 = 124;
-
-/// Runs a command in the place of the program; 127 if it is not found, 126 if it can't be executed.
-async fn run_command(execution: &mut Execution, command: &[Vec<u8>]) -> i32 {
-    match execution.execute(command).await {
-        Ok(status) => status,
-        Err(errno) => {
-            let name = command.first().map(Vec::as_slice).unwrap_or_default();
-            execution.report_failure("failed to run command", name, errno);
-            if errno == Errno::ENOENT { 127 } else { 126 }
-        }
-    }
-}
 
 /// nohup(1): no stream is a terminal, so that only the signal is left.
 pub(crate) async fn nohup(execution: &mut Execution) -> i32 {
@@ -145,7 +134,8 @@ fn limit(execution: &mut Execution, parsed: &Parsed) -> Result<(Limit, Vec<Vec<u
 }
 
 fn usage_only(execution: &mut Execution) -> i32 {
-    execution.report_line([b"Try '", &execution.name[..], b" --help' for more information."].concat());
+    let hint = execution.help_hint();
+    execution.report_line(hint);
     FAILED
 }
 
