@@ -3,15 +3,15 @@
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, Kernel as _};
 
+use super::environment::run_command;
+use super::support::quote::quoted_always;
 use super::util_linux::accounts::{self, Group, User};
 use super::util_linux::path::stat;
 use crate::execution::Execution;
 use crate::getopt::{Opt, Order, Takes, option, parse};
 
-/// Exit statuses: chroot itself failed; the program can't be executed; there is no such program.
+/// The exit status if chroot itself failed.
 const CANCELED: i32 = 125;
-const CANNOT_INVOKE: i32 = 126;
-const NOT_FOUND: i32 = 127;
 
 const OPTIONS: &[Opt] = &[
     option("groups", '\0', "groups", Takes::Argument),
@@ -66,7 +66,7 @@ async fn run(execution: &mut Execution) -> Result<i32, Ended> {
     let outside = Identity::find(execution, user_spec.as_deref(), group_list.as_deref()).await;
     if !is_old_root {
         let changed = execution.process.chroot(UnixPath::new(new_root));
-        let text = [&b"cannot change root directory to "[..], &quoted(new_root)].concat();
+        let text = [&b"cannot change root directory to "[..], &quoted_always(new_root)].concat();
         end_if(execution, changed, text).await?;
         let changed = execution.process.chdir(UnixPath::new("/"));
         end_if(execution, changed, "cannot chdir to root directory").await?;
@@ -78,15 +78,7 @@ async fn run(execution: &mut Execution) -> Result<i32, Ended> {
     become_user(execution, user_spec.as_deref(), group_list.as_deref(), outside, inside).await?;
     let shell = || vec![execution.variable("SHELL").unwrap_or(b"/bin/sh").to_vec(), b"-i".to_vec()];
     let program = if program.is_empty() { shell() } else { program.to_vec() };
-    match execution.execute(&program).await {
-        Ok(status) => Ok(status),
-        Err(errno) => {
-            let name = quoted(program.first().map(Vec::as_slice).unwrap_or_default());
-            let text = [&b"failed to run command "[..], &name, b": ", errno.description().as_bytes()].concat();
-            execution.complain(text).await;
-            Ok(if errno == Errno::ENOENT { NOT_FOUND } else { CANNOT_INVOKE })
-        }
-    }
+    Ok(run_command(execution, &program).await)
 }
 
 /// Who the options say that we are to be, as far as the names are known.
@@ -179,7 +171,7 @@ async fn become_user(
         (Some(_), Some(Ok(groups)), _) | (Some(_), Some(Err(_)), Some(Ok(groups))) => Some(groups),
         (Some(_), Some(Err(names)), _) => {
             for name in names {
-                execution.complain([&b"invalid group "[..], &quoted(&name)].concat()).await;
+                execution.complain([&b"invalid group "[..], &quoted_always(&name)].concat()).await;
             }
             return Err(CANCELED);
         }
@@ -213,8 +205,8 @@ fn is_root(execution: &Execution, path: &[u8]) -> bool {
 
 async fn mistake(execution: &mut Execution, message: impl AsRef<[u8]>) -> Ended {
     execution.complain(message).await;
-    let hint = [b"Try '", &execution.name[..], b" --help' for more information.\n"].concat();
-    execution.write_error(&hint).await;
+    let hint = execution.help_hint();
+    execution.report_line(hint);
     CANCELED
 }
 
@@ -227,17 +219,4 @@ async fn end_if<T>(execution: &mut Execution, result: Result<T, Errno>, text: im
             Err(CANCELED)
         }
     }
-}
-
-/// In quotes, as the coreutils show names.
-fn quoted(name: &[u8]) -> Vec<u8> {
-    if !name.contains(&b'\'') {
-        return [b"'", name, b"'"].concat();
-    }
-    if name.iter().any(|byte| b"\"$`\\!".contains(byte)) {
-        let escaped: Vec<u8> =
-            name.iter().flat_map(|byte| if *byte == b'\'' { b"'\\''".to_vec() } else { vec![*byte] }).collect();
-        return [&b"'"[..], &escaped, b"'"].concat();
-    }
-    [b"\"", name, b"\""].concat()
 }

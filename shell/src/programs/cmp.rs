@@ -53,7 +53,8 @@ pub(crate) async fn cmp(execution: &mut Execution) -> i32 {
 
 fn mistake(execution: &mut Execution, text: &[u8]) -> i32 {
     execution.report(text);
-    execution.report([b"Try '", &execution.name[..], b" --help' for more information."].concat());
+    let hint = execution.help_hint();
+    execution.report(hint);
     2
 }
 

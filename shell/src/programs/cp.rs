@@ -58,7 +58,8 @@ pub(crate) async fn cp(execution: &mut Execution) -> i32 {
             for known in ["mode", "timestamps", "ownership", "links", "context", "xattr", "all"] {
                 execution.report_line(format!("  - '{known}'"));
             }
-            execution.report_line([b"Try '", &execution.name[..], b" --help' for more information."].concat());
+            let hint = execution.help_hint();
+            execution.report_line(hint);
             return 1;
         }
     };

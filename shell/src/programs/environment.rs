@@ -19,6 +19,18 @@ pub(super) async fn run_instead(execution: &mut Execution, command: &[Vec<u8>]) 
     }
 }
 
+/// As [`run_instead`], with a message that says what failed, as chroot(1), nohup(1) and timeout(1) have it.
+pub(super) async fn run_command(execution: &mut Execution, command: &[Vec<u8>]) -> i32 {
+    match execution.execute(command).await {
+        Ok(status) => status,
+        Err(errno) => {
+            let name = command.first().map(Vec::as_slice).unwrap_or_default();
+            execution.report_failure("failed to run command", name, errno);
+            if errno == Errno::ENOENT { 127 } else { 126 }
+        }
+    }
+}
+
 /// env(1)
 pub(crate) async fn env(execution: &mut Execution) -> i32 {
     const OPTIONS: &[Opt] = &[

@@ -6,7 +6,9 @@ use crate::execution::Execution;
 use crate::getopt::{Opt, Parsed, Takes, option};
 
 use super::lines::{Line, Source};
-use super::utility::{Failure, complain_of, files, open, options, size, status};
+use super::support::options::not_simulated;
+use super::support::size::multiple;
+use super::utility::{Failure, complain_of, files, open, options, status};
 
 const HEAD: &[Opt] = &[
     option("bytes", 'c', "bytes", Takes::Argument),
@@ -15,8 +17,8 @@ const HEAD: &[Opt] = &[
     option("quiet", '\0', "silent", Takes::Nothing),
     option("verbose", 'v', "verbose", Takes::Nothing),
     option("zero", 'z', "zero-terminated", Takes::Nothing),
-    option("--follow", 'f', "follow", Takes::Nothing),
-    option("--retry", 'F', "retry", Takes::Nothing),
+    not_simulated("!--follow", 'f', "follow", Takes::Nothing),
+    not_simulated("!--retry", 'F', "retry", Takes::Nothing),
 ];
 
 /// How much of a file is wanted.
@@ -95,7 +97,7 @@ async fn amount(execution: &mut Execution, parsed: &Parsed, is_head: bool) -> Re
         [b'-' | b'+', rest @ ..] => (false, rest),
         all => (false, all),
     };
-    if let Some(number) = size(digits) {
+    if let Some(number) = multiple(digits, b"bkKmMGTPE") {
         Ok(Amount { number, in_bytes: *id == "bytes", is_other_end, delimiter })
     } else {
         let what = format!("invalid number of {id}: '");

@@ -169,3 +169,25 @@ pub(crate) async fn tty(execution: &mut Execution) -> i32 {
     }
     1
 }
+
+/// nproc(1): the simulated machine does one thing at a time, as one processor does.
+pub(crate) async fn nproc(execution: &mut Execution) -> i32 {
+    const OPTIONS: &[Opt] =
+        &[option("all", '\0', "all", Takes::Nothing), option("ignore", '\0', "ignore", Takes::Argument)];
+    let parsed = match take_options(execution, OPTIONS, Order::Permute, 1) {
+        Ok(parsed) => parsed,
+        Err(status) => return status,
+    };
+    // There is one at least, however many are ignored.
+    if let Some(text) = parsed.value("ignore")
+        && super::utility::decimal(text).is_none()
+    {
+        execution.report([b"invalid number: ", &quoted_as_in_c(text)[..]].concat());
+        return 1;
+    }
+    if let Some(extra) = parsed.operands.first() {
+        return usage(execution, [b"extra operand ", &quoted_as_in_c(extra)[..]].concat(), 1);
+    }
+    execution.print("1\n");
+    0
+}

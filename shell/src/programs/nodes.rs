@@ -90,7 +90,7 @@ pub(crate) async fn mknod(execution: &mut Execution) -> i32 {
         if parsed.operands.len() == 2 {
             execution.report(text);
             execution.report_line("Special files require major and minor device numbers.");
-            let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+            let help = execution.help_hint();
             execution.report_line(help);
             return 1;
         }
@@ -101,7 +101,7 @@ pub(crate) async fn mknod(execution: &mut Execution) -> i32 {
         if is_fifo && parsed.operands.len() == 4 {
             execution.report_line("Fifos do not have major and minor device numbers.");
         }
-        let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+        let help = execution.help_hint();
         execution.report_line(help);
         return 1;
     }

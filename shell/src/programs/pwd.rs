@@ -15,8 +15,8 @@ pub(crate) async fn pwd(execution: &mut Execution) -> i32 {
         Ok(given) => given,
         Err(message) => {
             execution.complain(message).await;
-            let hint = [b"Try '", &execution.name[..], b" --help' for more information.\n"].concat();
-            execution.write_error(&hint).await;
+            let hint = execution.help_hint();
+            execution.report_line(hint);
             return 1;
         }
     };

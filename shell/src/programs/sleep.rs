@@ -27,7 +27,7 @@ pub(crate) async fn sleep(execution: &mut Execution) -> i32 {
         }
     }
     if has_mistake {
-        let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+        let help = execution.help_hint();
         execution.report_line(help);
         return 1;
     }

@@ -7,24 +7,25 @@ use cofferdam::kernel::{Mode, OpenFlags, OpenHow};
 use crate::execution::Execution;
 use crate::getopt::{Opt, Takes, option};
 
+use super::support::options::not_simulated;
 use super::utility::{Failure, files, options, status};
 
 const KNOWN: &[Opt] = &[
     option("b", 'b', "ignore-leading-blanks", Takes::Nothing),
-    option("--dictionary-order", 'd', "dictionary-order", Takes::Nothing),
+    not_simulated("!--dictionary-order", 'd', "dictionary-order", Takes::Nothing),
     option("f", 'f', "ignore-case", Takes::Nothing),
-    option("--general-numeric-sort", 'g', "general-numeric-sort", Takes::Nothing),
-    option("--ignore-nonprinting", 'i', "ignore-nonprinting", Takes::Nothing),
-    option("--month-sort", 'M', "month-sort", Takes::Nothing),
-    option("--human-numeric-sort", 'h', "human-numeric-sort", Takes::Nothing),
+    not_simulated("!--general-numeric-sort", 'g', "general-numeric-sort", Takes::Nothing),
+    not_simulated("!--ignore-nonprinting", 'i', "ignore-nonprinting", Takes::Nothing),
+    not_simulated("!--month-sort", 'M', "month-sort", Takes::Nothing),
+    not_simulated("!--human-numeric-sort", 'h', "human-numeric-sort", Takes::Nothing),
     option("n", 'n', "numeric-sort", Takes::Nothing),
-    option("--random-sort", 'R', "random-sort", Takes::Nothing),
+    not_simulated("!--random-sort", 'R', "random-sort", Takes::Nothing),
     option("r", 'r', "reverse", Takes::Nothing),
     option("V", 'V', "version-sort", Takes::Nothing),
     option("check", 'c', "check", Takes::Optional),
     option("quiet-check", 'C', "", Takes::Nothing),
     option("key", 'k', "key", Takes::Argument),
-    option("--merge", 'm', "merge", Takes::Nothing),
+    not_simulated("!--merge", 'm', "merge", Takes::Nothing),
     option("output", 'o', "output", Takes::Argument),
     option("stable", 's', "stable", Takes::Nothing),
     option("separator", 't', "field-separator", Takes::Argument),

@@ -8,6 +8,7 @@ use crate::execution::Execution;
 use crate::getopt::{Opt, Takes, option};
 
 use super::lines::Source;
+use super::support::options::not_simulated;
 use super::utility::{Failure, complain_of, files, open, options, status};
 
 /// tac(1)
@@ -16,9 +17,9 @@ pub(crate) async fn tac(execution: &mut Execution) -> i32 {
 }
 
 const TAC: &[Opt] = &[
-    option("--before", 'b', "before", Takes::Nothing),
-    option("--regex", 'r', "regex", Takes::Nothing),
-    option("--separator", 's', "separator", Takes::Argument),
+    not_simulated("!--before", 'b', "before", Takes::Nothing),
+    not_simulated("!--regex", 'r', "regex", Takes::Nothing),
+    not_simulated("!--separator", 's', "separator", Takes::Argument),
 ];
 
 async fn run_tac(execution: &mut Execution) -> Result<i32, Failure> {
@@ -75,10 +76,10 @@ async fn run_rev(execution: &mut Execution) -> Result<i32, Failure> {
 
 const SUM: &[Opt] = &[
     option("binary", 'b', "binary", Takes::Nothing),
-    option("--check", 'c', "check", Takes::Nothing),
-    option("--tag", '\0', "tag", Takes::Nothing),
+    not_simulated("!--check", 'c', "check", Takes::Nothing),
+    not_simulated("!--tag", '\0', "tag", Takes::Nothing),
     option("text", 't', "text", Takes::Nothing),
-    option("--zero", 'z', "zero", Takes::Nothing),
+    not_simulated("!--zero", 'z', "zero", Takes::Nothing),
 ];
 
 /// md5sum(1)

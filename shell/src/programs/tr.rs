@@ -177,8 +177,8 @@ async fn run(execution: &mut Execution) -> Result<i32, Failure> {
             };
             execution.write_error(why.as_bytes()).await;
         }
-        let hint = [b"Try '", &execution.name[..], b" --help' for more information.\n"].concat();
-        execution.write_error(&hint).await;
+        let hint = execution.help_hint();
+        execution.report_line(hint);
         return Err(Failure(1));
     }
     if let Some(extra) = operands.get(most) {
@@ -186,8 +186,8 @@ async fn run(execution: &mut Execution) -> Result<i32, Failure> {
         if most == 1 && operands.len() == 2 {
             execution.write_error(b"Only one string may be given when deleting without squeezing repeats.\n").await;
         }
-        let hint = [b"Try '", &execution.name[..], b" --help' for more information.\n"].concat();
-        execution.write_error(&hint).await;
+        let hint = execution.help_hint();
+        execution.report_line(hint);
         return Err(Failure(1));
     }
     let mut sets = Vec::new();

@@ -4,6 +4,7 @@ use cofferdam::kernel::{Kernel as _, Mode, OpenFlags, OpenHow};
 
 use super::support::options::{not_simulated, take_options, usage};
 use super::support::quote::{quoted_always, quoted_as_in_c};
+use super::support::size::multiple;
 use crate::execution::Execution;
 use crate::getopt::{Opt, Order, Takes, option};
 
@@ -33,7 +34,7 @@ impl Size {
             [b'>', number @ ..] => (Self::AtLeast, number),
             number => (Self::Absolute, number),
         };
-        bytes(number).map(kind)
+        multiple(number, b"EgGkKmMPtT").map(kind)
     }
 
     fn of(self, size: u64) -> u64 {
@@ -45,21 +46,6 @@ impl Size {
             Self::AtLeast(bytes) => size.max(bytes),
         }
     }
-}
-
-/// A number of bytes with a unit: `K` of 1024, `KB` of 1000, and so on.
-fn bytes(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = std::str::from_utf8(number).ok()?.parse().ok()?;
-    let (letter, base) = match unit {
-        [] => return Some(number),
-        [letter] | [letter, b'i', b'B'] => (letter, 1024_u64),
-        [letter, b'B'] => (letter, 1000),
-        _ => return None,
-    };
-    let power = b"KMGTPE".iter().position(|known| *known == letter.to_ascii_uppercase())?;
-    number.checked_mul(base.checked_pow(u32::try_from(power + 1).ok()?)?)
 }
 
 /// truncate(1)

@@ -6,14 +6,15 @@ use crate::execution::Execution;
 use crate::getopt::{Opt, Takes, option};
 
 use super::lines::Line;
+use super::support::options::not_simulated;
 use super::utility::{Failure, decimal, misuse, open, options, status};
 
 const UNIQ: &[Opt] = &[
     option("count", 'c', "count", Takes::Nothing),
     option("repeated", 'd', "repeated", Takes::Nothing),
-    option("--all-repeated", 'D', "all-repeated", Takes::Optional),
+    not_simulated("!--all-repeated", 'D', "all-repeated", Takes::Optional),
     option("fields", 'f', "skip-fields", Takes::Argument),
-    option("--group", '\0', "group", Takes::Optional),
+    not_simulated("!--group", '\0', "group", Takes::Optional),
     option("ignore-case", 'i', "ignore-case", Takes::Nothing),
     option("chars", 's', "skip-chars", Takes::Argument),
     option("unique", 'u', "unique", Takes::Nothing),
@@ -126,10 +127,10 @@ const COMM: &[Opt] = &[
     option("1", '1', "", Takes::Nothing),
     option("2", '2', "", Takes::Nothing),
     option("3", '3', "", Takes::Nothing),
-    option("--check-order", '\0', "check-order", Takes::Nothing),
+    not_simulated("!--check-order", '\0', "check-order", Takes::Nothing),
     option("nocheck", '\0', "nocheck-order", Takes::Nothing),
     option("delimiter", '\0', "output-delimiter", Takes::Argument),
-    option("--total", '\0', "total", Takes::Nothing),
+    not_simulated("!--total", '\0', "total", Takes::Nothing),
     option("zero", 'z', "zero-terminated", Takes::Nothing),
 ];
 

@@ -3,40 +3,24 @@
 use cofferdam::kernel::Errno;
 
 use crate::execution::Execution;
-use crate::getopt::{Opt, Order, Parsed, parse};
+use crate::getopt::{Opt, Order, Parsed};
 
 use super::lines::Source;
-
-/// Options that all of them have.
-const EVERYWHERE: &[Opt] = &[
-    crate::getopt::option("--help", '\0', "help", crate::getopt::Takes::Nothing),
-    crate::getopt::option("--version", '\0', "version", crate::getopt::Takes::Nothing),
-];
+use super::support::options::{take_options, usage};
 
 /// Why a program ends with this status; what there was to say has been said.
 pub(super) struct Failure(pub(super) i32);
 
 /// Says how to get help, after a message.
+#[allow(clippy::unused_async, reason = "so are the others that may fail")]
 pub(super) async fn misuse(execution: &mut Execution, message: impl AsRef<[u8]>, status: i32) -> Failure {
-    execution.complain(message).await;
-    let hint = [b"Try '", &execution.name[..], b" --help' for more information.\n"].concat();
-    execution.write_error(&hint).await;
-    Failure(status)
+    Failure(usage(execution, message, status))
 }
 
-/// Takes the arguments apart; options whose id begins with `--` are those that are not simulated.
+/// Takes the arguments apart.
+#[allow(clippy::unused_async, reason = "so are the others that may fail")]
 pub(super) async fn options(execution: &mut Execution, known: &[Opt], status: i32) -> Result<Parsed, Failure> {
-    let arguments = execution.arguments.get(1..).unwrap_or_default().to_vec();
-    match parse(&[known, EVERYWHERE].concat(), Order::Permute, &arguments) {
-        Ok(parsed) => {
-            if let Some((id, _)) = parsed.options.iter().find(|(id, _)| id.starts_with("--")) {
-                execution.complain(format!("option '{id}' is not simulated")).await;
-                return Err(Failure(status));
-            }
-            Ok(parsed)
-        }
-        Err(message) => Err(misuse(execution, message, status).await),
-    }
+    take_options(execution, known, Order::Permute, status).map_err(Failure)
 }
 
 /// Says what is the matter with a file.
@@ -73,23 +57,6 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(text).ok().map(|text| text.parse().unwrap_or(u64::MAX))
-}
-
-/// A number with a suffix of a multiple: `k`, `M`, `b`...
-pub(super) fn size(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (number, suffix) = text.split_at_checked(digits)?;
-    let factor: u64 = match suffix {
-        b"" => 1,
-        b"b" => 512,
-        b"kB" => 1000,
-        b"k" | b"K" | b"KiB" => 1 << 10,
-        b"MB" => 1_000_000,
-        b"m" | b"M" | b"MiB" => 1 << 20,
-        b"G" | b"GiB" => 1 << 30,
-        _ => return None,
-    };
-    Some(decimal(number)?.saturating_mul(factor))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is what a program came to")]

@@ -6,6 +6,7 @@ use cofferdam::kernel::{AtFlags, Fd, FileType, Kernel as _};
 use crate::execution::Execution;
 use crate::getopt::{Opt, Takes, option};
 
+use super::support::options::not_simulated;
 use super::utility::{Failure, complain_of, open, options, status};
 
 const KNOWN: &[Opt] = &[
@@ -14,7 +15,7 @@ const KNOWN: &[Opt] = &[
     option("lines", 'l', "lines", Takes::Nothing),
     option("words", 'w', "words", Takes::Nothing),
     option("length", 'L', "max-line-length", Takes::Nothing),
-    option("--files0-from", '\0', "files0-from", Takes::Argument),
+    not_simulated("!--files0-from", '\0', "files0-from", Takes::Argument),
 ];
 
 /// In the order in which they are printed.

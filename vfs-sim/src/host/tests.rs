@@ -95,6 +95,22 @@ fn the_directories_to_mount_on_are_those_of_a_kernel() {
 }
 
 #[test]
+fn directories_of_proc_that_are_mounted_on_are_its_own() {
+    use cofferdam::UnixPath;
+    use cofferdam::kernel::{AtFlags, CloneFlags, Fd, Kernel as _, Mode, MountFlags};
+
+    let process = crate::Process::init(load(DESKTOP));
+    let stat = process.statx(Fd::CWD, UnixPath::new("/proc/sys/fs"), AtFlags::empty()).unwrap();
+    assert_eq!(stat.mode, Mode(0o555));
+    // A process without privileges gets a proc of its own, since the one of the host hides nothing: what is mounted on
+    // there is empty for ever.
+    process.unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID).unwrap();
+    let child = process.fork(CloneFlags::empty()).unwrap();
+    let (proc, place) = (Some(UnixPath::new("proc")), UnixPath::new("/home"));
+    assert_eq!(child.mount(proc, place, Some(b"proc"), MountFlags::empty(), None), Ok(()));
+}
+
+#[test]
 fn mounts_of_one_device_share_a_superblock() {
     let linux = load(DESKTOP);
     let superblock = |id| linux.mounts.iter().find(|(_, mount)| mount.id == id).unwrap().1.superblock;

@@ -82,7 +82,7 @@ pub(crate) async fn diff(execution: &mut Execution) -> i32 {
             }
         };
         execution.report(text);
-        let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+        let help = execution.help_hint();
         execution.report(help);
         return 2;
     };
@@ -94,7 +94,7 @@ pub(crate) async fn diff(execution: &mut Execution) -> i32 {
                 context = std::str::from_utf8(number).ok().and_then(|text| text.parse().ok());
                 if context.is_none() {
                     execution.report([b"invalid context length ", &quoted_always(number)[..]].concat());
-                    let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+                    let help = execution.help_hint();
                     execution.report(help);
                     return 2;
                 }
@@ -298,7 +298,7 @@ impl Differ {
         if is_binary || self.parsed.has("brief") {
             let what: &[u8] = if is_binary && !self.parsed.has("brief") { b"Binary files " } else { b"Files " };
             execution.print([what, &old.0, b" and ", &new.0, b" differ\n"].concat());
-            return if is_binary && !self.parsed.has("brief") { 2 } else { 1 };
+            return 1;
         }
         if depth > 0 {
             let names = [&quoted_if_needed(&old.0)[..], b" ", &quoted_if_needed(&new.0)].concat();

@@ -7,6 +7,7 @@ use crate::execution::Execution;
 use crate::getopt::Parsed;
 use crate::programs::support::files::blocks;
 use crate::programs::support::mode::mode_text;
+use crate::programs::support::size::human;
 use crate::programs::support::users::Names;
 
 /// There are no dates in the simulation: all files are as old as the epoch.
@@ -186,27 +187,4 @@ struct Widths {
     major: usize,
     minor: usize,
     size: usize,
-}
-
-/// A size with one of the letters K, M, G, rounded up, as `-h` shows it.
-pub(crate) fn human(size: u64) -> String {
-    let (mut unit, mut power) = (1_u64, 0);
-    while size / unit >= 1024 && power < 6 {
-        unit *= 1024;
-        power += 1;
-    }
-    let letters = ["", "K", "M", "G", "T", "P", "E"];
-    let letter = letters.get(power).copied().unwrap_or_default();
-    if power == 0 {
-        return size.to_string();
-    }
-    let (unit, size) = (u128::from(unit), u128::from(size));
-    let tenths = (size * 10).div_ceil(unit);
-    if tenths < 100 {
-        return format!("{}.{}{letter}", tenths / 10, tenths % 10);
-    }
-    match size.div_ceil(unit) {
-        1024 if power < 6 => format!("1.0{}", letters.get(power + 1).copied().unwrap_or_default()),
-        whole => format!("{whole}{letter}"),
-    }
 }

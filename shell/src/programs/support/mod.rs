@@ -10,6 +10,7 @@ pub(crate) mod options;
 pub(crate) mod paths;
 pub(crate) mod quote;
 pub(crate) mod removal;
+pub(crate) mod size;
 pub(crate) mod targets;
 pub(crate) mod text;
 pub(crate) mod users;

@@ -17,6 +17,13 @@ const COMMON: [Opt; 2] = [
     not_simulated("!--version", '\0', "version", Takes::Nothing),
 ];
 
+impl Execution {
+    /// Where help is to be had, which follows the message about a mistake in the arguments.
+    pub(crate) fn help_hint(&self) -> Vec<u8> {
+        [b"Try '", &self.name[..], b" --help' for more information."].concat()
+    }
+}
+
 /// As [`take_options`], for the programs of diffutils: they have their name before the line with the help, too.
 pub(crate) fn take_options_with_named_help(
     execution: &mut Execution,
@@ -29,7 +36,7 @@ pub(crate) fn take_options_with_named_help(
         Ok(parsed) => refuse_unknown(execution, parsed, status),
         Err(message) => {
             execution.report(message);
-            let help = [b"Try '", &execution.name[..], b" --help' for more information."].concat();
+            let help = execution.help_hint();
             execution.report(help);
             Err(status)
         }
@@ -61,6 +68,7 @@ fn refuse_unknown(execution: &mut Execution, parsed: Parsed, status: i32) -> Res
 /// Reports a mistake in the arguments and where there is help, as GNU programs do; comes to the status.
 pub(crate) fn usage(execution: &mut Execution, message: impl AsRef<[u8]>, status: i32) -> i32 {
     execution.report(message);
-    execution.report_line([b"Try '", &execution.name[..], b" --help' for more information."].concat());
+    let hint = execution.help_hint();
+    execution.report_line(hint);
     status
 }

@@ -143,8 +143,12 @@ fn unmet_need() -> Option<&'static str> {
     }
 }
 
-/// Runs the commands for real, in a mount namespace of their own.
+/// Runs the commands for real, in a mount namespace of their own; one list at a time, as each that ends gives back ids of
+/// mounts, which the others would use.
 fn real(cases: &str) -> String {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    // A test that has failed has not left anything behind.
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     // mount(8) would remember some options on the machine.
