@@ -234,6 +234,7 @@ impl Linux {
             used_by_marks: 0,
             next_inode: 1,
             kernel_namespace: None,
+            is_orphan: false,
             parameters: Parameters::None,
             options: Vec::new(),
             overlay: None,

@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::{Inconsistency, agree, ensure, find, name};
 use crate::arena::{Arena, Id};
-use crate::filesystem::{OpenEntry, OpenMountTable};
+use crate::filesystem::{FilesystemType, OpenEntry, OpenMountTable};
 use crate::linux::Linux;
 use crate::namespace::{MountNamespace, NamespaceRef, OtherNamespace, PidNamespace, UserNamespace};
 use crate::process::{OpenFileKind, Task, TaskState};
@@ -116,7 +116,9 @@ impl Linux {
             found.users.add(superblock.user_namespace);
             superblock.overlay.iter().for_each(|overlay| found.users.add(overlay.user_namespace()));
             superblock.pid_namespace.into_iter().for_each(|namespace| found.pids.add(namespace));
-            superblock.kernel_namespace.into_iter().for_each(|namespace| found.others.add(namespace));
+            // That of an mqueue keeps the mqueue, not the other way round.
+            let kept = superblock.kernel_namespace.filter(|_| superblock.filesystem != FilesystemType::Mqueue);
+            kept.into_iter().for_each(|namespace| found.others.add(namespace));
         }
         self.mounts.iter().filter_map(|(_, mount)| mount.idmap).for_each(|namespace| found.users.add(namespace));
         for (_, namespace) in self.mount_namespaces.iter() {

@@ -140,9 +140,9 @@ impl Linux {
         }
         for (id, superblock) in self.superblocks.iter() {
             let object = name("superblock", id);
-            // Of these the kernel keeps one itself, unless it belongs to a namespace (`own_instance()`).
+            // Of these the kernel, or a namespace, keeps one (`own_instance()`).
             let is_own = matches!(superblock.filesystem, FilesystemType::Devtmpfs | FilesystemType::Mqueue)
-                && superblock.kernel_namespace.is_none();
+                && !superblock.is_orphan;
             let active = tally.superblocks.of(id) + u64::from(is_own);
             agree(superblock.active, active, object, "the number of references")?;
             agree(superblock.writers, tally.superblock_writers.of(id), object, "the number of writers")?;

@@ -3,8 +3,8 @@ use crate::handle::Process;
 use crate::mount::Mount;
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
-    AtFlags, CloneFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, MoveMountFlags, OpenFlags, OpenHow,
-    OpenTreeFlags, UmountFlags,
+    AtFlags, Call, CloneFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, MoveMountFlags, OpenFlags, OpenHow,
+    OpenTreeFlags, UmountFlags, Value,
 };
 
 /// A process whose kernel is checked after each of its calls.
@@ -120,6 +120,48 @@ fn filesystems_that_the_kernel_keeps_one_of_leave_no_contradiction(
         process.call(|kernel| kernel.mount(None, target, filesystem, MountFlags::empty(), None));
     }
     process.umount("/a", UmountFlags::empty());
+}
+
+/// As was seen on Linux 6.18, with `RLIMIT_MSGQUEUE` at 0.
+#[test]
+fn an_mqueue_lives_as_long_as_its_ipc_namespace() {
+    let mut linux = Linux::new();
+    let init = linux.init();
+    let call = |linux: &mut Linux, task, call: Call| {
+        let result = linux.call(task, &call);
+        linux.check().unwrap();
+        result
+    };
+    let mount = || {
+        let filesystemtype = Some("mqueue".into());
+        Call::Mount { source: None, target: "/m".into(), filesystemtype, mountflags: MountFlags::empty(), data: None }
+    };
+    let umount = || Call::Umount2 { target: "/m".into(), flags: UmountFlags::empty() };
+    let chmod = || Call::Fchmodat { dirfd: Fd::CWD, path: "/m".into(), mode: Mode(0o711) };
+    let create = || {
+        let how = OpenHow { flags: OpenFlags::O_CREAT, mode: Mode(0o600), ..OpenHow::default() };
+        Call::Openat2 { dirfd: Fd::CWD, path: "/m/queue".into(), how }
+    };
+    let mode = |linux: &mut Linux| match linux
+        .call(linux.init(), &Call::Statx { dirfd: Fd::CWD, path: "/m".into(), flags: AtFlags::empty() })
+    {
+        Ok(Value::Stat(stat)) => stat.mode.0,
+        other => panic!("{other:?}"),
+    };
+    call(&mut linux, init, Call::Mkdirat { dirfd: Fd::CWD, path: "/m".into(), mode: Mode(0o755) }).unwrap();
+    let child = linux.fork(init, CloneFlags::CLONE_NEWIPC).unwrap();
+    for step in [mount(), chmod(), umount(), mount()] {
+        call(&mut linux, child, step).unwrap();
+    }
+    assert_eq!(mode(&mut linux), 0o711, "nobody has it mounted meanwhile, but the namespace keeps it");
+    assert_eq!(call(&mut linux, init, create()), Err(Errno::EMFILE), "nobody may have a queue");
+    linux.exit(child, 0);
+    linux.check().unwrap();
+    assert_eq!(mode(&mut linux), 0o711, "it is mounted still");
+    assert_eq!(call(&mut linux, init, create()), Err(Errno::EACCES), "it is nobody's");
+    let other = linux.fork(init, CloneFlags::CLONE_NEWIPC).unwrap();
+    call(&mut linux, other, mount()).unwrap();
+    assert_eq!(mode(&mut linux), 0o1777, "another namespace has another one");
 }
 
 /// What makes a kernel wrong.

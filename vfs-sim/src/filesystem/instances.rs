@@ -48,13 +48,14 @@ impl Linux {
         // Of one of a host that was loaded it is not known.
         let is_it = |object: &SuperBlock| {
             object.filesystem == *filesystem
+                && !object.is_orphan
                 && (object.kernel_namespace == namespace || object.kernel_namespace.is_none())
         };
         self.superblocks.iter().find(|(_, object)| is_it(object)).map(|(id, _)| id)
     }
 
-    /// The one superblock of a type that the kernel itself keeps one of; it is made when it is first asked for. Those of
-    /// namespaces go with the last mount all the same.
+    /// The one superblock of a type that the kernel itself keeps one of, or keeps one of for a namespace until that goes
+    /// (`mq_init_ns()`); it is made when it is first asked for.
     fn own_instance(
         &mut self,
         filesystem: &FilesystemType,
@@ -65,13 +66,8 @@ impl Linux {
             return superblock;
         }
         let superblock = self.new_superblock(filesystem.clone(), owner);
-        match namespace {
-            Some(namespace) => {
-                self.other_namespaces[namespace].references += 1;
-                self.superblocks[superblock].kernel_namespace = Some(namespace);
-            }
-            None => self.superblocks[superblock].active += 1,
-        }
+        self.superblocks[superblock].active += 1;
+        self.superblocks[superblock].kernel_namespace = namespace;
         if *filesystem == FilesystemType::Devtmpfs {
             let credentials = self.tasks[self.init].credentials.clone();
             let parameters = Parameters::Tmpfs(TmpfsParameters::of_devtmpfs(&credentials, self.memory_pages));

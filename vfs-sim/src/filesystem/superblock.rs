@@ -78,6 +78,8 @@ pub struct SuperBlock {
     pub(crate) next_inode: u64,
     /// The network namespace of a sysfs, the ipc namespace of an mqueue.
     pub(crate) kernel_namespace: Option<Id<OtherNamespace>>,
+    /// Whether it is the mqueue of an ipc namespace that has gone (`mq_clear_sbinfo()`).
+    pub(crate) is_orphan: bool,
     /// What its type keeps of its parameters.
     pub(crate) parameters: Parameters,
     /// The parameters as they were read of a host that was loaded, shown in the place of those above.

@@ -64,7 +64,14 @@ impl Linux {
     }
 
     /// Whether there can be one more inode, or one more name of a file: `ENOSPC` (`shmem_reserve_inode()`).
+    ///
+    /// Message queues are not simulated: nobody may have one, as with an `RLIMIT_MSGQUEUE` of 0 (`mqueue_get_inode()`).
     pub(crate) fn has_free_inode(&self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+        match &self.superblocks[superblock] {
+            SuperBlock { filesystem: FilesystemType::Mqueue, is_orphan: true, .. } => return Err(Errno::EACCES),
+            SuperBlock { filesystem: FilesystemType::Mqueue, .. } => return Err(Errno::EMFILE),
+            _ => {}
+        }
         let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
         let is_full = limit > 0 && self.superblocks[superblock].free_inodes(limit) == 0;
         if is_full { Err(Errno::ENOSPC) } else { Ok(()) }

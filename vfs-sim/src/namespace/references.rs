@@ -2,6 +2,7 @@
 
 use super::{Counted, NamespaceRef, Namespaces, OtherNamespace, PidNamespace, UserNamespace};
 use crate::arena::Id;
+use crate::filesystem::{FilesystemType, SuperBlock};
 use crate::linux::Linux;
 
 impl Linux {
@@ -53,8 +54,20 @@ impl Linux {
                 self.count_down(user_namespace, creator, counted);
             }
             self.other_namespaces.remove(namespace);
+            self.abandon_mqueue(namespace);
             self.user_namespace_put(user_namespace);
         }
+    }
+
+    /// Lets go of the mqueue of an ipc namespace that has gone; it may be mounted still (`put_ipc_ns()`).
+    fn abandon_mqueue(&mut self, namespace: Id<OtherNamespace>) {
+        let is_it = |object: &SuperBlock| {
+            object.filesystem == FilesystemType::Mqueue && object.kernel_namespace == Some(namespace)
+        };
+        let Some((superblock, _)) = self.superblocks.iter().find(|(_, object)| is_it(object)) else { return };
+        self.superblocks[superblock].kernel_namespace = None;
+        self.superblocks[superblock].is_orphan = true;
+        self.superblock_put(superblock);
     }
 
     /// Keeps a namespace from going.
