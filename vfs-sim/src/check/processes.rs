@@ -118,7 +118,9 @@ impl Linux {
             superblock.pid_namespace.into_iter().for_each(|namespace| found.pids.add(namespace));
             // That of an mqueue keeps the mqueue, not the other way round.
             let kept = superblock.kernel_namespace.filter(|_| superblock.filesystem != FilesystemType::Mqueue);
-            kept.into_iter().for_each(|namespace| found.others.add(namespace));
+            if let Some(namespace) = kept {
+                found.others.add(namespace);
+            }
         }
         self.mounts.iter().filter_map(|(_, mount)| mount.idmap).for_each(|namespace| found.users.add(namespace));
         for (_, namespace) in self.mount_namespaces.iter() {

@@ -41,6 +41,7 @@ pub enum FilesystemType {
 
 /// A filesystem in use (`struct super_block`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "as many yes-or-no facts as the kernel keeps")]
 pub struct SuperBlock {
     /// A number that no other has.
     pub(crate) serial: u64,
