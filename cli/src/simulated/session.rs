@@ -90,7 +90,8 @@ impl Session {
             .execve(path, &["cofferdam".into(), "run".into()], &[])
             .map_err(|errno| CallError::new("execute on the simulated host", path, errno))?;
         let watcher = Watcher { session: self, programs, stage: Cell::new(Stage::Agent) };
-        traced(&Intercepted::new(kernel, &watcher), arguments.trace, |kernel| run_on(kernel, self, arguments))
+        // The result of execve(2) is traced before the program begins.
+        traced(kernel, arguments.trace, |kernel| run_on(&Intercepted::new(kernel, &watcher), self, arguments))
     }
 
     /// Remembers how the program begins, and carries it out, if anybody knows how.
