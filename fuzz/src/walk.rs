@@ -116,6 +116,11 @@ fn path(choices: &mut Choices<'_>) -> Bytes {
     path.into()
 }
 
+/// The name of a place, without the note that there is none of the name any more (`d_path()`).
+fn without_deleted(place: &Bytes) -> &[u8] {
+    place.0.strip_suffix(b" (deleted)").unwrap_or(&place.0)
+}
+
 /// A process that walks.
 struct Walker {
     linux: Linux,
@@ -292,8 +297,9 @@ impl Walker {
         let mut is_inside = false;
         for _ in 0..64 {
             let identity = self.identity(here);
-            // What is stacked on the process's root is found by `..`, and has the root's name; nothing leads down again.
-            is_inside = identity == goal || (self.place(here).0 == outer.0);
+            // What is stacked on the process's root is found by `..`, and has the root's name, also if it is a mount of a
+            // directory that was removed; nothing leads down again.
+            is_inside = identity == goal || without_deleted(&self.place(here)) == outer.0;
             if is_inside {
                 break;
             }

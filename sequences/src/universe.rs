@@ -1,7 +1,7 @@
 //! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
 
 use cofferdam::kernel::{
-    AtFlags, Call, Capabilities, CapabilitySets, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
+    AtFlags, Call, Capabilities, CapabilitySets, CloneFlags, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
     Prctl, Rlimit, RlimitResource, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
@@ -178,6 +178,8 @@ pub fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
 }
 
 fn standard(calls: &mut Vec<Call>, privileges: Privileges) {
+    // So that an mqueue is the sequence's, and not the machine's.
+    calls.push(Call::Unshare { flags: CloneFlags::CLONE_NEWIPC });
     for top in ["/a", "/b", "/c"] {
         calls.push(mkdir(top, 0o755));
         for (name, mode) in [("d", 0o755), ("e", 0o777)] {

@@ -10,7 +10,15 @@ pub(super) const FAMILY: &[(u32, Maker)] = &[(6, fsopen), (7, set), (7, command)
 
 fn fsopen(scene: &mut Scene<'_>) -> Option<Action> {
     let fsname = scene
-        .weighted(&[(12, "tmpfs"), (4, "ramfs"), (3, "proc"), (3, "devpts"), (6, "overlay"), (1, "nonsense")])
+        .weighted(&[
+            (12, "tmpfs"),
+            (4, "ramfs"),
+            (3, "proc"),
+            (3, "devpts"),
+            (2, "mqueue"),
+            (6, "overlay"),
+            (1, "nonsense"),
+        ])
         .into();
     let flags = if scene.chance(20) { FsopenFlags::FSOPEN_CLOEXEC } else { FsopenFlags::empty() };
     Some(Action::Call(Call::Fsopen { fsname, flags }))
@@ -99,7 +107,7 @@ fn fspick(scene: &mut Scene<'_>) -> Option<Action> {
     let owned: Vec<_> = scene
         .mounts()
         .iter()
-        .filter(|mount| matches!(mount.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts" | b"overlay"))
+        .filter(|mount| mount.is_of_sequence())
         .map(|mount| mount.path.clone())
         .collect();
     let path = scene.pick_any(&owned)?;

@@ -88,6 +88,7 @@ fn other_filesystem(scene: &mut Scene<'_>) -> Option<Action> {
         (4, ("ramfs", &["", "mode=700", "x"])),
         (3, ("proc", &["", "hidepid=2", "gid=5", "subset=pid", "hidepid=nothing"])),
         (3, ("devpts", &["", "newinstance", "mode=620,ptmxmode=666", "gid=5", "max=3", "bad"])),
+        (2, ("mqueue", &["", "mode=700"])),
     ];
     let (kind, options) = scene.weighted(kinds);
     let data = if scene.chance(30) { Some(scene.pick(options)) } else { None };
@@ -136,7 +137,7 @@ fn remount(scene: &mut Scene<'_>) -> Option<Action> {
     let owned: Vec<_> = scene
         .mounts()
         .iter()
-        .filter(|mount| matches!(mount.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts" | b"overlay"))
+        .filter(|mount| mount.is_of_sequence())
         .map(|mount| mount.path.clone())
         .collect();
     let target = scene.pick_any(&owned)?;

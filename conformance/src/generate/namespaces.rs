@@ -185,7 +185,7 @@ fn write_map(scene: &mut Scene<'_>) -> Option<Action> {
 
 /// Mounts the file of a namespace, which keeps it alive.
 fn bind_namespace(scene: &mut Scene<'_>) -> Option<Action> {
-    let kind = scene.weighted(&[(5, "mnt"), (5, "user"), (1, "uts"), (1, "pid")]);
+    let kind = scene.weighted(&[(5, "mnt"), (5, "user"), (1, "uts"), (1, "ipc"), (1, "pid")]);
     let source = Bytes::from(format!("/proc/{}/ns/{kind}", process(scene)));
     let target = scene.path(Want::File);
     let mountflags = cofferdam::kernel::MountFlags::MS_BIND;

@@ -33,6 +33,13 @@ pub(super) struct MountedAt {
     pub(super) filesystem: Bytes,
 }
 
+impl MountedAt {
+    /// Whether its filesystem belongs to the sequence alone, so that it may be changed.
+    pub(super) fn is_of_sequence(&self) -> bool {
+        matches!(self.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts" | b"mqueue" | b"overlay")
+    }
+}
+
 /// What a path is to lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {

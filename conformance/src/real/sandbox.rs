@@ -7,6 +7,7 @@ use cofferdam::kernel::{
     CloneFlags, CloseRangeFlags, Errno, Fd, Kernel, OpenFlags, OpenHow, Pid, Rlimit, RlimitResource,
 };
 use cofferdam_linux::LinuxKernel;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{getegid, geteuid};
 
 use super::run::Running;
@@ -66,6 +67,9 @@ impl Sandbox {
         // The numbers of the machinery must be available, and a simulated process has this limit.
         let limit = Rlimit { soft: Some(1024), hard: Some(1024) };
         kernel.setrlimit(RlimitResource::RLIMIT_NOFILE, limit).map_err(doing("setrlimit"))?;
+        // No message queue is simulated.
+        setrlimit(Resource::RLIMIT_MSGQUEUE, 0, 0)
+            .map_err(|errno| SandboxError::Call { what: "setrlimit", errno: Errno::from_raw(errno as i32) })?;
         let user = User { uid: geteuid().as_raw(), gid: getegid().as_raw() };
         let privileges = unshare(wanted, user)?;
         universe::give_up_limits(&kernel).map_err(doing("giving up CAP_SYS_RESOURCE"))?;

@@ -17,6 +17,8 @@ pub(super) const IMAGE: &str = "/world/image";
 pub(super) const LINK_TO_IMAGE: &str = "/world/link";
 /// What no container has to do with.
 pub(super) const ELSEWHERE: &str = "/world/elsewhere";
+/// Where the same files are seen as in /world, whatever is mounted there.
+const WITNESS: &str = "/witness";
 pub(super) const VOLUMES: [&str; 3] = ["db", "log", "missing"];
 
 /// What every file has in it that is to stay.
@@ -65,6 +67,14 @@ pub(super) fn volume(name: &str) -> UnixPathBuf {
     UnixPathBuf::from("/world/work/volumes/roles/role").join(name)
 }
 
+/// Where a file of /world is seen that nothing can hide.
+fn witness(path: &UnixPath) -> UnixPathBuf {
+    match path.strip_prefix("/world") {
+        Ok(name) => UnixPathBuf::from(WITNESS).join(name),
+        Err(_) => panic!("{} is not in /world", path.display()),
+    }
+}
+
 /// A volume as a resource.
 pub(super) fn resource(choices: &mut Choices<'_>) -> Resource {
     let id = choices.one_of(&VOLUMES);
@@ -99,6 +109,9 @@ pub(super) fn start() -> Linux {
         must(world.directory(UnixPath::new(path)));
     }
     must(world.link("image", UnixPath::new(LINK_TO_IMAGE)));
+    // Private, and made before anything is shared: no mount gets here.
+    must(world.directory(UnixPath::new(WITNESS)));
+    must(world.bind(UnixPath::new("/world"), UnixPath::new(WITNESS)));
     for number in 0..3 {
         world.make_sandbox(number);
     }
@@ -239,15 +252,16 @@ impl World {
         self.kernel.mount(None, target, None, propagation, None)
     }
 
-    /// That the data of volumes, and what is elsewhere, is as it was.
+    /// That the data of volumes, and what is elsewhere, is as it was: somebody may have hidden it for a while by a mount on
+    /// a bind of the volume, which propagates to the volume itself.
     pub(super) fn check_what_stays(&self) {
-        for directory in [UnixPathBuf::from(ELSEWHERE), volume("db"), volume("log")] {
+        for directory in [UnixPathBuf::from(ELSEWHERE), volume("db"), volume("log")].map(|path| witness(&path)) {
             let content = checkpoint::read(&self.kernel, &directory.join("file"));
-            assert_eq!(content.as_deref(), Ok(CONTENT), "in {}", directory.display());
+            assert_eq!(content.as_deref(), Ok(CONTENT), "in {}\n{}", directory.display(), self.table());
         }
         let how = OpenHow { flags: OpenFlags::O_DIRECTORY, ..OpenHow::default() };
-        let Ok(fd) = self.kernel.openat2(Fd::CWD, UnixPath::new(ELSEWHERE), how) else {
-            panic!("{ELSEWHERE} is there")
+        let Ok(fd) = self.kernel.openat2(Fd::CWD, &witness(UnixPath::new(ELSEWHERE)), how) else {
+            panic!("{ELSEWHERE} is there\n{}", self.table())
         };
         // `.`, `..` and the file.
         assert_eq!(self.kernel.getdents64(fd).map(|entries| entries.len()), Ok(3), "nothing is made in {ELSEWHERE}");

@@ -74,8 +74,11 @@ impl Linux {
             self.superblocks[superblock].parameters = parameters;
             self.fill_devtmpfs(superblock);
         } else {
+            let maker = namespace.map_or((0, 0), |namespace| self.other_namespaces[namespace].maker);
             let root = self.root_inode(superblock);
-            self.inodes[root].mode = 0o1777;
+            let inode = &mut self.inodes[root];
+            inode.mode = 0o1777;
+            (inode.uid, inode.gid) = maker;
             self.refuse_devices_and_programs(superblock);
         }
         superblock

@@ -121,7 +121,7 @@ impl Linux {
     ) -> Result<Namespaces, Errno> {
         let old = self.tasks[task].namespaces;
         let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Errno> {
-            let new = linux.copy_other_namespace(flags, kind, old, owner)?;
+            let new = linux.copy_other_namespace(task, flags, kind, (old, owner))?;
             made.push(NamespaceRef::Other(new));
             Ok(new)
         };
@@ -137,7 +137,7 @@ impl Linux {
         };
         made.push(NamespaceRef::Pid(pid_for_children));
         let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Errno> {
-            let new = linux.copy_other_namespace(flags, kind, old, owner)?;
+            let new = linux.copy_other_namespace(task, flags, kind, (old, owner))?;
             made.push(NamespaceRef::Other(new));
             Ok(new)
         };
@@ -149,10 +149,10 @@ impl Linux {
 
     fn copy_other_namespace(
         &mut self,
+        task: Id<Task>,
         flags: CloneFlags,
         kind: OtherKind,
-        old: Id<OtherNamespace>,
-        owner: Owner,
+        (old, owner): (Id<OtherNamespace>, Owner),
     ) -> Result<Id<OtherNamespace>, Errno> {
         if !flags.contains(kind.clone_flag()) {
             self.other_namespaces[old].references += 1;
@@ -160,7 +160,9 @@ impl Linux {
         }
         self.count_up(owner.user_namespace, owner.creator, kind.counted())?;
         let inode = self.new_namespace_inode();
-        Ok(self.new_other_namespace(kind, inode, owner.user_namespace, Some(owner.creator)))
+        let credentials = &self.tasks[task].credentials;
+        let maker = (credentials.filesystem_uid, credentials.filesystem_gid);
+        Ok(self.new_other_namespace(kind, inode, owner.user_namespace, Some(owner.creator), maker))
     }
 
     /// Lets a process whose time namespace of children is another one go there (`timens_on_fork()`).

@@ -33,6 +33,8 @@ pub struct OtherNamespace {
     pub(crate) user_namespace: Id<UserNamespace>,
     /// The user that it counts for; none for those that the kernel boots with.
     pub(crate) creator: Option<u32>,
+    /// Who made it, by the ids for filesystems: the owner of the root of an mqueue (`mq_init_ns()`).
+    pub(crate) maker: (u32, u32),
     /// How many processes and files keep it. One for children counts on its own.
     pub(crate) references: u32,
 }
@@ -83,8 +85,9 @@ impl Linux {
         inode: u64,
         user_namespace: Id<UserNamespace>,
         creator: Option<u32>,
+        maker: (u32, u32),
     ) -> Id<OtherNamespace> {
         self.user_namespaces[user_namespace].references += 1;
-        self.other_namespaces.insert(OtherNamespace { kind, inode, user_namespace, creator, references: 1 })
+        self.other_namespaces.insert(OtherNamespace { kind, inode, user_namespace, creator, maker, references: 1 })
     }
 }

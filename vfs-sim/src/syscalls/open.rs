@@ -37,7 +37,7 @@ impl Linux {
         self.owner_of_new(task, directory.mount)?;
         let inode = self.dentries[directory.dentry].inode;
         self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
-        if !self.makes_files(directory.dentry) {
+        if !self.makes_unnamed_files(directory.dentry) {
             return Err(Errno::EOPNOTSUPP);
         }
         let mode = self.mode_of_new(task, directory, intent.mode, false);

@@ -75,9 +75,10 @@ impl Linux {
             (InodeKind::Regular(_), FilesystemType::Sysfs) => SYSFS_SIZE,
             (InodeKind::Regular(content), _) => content.len(),
             (InodeKind::Symlink(target), _) => target.as_bytes().len() as u64,
-            (InodeKind::Directory, FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs) => {
-                ENTRY_SIZE * (2 + self.dentries[dentry].children.len() as u64)
-            }
+            (
+                InodeKind::Directory,
+                FilesystemType::Rootfs | FilesystemType::Tmpfs | FilesystemType::Devtmpfs | FilesystemType::Mqueue,
+            ) => ENTRY_SIZE * (2 + self.dentries[dentry].children.len() as u64),
             _ => 0,
         }
     }

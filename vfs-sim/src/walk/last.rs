@@ -124,6 +124,12 @@ impl Linux {
         self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)
     }
 
+    /// Whether users can make files without a name in a filesystem's directories (`i_op->tmpfile`).
+    pub(crate) fn makes_unnamed_files(&self, directory: Id<Dentry>) -> bool {
+        let superblock = self.dentries[directory].superblock;
+        self.makes_files(directory) && self.superblocks[superblock].filesystem != FilesystemType::Mqueue
+    }
+
     /// Whether users can make files in a filesystem's directories (`i_op->create`).
     pub(crate) fn makes_files(&self, directory: Id<Dentry>) -> bool {
         let superblock = self.dentries[directory].superblock;

@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod files;
+mod message_queues;
 mod owners;
 mod privileges;
 mod processes;
@@ -184,6 +185,22 @@ const ROUTINES: &[(u32, &[Maker])] = &[
     ),
     // A pid namespace whose first process has ended.
     (2, &[processes::unshare_pids, processes::fork, processes::kill_child, processes::fork, processes::wait_child]),
+    // A filesystem whose namespace has gone, unless another process is in it.
+    (
+        4,
+        &[
+            message_queues::mount,
+            message_queues::use_root,
+            message_queues::use_root,
+            message_queues::use_root,
+            message_queues::leave,
+            message_queues::use_root,
+            message_queues::use_root,
+            message_queues::use_root,
+            message_queues::mount,
+            message_queues::use_root,
+        ],
+    ),
     // Programs, and what is none.
     (
         12,
