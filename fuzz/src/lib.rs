@@ -5,6 +5,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, reason = "a finding is a panic")]
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod calls;
 mod choice;
 pub mod isolator;

@@ -1,8 +1,8 @@
 //! The state in which sequences begin. It is made by ordinary calls, the same on both kernels.
 
 use cofferdam::kernel::{
-    AtFlags, Call, Capabilities, CapabilitySets, CloneFlags, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, MountFlags, NodeMode,
-    Prctl, Rlimit, RlimitResource, Signal, SignalAction, UmountFlags, Value,
+    AtFlags, Call, Capabilities, CapabilitySets, CloneFlags, DeviceNumber, Errno, Fd, FileType, Kernel, Mode,
+    MountFlags, NodeMode, Prctl, Rlimit, RlimitResource, Signal, SignalAction, UmountFlags, Value,
 };
 use serde::{Deserialize, Serialize};
 

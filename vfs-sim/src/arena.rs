@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How many objects a leaf has: so many are copied when one of them is changed for the first time after a clone.
-const LEAF: usize = 16;
+const LEAF: usize = 8;
 /// How many leaves a branch has: so many references are copied then.
 const BRANCH: usize = 32;
 
@@ -94,8 +95,9 @@ enum Slot<T> {
     Free(Option<u32>),
 }
 
-type Leaf<T> = Vec<Slot<T>>;
-type Branch<T> = Vec<Arc<Leaf<T>>>;
+// In place: every access goes through both.
+type Leaf<T> = ArrayVec<Slot<T>, LEAF>;
+type Branch<T> = ArrayVec<Arc<Leaf<T>>, BRANCH>;
 
 /// Where the slot with this index is: in which branch, leaf, and where there.
 const fn place(index: usize) -> (usize, usize, usize) {
@@ -129,6 +131,17 @@ impl<T> Arena<T> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.used == 0
+    }
+
+    /// Whether this one and a clone of it still have everything in common: `false` once one of them has changed.
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.branches, &other.branches)
+            && (self.free, self.used, self.length) == (other.free, other.used, other.length)
+    }
+
+    /// How many numbers there are that an object has or had.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.length
     }
 
     /// The object, if there is one with this id.
@@ -172,11 +185,11 @@ impl<T: Clone> Arena<T> {
         let (branch, leaf, _) = place(index);
         let branches = Arc::make_mut(&mut self.branches);
         if branches.len() == branch {
-            branches.push(Arc::new(Vec::with_capacity(BRANCH)));
+            branches.push(Arc::default());
         }
         let branch = Arc::make_mut(&mut branches[branch]);
         if branch.len() == leaf {
-            branch.push(Arc::new(Vec::with_capacity(LEAF)));
+            branch.push(Arc::default());
         }
         Arc::make_mut(&mut branch[leaf]).push(Slot::Used(object));
         self.length += 1;
@@ -252,17 +265,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Arena<T> {
         let (slots, free) = <(Vec<Slot<T>>, Option<u32>)>::deserialize(deserializer)?;
         let used = slots.iter().filter(|slot| matches!(slot, Slot::Used(_))).count();
         let length = slots.len();
-        let leaves = in_parts(slots, LEAF);
-        Ok(Self { branches: Arc::new(in_parts(leaves, BRANCH)), free, used, length })
+        let leaves = in_parts(slots);
+        Ok(Self { branches: Arc::new(in_parts(leaves)), free, used, length })
     }
 }
 
-/// Cuts a list into parts of this length; the last may be shorter.
-fn in_parts<T>(items: Vec<T>, length: usize) -> Vec<Arc<Vec<T>>> {
+/// Cuts a list into parts of a length; the last may be shorter.
+fn in_parts<T, const LENGTH: usize>(items: Vec<T>) -> Vec<Arc<ArrayVec<T, LENGTH>>> {
     let mut items = items.into_iter().peekable();
     let mut parts = Vec::new();
     while items.peek().is_some() {
-        parts.push(Arc::new(items.by_ref().take(length).collect()));
+        parts.push(Arc::new(items.by_ref().take(LENGTH).collect()));
     }
     parts
 }

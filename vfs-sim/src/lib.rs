@@ -89,6 +89,7 @@ mod observe;
 mod pairs;
 mod process;
 pub mod sample;
+mod sharing;
 mod syscalls;
 mod text;
 mod walk;

@@ -17,8 +17,8 @@ use crate::process::{FdTable, FsState, OpenFile, Task};
 /// Numbers that are given out lowest first, and again once they are free (`struct ida`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Numbers {
-    next: u32,
-    free: OrdSet<u32>,
+    pub(crate) next: u32,
+    pub(crate) free: OrdSet<u32>,
 }
 
 impl Numbers {

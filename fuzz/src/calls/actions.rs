@@ -35,7 +35,7 @@ impl fmt::Display for Action {
 }
 
 /// Bytes from this one on end a sequence.
-const END: u8 = 240;
+const END: u8 = 192;
 
 type Maker = fn(&mut Choices<'_>) -> Action;
 

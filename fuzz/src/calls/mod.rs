@@ -1,7 +1,8 @@
 //! Sequences of calls of several processes on the simulated kernel. After each call everything hangs together.
 //!
-//! An input is one sequence after the other, each from the start: what libFuzzer does for each input takes longer than a
-//! sequence.
+//! An input is a tree of sequences: each begins where one before it was after some call, which is a snapshot of the kernel.
+//! So what sequences have in common is carried out once; and what libFuzzer does for each input, which takes longer than a
+//! sequence, is shared by many.
 //!
 //! What is checked: [`Linux::check`] (trees of mounts, peer groups, lists of slaves, counts of references: nothing that
 //! nobody reaches), and [the mount table of every process](table).
@@ -21,9 +22,11 @@ use actions::{Action, Step};
 use table::Tables;
 
 /// No more processes are forked when there are so many.
-const MAX_TASKS: usize = 5;
+const MAX_TASKS: usize = 4;
 /// A sequence ends with more mounts: recursive binds double them each time.
-const MAX_MOUNTS: usize = 64;
+const MAX_MOUNTS: usize = 32;
+/// Sequences of one input begin at no more points than this.
+const MAX_POINTS: usize = 64;
 
 thread_local! {
     /// Where every sequence starts, and what was seen of it.
@@ -34,44 +37,55 @@ thread_local! {
 pub fn run(input: &[u8]) {
     START.with(|(linux, tables)| {
         let mut choices = Choices::new(input);
+        let mut points = vec![Machine::new(linux.clone())];
         while !choices.are_over() {
-            let calls = sequence(linux.clone(), &mut tables.borrow_mut(), &mut choices);
-            progress::count(calls);
+            let machine = points[usize::from(choices.byte()) % points.len()].clone();
+            sequence(machine, &mut points, &mut tables.borrow_mut(), &mut choices);
         }
     });
 }
 
-/// Carries out a sequence; how many calls it had.
-fn sequence(linux: Linux, tables: &mut Tables, choices: &mut Choices<'_>) -> u64 {
-    let mut machine = Machine::new(linux);
-    let mut calls = 0;
+/// Carries out the rest of a sequence, and adds the points that it comes by.
+fn sequence(mut machine: Machine, points: &mut Vec<Machine>, tables: &mut Tables, choices: &mut Choices<'_>) {
+    let already_made = machine.calls;
     while !choices.are_over()
         && let Some(step) = machine.decide(choices)
     {
-        calls += 1;
+        machine.calls += 1;
+        let before = machine.linux.clone();
         let outcome = machine.act(&step);
+        // What was checked before is as it was: every other call fails.
+        if machine.linux.is_unchanged_since(&before) {
+            continue;
+        }
         if let Err(inconsistency) = machine.linux.check() {
             panic!("after {:?}: {} = {outcome}: {inconsistency}", step.task, step.action);
         }
-        tables.check(&mut machine.linux, &machine.tasks);
+        tables.check(&machine.linux, &machine.tasks);
         if machine.linux.mounts().count() > MAX_MOUNTS {
             break;
         }
+        if points.len() < MAX_POINTS {
+            points.push(machine.clone());
+        }
     }
-    calls
+    progress::count(machine.calls, machine.calls - already_made);
 }
 
 /// A kernel with the processes of a sequence.
+#[derive(Clone)]
 struct Machine {
     linux: Linux,
     /// Those that have not ended, as far as is known.
     tasks: Vec<Id<Task>>,
+    /// How many calls were made since the start.
+    calls: u64,
 }
 
 impl Machine {
     fn new(linux: Linux) -> Self {
         let tasks = vec![linux.init()];
-        Self { linux, tasks }
+        Self { linux, tasks, calls: 0 }
     }
 
     /// What the input says that happens next; `None` if the sequence is at its end.

@@ -5,16 +5,29 @@ use std::cell::Cell;
 /// How many sequences there are between two lines.
 const INTERVAL: u64 = 1 << 17;
 
-thread_local! {
-    static SO_FAR: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+/// What there was so far.
+#[derive(Clone, Copy)]
+struct Progress {
+    sequences: u64,
+    /// The calls that they consist of.
+    length: u64,
+    /// Those that were carried out: what sequences have in common only once.
+    calls: u64,
 }
 
-/// One more sequence, of so many calls. Every now and then there is a line on standard error.
-pub(super) fn count(calls: u64) {
-    let (sequences, all_calls) = SO_FAR.get();
-    let (sequences, all_calls) = (sequences + 1, all_calls + calls);
-    SO_FAR.set((sequences, all_calls));
+thread_local! {
+    static SO_FAR: Cell<Progress> = const { Cell::new(Progress { sequences: 0, length: 0, calls: 0 }) };
+}
+
+/// One more sequence, of so many calls, the last of which were carried out. Every now and then there is a line on standard
+/// error.
+pub(super) fn count(length: u64, calls: u64) {
+    let before = SO_FAR.get();
+    let Progress { sequences, length, calls } =
+        Progress { sequences: before.sequences + 1, length: before.length + length, calls: before.calls + calls };
+    SO_FAR.set(Progress { sequences, length, calls });
     if sequences % INTERVAL == 0 {
-        eprintln!("{sequences} sequences, {all_calls} calls");
+        let average = length as f64 / sequences as f64;
+        eprintln!("{sequences} sequences of {average:.1} calls, {calls} calls carried out");
     }
 }

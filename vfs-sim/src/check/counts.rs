@@ -11,13 +11,12 @@ pub(super) struct Counts<T> {
     object: PhantomData<fn() -> T>,
 }
 
-impl<T> Default for Counts<T> {
-    fn default() -> Self {
-        Self { found: Vec::new(), object: PhantomData }
-    }
-}
-
 impl<T> Counts<T> {
+    /// None was found yet of any object of an arena.
+    pub(super) fn over(arena: &Arena<T>) -> Self {
+        Self { found: vec![0; arena.slot_count()], object: PhantomData }
+    }
+
     /// One more was found.
     pub(super) fn add(&mut self, id: Id<T>) {
         self.add_many(id, 1);

@@ -8,7 +8,8 @@ use crate::linux::Linux;
 
 impl Linux {
     pub(super) fn check_dentries(&self) -> Result<(), Inconsistency> {
-        let mut of_inode = Counts::default();
+        let mut of_inode = Counts::over(&self.inodes);
+        let mut entries = Counts::over(&self.dentries);
         for (id, dentry) in self.dentries.iter() {
             let object = name("dentry", id);
             let inode = find(&self.inodes, dentry.inode, object, "the inode")?;
@@ -20,28 +21,26 @@ impl Linux {
             if dentry.parent == id {
                 let is_root = superblock.root == id;
                 ensure(is_root || !dentry.is_hashed, object, "what has no parent is a root, or in no directory")?;
-            } else {
-                self.check_name(id, dentry, parent)?;
+                continue;
             }
-            self.check_entries(id, dentry)?;
+            let parent_inode = find(&self.inodes, parent.inode, object, "the inode of the parent")?;
+            ensure(parent_inode.is_directory(), object, "the parent is a directory")?;
+            entries.add_many(dentry.parent, u64::from(dentry.is_hashed));
+        }
+        for (id, dentry) in self.dentries.iter() {
+            self.check_entries(id, dentry, entries.of(id))?;
+            // Nobody else can be above something.
+            if !dentry.children.is_empty() || !dentry.is_hashed {
+                self.check_ancestors(id, dentry)?;
+            }
         }
         self.check_inodes(&of_inode)?;
         self.check_superblocks()
     }
 
-    /// That a dentry is found in its directory, or in none.
-    fn check_name(&self, id: Id<Dentry>, dentry: &Dentry, parent: &Dentry) -> Result<(), Inconsistency> {
+    /// That nothing is its own ancestor.
+    fn check_ancestors(&self, id: Id<Dentry>, dentry: &Dentry) -> Result<(), Inconsistency> {
         let object = name("dentry", id);
-        let parent_inode = find(&self.inodes, parent.inode, object, "the inode of the parent")?;
-        ensure(parent_inode.is_directory(), object, "the parent is a directory")?;
-        let is_entry = match dentry.scope {
-            None => parent.children.get(&dentry.name),
-            Some(_) => parent.children.get(&dentry.key()),
-        } == Some(&id);
-        ensure(is_entry == dentry.is_hashed, object, "the directory knows the name while it is hashed")?;
-        let is_ordered = parent.by_order.get(&dentry.order) == Some(&id);
-        ensure(is_ordered == dentry.is_hashed, object, "the directory lists it while it is hashed")?;
-        // Nothing is its own ancestor.
         let mut above = dentry.parent;
         for _ in 0..=self.dentries.len() {
             let next = find(&self.dentries, above, object, "a directory above")?.parent;
@@ -53,10 +52,12 @@ impl Linux {
         ensure(false, object, "the directories above end in a root")
     }
 
-    /// That the entries of a directory say that they are there.
-    fn check_entries(&self, id: Id<Dentry>, dentry: &Dentry) -> Result<(), Inconsistency> {
+    /// That the entries of a directory say that they are there, by their names and by their order, and that there are as many
+    /// as dentries that say so.
+    fn check_entries(&self, id: Id<Dentry>, dentry: &Dentry, expected: u64) -> Result<(), Inconsistency> {
         let object = name("dentry", id);
         let entries = u64::try_from(dentry.children.len()).unwrap_or(u64::MAX);
+        agree(entries, expected, object, "the number of entries")?;
         agree(u64::try_from(dentry.by_order.len()).unwrap_or(0), entries, object, "the number of listed entries")?;
         agree(u64::try_from(dentry.by_offset.len()).unwrap_or(0), entries, object, "the number of offsets")?;
         // Most have none, and an iterator over them costs.
@@ -69,6 +70,16 @@ impl Linux {
             ensure(is_right, object, "its entries are hashed, and know their name and their directory")?;
             let is_last = entry.order < dentry.next_order && entry.offset < dentry.next_offset;
             ensure(is_last, object, "numbers that its entries have are not given out again")?;
+        }
+        for (order, entry) in &dentry.by_order {
+            let entry = find(&self.dentries, *entry, object, "a listed entry")?;
+            let is_right = entry.parent == id && entry.order == *order && entry.is_hashed;
+            ensure(is_right, object, "it lists its entries, in their order")?;
+        }
+        for (offset, entry) in &dentry.by_offset {
+            let entry = find(&self.dentries, *entry, object, "an entry with an offset")?;
+            let is_right = entry.parent == id && entry.offset == *offset && entry.is_hashed;
+            ensure(is_right, object, "it knows its entries by their offsets")?;
         }
         Ok(())
     }
@@ -91,7 +102,7 @@ impl Linux {
     /// That links of files that users make are counted: the names of a file, and of a directory itself, `.`, and the `..`
     /// of those in it.
     fn check_links(&self) -> Result<(), Inconsistency> {
-        let mut links: Counts<Inode> = Counts::default();
+        let mut links = Counts::over(&self.inodes);
         for (id, dentry) in self.dentries.iter() {
             let is_directory = self.inodes[dentry.inode].is_directory();
             if dentry.parent == id {
@@ -113,13 +124,11 @@ impl Linux {
     }
 
     fn check_superblocks(&self) -> Result<(), Inconsistency> {
-        let mut removed = Counts::default();
-        for (_, inode) in self.inodes.iter().filter(|(_, inode)| inode.links == 0) {
-            removed.add(inode.superblock);
-        }
-        let (mut used_pages, mut used_inodes, mut used_by_marks) =
-            (Counts::default(), Counts::default(), Counts::default());
+        let counts = || Counts::over(&self.superblocks);
+        let (mut removed, mut used_pages, mut used_inodes, mut used_by_marks) =
+            (counts(), counts(), counts(), counts());
         for (_, inode) in self.inodes.iter() {
+            removed.add_many(inode.superblock, u64::from(inode.links == 0));
             used_pages.add_many(inode.superblock, inode.kind.pages());
             used_inodes.add_many(inode.superblock, inode.counted_inodes());
             used_by_marks.add_many(inode.superblock, inode.marks_space());

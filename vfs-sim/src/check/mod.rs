@@ -88,11 +88,18 @@ fn name<T>(kind: &'static str, id: Id<T>) -> ObjectName {
 }
 
 /// That a rule holds.
+#[inline]
 fn ensure(holds: bool, object: impl fmt::Display, rule: &'static str) -> Result<(), Inconsistency> {
-    if holds { Ok(()) } else { Err(Inconsistency::Rule { object: object.to_string(), rule }) }
+    if holds { Ok(()) } else { Err(broken(&object, rule)) }
+}
+
+#[cold]
+fn broken(object: &dyn fmt::Display, rule: &'static str) -> Inconsistency {
+    Inconsistency::Rule { object: object.to_string(), rule }
 }
 
 /// That a number is what was counted.
+#[inline]
 fn agree(
     stored: impl Into<u64>,
     counted: impl Into<u64>,
@@ -103,15 +110,26 @@ fn agree(
     if stored == counted {
         return Ok(());
     }
-    Err(Inconsistency::Count { object: object.to_string(), what, stored, counted })
+    Err(miscounted(&object, what, stored, counted))
+}
+
+#[cold]
+fn miscounted(object: &dyn fmt::Display, what: &'static str, stored: u64, counted: u64) -> Inconsistency {
+    Inconsistency::Count { object: object.to_string(), what, stored, counted }
 }
 
 /// The object that an id is kept of.
+#[inline]
 fn find<'a, T>(
     arena: &'a Arena<T>,
     id: Id<T>,
     object: impl fmt::Display,
     what: &'static str,
 ) -> Result<&'a T, Inconsistency> {
-    arena.get(id).ok_or_else(|| Inconsistency::Dangling { object: object.to_string(), what })
+    arena.get(id).ok_or_else(|| dangling(&object, what))
+}
+
+#[cold]
+fn dangling(object: &dyn fmt::Display, what: &'static str) -> Inconsistency {
+    Inconsistency::Dangling { object: object.to_string(), what }
 }

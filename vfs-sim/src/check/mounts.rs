@@ -55,7 +55,10 @@ impl Linux {
         // An unlinked mountpoint is unmounted at once.
         let is_gone = !mountpoint.is_hashed && mountpoint.parent != mount.mountpoint;
         ensure(!is_gone || mount.namespace.is_none(), object, "its mountpoint is not unlinked")?;
-        // Nothing is mounted on itself.
+        // Nothing is mounted on itself; only what has something on it could be.
+        if mount.children.first.is_none() {
+            return Ok(());
+        }
         let mut above = mount.parent;
         for _ in 0..=self.mounts.len() {
             let next = find(&self.mounts, above, object, "a mount below")?.parent;

@@ -9,7 +9,6 @@ use crate::namespace::{MountNamespace, NamespaceRef, OtherNamespace, PidNamespac
 use crate::process::{OpenFileKind, Task, TaskState};
 
 /// How often namespaces are kept.
-#[derive(Default)]
 struct KeptNamespaces {
     mounts: Counts<MountNamespace>,
     users: Counts<UserNamespace>,
@@ -18,6 +17,15 @@ struct KeptNamespaces {
 }
 
 impl KeptNamespaces {
+    fn over(linux: &Linux) -> Self {
+        Self {
+            mounts: Counts::over(&linux.mount_namespaces),
+            users: Counts::over(&linux.user_namespaces),
+            pids: Counts::over(&linux.pid_namespaces),
+            others: Counts::over(&linux.other_namespaces),
+        }
+    }
+
     fn add(&mut self, namespace: NamespaceRef) {
         match namespace {
             NamespaceRef::Mount(id) => self.mounts.add(id),
@@ -61,7 +69,8 @@ impl Linux {
 
     /// The numbers of references to what processes share.
     pub(super) fn check_what_processes_keep(&self) -> Result<(), Inconsistency> {
-        let (mut tables, mut states, mut files) = (Counts::default(), Counts::default(), Counts::default());
+        let (mut tables, mut states) = (Counts::over(&self.fd_tables), Counts::over(&self.fs_states));
+        let mut files = Counts::over(&self.files);
         for (_, task) in self.running() {
             tables.add(task.files);
             states.add(task.fs);
@@ -76,7 +85,7 @@ impl Linux {
     }
 
     fn check_namespaces(&self) -> Result<(), Inconsistency> {
-        let mut found = KeptNamespaces::default();
+        let mut found = KeptNamespaces::over(self);
         self.count_references_of_tasks(&mut found);
         self.count_references_of_objects(&mut found);
         compare("user namespace", &self.user_namespaces, &found.users, |object| object.references)?;

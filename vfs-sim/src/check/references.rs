@@ -8,7 +8,6 @@ use crate::mount::{MntFlags, Mount, Path};
 use crate::process::{OpenFile, OpenFileKind, TaskState};
 
 /// Who keeps what.
-#[derive(Default)]
 struct Tally {
     mounts: Counts<Mount>,
     dentries: Counts<Dentry>,
@@ -18,6 +17,17 @@ struct Tally {
 }
 
 impl Tally {
+    /// Nobody keeps anything yet.
+    fn over(linux: &Linux) -> Self {
+        Self {
+            mounts: Counts::over(&linux.mounts),
+            dentries: Counts::over(&linux.dentries),
+            superblocks: Counts::over(&linux.superblocks),
+            mount_writers: Counts::over(&linux.mounts),
+            superblock_writers: Counts::over(&linux.superblocks),
+        }
+    }
+
     /// What `path_get()` takes.
     fn path(&mut self, path: Path) {
         self.mounts.add(path.mount);
@@ -27,7 +37,7 @@ impl Tally {
 
 impl Linux {
     pub(super) fn check_references(&self) -> Result<(), Inconsistency> {
-        let mut tally = Tally::default();
+        let mut tally = Tally::over(self);
         for (id, state) in self.fs_states.iter() {
             self.count_place(name("fs state", id), state.root, &mut tally)?;
             self.count_place(name("fs state", id), state.cwd, &mut tally)?;

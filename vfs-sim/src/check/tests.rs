@@ -1,4 +1,5 @@
 use super::*;
+use crate::filesystem::{Dentry, Name};
 use crate::handle::Process;
 use crate::mount::Mount;
 use cofferdam::UnixPath;
@@ -6,6 +7,7 @@ use cofferdam::kernel::{
     AtFlags, Call, CloneFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, MoveMountFlags, OpenFlags, OpenHow,
     OpenTreeFlags, UmountFlags, Value,
 };
+use rstest::rstest;
 
 /// A process whose kernel is checked after each of its calls.
 struct Checked(Process);
@@ -108,7 +110,7 @@ fn directories_that_are_removed_and_moved_leave_no_contradiction() {
     process.call(|kernel| kernel.chdir(UnixPath::new("/")));
 }
 
-#[rstest::rstest]
+#[rstest]
 fn filesystems_that_the_kernel_keeps_one_of_leave_no_contradiction(
     #[values("devtmpfs", "mqueue", "sysfs")] filesystem: &str,
 ) {
@@ -162,6 +164,37 @@ fn an_mqueue_lives_as_long_as_its_ipc_namespace() {
     let other = linux.fork(init, CloneFlags::CLONE_NEWIPC).unwrap();
     call(&mut linux, other, mount()).unwrap();
     assert_eq!(mode(&mut linux), 0o1777, "another namespace has another one");
+}
+
+/// What makes a directory and its only entry wrong.
+type BreakDirectory = fn(&mut Linux, Id<Dentry>, Id<Dentry>);
+
+/// What is done to the directory `/a`, in which there is `/a/b`, and what the check says of it.
+const BROKEN_DIRECTORIES: [(BreakDirectory, &str); 7] = [
+    (|linux, a, _| linux.dentries[a].is_hashed = false, "the number of entries is 1, but there are 0"),
+    (|linux, a, b| linux.dentries[b].parent = linux.dentries[a].parent, "the number of entries is 1, but there are 2"),
+    (|linux, _, b| linux.dentries[b].name = Name::from("c"), "know their name"),
+    (|linux, _, b| linux.dentries[b].order = 99, "are not given out again"),
+    (|linux, a, b| linux.dentries[a].by_order = [(7_u64, b)].into_iter().collect(), "in their order"),
+    (|linux, a, b| linux.dentries[a].by_offset = [(7_u64, b)].into_iter().collect(), "by their offsets"),
+    (|linux, a, _| linux.dentries[a].children.clear(), "the number of entries is 0, but there are 1"),
+];
+
+#[test]
+fn a_directory_that_is_wrong_is_found() {
+    let machine = Checked::new();
+    machine.mkdir("/a");
+    machine.mkdir("/a/b");
+    let linux = machine.0.linux();
+    let only_entry = |directory| linux.dentries[directory].children.values().next().copied();
+    let a = only_entry(linux.fs_states[linux.tasks[linux.init].fs].root.dentry).unwrap();
+    let b = only_entry(a).unwrap();
+    for (break_it, message) in BROKEN_DIRECTORIES {
+        let mut broken = Linux::clone(&linux);
+        break_it(&mut broken, a, b);
+        let error = broken.check().unwrap_err().to_string();
+        assert!(error.contains(message), "{error}, not {message}");
+    }
 }
 
 /// What makes a kernel wrong.

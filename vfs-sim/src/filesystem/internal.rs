@@ -19,12 +19,12 @@ pub struct InternalMounts {
     /// The mount of files that are none.
     pub(crate) anonymous: Id<Mount>,
     /// The one inode of all files that are none.
-    anonymous_inode: Id<Inode>,
+    pub(crate) anonymous_inode: Id<Inode>,
     /// The files of namespaces that something keeps.
     #[serde(with = "pairs")]
     pub(crate) namespace_files: OrdMap<NamespaceRef, Id<Dentry>>,
     /// Files of namespaces that a running call has found, and perhaps does not keep.
-    pub(super) found: Vec<Id<Dentry>>,
+    pub(crate) found: Vec<Id<Dentry>>,
 }
 
 /// A map whose keys are no strings, as pairs.

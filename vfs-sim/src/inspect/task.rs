@@ -79,6 +79,12 @@ impl<'a> TaskView<'a> {
         self.place(self.linux.fs_states[self.object().fs].root)
     }
 
+    /// The mount whose root is its root directory; none if that is further inside of a mount.
+    pub fn root_mount(&self) -> Option<MountView<'a>> {
+        let root = self.linux.fs_states[self.object().fs].root;
+        (self.linux.mounts[root.mount].root == root.dentry).then(|| MountView::new(self.linux, root.mount))
+    }
+
     /// Its working directory, as a path from the root of its namespace's tree of mounts.
     pub fn cwd(&self) -> Bytes {
         self.place(self.linux.fs_states[self.object().fs].cwd)

@@ -21,7 +21,8 @@ impl Linux {
         files: Id<FdTable>,
     ) -> Id<Task> {
         let user_namespace = self.initial_user_namespace;
-        let mut other = |kind: OtherKind| self.new_other_namespace(kind, kind.initial_inode(), user_namespace, None, (0, 0));
+        let mut other =
+            |kind: OtherKind| self.new_other_namespace(kind, kind.initial_inode(), user_namespace, None, (0, 0));
         let time = other(OtherKind::Time);
         let (uts, ipc) = (other(OtherKind::Uts), other(OtherKind::Ipc));
         let (network, cgroup) = (other(OtherKind::Network), other(OtherKind::Cgroup));
