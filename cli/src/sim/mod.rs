@@ -5,12 +5,17 @@ mod state;
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod interactive;
+        mod person;
         use interactive::interact;
     } else {
         mod plain;
+        #[path = "person/none.rs"]
+        mod person;
         use plain::interact;
     }
 }
+
+pub(crate) use person::Person;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -48,6 +53,8 @@ enum SimError {
     Start(cofferdam::kernel::Errno),
     #[error("the directory {directory} of the simulated machine cannot be entered")]
     Directory { directory: Bytes },
+    #[error("cannot let Ctrl-C interrupt what runs on the simulated machine: {0}")]
+    Person(io::Error),
     #[error("cannot start a thread with a stack of its own: {0}")]
     Thread(io::Error),
 }
@@ -89,7 +96,7 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
             (Commands::Text(text), Some(script))
         }
         (None, None) if io::stdin().is_terminal() => {
-            console.keeps_input = true;
+            console.person = Some(Person::new().map_err(SimError::Person)?);
             (Commands::Person, None)
         }
         (None, None) => {
