@@ -26,6 +26,7 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
     // Without a history of earlier times one works as well.
     let history = history_file();
     if let Some(path) = &history {
+        let _ = path.parent().map(std::fs::create_dir_all);
         let _ = editor.load_history(path);
     }
     let session = RefCell::new(session);
@@ -33,9 +34,14 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
     let status = loop {
         let prompt = prompt(&session.borrow());
         match editor.readline(&prompt) {
-            Ok(line) => execute(&mut session.borrow_mut(), &line),
-            // Ctrl-C gives the line up.
-            Err(ReadlineError::Interrupted) => {}
+            Ok(line) => {
+                // At once: who closes the terminal finds the line again as well.
+                if let Some(path) = &history {
+                    let _ = editor.append_history(path);
+                }
+                execute(&mut session.borrow_mut(), &line);
+            }
+            Err(ReadlineError::Interrupted) => session.borrow_mut().interrupt(),
             Err(ReadlineError::Eof) => break session.borrow_mut().end(),
             Err(error) => return Err(error.into()),
         }
@@ -43,10 +49,6 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
             break status;
         }
     };
-    if let Some(path) = &history {
-        let _ = path.parent().map(std::fs::create_dir_all);
-        let _ = editor.save_history(path);
-    }
     Ok(status)
 }
 
@@ -80,7 +82,8 @@ fn help(session: &Session) -> String {
     }
     text.push_str(
         "\nTry `findmnt -o TARGET,PROPAGATION`, `mount --bind /srv /mnt`, `unshare -m`, `cat /proc/self/mountinfo`.\n\
-         The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches, Ctrl-D ends.\n",
+         The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches,\n\
+         Ctrl-C interrupts what runs, Ctrl-D ends.\n",
     );
     text
 }
@@ -105,6 +108,14 @@ fn last_word(line: &str) -> (usize, bool) {
     (start, is_command)
 }
 
+/// What a word can become; of a path, the last part is shown.
+fn candidate(name: &[u8]) -> Pair {
+    let replacement = String::from_utf8_lossy(name).into_owned();
+    let shown = replacement.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let slash = if replacement.ends_with('/') { "/" } else { "" };
+    Pair { display: format!("{shown}{slash}"), replacement }
+}
+
 impl Completer for Assistant<'_> {
     type Candidate = Pair;
 
@@ -114,13 +125,14 @@ impl Completer for Assistant<'_> {
         let word = &line.as_bytes()[start..];
         let session = self.session.borrow();
         let names = if is_command && !word.contains(&b'/') { session.command_names(word) } else { session.paths(word) };
-        let candidates = names.iter().map(|name| {
-            let replacement = String::from_utf8_lossy(name).into_owned();
-            let shown = replacement.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            let slash = if replacement.ends_with('/') { "/" } else { "" };
-            Pair { display: format!("{shown}{slash}"), replacement }
-        });
-        Ok((start, candidates.collect()))
+        let mut candidates: Vec<Pair> = names.iter().map(|name| candidate(name)).collect();
+        // The word is over, if it is that one.
+        if let [only] = &mut candidates[..]
+            && !only.replacement.ends_with('/')
+        {
+            only.replacement.push(' ');
+        }
+        Ok((start, candidates))
     }
 }
 
