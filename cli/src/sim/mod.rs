@@ -6,6 +6,7 @@ cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod interactive;
         mod person;
+        mod word;
         use interactive::interact;
     } else {
         mod plain;
@@ -120,8 +121,9 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
     }
     enter(&mut session, arguments.directory.as_ref())?;
     let status = match commands {
-        Commands::Text(text) => session.run(&text),
-        Commands::Person => interact(&mut session)?,
+        Commands::Text(text) => Ok(session.run(&text)),
+        // Even if the terminal fails, the machine is saved.
+        Commands::Person => interact(&mut session),
     };
     match state {
         Some(file) => {
@@ -131,7 +133,7 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
         }
         None => session.finish_jobs(),
     }
-    Ok(status)
+    status
 }
 
 /// The machine at its beginning.

@@ -28,6 +28,12 @@ fn the_tabulator_completes_commands_and_paths() {
     terminal.line("readl\t-f /et\tpassw\t/us\t");
     terminal.wait_for("\r\n/etc/passwd\r\n/usr\r\n");
     terminal.wait_for(PROMPT);
+    // Names are quoted as the word is.
+    terminal.line("mkdir '/root/a b'; echo x >'/root/a b/c'");
+    terminal.wait_for(PROMPT);
+    terminal.line("cat ~/a\t\t '/root/a\t\t");
+    terminal.wait_for("\r\nx\r\nx\r\n");
+    terminal.wait_for(PROMPT);
     terminal.press("mou\t\t");
     let list = terminal.wait_for("mountpoint");
     assert!(list.contains("mount "), "{list:?}");
@@ -80,6 +86,17 @@ fn a_mistake_is_told_and_the_shell_goes_on() {
     terminal.wait_for(PROMPT);
     terminal.line("exit");
     assert_eq!(terminal.end().code(), Some(1));
+}
+
+#[test]
+fn what_is_no_text_is_told_and_the_shell_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(home.path(), &[]);
+    terminal.press_bytes(b"echo \xff\r");
+    terminal.wait_for("must be UTF-8");
+    terminal.wait_for(PROMPT);
+    terminal.line("exit 3");
+    assert_eq!(terminal.end().code(), Some(3));
 }
 
 #[test]

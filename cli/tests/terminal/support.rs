@@ -54,7 +54,11 @@ impl Terminal {
 
     /// Presses keys. Those of the line editor, but for whole lines, mean nothing before there is a prompt.
     pub(crate) fn press(&self, keys: &str) {
-        nix::unistd::write(&self.master, keys.as_bytes()).unwrap();
+        self.press_bytes(keys.as_bytes());
+    }
+
+    pub(crate) fn press_bytes(&self, keys: &[u8]) {
+        nix::unistd::write(&self.master, keys).unwrap();
     }
 
     /// Types a command.

@@ -229,20 +229,23 @@ impl Session {
     pub fn paths(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
         let split = prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
         let (directory, start) = prefix.split_at(split);
-        let looked_at = if directory.is_empty() { b"." } else { directory };
+        let looked_at = match directory.strip_prefix(b"~/") {
+            Some(rest) => [self.shell.get("HOME").unwrap_or_default(), b"/", rest].concat(),
+            None if directory.is_empty() => b".".to_vec(),
+            None => directory.to_vec(),
+        };
         let mut paths: Vec<Vec<u8>> = self
             .shell
-            .names(looked_at)
+            .names(&looked_at)
             .unwrap_or_default()
             .into_iter()
             .filter(|name| name.starts_with(start) && (start.starts_with(b".") || !name.starts_with(b".")))
-            .map(|name| [directory, &name].concat())
+            .map(|name| {
+                let found = self.shell.stat(&[&looked_at[..], b"/", &name].concat(), true);
+                let is_directory = found.is_ok_and(|stat| stat.file_type == FileType::Directory);
+                [directory, &name, if is_directory { b"/" } else { b"" }].concat()
+            })
             .collect();
-        for path in &mut paths {
-            if self.shell.stat(path, true).is_ok_and(|stat| stat.file_type == FileType::Directory) {
-                path.push(b'/');
-            }
-        }
         paths.sort();
         paths
     }
