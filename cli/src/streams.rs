@@ -3,7 +3,9 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 
-use cofferdam_shell::{Console, Stream};
+use cofferdam_shell::{Console, Input, Stream};
+
+use crate::sim::Person;
 
 /// How much is read at a time.
 const CHUNK: usize = 65536;
@@ -23,8 +25,8 @@ pub(crate) fn host_path(path: &[u8]) -> PathBuf {
 /// Our standard streams.
 #[derive(Debug, Default)]
 pub(crate) struct StandardStreams {
-    /// Whether standard input is the shell's own, from which it reads commands.
-    pub(crate) keeps_input: bool,
+    /// Who types, if somebody does.
+    pub(crate) person: Option<Person>,
     /// Where the script lies that is run: what it sources may lie there too.
     pub(crate) script_directory: Option<PathBuf>,
 }
@@ -41,22 +43,33 @@ impl Console for StandardStreams {
         };
     }
 
-    fn read(&mut self) -> Vec<u8> {
-        if self.keeps_input {
-            return Vec::new();
+    fn read(&mut self) -> Input {
+        if let Some(person) = &self.person
+            && person.wait_for_input().unwrap_or_default()
+        {
+            return Input::Interrupt;
         }
         let mut buffer = vec![0; CHUNK];
         loop {
             match io::stdin().lock().read(&mut buffer) {
+                Ok(0) if self.person.is_some() => return Input::Pause,
                 Ok(count) => {
                     buffer.truncate(count);
-                    return buffer;
+                    return Input::all(buffer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // As if it had ended there.
-                Err(_) => return Vec::new(),
+                Err(_) => return Input::End,
             }
         }
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.person.is_some()
+    }
+
+    fn take_interrupt(&mut self) -> bool {
+        self.person.as_ref().is_some_and(Person::take_interrupt)
     }
 
     fn script(&mut self, path: &[u8]) -> Option<Vec<u8>> {

@@ -16,4 +16,4 @@ mod programs;
 mod testing;
 
 pub use interpreter::{Completeness, Session};
-pub use machine::{Console, Machine, Stream};
+pub use machine::{Console, Input, Machine, Stream};

@@ -8,7 +8,7 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{CloneFlags, Fd, Kernel as _, Mode, OpenFlags, OpenHow};
 use cofferdam_vfs_sim::Process;
 
-use crate::machine::{Console, Machine, Stream};
+use crate::machine::{Console, Input, Machine, Stream};
 
 /// For real programs, that they run while no other test's do.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
@@ -33,8 +33,8 @@ impl Console for Recorder {
         }
     }
 
-    fn read(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.input.borrow_mut())
+    fn read(&mut self) -> Input {
+        Input::all(self.input.take())
     }
 }
 

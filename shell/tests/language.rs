@@ -9,7 +9,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use cofferdam_shell::{Console, Machine, Session, Stream};
+use cofferdam_shell::{Console, Input, Machine, Session, Stream};
 use rstest::rstest;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -29,8 +29,8 @@ impl Console for Recorder {
         }
     }
 
-    fn read(&mut self) -> Vec<u8> {
-        Vec::new()
+    fn read(&mut self) -> Input {
+        Input::End
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::io;
 use std::path::PathBuf;
 
 use cofferdam_shell::{Completeness, Session};
@@ -13,6 +14,7 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
+use super::word::Word;
 use crate::run::Failure;
 
 const WELCOME: &str = "A shell on a simulated Linux machine: nothing here touches yours. `help` says what there is.";
@@ -26,6 +28,7 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
     // Without a history of earlier times one works as well.
     let history = history_file();
     if let Some(path) = &history {
+        let _ = path.parent().map(std::fs::create_dir_all);
         let _ = editor.load_history(path);
     }
     let session = RefCell::new(session);
@@ -33,9 +36,17 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
     let status = loop {
         let prompt = prompt(&session.borrow());
         match editor.readline(&prompt) {
-            Ok(line) => execute(&mut session.borrow_mut(), &line),
-            // Ctrl-C gives the line up.
-            Err(ReadlineError::Interrupted) => {}
+            Ok(line) => {
+                // At once: who closes the terminal finds the line again as well.
+                if let Some(path) = &history {
+                    let _ = editor.append_history(path);
+                }
+                execute(&mut session.borrow_mut(), &line);
+            }
+            Err(ReadlineError::Interrupted) => session.borrow_mut().interrupt(),
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                eprintln!("cofferdam: what is typed in must be UTF-8");
+            }
             Err(ReadlineError::Eof) => break session.borrow_mut().end(),
             Err(error) => return Err(error.into()),
         }
@@ -43,10 +54,6 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
             break status;
         }
     };
-    if let Some(path) = &history {
-        let _ = path.parent().map(std::fs::create_dir_all);
-        let _ = editor.save_history(path);
-    }
     Ok(status)
 }
 
@@ -80,7 +87,8 @@ fn help(session: &Session) -> String {
     }
     text.push_str(
         "\nTry `findmnt -o TARGET,PROPAGATION`, `mount --bind /srv /mnt`, `unshare -m`, `cat /proc/self/mountinfo`.\n\
-         The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches, Ctrl-D ends.\n",
+         The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches,\n\
+         Ctrl-C interrupts what runs, Ctrl-D ends.\n",
     );
     text
 }
@@ -97,30 +105,31 @@ struct Assistant<'s> {
     session: &'s RefCell<&'s mut Session>,
 }
 
-/// Where the last word of a line begins, and whether it is the name of a command.
-fn last_word(line: &str) -> (usize, bool) {
-    let start = line.rfind([' ', '\t', ';', '|', '&', '(', '=', '<', '>', '"', '\'']).map_or(0, |index| index + 1);
-    let before = line[..start].trim_end_matches([' ', '\t']);
-    let is_command = before.is_empty() || before.ends_with([';', '|', '&', '(']);
-    (start, is_command)
+/// What a word can become; of a path, the last part is shown.
+fn candidate(word: Word<'_>, name: &[u8], is_only: bool) -> Pair {
+    let name = String::from_utf8_lossy(name);
+    let shown = name.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let is_directory = name.ends_with('/');
+    let slash = if is_directory { "/" } else { "" };
+    // The path can go on behind a directory.
+    let end = if is_only && !is_directory { word.end() } else { String::new() };
+    Pair { display: format!("{shown}{slash}"), replacement: word.quoted(&name) + &end }
 }
 
 impl Completer for Assistant<'_> {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let line = line.get(..position).unwrap_or(line);
-        let (start, is_command) = last_word(line);
-        let word = &line.as_bytes()[start..];
+        let word = Word::last_of(line.get(..position).unwrap_or(line));
+        let value = word.value();
         let session = self.session.borrow();
-        let names = if is_command && !word.contains(&b'/') { session.command_names(word) } else { session.paths(word) };
-        let candidates = names.iter().map(|name| {
-            let replacement = String::from_utf8_lossy(name).into_owned();
-            let shown = replacement.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            let slash = if replacement.ends_with('/') { "/" } else { "" };
-            Pair { display: format!("{shown}{slash}"), replacement }
-        });
-        Ok((start, candidates.collect()))
+        let names = if word.is_command && !value.contains('/') {
+            session.command_names(value.as_bytes())
+        } else {
+            session.paths(value.as_bytes())
+        };
+        let is_only = names.len() == 1;
+        Ok((word.start, names.iter().map(|name| candidate(word, name, is_only)).collect()))
     }
 }
 
@@ -145,22 +154,3 @@ impl Highlighter for Assistant<'_> {
 }
 
 impl Helper for Assistant<'_> {}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::last_word;
-
-    #[rstest]
-    #[case("mou", 0, true)]
-    #[case("mount /m", 6, false)]
-    #[case("true; mou", 6, true)]
-    #[case("ls|gr", 3, true)]
-    #[case("x=$(mou", 4, true)]
-    #[case("echo >/t", 6, false)]
-    #[case("", 0, true)]
-    fn words(#[case] line: &str, #[case] start: usize, #[case] is_command: bool) {
-        assert_eq!(last_word(line), (start, is_command));
-    }
-}

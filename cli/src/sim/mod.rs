@@ -5,12 +5,18 @@ mod state;
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod interactive;
+        mod person;
+        mod word;
         use interactive::interact;
     } else {
         mod plain;
+        #[path = "person/none.rs"]
+        mod person;
         use plain::interact;
     }
 }
+
+pub(crate) use person::Person;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -48,6 +54,8 @@ enum SimError {
     Start(cofferdam::kernel::Errno),
     #[error("the directory {directory} of the simulated machine cannot be entered")]
     Directory { directory: Bytes },
+    #[error("cannot let Ctrl-C interrupt what runs on the simulated machine: {0}")]
+    Person(io::Error),
     #[error("cannot start a thread with a stack of its own: {0}")]
     Thread(io::Error),
 }
@@ -89,7 +97,7 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
             (Commands::Text(text), Some(script))
         }
         (None, None) if io::stdin().is_terminal() => {
-            console.keeps_input = true;
+            console.person = Some(Person::new().map_err(SimError::Person)?);
             (Commands::Person, None)
         }
         (None, None) => {
@@ -113,8 +121,9 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
     }
     enter(&mut session, arguments.directory.as_ref())?;
     let status = match commands {
-        Commands::Text(text) => session.run(&text),
-        Commands::Person => interact(&mut session)?,
+        Commands::Text(text) => Ok(session.run(&text)),
+        // Even if the terminal fails, the machine is saved.
+        Commands::Person => interact(&mut session),
     };
     match state {
         Some(file) => {
@@ -124,7 +133,7 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
         }
         None => session.finish_jobs(),
     }
-    Ok(status)
+    status
 }
 
 /// The machine at its beginning.

@@ -9,6 +9,7 @@ mod compound;
 mod expand;
 mod extended_test;
 mod function;
+mod interactive;
 mod jobs;
 mod list;
 mod nesting;

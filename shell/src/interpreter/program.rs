@@ -2,7 +2,7 @@
 
 use cofferdam::kernel::{Errno, Fd, FileType, OpenFlags, OpenHow};
 
-use super::stop::{Executed, Stop};
+use super::stop::{Executed, Stop, interrupted};
 use super::{Shell, source};
 use crate::execution::Execution;
 
@@ -23,6 +23,8 @@ struct Invocation {
     is_command: bool,
     /// `-s`
     reads_input: bool,
+    /// `-i`
+    is_interactive: bool,
     operands: Vec<Vec<u8>>,
 }
 
@@ -36,6 +38,12 @@ impl Shell {
             }
             Err(stop) => return Err(stop),
         };
+        let has_person = !invocation.is_command
+            && (invocation.reads_input || invocation.operands.is_empty())
+            && self.machine.is_typed(&self.process, Fd::STDIN);
+        if invocation.is_interactive || has_person {
+            self.become_interactive();
+        }
         let mut operands = invocation.operands.into_iter();
         if invocation.is_command {
             let Some(text) = operands.next() else {
@@ -77,7 +85,8 @@ impl Shell {
             }
             // Long options, and login shells, are of bash.
             let mut letters = first.clone();
-            let known_here = |letter: &u8| matches!(letter, b'c' | b'l') && first.starts_with(b"-");
+            let known_here = |letter: &u8| matches!(letter, b'c' | b'l' | b'i') && first.starts_with(b"-");
+            invocation.is_interactive |= first.starts_with(b"-") && first.contains(&b'i') && !first.ends_with(b"o");
             invocation.is_command |= first.starts_with(b"-") && first.contains(&b'c') && !first.ends_with(b"o");
             invocation.reads_input |= first.starts_with(b"-") && first.contains(&b's');
             letters.retain(|letter| !known_here(letter));
@@ -137,17 +146,15 @@ impl Shell {
         let mut text = String::new();
         let mut lines = 0;
         loop {
-            let mut line = Vec::new();
-            let is_end = loop {
-                match self.machine.read(&self.process, Fd::STDIN, 1).await {
-                    Ok(bytes) if !bytes.is_empty() => {
-                        line.extend_from_slice(&bytes);
-                        if bytes == b"\n" {
-                            break false;
-                        }
-                    }
-                    _ => break true,
-                }
+            if self.is_interactive {
+                self.prompt(if text.is_empty() { "PS1" } else { "PS2" }).await;
+            }
+            let Ok((line, is_end)) = self.input_line().await else {
+                // What was typed in so far is given up.
+                self.take_signals().await.or_else(interrupted)?;
+                self.end_line().await;
+                text.clear();
+                continue;
             };
             text.push_str(&source::encode(&line));
             let is_ready = match source::parse(&text) {
@@ -157,13 +164,42 @@ impl Shell {
             if is_ready || is_end {
                 if !text.is_empty() {
                     self.line_base = lines;
-                    self.run_text(&text).await?;
+                    if self.is_interactive {
+                        self.run_typed(&text).await?
+                    } else {
+                        self.run_text(&text).await?
+                    };
                 }
                 lines += text.matches('\n').count();
+                if self.is_interactive && !text.is_empty() {
+                    // The end of a file that a person has not finished is no end of the shell.
+                    text.clear();
+                    continue;
+                }
                 text.clear();
             }
             if is_end {
+                if self.is_interactive {
+                    self.write_error(b"\n").await;
+                }
                 return Ok(self.status);
+            }
+        }
+    }
+
+    /// A line of standard input, and whether that is the end of it. The error is Ctrl-C.
+    async fn input_line(&self) -> Result<(Vec<u8>, bool), Errno> {
+        let mut line = Vec::new();
+        loop {
+            match self.read_from(Fd::STDIN, 1).await {
+                Ok(bytes) if !bytes.is_empty() => {
+                    line.extend_from_slice(&bytes);
+                    if bytes == b"\n" {
+                        return Ok((line, false));
+                    }
+                }
+                Err(Errno::EINTR) => return Err(Errno::EINTR),
+                _ => return Ok((line, true)),
             }
         }
     }

@@ -190,14 +190,17 @@ impl Shell {
         };
         let creates = !matches!(kind, IoFileRedirectKind::Read);
         let mode = if flags.contains(OpenFlags::O_CREAT) { Mode(0o666) } else { Mode(0) };
-        self.open(path, OpenHow { flags, mode, ..OpenHow::default() })
-            .await
-            .map_err(|errno| cannot_open(path, errno, creates))
+        let opened = self.open(path, OpenHow { flags, mode, ..OpenHow::default() }).await;
+        if opened == Err(Errno::EINTR) {
+            // Nothing is said of a fifo that somebody did not want to wait for.
+            self.take_signals().await?;
+        }
+        opened.map_err(|errno| cannot_open(path, errno, creates))
     }
 
     /// Opens a file, and waits for somebody at the other end of a fifo.
     pub(super) async fn open(&self, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
-        self.machine.open(&self.process, path, how).await
+        self.interruptible(self.machine.open(&self.process, path, how)).await
     }
 
     /// Lets a text be read from a descriptor: a here-document.

@@ -1,7 +1,7 @@
 //! A shell on a machine, for those who are in front of it.
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{Errno, FileType, Kernel as _};
+use cofferdam::kernel::{Errno, FileType, Kernel as _, Signal};
 
 use super::stop::{Executed, Stop};
 use super::{Shell, builtins, script, source};
@@ -21,15 +21,15 @@ pub enum Completeness {
 /// A shell on a machine: variables, functions, the working directory and jobs stay from one text to the next.
 ///
 /// ```
-/// use cofferdam_shell::{Console, Machine, Session, Stream};
+/// use cofferdam_shell::{Console, Input, Machine, Session, Stream};
 ///
 /// struct Quiet;
 ///
 /// impl Console for Quiet {
 ///     fn write(&mut self, _: Stream, _: &[u8]) {}
 ///
-///     fn read(&mut self) -> Vec<u8> {
-///         Vec::new()
+///     fn read(&mut self) -> Input {
+///         Input::End
 ///     }
 /// }
 ///
@@ -61,10 +61,11 @@ impl Session {
         Ok(Self { machine: machine.clone(), shell, exited: None })
     }
 
-    /// Makes the shell one that a person types into: an error does not end it.
+    /// Makes the shell one that a person types into: neither an error nor Ctrl-C ends it. What is at work when Ctrl-C is
+    /// pressed (see [`Console::take_interrupt`](crate::Console::take_interrupt)) gets `SIGINT`.
     pub fn set_interactive(&mut self) {
-        self.shell.is_interactive = true;
-        self.shell.options.set(b'i', true);
+        self.shell.become_interactive();
+        self.machine.lead(self.shell.process.clone());
     }
 
     /// How much stack a level of nesting can take, in bytes.
@@ -110,24 +111,29 @@ impl Session {
         self.exited.unwrap_or(self.shell.status)
     }
 
+    /// Ctrl-C in front of the prompt, where nothing is at work: the line is given up, and `$?` says so, or the commands
+    /// trapped for `INT` are executed.
+    pub fn interrupt(&mut self) {
+        let process = &self.shell.process;
+        let _ = process.getpid().and_then(|pid| process.kill(pid, Signal::INT));
+        self.execute(b"");
+    }
+
     fn execute(&mut self, text: &[u8]) {
         if self.exited.is_some() {
             return;
         }
         let text = source::encode(text);
         let shell = &mut self.shell;
+        self.machine.forget_interrupt();
         let executed = self.machine.run(async {
-            let executed = shell.run_text(&text).await;
-            let is_fatal = !shell.is_interactive || matches!(executed, Err(Stop::Exit(_)));
+            let executed =
+                if shell.is_interactive { shell.run_typed(&text).await } else { shell.run_text(&text).await };
             match executed {
-                Err(Stop::Exit(_) | Stop::Error(_)) if is_fatal => Some(shell.finish(executed).await),
+                Err(Stop::Exit(_) | Stop::Error(_)) => Some(shell.finish(executed).await),
                 Err(Stop::Fatal(message)) => {
                     shell.complain(&message).await;
                     shell.status = 2;
-                    None
-                }
-                Err(Stop::Error(status)) => {
-                    shell.status = status;
                     None
                 }
                 _ => None,
@@ -160,6 +166,10 @@ impl Session {
         let status = if self.shell.process.is_running() { status } else { self.shell.status_of_death() };
         self.shell.process.exit(status);
         self.exited = Some(status);
+        if self.shell.is_interactive {
+            // Nobody types for what is left in the background.
+            self.machine.end_input();
+        }
     }
 
     /// The exit status, once the shell has exited.
@@ -219,20 +229,23 @@ impl Session {
     pub fn paths(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
         let split = prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
         let (directory, start) = prefix.split_at(split);
-        let looked_at = if directory.is_empty() { b"." } else { directory };
+        let looked_at = match directory.strip_prefix(b"~/") {
+            Some(rest) => [self.shell.get("HOME").unwrap_or_default(), b"/", rest].concat(),
+            None if directory.is_empty() => b".".to_vec(),
+            None => directory.to_vec(),
+        };
         let mut paths: Vec<Vec<u8>> = self
             .shell
-            .names(looked_at)
+            .names(&looked_at)
             .unwrap_or_default()
             .into_iter()
             .filter(|name| name.starts_with(start) && (start.starts_with(b".") || !name.starts_with(b".")))
-            .map(|name| [directory, &name].concat())
+            .map(|name| {
+                let found = self.shell.stat(&[&looked_at[..], b"/", &name].concat(), true);
+                let is_directory = found.is_ok_and(|stat| stat.file_type == FileType::Directory);
+                [directory, &name, if is_directory { b"/" } else { b"" }].concat()
+            })
             .collect();
-        for path in &mut paths {
-            if self.shell.stat(path, true).is_ok_and(|stat| stat.file_type == FileType::Directory) {
-                path.push(b'/');
-            }
-        }
         paths.sort();
         paths
     }

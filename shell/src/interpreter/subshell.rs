@@ -5,7 +5,7 @@ use brush_parser::ast;
 use cofferdam::kernel::{CloneFlags, Fd, Kernel as _, OpenFlags, Pid};
 use cofferdam_vfs_sim::Process;
 
-use super::stop::{Executed, Stop};
+use super::stop::{Executed, INTERRUPTED, Stop};
 use super::{Shell, redirect, source};
 
 /// How many shells may be children of each other: each one is a process with a copy of everything.
@@ -120,6 +120,7 @@ impl Shell {
     pub(super) async fn finish(&mut self, executed: Executed) -> i32 {
         let status = match executed {
             Ok(status) | Err(Stop::Exit(status) | Stop::Error(status) | Stop::Return(status)) => status,
+            Err(Stop::Interrupt) => INTERRUPTED,
             // Of a loop outside the subshell.
             Err(Stop::Break(_) | Stop::Continue(_)) => self.status,
             Err(Stop::Fatal(message)) => {
@@ -167,7 +168,7 @@ impl Shell {
         let _ = self.process.close(writer);
         let mut output = Vec::new();
         loop {
-            match self.machine.read(&self.process, reader, 65536).await {
+            match self.read_from(reader, 65536).await {
                 Ok(bytes) if !bytes.is_empty() => output.extend(bytes),
                 _ => break,
             }

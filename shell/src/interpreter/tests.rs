@@ -7,7 +7,7 @@ use cofferdam::kernel::Kernel as _;
 use rstest::rstest;
 
 use super::{Completeness, Session};
-use crate::machine::{Console, Machine, Stream};
+use crate::machine::{Console, Input, Machine, Stream};
 
 /// A console with input, a script of the host's, and a memory.
 #[derive(Clone, Default)]
@@ -25,8 +25,8 @@ impl Console for Host {
         }
     }
 
-    fn read(&mut self) -> Vec<u8> {
-        self.input.take()
+    fn read(&mut self) -> Input {
+        Input::all(self.input.take())
     }
 
     fn script(&mut self, path: &[u8]) -> Option<Vec<u8>> {

@@ -8,7 +8,7 @@ use cofferdam::kernel::{Kernel as _, Signal, SignalAction, SignalMaskHow, Signal
 use cofferdam_vfs_sim::Process;
 
 use super::Shell;
-use super::stop::{Executed, Stop};
+use super::stop::{Executed, INTERRUPTED, Stop};
 
 /// The pseudo signal of the shell's end.
 pub(super) const EXIT: Signal = Signal(0);
@@ -24,12 +24,40 @@ pub(super) struct Traps {
     blocked: Option<SignalSet>,
     /// Whether a command is at work: signals wait meanwhile.
     is_at_work: bool,
+    /// Whether `SIGINT` interrupts what the shell does, instead of the shell.
+    catches_interrupts: bool,
 }
 
 impl Traps {
     fn trapped(&self) -> SignalSet {
         let with_commands = self.actions.iter().filter(|(signal, action)| **signal != 0 && !action.is_empty());
-        with_commands.map(|(signal, _)| Signal(*signal)).collect()
+        // One that is ignored does not come.
+        let caught = self.catches_interrupts.then_some(Signal::INT);
+        with_commands.map(|(signal, _)| Signal(*signal)).chain(caught).collect()
+    }
+
+    /// Whether Ctrl-C was pressed, so that the shell waits no longer.
+    pub(super) fn has_interrupt(&self, process: &Process) -> bool {
+        self.catches_interrupts && self.is_pending(process) && self.taken.borrow().contains(&Signal::INT)
+    }
+
+    /// Whether that is the end of what the shell does: there are no commands for it.
+    fn is_interrupted(&self, process: &Process) -> bool {
+        !self.actions.contains_key(&Signal::INT.0) && self.has_interrupt(process)
+    }
+
+    /// Waiting for a process in the foreground is over. Ctrl-C was meant for that process: it is for the shell only if it
+    /// has ended the process.
+    pub(super) fn settle_interrupt(&self, process: &Process, has_ended_it: bool) {
+        if !self.catches_interrupts {
+            return;
+        }
+        self.take(process);
+        let mut taken = self.taken.borrow_mut();
+        taken.retain(|signal| *signal != Signal::INT);
+        if has_ended_it {
+            taken.push(Signal::INT);
+        }
     }
 
     /// Whether a signal has come that is trapped.
@@ -71,7 +99,8 @@ impl Shell {
             return;
         }
         let only = SignalSet::from_iter([signal]);
-        let is_trapped = action.is_some_and(|action| !action.is_empty());
+        let is_caught = action.is_none() && signal == Signal::INT && self.traps.catches_interrupts;
+        let is_trapped = is_caught || action.is_some_and(|action| !action.is_empty());
         let disposition =
             if action.is_some_and(<[u8]>::is_empty) { SignalAction::Ignore } else { SignalAction::Default };
         let how = if is_trapped { SignalMaskHow::Block } else { SignalMaskHow::Unblock };
@@ -94,12 +123,23 @@ impl Shell {
         self.traps.actions.retain(|_, action| action.is_empty());
         self.traps.taken.borrow_mut().clear();
         self.traps.is_at_work = false;
+        self.traps.catches_interrupts = false;
         self.unblock_signals();
+    }
+
+    /// Lets `SIGINT` interrupt what the shell does from now on, not the shell.
+    pub(super) fn catch_interrupts(&mut self) {
+        self.traps.catches_interrupts = true;
+        self.set_trap(Signal::INT, None);
     }
 
     /// Executes the commands for signals that have come.
     #[async_recursion(?Send)]
     pub(super) async fn take_signals(&mut self) -> Result<(), Stop> {
+        if self.traps.is_interrupted(&self.process) {
+            self.traps.taken.borrow_mut().retain(|signal| *signal != Signal::INT);
+            return Err(Stop::Interrupt);
+        }
         if self.traps.is_at_work || !self.traps.is_pending(&self.process) {
             return Ok(());
         }
@@ -137,6 +177,7 @@ impl Shell {
         self.is_tested = false;
         match self.evaluate(&action).await {
             Err(Stop::Exit(status) | Stop::Error(status)) => status,
+            Err(Stop::Interrupt) => INTERRUPTED,
             Err(Stop::Fatal(message)) => {
                 self.complain(&message).await;
                 2

@@ -38,23 +38,43 @@ impl Machine {
 
     async fn open_reading_end(&self, process: &Process, path: &UnixPath, how: OpenHow) -> Result<Fd, Errno> {
         let at_once = OpenHow { flags: how.flags | OpenFlags::O_NONBLOCK, ..how };
-        let kept = process.openat2(Fd::CWD, path, at_once)?;
-        let opened = self.waiting(|| process.openat2(Fd::CWD, path, how)).await;
-        let Ok(fd) = opened else {
-            process.close(kept)?;
-            return opened;
-        };
+        let kept = Kept { process, fd: process.openat2(Fd::CWD, path, at_once)? };
+        let fd = self.waiting(|| process.openat2(Fd::CWD, path, how)).await?;
         // The lowest number that was free, as it would have been.
+        let number = kept.release();
         let flags = how.flags & OpenFlags::O_CLOEXEC;
-        process.dup3(fd, kept, flags)?;
+        process.dup3(fd, number, flags)?;
         process.close(fd)?;
-        Ok(kept)
+        Ok(number)
     }
 
     async fn open_writing_end(&self, process: &Process, path: &UnixPath, how: OpenHow) -> Result<Fd, Errno> {
         let fd = self.waiting(|| process.openat2(Fd::CWD, path, how)).await?;
         self.yield_now().await;
         Ok(fd)
+    }
+}
+
+/// A reading end that is open while its process waits for a writer: closed if that fails, or is given up.
+struct Kept<'p> {
+    process: &'p Process,
+    fd: Fd,
+}
+
+impl Kept<'_> {
+    fn release(self) -> Fd {
+        let fd = self.fd;
+        std::mem::forget(self);
+        fd
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        // A process that was killed has no descriptors any more.
+        if self.process.is_running() {
+            let _ = self.process.close(self.fd);
+        }
     }
 }
 

@@ -5,18 +5,18 @@ mod console;
 mod fifo;
 mod scheduler;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use cofferdam::error::CallError;
-use cofferdam::kernel::{CloneFlags, Errno, Fd, Kernel as _, Pid, WaitOptions};
+use cofferdam::kernel::{Bytes, CloneFlags, Errno, Fd, Kernel as _, Pid, Signal, WaitOptions};
 use cofferdam_vfs_sim::{Linux, Process};
 
 use console::Terminal;
-pub use console::{Console, Stream};
-use scheduler::Scheduler;
+pub use console::{Console, Input, Stream};
 pub(crate) use scheduler::{Deadlock, Work};
+use scheduler::{Outside, Scheduler};
 
 /// A simulated machine. Clones are handles of the same one.
 #[derive(Clone)]
@@ -25,6 +25,10 @@ pub struct Machine {
     init: Process,
     scheduler: Rc<Scheduler>,
     terminal: Rc<RefCell<Terminal>>,
+    /// The shell in front of which somebody sits.
+    leader: Rc<RefCell<Option<Process>>>,
+    /// Whether Ctrl-C was pressed, and nobody knows of it yet.
+    is_interrupted: Rc<Cell<bool>>,
 }
 
 impl Machine {
@@ -36,7 +40,13 @@ impl Machine {
     pub fn new(linux: Linux, console: Box<dyn Console>) -> Result<Self, Errno> {
         let init = Process::init(linux);
         let terminal = Terminal::new(&init, console)?;
-        Ok(Self { init, scheduler: Rc::default(), terminal: Rc::new(RefCell::new(terminal)) })
+        Ok(Self {
+            init,
+            scheduler: Rc::default(),
+            terminal: Rc::new(RefCell::new(terminal)),
+            leader: Rc::default(),
+            is_interrupted: Rc::default(),
+        })
     }
 
     /// A kernel that has booted: the [sample host](cofferdam_vfs_sim::sample), with all programs on its disk.
@@ -108,12 +118,41 @@ impl Machine {
 
     /// Does this work to its end, and the others' as far as they get meanwhile.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Deadlock> {
-        self.scheduler.run(work, &|| self.terminal.borrow_mut().feed(&self.init))
+        self.scheduler.run(work, self)
     }
 
-    /// Lets all others go on until they have ended, or wait for what can't come.
+    /// Lets all others go on until they have ended, or wait for what can't come, or somebody presses Ctrl-C.
     pub(crate) fn run_others(&self) {
-        self.scheduler.run_others(&|| self.terminal.borrow_mut().feed(&self.init));
+        self.scheduler.run_others(self);
+    }
+
+    /// Lets a process have the `SIGINT` of Ctrl-C, as all have it that are [at work](Self::start).
+    pub(crate) fn lead(&self, process: Process) {
+        *self.leader.borrow_mut() = Some(process);
+    }
+
+    /// Forgets that somebody has pressed Ctrl-C: it was not meant for what comes now.
+    pub(crate) fn forget_interrupt(&self) {
+        self.notices_interrupt();
+        self.is_interrupted.set(false);
+    }
+
+    /// Whether somebody has pressed Ctrl-C, and the processes do not know it yet.
+    fn notices_interrupt(&self) -> bool {
+        if self.terminal.borrow_mut().take_interrupt(&self.init) {
+            self.is_interrupted.set(true);
+        }
+        self.is_interrupted.get()
+    }
+
+    /// Gives nothing more to read from the console.
+    pub(crate) fn end_input(&self) {
+        self.terminal.borrow_mut().end_input(&self.init);
+    }
+
+    /// Whether this descriptor is one from which a person's input is read.
+    pub(crate) fn is_typed(&self, process: &Process, fd: Fd) -> bool {
+        self.terminal.borrow().is_typed(&self.init, process, fd)
     }
 
     /// Lets all others go on until each of them sleeps or waits for another one; no time passes.
@@ -127,7 +166,7 @@ impl Machine {
     ///
     /// Those of the call.
     pub(crate) async fn waiting<T>(&self, call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-        self.scheduler.waiting(call).await
+        self.scheduler.waiting(call, || self.notices_interrupt()).await
     }
 
     /// Lets simulated time pass.
@@ -151,7 +190,13 @@ impl Machine {
     ///
     /// Those of read(2).
     pub(crate) async fn read(&self, process: &Process, fd: Fd, count: usize) -> Result<Vec<u8>, Errno> {
-        self.waiting(|| process.read(fd, count)).await.map(|bytes| bytes.0)
+        let read = || match process.read(fd, count) {
+            Err(Errno::EDEADLK) if self.terminal.borrow_mut().takes_pause(&self.init, process, fd) => {
+                Ok(Bytes::default())
+            }
+            result => result,
+        };
+        self.waiting(read).await.map(|bytes| bytes.0)
     }
 
     /// write(2) of all of it, which waits for room.
@@ -170,5 +215,22 @@ impl Machine {
             bytes = bytes.get(written.await?..).unwrap_or_default();
         }
         Ok(())
+    }
+}
+
+impl Outside for Machine {
+    fn feed(&self) -> bool {
+        self.terminal.borrow_mut().feed(&self.init)
+    }
+
+    fn takes_interrupt(&self) -> bool {
+        let is_interrupted = self.notices_interrupt();
+        self.is_interrupted.set(false);
+        if let (true, Some(leader)) = (is_interrupted, &*self.leader.borrow())
+            && let Ok(pid) = leader.getpid()
+        {
+            let _ = leader.kill(pid, Signal::INT);
+        }
+        is_interrupted
     }
 }

@@ -21,6 +21,15 @@ pub(crate) type Work<'a> = Pin<Box<dyn Future<Output = i32> + 'a>>;
 #[error("every process waits for another one, for ever")]
 pub(crate) struct Deadlock;
 
+/// What is outside the machine, as far as it makes a difference to those who work.
+pub(super) trait Outside {
+    /// Brings input from outside when everybody waits. False if there is none to come.
+    fn feed(&self) -> bool;
+
+    /// Whether those who work are to be interrupted: true once each time that somebody wants that.
+    fn takes_interrupt(&self) -> bool;
+}
+
 /// A process at work.
 struct Worker {
     process: Process,
@@ -38,7 +47,12 @@ pub(crate) struct Scheduler {
     next_wake: Cell<Option<Duration>>,
     /// Whether anybody got further in this round.
     has_progressed: Cell<bool>,
+    /// How many calls that could have waited were made in this turn.
+    calls: Cell<usize>,
 }
+
+/// How many of these calls are a turn, if none of them has to wait: who reads `/dev/zero` never has to.
+const LONGEST_TURN: usize = 1024;
 
 impl Scheduler {
     pub(super) fn start(&self, process: Process, work: Work<'static>) {
@@ -57,7 +71,21 @@ impl Scheduler {
         self.clock.get()
     }
 
-    pub(super) async fn waiting<T>(&self, mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    /// Repeats a call that would wait until it need not. A turn that `is_over`, or has been long, ends after it.
+    pub(super) async fn waiting<T>(
+        &self,
+        call: impl FnMut() -> Result<T, Errno>,
+        is_over: impl FnOnce() -> bool,
+    ) -> Result<T, Errno> {
+        let result = self.repeat(call).await;
+        self.calls.set(self.calls.get() + 1);
+        if is_over() || self.calls.get() >= LONGEST_TURN {
+            self.yield_now().await;
+        }
+        result
+    }
+
+    async fn repeat<T>(&self, mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         let mut has_waited = false;
         loop {
             match call() {
@@ -90,33 +118,36 @@ impl Scheduler {
         self.has_progressed.set(true);
     }
 
-    /// Does some work to its end, and the others' meanwhile. `feed` brings input from outside when everybody waits; it is
-    /// false if there is none.
-    pub(super) fn run<T>(&self, work: impl Future<Output = T>, feed: &dyn Fn() -> bool) -> Result<T, Deadlock> {
+    /// Does some work to its end, and the others' meanwhile.
+    pub(super) fn run<T>(&self, work: impl Future<Output = T>, outside: &impl Outside) -> Result<T, Deadlock> {
         let mut work = pin!(work);
         let mut context = Context::from_waker(Waker::noop());
         loop {
             self.next_wake.set(None);
             self.has_progressed.set(false);
+            self.calls.set(0);
             if let Poll::Ready(result) = work.as_mut().poll(&mut context) {
                 return Ok(result);
             }
             self.take_turns(&mut context);
-            if !self.has_progressed.get() && !self.wake_somebody(feed) && !self.interrupt_all() {
+            if outside.takes_interrupt() {
+                self.interrupt_all();
+            } else if !self.has_progressed.get() && !self.wake_somebody(outside) && !self.interrupt_all() {
                 return Err(Deadlock);
             }
         }
     }
 
-    /// Lets all others go on to their end.
-    pub(super) fn run_others(&self, feed: &dyn Fn() -> bool) {
+    /// Lets all others go on to their end, or until somebody interrupts them.
+    pub(super) fn run_others(&self, outside: &impl Outside) {
         let mut context = Context::from_waker(Waker::noop());
         loop {
             self.next_wake.set(None);
             self.has_progressed.set(false);
             self.take_turns(&mut context);
             if self.workers.borrow().is_empty()
-                || !self.has_progressed.get() && !self.wake_somebody(feed) && !self.interrupt_all()
+                || outside.takes_interrupt()
+                || !self.has_progressed.get() && !self.wake_somebody(outside) && !self.interrupt_all()
             {
                 return;
             }
@@ -147,6 +178,7 @@ impl Scheduler {
                 self.has_progressed.set(true);
                 continue;
             }
+            self.calls.set(0);
             match worker.work.as_mut().poll(context) {
                 Poll::Ready(status) => {
                     self.has_progressed.set(true);
@@ -160,15 +192,16 @@ impl Scheduler {
     }
 
     /// Lets time pass until somebody wakes up, or gets input from outside.
-    fn wake_somebody(&self, feed: &dyn Fn() -> bool) -> bool {
+    fn wake_somebody(&self, outside: &impl Outside) -> bool {
         if let Some(next) = self.next_wake.get() {
             self.clock.set(next);
             return true;
         }
-        feed()
+        outside.feed()
     }
 
-    /// Ends those who wait for ever, as somebody would from the keyboard. False if there are none.
+    /// Sends `SIGINT` to all who work, as a terminal does: to those who wait for ever, or because somebody wants it. False if
+    /// that ends none.
     fn interrupt_all(&self) -> bool {
         let workers = self.workers.borrow();
         for worker in workers.iter() {

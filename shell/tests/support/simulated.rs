@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, Fd, Kernel as _, Mode, MountFlags, OpenFlags, OpenHow};
-use cofferdam_shell::{Console, Machine, Session, Stream};
+use cofferdam_shell::{Console, Input, Machine, Session, Stream};
 use cofferdam_vfs_sim::{Linux, Process};
 
 use super::{ENVIRONMENT, SCRIPTS, Transcript, WORK, directory, path};
@@ -22,8 +22,8 @@ impl Console for Recorder {
         self.0.borrow_mut().extend_from_slice(bytes);
     }
 
-    fn read(&mut self) -> Vec<u8> {
-        Vec::new()
+    fn read(&mut self) -> Input {
+        Input::End
     }
 }
 

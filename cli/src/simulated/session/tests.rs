@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use cofferdam::checkpoint;
 use cofferdam::kernel::{AtFlags, Fd};
-use cofferdam_shell::Stream;
+use cofferdam_shell::{Input, Stream};
 
 use super::*;
 use crate::arguments::{Command, parse_from};
@@ -28,8 +28,8 @@ impl Console for Output {
         self.0.borrow_mut().extend_from_slice(text);
     }
 
-    fn read(&mut self) -> Vec<u8> {
-        Vec::new()
+    fn read(&mut self) -> Input {
+        Input::End
     }
 }
 

@@ -68,7 +68,7 @@ impl Shell {
     }
 
     async fn read_byte(&mut self) -> Result<Option<u8>, Errno> {
-        let byte = self.machine.read(&self.process, Fd::STDIN, 1).await?;
+        let byte = self.read_from(Fd::STDIN, 1).await?;
         Ok(byte.first().copied())
     }
 }
