@@ -38,7 +38,11 @@ impl Tables {
             // Where the root of a process is inside a mount, what is elsewhere in that mount is out of reach.
             let is_reached = root.map(|root| is_below(&mount, root.key()));
             let is_shown = lines.peek().is_some_and(|line| id_of(line) == Some(mount.id()));
-            assert!(is_reached.is_none_or(|is_reached| is_reached == is_shown), "{:?} and {mount}: {is_shown}", task.pid());
+            assert!(
+                is_reached.is_none_or(|is_reached| is_reached == is_shown),
+                "{:?} and {mount}: {is_shown}",
+                task.pid()
+            );
             if let Some(line) = lines.next_if(|_| is_shown) {
                 self.check_line(line, &mount);
             }

@@ -71,7 +71,7 @@ pub(super) fn volume(name: &str) -> UnixPathBuf {
 fn witness(path: &UnixPath) -> UnixPathBuf {
     match path.strip_prefix("/world") {
         Ok(name) => UnixPathBuf::from(WITNESS).join(name),
-        Err(_) => panic!("{} is not in /world", path.display()),
+        Err(error) => panic!("{}: {error}", path.display()),
     }
 }
 
