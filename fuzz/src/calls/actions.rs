@@ -35,7 +35,7 @@ impl fmt::Display for Action {
 }
 
 /// Bytes from this one on end a sequence.
-const END: u8 = 192;
+const END: u8 = 160;
 
 type Maker = fn(&mut Choices<'_>) -> Action;
 
@@ -111,8 +111,8 @@ impl Action {
     /// The next action; `None` at the end of a sequence.
     pub(super) fn choose(choices: &mut Choices<'_>) -> Option<Self> {
         let number = choices.byte();
-        let maker = MAKERS[usize::from(number) % MAKERS.len()];
-        (number < END).then(|| maker(choices))
+        let place = usize::from(number) * MAKERS.len() / usize::from(END);
+        MAKERS.get(place).map(|maker| maker(choices))
     }
 }
 
