@@ -331,7 +331,8 @@ impl Walker {
             Err(error) => panic!("{error}\n{self}"),
         };
         let in_table = table.containing(UnixPath::new(&place.0)).map(|entry| u64::from(entry.id()));
-        let again = self.open(Fd::CWD, &place, OpenFlags::O_NOFOLLOW, ResolveFlags::empty());
+        // No link is on the way to a file that is in sight; one on the way to a hidden one may lead anywhere.
+        let again = self.open(Fd::CWD, &place, OpenFlags::O_NOFOLLOW, ResolveFlags::RESOLVE_NO_SYMLINKS);
         let again = again.map(|fd| {
             let found = self.identity(fd);
             self.close(fd);

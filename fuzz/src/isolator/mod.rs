@@ -164,8 +164,9 @@ impl<K: Kernel> Run<'_, K> {
         };
         let world = self.world;
         let operation = choices.below(8);
-        // The sandbox itself stays what it is.
-        if inside == sandbox && matches!(operation, 4..=6) {
+        // The sandbox itself stays what it is. And who binds a volume on it, and makes that private once a volume is mounted
+        // in it, leaves a copy of that one's mount in the first one, of which nobody knows: propagation has made it.
+        if inside == sandbox && matches!(operation, 4..) {
             return;
         }
         // mount(2) would follow a link, to where cleanup has nothing to do.
