@@ -21,6 +21,9 @@ pub(crate) struct Attributes {
     pub(crate) mode: Option<u32>,
     pub(crate) uid: Option<u32>,
     pub(crate) gid: Option<u32>,
+    /// The set-id bits that it loses if it has them (`ATTR_KILL_SUID`, `ATTR_KILL_SGID`). An overlay leaves it to the file
+    /// in its layer which these are.
+    pub(crate) killed: u32,
 }
 
 impl Linux {
@@ -66,17 +69,16 @@ impl Linux {
     /// `chown_common()`: it takes the set-id bits of what is no directory, even if the owner stays.
     fn chown(&mut self, task: Id<Task>, path: Path, owner: Option<u32>, group: Option<u32>) -> Result<(), Errno> {
         let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
-        let attributes =
-            Attributes { mode: None, uid: new_id(owner, &namespace.uid_map)?, gid: new_id(group, &namespace.gid_map)? };
+        let (uid, gid) = (new_id(owner, &namespace.uid_map)?, new_id(group, &namespace.gid_map)?);
         let inode = self.dentries[path.dentry].inode;
         let mode = self.inodes[inode].mode;
-        let mut lost = 0;
+        let mut killed = 0;
         if !self.inodes[inode].is_directory() {
             let drops_group = mode & GROUP_EXECUTE != 0 || !self.is_in_group_or_capable(task, path.mount, inode);
-            lost = mode & if drops_group { SET_UID | SET_GID } else { SET_UID };
+            // `setattr_should_drop_sgid()`
+            killed = SET_UID | if drops_group { mode & SET_GID } else { 0 };
         }
-        let attributes = if lost == 0 { attributes } else { Attributes { mode: Some(mode & !lost), ..attributes } };
-        self.change_attributes(task, path, attributes)
+        self.change_attributes(task, path, Attributes { mode: None, uid, gid, killed })
     }
 
     /// Changes mode and owner, if the process may (`notify_change()`, `setattr_prepare()`, `setattr_copy()`).
@@ -87,6 +89,10 @@ impl Linux {
         attributes: Attributes,
     ) -> Result<(), Errno> {
         let (mount, inode) = (path.mount, self.dentries[path.dentry].inode);
+        let now = self.inodes[inode].mode;
+        let kills = now & attributes.killed != 0;
+        let attributes =
+            Attributes { mode: if kills { Some(now & !attributes.killed) } else { attributes.mode }, ..attributes };
         let (uid, gid) = self.owner_through(mount, inode);
         let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
         let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;

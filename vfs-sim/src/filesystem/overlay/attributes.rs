@@ -94,6 +94,8 @@ impl Linux {
         let superblock = self.dentries[dentry].superblock;
         self.want_write_upper(superblock)?;
         let upper = self.upper_directory(dentry)?;
+        let mode = attributes.mode.filter(|_| attributes.killed == 0);
+        let attributes = Attributes { mode, ..attributes };
         self.as_mounter(task, superblock, |linux| linux.change_attributes(task, upper, attributes))?;
         self.copy_attributes(self.dentries[dentry].inode);
         Ok(())

@@ -226,7 +226,7 @@ impl Linux {
             let attributes = Attributes { mode: Some(mode), ..Attributes::default() };
             self.change_attributes(task, to, attributes)?;
         }
-        self.change_attributes(task, to, Attributes { mode: None, uid, gid })
+        self.change_attributes(task, to, Attributes { uid, gid, ..Attributes::default() })
     }
 
     /// The permissions and the owner of what is copied, as stat(2) tells them: an overlay that is a layer may not have
