@@ -200,9 +200,29 @@ fn is_layer(key: &[u8]) -> bool {
     matches!(key, b"lowerdir" | b"lowerdir+" | b"upperdir" | b"workdir")
 }
 
-/// The paths in the value of an option, with and without what backslashes do.
+/// The paths in the value of an option, with and without what backslashes do (`ovl_unescape()`).
 fn paths(value: &[u8]) -> Vec<Bytes> {
-    let plain: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'\\').collect();
+    let (mut plain, mut bytes) = (Vec::with_capacity(value.len()), value.iter().copied());
+    while let Some(byte) = bytes.next() {
+        plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });
+    }
     let parts = value.split(|byte| *byte == b':').chain(plain.split(|byte| *byte == b':'));
     parts.filter(|part| !part.is_empty()).map(Bytes::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"/a:/b", &[b"/a", b"/b"])]
+    #[case(br"/a\b", &[br"/a\b", br"/a"])]
+    #[case(br"/a\:b", &[br"/a", b"b", b"/a", b"b"])]
+    #[case(br"/a", &[br"/a", b"/a"])]
+    fn every_path_is_found_that_may_be_meant(#[case] value: &[u8], #[case] expected: &[&[u8]]) {
+        let found = paths(value);
+        assert!(expected.iter().all(|path| found.contains(&Bytes::from(*path))), "{found:?}");
+    }
 }
