@@ -48,7 +48,7 @@ fn run_really(directory: &Path, words: &[&str]) -> Outcome {
     (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
 
-/// The programs have to be those that ours are modelled on, on a filesystem that the simulation knows.
+/// The programs have to be those that ours are modelled on, run by root, on a filesystem that the simulation knows.
 fn why_not() -> Option<String> {
     let has = |program: &str, version: &str| {
         let output = Command::new(program).arg("--version").output();
@@ -57,6 +57,10 @@ fn why_not() -> Option<String> {
     let programs = [("ls", "coreutils) 9.1"), ("find", "findutils) 4.9.0"), ("diff", "diffutils) 3.8")];
     if let Some((program, version)) = programs.into_iter().find(|(program, version)| !has(program, version)) {
         return Some(format!("{program} is not of version {version}"));
+    }
+    // The simulated user is: owners are shown, and what root may do.
+    if Command::new("id").arg("-u").output().ok()?.stdout != b"0\n" {
+        return Some("needs root".to_owned());
     }
     let filesystem = Command::new("stat").args(["-f", "-c", "%T", "/dev/shm"]).output().ok()?.stdout;
     (filesystem != b"tmpfs\n").then(|| "/dev/shm is no tmpfs".to_owned())
