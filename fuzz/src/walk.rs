@@ -299,7 +299,8 @@ impl Walker {
             let identity = self.identity(here);
             // What is stacked on the process's root is found by `..`, and has the root's name, also if it is a mount of a
             // directory that was removed; nothing leads down again.
-            is_inside = identity == goal || without_deleted(&self.place(here)) == outer.0;
+            let place = self.place(here);
+            is_inside = identity == goal || place == outer || without_deleted(&place) == outer.0;
             if is_inside {
                 break;
             }

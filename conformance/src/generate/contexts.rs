@@ -104,9 +104,7 @@ fn fsmount(scene: &mut Scene<'_>) -> Option<Action> {
 
 /// Picks a filesystem that belongs to the sandbox alone.
 fn fspick(scene: &mut Scene<'_>) -> Option<Action> {
-    let owned: Vec<_> =
-        scene.mounts().iter().filter(|mount| mount.is_of_sequence()).map(|mount| mount.path.clone()).collect();
-    let path = scene.pick_any(&owned)?;
+    let path = scene.mountpoint_to_change()?;
     let flags = [FspickFlags::FSPICK_CLOEXEC, FspickFlags::FSPICK_SYMLINK_NOFOLLOW, FspickFlags::FSPICK_NO_AUTOMOUNT];
     let flags = scene.some(FspickFlags::empty(), &flags, 10);
     if scene.chance(5) {

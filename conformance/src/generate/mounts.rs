@@ -134,9 +134,7 @@ fn remount_bind(scene: &mut Scene<'_>) -> Option<Action> {
 /// Changes a filesystem, of those that belong to the sandbox alone.
 fn remount(scene: &mut Scene<'_>) -> Option<Action> {
     const OPTIONS: &[&str] = &["", "size=2m", "mode=711", "ro", "nr_inodes=500", "bad=1"];
-    let owned: Vec<_> =
-        scene.mounts().iter().filter(|mount| mount.is_of_sequence()).map(|mount| mount.path.clone()).collect();
-    let target = scene.pick_any(&owned)?;
+    let target = scene.mountpoint_to_change()?;
     let flags = MountFlags::MS_REMOUNT | flags(scene);
     let data = if scene.chance(40) { Some(scene.pick(OPTIONS)) } else { None };
     Some(mount(None, target, None, flags, data))

@@ -35,7 +35,7 @@ pub(super) struct MountedAt {
 
 impl MountedAt {
     /// Whether its filesystem belongs to the sequence alone, so that it may be changed.
-    pub(super) fn is_of_sequence(&self) -> bool {
+    fn is_of_sequence(&self) -> bool {
         matches!(self.filesystem.0.as_slice(), b"tmpfs" | b"ramfs" | b"devpts" | b"mqueue" | b"overlay")
     }
 }
@@ -448,6 +448,13 @@ impl<'a> Scene<'a> {
     pub(super) fn mountpoint(&mut self) -> Option<Bytes> {
         let mounts = self.mounts().to_vec();
         self.pick_any(&mounts).map(|mount| mount.path)
+    }
+
+    /// Where a filesystem is mounted that belongs to the sequence alone.
+    pub(super) fn mountpoint_to_change(&mut self) -> Option<Bytes> {
+        let owned: Vec<_> =
+            self.mounts().iter().filter(|mount| mount.is_of_sequence()).map(|mount| mount.path.clone()).collect();
+        self.pick_any(&owned)
     }
 
     /// Where something is mounted that the universe does not have from the beginning.
