@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod fitness;
 mod hostile;
+mod layers;
 mod limits;
 mod mounts;
 mod namespaces;

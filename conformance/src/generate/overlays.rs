@@ -201,7 +201,7 @@ fn is_layer(key: &[u8]) -> bool {
 }
 
 /// The paths in the value of an option, with and without what backslashes do (`ovl_unescape()`).
-fn paths(value: &[u8]) -> Vec<Bytes> {
+pub(super) fn paths(value: &[u8]) -> Vec<Bytes> {
     let (mut plain, mut bytes) = (Vec::with_capacity(value.len()), value.iter().copied());
     while let Some(byte) = bytes.next() {
         plain.extend(if byte == b'\\' { bytes.next() } else { Some(byte) });

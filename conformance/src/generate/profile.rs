@@ -2,8 +2,8 @@
 
 use super::scene::Scene;
 use super::{
-    Maker, contexts, credentials, files, limits, mounts, namespaces, overlays, paths, propagation, query, trees,
-    unmount,
+    Maker, contexts, credentials, files, layers, limits, mounts, namespaces, overlays, paths, propagation, query,
+    trees, unmount,
 };
 
 /// A choice of calls.
@@ -36,7 +36,7 @@ type Family = &'static [(u32, Maker)];
 
 impl Profile {
     /// How often the calls of each family are made.
-    fn families(self) -> [(u32, Family); 13] {
+    fn families(self) -> [(u32, Family); 14] {
         let [
             mounts,
             trees,
@@ -50,17 +50,18 @@ impl Profile {
             query,
             walking,
             overlays,
+            layers,
             limits,
         ] = match self {
-            Self::Classic => [40, 0, 0, 12, 25, 6, 6, 4, 1, 2, 8, 1, 1],
-            Self::NewApi => [10, 45, 25, 8, 10, 6, 3, 6, 1, 6, 4, 3, 1],
-            Self::Propagation => [35, 12, 0, 30, 20, 12, 2, 2, 0, 3, 3, 1, 0],
-            Self::Unmount => [35, 10, 2, 14, 40, 8, 6, 5, 0, 2, 8, 1, 0],
-            Self::Namespaces => [20, 8, 3, 10, 10, 45, 4, 8, 10, 3, 10, 2, 1],
-            Self::Paths => [10, 3, 0, 1, 5, 3, 60, 40, 8, 3, 15, 6, 5],
-            Self::Overlays => [4, 1, 6, 1, 3, 2, 60, 40, 4, 3, 15, 18, 1],
-            Self::Limits => [2, 3, 6, 1, 2, 6, 8, 24, 20, 2, 2, 1, 90],
-            Self::Everything => [20, 12, 6, 10, 12, 10, 20, 15, 4, 5, 8, 3, 8],
+            Self::Classic => [40, 0, 0, 12, 25, 6, 6, 4, 1, 2, 8, 1, 0, 1],
+            Self::NewApi => [10, 45, 25, 8, 10, 6, 3, 6, 1, 6, 4, 3, 1, 1],
+            Self::Propagation => [35, 12, 0, 30, 20, 12, 2, 2, 0, 3, 3, 1, 0, 0],
+            Self::Unmount => [35, 10, 2, 14, 40, 8, 6, 5, 0, 2, 8, 1, 0, 0],
+            Self::Namespaces => [20, 8, 3, 10, 10, 45, 4, 8, 10, 3, 10, 2, 0, 1],
+            Self::Paths => [10, 3, 0, 1, 5, 3, 60, 40, 8, 3, 15, 6, 6, 5],
+            Self::Overlays => [4, 1, 6, 1, 3, 2, 60, 40, 4, 3, 15, 18, 25, 1],
+            Self::Limits => [2, 3, 6, 1, 2, 6, 8, 24, 20, 2, 2, 1, 0, 90],
+            Self::Everything => [20, 12, 6, 10, 12, 10, 20, 15, 4, 5, 8, 3, 5, 8],
         };
         [
             (mounts, mounts::FAMILY),
@@ -75,6 +76,7 @@ impl Profile {
             (query, query::FAMILY),
             (walking, paths::WALKING),
             (overlays, overlays::FAMILY),
+            (layers, layers::FAMILY),
             (limits, limits::FAMILY),
         ]
     }

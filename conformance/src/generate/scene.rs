@@ -31,6 +31,8 @@ pub(super) struct MountedAt {
     pub(super) id: u64,
     pub(super) path: Bytes,
     pub(super) filesystem: Bytes,
+    /// The options of the superblock, as mountinfo has them.
+    pub(super) options: Bytes,
 }
 
 impl MountedAt {
@@ -439,6 +441,7 @@ impl<'a> Scene<'a> {
                     id: entry.id().into(),
                     path: Bytes::from(entry.mountpoint().as_ref()),
                     filesystem: Bytes::from(entry.filesystem_type().as_ref()),
+                    options: Bytes::from(entry.super_options_raw()),
                 })
                 .collect()
         })

@@ -118,6 +118,12 @@ impl Linux {
             let filesystem = &self.superblocks[inode.superblock].filesystem;
             if matches!(filesystem, FilesystemType::Tmpfs | FilesystemType::Ramfs) {
                 agree(inode.links, links.of(id), name("inode", id), "the number of links")?;
+                let is_gone = inode.is_directory() && inode.links == 0;
+                ensure(
+                    inode.is_dead == is_gone,
+                    name("inode", id),
+                    "a directory without links is dead, and nothing else",
+                )?;
             }
         }
         Ok(())

@@ -52,8 +52,9 @@ impl Linux {
             dentry.and_then(|dentry| self.inodes.get(dentry.inode)).map(crate::filesystem::Inode::is_directory)
         };
         ensure(is_directory(own) == is_directory(place), object, "only directories are mounted on directories")?;
-        // An unlinked mountpoint is unmounted at once.
-        let is_gone = !mountpoint.is_hashed && mountpoint.parent != mount.mountpoint;
+        // An unlinked mountpoint is unmounted at once. One that only has lost its name, as overlays do when they fail, is not.
+        let is_unnamed = !mountpoint.is_hashed && mountpoint.parent != mount.mountpoint;
+        let is_gone = mountpoint.cant_mount || is_unnamed && !self.is_overlay(mount.mountpoint);
         ensure(!is_gone || mount.namespace.is_none(), object, "its mountpoint is not unlinked")?;
         // Nothing is mounted on itself; only what has something on it could be.
         if mount.children.first.is_none() {

@@ -50,6 +50,7 @@ impl Linux {
             gid,
             links,
             dentries: 0,
+            is_dead: false,
             is_linkable: false,
             locks: Vec::new(),
             marks: None,

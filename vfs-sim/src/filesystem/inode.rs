@@ -33,6 +33,9 @@ pub struct Inode {
     pub(crate) links: u32,
     /// How many dentries stand for it. It goes with the last.
     pub(crate) dentries: u32,
+    /// Whether it is a directory that was removed, or that another has replaced (`S_DEAD`): nothing is found or made in it
+    /// any more. One whose dentry is unhashed for another reason is not.
+    pub(crate) is_dead: bool,
     /// Whether a file that has no name can get one (`I_LINKABLE`).
     pub(crate) is_linkable: bool,
     /// The locks of flock(2) (`flc_flock`).

@@ -192,6 +192,7 @@ impl Linux {
         self.unhash(deleted);
         self.drop_link(inode);
         self.drop_link(inode);
+        self.inodes[inode].is_dead = true;
         if let Some(other) = other {
             self.dentries[parent].children.insert(name, other);
         }

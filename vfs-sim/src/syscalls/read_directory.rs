@@ -59,7 +59,7 @@ impl Linux {
         if !self.is_directory(directory) {
             return Err(Errno::ENOTDIR);
         }
-        if self.is_deleted(directory) {
+        if self.is_dead(directory) {
             return Err(Errno::ENOENT);
         }
         let mut batch = Batch { entries: Vec::new(), room: BUFFER };

@@ -109,7 +109,7 @@ impl Linux {
             (true, false) => Err(Errno::ENOTDIR),
             (true, true) if is_root => Err(Errno::EBUSY),
             (false, true) => Err(Errno::EISDIR),
-            _ if self.is_deleted(directory.dentry) => Err(Errno::ENOENT),
+            _ if self.is_dead(directory.dentry) => Err(Errno::ENOENT),
             _ => Ok(()),
         }
     }
@@ -161,9 +161,12 @@ impl Linux {
         self.drop_link(inode);
     }
 
-    /// Takes a name away whose link is gone, and unmounts what others have mounted on it (the end of `vfs_unlink()`).
+    /// Takes a name away whose link is gone, and unmounts what others have mounted on it (the end of `vfs_unlink()`,
+    /// `vfs_rmdir()` and `vfs_rename()`).
     pub(crate) fn drop_name(&mut self, dentry: Id<Dentry>) {
         self.dentry_get(dentry);
+        let inode = self.dentries[dentry].inode;
+        self.inodes[inode].is_dead = self.inodes[inode].is_directory();
         self.dentries[dentry].cant_mount = true;
         self.detach_mounts(dentry);
         self.unhash(dentry);

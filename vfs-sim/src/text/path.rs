@@ -77,7 +77,8 @@ impl Linux {
         (filesystem.name() == b"nsfs").then_some(&object.name)
     }
 
-    /// Whether a dentry has lost its name (`d_unlinked()`).
+    /// Whether a dentry has lost its name (`d_unlinked()`). That is for what people read; whether a directory is of use
+    /// still is [`is_dead`](Self::is_dead).
     pub(crate) fn is_deleted(&self, dentry: Id<Dentry>) -> bool {
         let object = &self.dentries[dentry];
         !object.is_hashed && object.parent != dentry

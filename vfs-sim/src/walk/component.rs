@@ -227,7 +227,7 @@ impl Linux {
         if let Some(dentry) = self.child(directory, name) {
             return Ok(Some(dentry));
         }
-        if self.is_deleted(directory) {
+        if self.is_dead(directory) {
             return Err(Errno::ENOENT);
         }
         let superblock = self.dentries[directory].superblock;

@@ -49,7 +49,7 @@ impl Linux {
 
     /// Whether a process may make something in a directory (`may_create()`), where the name is free.
     pub(crate) fn may_create(&self, task: Id<Task>, directory: Path) -> Result<(), Errno> {
-        if self.is_deleted(directory.dentry) {
+        if self.is_dead(directory.dentry) {
             return Err(Errno::ENOENT);
         }
         self.owner_of_new(task, directory.mount)?;

@@ -98,7 +98,7 @@ impl Linux {
     /// Finds a name in a directory, or makes a file with it; says whether it did (`lookup_open()`).
     fn lookup_open(&mut self, walk: &Walk<'_>, name: &[u8], intent: &OpenIntent) -> Result<(Id<Dentry>, bool), Errno> {
         let directory = walk.path;
-        if self.is_deleted(directory.dentry) {
+        if self.is_dead(directory.dentry) {
             return Err(Errno::ENOENT);
         }
         if let Some(dentry) = self.lookup_entry(walk.task, directory.dentry, name)? {

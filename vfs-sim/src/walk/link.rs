@@ -39,6 +39,10 @@ impl Linux {
             walk.links.pop();
             return Ok(None);
         }
+        if self.is_overlay(link.dentry) {
+            // It is read from a layer (`ovl_get_link()`).
+            self.unlazy(walk)?;
+        }
         let target = self.link_text(walk.task, inode)?;
         if target.as_bytes().first() == Some(&b'/') {
             self.jump_to_root(walk)?;

@@ -169,6 +169,11 @@ impl Linux {
         }
     }
 
+    /// Whether a directory was removed, or another has come in its place (`IS_DEADDIR()`).
+    pub(crate) fn is_dead(&self, directory: Id<Dentry>) -> bool {
+        self.inodes[self.dentries[directory].inode].is_dead
+    }
+
     /// Whether something is a directory (`d_can_lookup()`).
     pub(crate) fn is_directory(&self, dentry: Id<Dentry>) -> bool {
         self.inodes[self.dentries[dentry].inode].is_directory()

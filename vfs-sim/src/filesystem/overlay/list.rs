@@ -109,6 +109,9 @@ impl Linux {
                     entry.is_looked_up =
                         uses_bits || entry.name() == b".." || is_upper && (entry.name() == b"." || is_impure);
                     let known = positions.get(&entry.name).copied();
+                    if known.is_none() && entry.file_type == FileType::CharacterDevice {
+                        entry.is_whiteout = linux.is_whiteout_of_layer(task, place, entry.name());
+                    }
                     if number == last {
                         let first = known.and_then(|position| merged.get_mut(position)).and_then(Option::take);
                         lowest.push(first.unwrap_or(entry));
@@ -123,11 +126,18 @@ impl Linux {
         })
     }
 
-    /// The entries of a directory of a layer (`ovl_dir_read()`).
+    /// Whether a device that is listed in a directory of a layer is a whiteout there (`ovl_check_whiteouts()`). An overlay
+    /// that lists those of its own layer does not find them.
+    fn is_whiteout_of_layer(&mut self, task: Id<Task>, place: Path, name: &[u8]) -> bool {
+        let found = self.find_in_layer(task, place, name);
+        found.is_ok_and(|found| found.is_some_and(|found| self.is_whiteout(found)))
+    }
+
+    /// The entries of a directory of a layer, without a look at which of them are whiteouts (`ovl_dir_read()`).
     pub(super) fn read_layer(&mut self, task: Id<Task>, place: Path) -> Result<Vec<ListedEntry>, Errno> {
         let inode = self.dentries[place.dentry].inode;
         self.inode_permission(task, place.mount, inode, Access::READ)?;
-        if self.is_deleted(place.dentry) {
+        if self.is_dead(place.dentry) {
             return Err(Errno::ENOENT);
         }
         if self.is_overlay(place.dentry) {
@@ -141,7 +151,7 @@ impl Linux {
                 number: inode.number,
                 file_type: inode.file_type(),
                 is_upper: false,
-                is_whiteout: self.is_whiteout(dentry),
+                is_whiteout: false,
                 is_looked_up: false,
             }
         };

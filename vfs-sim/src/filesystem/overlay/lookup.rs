@@ -44,11 +44,7 @@ impl Linux {
         if self.dentries[directory].missing.contains_key(name) {
             return Some(Ok(None));
         }
-        Some(if self.is_deleted(directory) {
-            Err(Errno::ENOENT)
-        } else {
-            self.look_up_in_layers(task, directory, name)
-        })
+        Some(if self.is_dead(directory) { Err(Errno::ENOENT) } else { self.look_up_in_layers(task, directory, name) })
     }
 
     /// Whether an overlay knows that there is no such name (a negative dentry).
@@ -80,22 +76,30 @@ impl Linux {
         Ok(Some(dentry))
     }
 
-    /// The name that a directory has already.
+    /// The name that a directory has already, or had (`__d_find_any_alias()`).
     fn alias_of_directory(&self, inode: Id<Inode>) -> Option<Id<Dentry>> {
         if !self.inodes[inode].is_directory() || self.inodes[inode].dentries == 0 {
             return None;
         }
-        self.dentries.iter().find(|(_, dentry)| dentry.inode == inode && dentry.is_hashed).map(|(id, _)| id)
+        self.dentries.iter().find(|(_, dentry)| dentry.inode == inode).map(|(id, _)| id)
     }
 
-    /// A directory that is found under another name, as somebody has renamed it in a layer, moves (`d_splice_alias()`).
+    /// A directory that is found under another name, as somebody has renamed it in a layer, moves; one that had lost its
+    /// name has one again (`d_splice_alias()`).
     fn splice_alias(&mut self, alias: Id<Dentry>, directory: Id<Dentry>, name: &[u8]) -> Result<Id<Dentry>, Errno> {
         if self.is_subdirectory(directory, alias) {
             return Err(Errno::ELOOP);
         }
         let destination = self.destination(directory, Name::from(name), None);
-        self.lift_dentry(alias);
+        let Dentry { parent, is_hashed, .. } = self.dentries[alias];
+        if is_hashed {
+            self.lift_dentry(alias);
+        }
         self.put_down_dentry(alias, destination);
+        if !is_hashed {
+            // The reference that `unhash` took.
+            self.dentry_put(parent);
+        }
         Ok(alias)
     }
 

@@ -87,7 +87,7 @@ impl Linux {
         if let Err(errno) = self.look_up_moved(task, file) {
             return Some(Err(errno));
         }
-        Some(if self.is_deleted(real) { Err(Errno::ENOENT) } else { Ok(ReadFrom::Layer(real)) })
+        Some(if self.is_dead(real) { Err(Errno::ENOENT) } else { Ok(ReadFrom::Layer(real)) })
     }
 
     /// Where the directory of a layer was read that is an overlay itself, the directory proper is read once it is merged.

@@ -83,7 +83,7 @@ impl Linux {
         let emptied = self.empty_if_needed(task, dentry, whiteouts)?;
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let place = self.upper_directory(directory)?;
-        if self.inodes[self.dentries[place.dentry].inode].links == 0 {
+        if self.is_dead(place.dentry) {
             // Nothing is looked up in a directory that was removed.
             return Err(Errno::ENOENT);
         }
