@@ -1,5 +1,7 @@
 //! The configuration of an agent, with the tables that an operator can replace.
 
+use std::collections::BTreeMap;
+
 use typed_path::UnixPathBuf;
 
 use crate::kernel::{Bytes, Capabilities, MountFlags};
@@ -18,8 +20,25 @@ pub struct AgentConfig {
     pub devices: Vec<String>,
     /// Paths, as a container sees them, that are hidden from it.
     pub masked_paths: Vec<Bytes>,
+    /// Paths, as a container sees them, that it can only read: each is bound on itself after the special mounts.
+    pub readonly_paths: Vec<Bytes>,
     /// The special filesystems of a container with its own rootfs, in the order in which they are mounted.
     pub special_mounts: Vec<SpecialMount>,
+    /// How large the tmpfs at a path, as a container sees it, may become: the value of its `size` option (tmpfs(5)).
+    pub tmpfs_sizes: BTreeMap<Bytes, String>,
+    /// The gids that volumes get so that several users can share them; without it volumes change their owner instead.
+    pub volume_gid_range: Option<GidRange>,
+    /// Directories below which a host path that a volume names is made if it does not exist.
+    pub host_path_creation: Vec<UnixPathBuf>,
+}
+
+/// A range of group ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GidRange {
+    /// The first.
+    pub first: u32,
+    /// The last.
+    pub last: u32,
 }
 
 impl AgentConfig {
@@ -31,7 +50,11 @@ impl AgentConfig {
             isolation: Vec::new(),
             devices: DEVICES.map(String::from).to_vec(),
             masked_paths: MASKED_PATHS.map(Bytes::from).to_vec(),
+            readonly_paths: Vec::new(),
             special_mounts: special_mounts(),
+            tmpfs_sizes: BTreeMap::new(),
+            volume_gid_range: None,
+            host_path_creation: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OtherFields;
 use super::process::CommandInfo;
-use super::resource::Resource;
+use super::resource::{Resource, Volume};
 use crate::kernel::Bytes;
 use crate::layout::{InvalidComponent, check_component};
 
@@ -123,6 +123,12 @@ pub struct ContainerConfig {
     /// The task, if the container runs a command task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_info: Option<serde_json::Value>,
+    /// The executor, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor_info: Option<ExecutorInfo>,
+    /// Whether the container belongs to no executor. (Mesos knows it by a marker in the runtime directory.)
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standalone: bool,
     /// The resources, persistent volumes among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Resource>,
@@ -141,9 +147,44 @@ impl ContainerConfig {
     }
 }
 
+/// An executor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutorInfo {
+    /// Its resources, persistent volumes among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Resource>,
+    /// Its kind of container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerInfo>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
+/// What an agent that was restarted knows of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerState {
+    /// Which container.
+    pub container_id: ContainerId,
+    /// The sandbox, in the host's filesystem.
+    pub directory: Bytes,
+    /// The executor, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor_info: Option<ExecutorInfo>,
+    /// Its process on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u64>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
 /// The kind of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerInfo {
+    /// Its volumes that are no resources: paths of the host and of sandboxes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
     /// What only Linux has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linux_info: Option<LinuxInfo>,

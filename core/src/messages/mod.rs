@@ -8,7 +8,10 @@ mod launch_info;
 mod process;
 mod resource;
 
-pub use container::{ContainerClass, ContainerConfig, ContainerId, ContainerInfo, InvalidContainerId, LinuxInfo};
+pub use container::{
+    ContainerClass, ContainerConfig, ContainerId, ContainerInfo, ContainerState, ExecutorInfo, InvalidContainerId,
+    LinuxInfo,
+};
 pub use launch_info::{
     ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo, FileOperationKind, Mkdir, Namespace, Rename,
     Symlink,
@@ -17,8 +20,8 @@ pub use process::{
     CapabilityInfo, CapabilityName, CommandInfo, Environment, EnvironmentVariable, Rlimit, RlimitInfo, RlimitType,
 };
 pub use resource::{
-    DiskInfo, DiskSource, DiskSourceRoot, DiskSourceType, Persistence, Resource, ResourceReservation, Volume,
-    VolumeMode,
+    DiskInfo, DiskSource, DiskSourceRoot, DiskSourceType, HostPath, MountPropagation, MountPropagationMode,
+    Persistence, Resource, ResourceReservation, SandboxPath, SandboxPathType, Volume, VolumeMode, VolumeSource,
 };
 
 /// Fields that cofferdam does not use.

@@ -17,6 +17,9 @@ pub struct CommandInfo {
     /// Without a shell, the argument vector, starting with `argv[0]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Bytes>,
+    /// Variables of its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// Fields that cofferdam does not use.
     #[serde(flatten)]
     pub other: OtherFields,
@@ -24,14 +27,14 @@ pub struct CommandInfo {
 
 impl Default for CommandInfo {
     fn default() -> Self {
-        Self { shell: true, value: None, arguments: Vec::new(), other: OtherFields::new() }
+        Self { shell: true, value: None, arguments: Vec::new(), environment: None, other: OtherFields::new() }
     }
 }
 
 impl CommandInfo {
     /// A program with its argument vector, whose first element names the program.
     pub fn program(argv: Vec<Bytes>) -> Self {
-        Self { shell: false, value: argv.first().cloned(), arguments: argv, other: OtherFields::new() }
+        Self { shell: false, value: argv.first().cloned(), arguments: argv, ..Self::default() }
     }
 }
 

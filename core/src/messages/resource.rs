@@ -81,16 +81,94 @@ pub struct Persistence {
     pub other: OtherFields,
 }
 
-/// Where a container sees a volume.
+/// Where a container sees a volume, and, unless that is told elsewhere, what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// A path, for persistent volumes one name in the sandbox.
     pub container_path: Bytes,
     /// Whether the container may write.
     pub mode: VolumeMode,
+    /// A path of the host: the short form of a source of type `HOST_PATH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_path: Option<Bytes>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<VolumeSource>,
     /// Fields that cofferdam does not use.
     #[serde(flatten)]
     pub other: OtherFields,
+}
+
+/// What a volume is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeSource {
+    /// The kind of source. Of those that are not for a filesystem isolator only the name is known.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// For `HOST_PATH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_path: Option<HostPath>,
+    /// For `SANDBOX_PATH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox_path: Option<SandboxPath>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
+/// A path of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostPath {
+    /// The path.
+    pub path: Bytes,
+    /// How mounts below it spread; from the host to the container if it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount_propagation: Option<MountPropagation>,
+    /// Fields that cofferdam does not use.
+    #[serde(flatten)]
+    pub other: OtherFields,
+}
+
+/// How mounts below a volume spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountPropagation {
+    /// Which way.
+    #[serde(default)]
+    pub mode: MountPropagationMode,
+}
+
+/// Which way mounts below a volume spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MountPropagationMode {
+    /// As `HOST_TO_CONTAINER`.
+    #[default]
+    Unknown,
+    /// What the host mounts arrives in the container.
+    HostToContainer,
+    /// What the container mounts arrives on the host as well.
+    Bidirectional,
+}
+
+/// A path of a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxPath {
+    /// Whose sandbox.
+    #[serde(rename = "type")]
+    pub kind: SandboxPathType,
+    /// The path, relative to the sandbox.
+    pub path: Bytes,
+}
+
+/// Whose sandbox a path is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SandboxPathType {
+    /// The container's own.
+    #[serde(rename = "SELF")]
+    Own,
+    /// That of the container that it is nested in.
+    Parent,
 }
 
 /// Whether a container may write to a volume.
