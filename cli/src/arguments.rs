@@ -132,6 +132,12 @@ pub(crate) struct LaunchArguments {
     /// Kill the container when this process, which started this one, dies
     #[arg(long, value_name = "PID")]
     pub(crate) die_with_parent: Option<i32>,
+    /// Process of the container that this one is nested in
+    #[arg(long, value_name = "PID")]
+    pub(crate) parent: Option<i32>,
+    /// Write the number of the container's process there once its filesystem is complete
+    #[arg(long, value_name = "FILE", value_parser = bytes())]
+    pub(crate) pid_file: Option<Bytes>,
     /// Print every system call to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
@@ -143,6 +149,12 @@ impl LaunchArguments {
         let mut line: Vec<Bytes> = vec!["cofferdam".into(), "launch".into()];
         if let Some(parent) = self.die_with_parent {
             line.extend(["--die-with-parent".into(), parent.to_string().into()]);
+        }
+        if let Some(parent) = self.parent {
+            line.extend(["--parent".into(), parent.to_string().into()]);
+        }
+        if let Some(path) = &self.pid_file {
+            line.extend(["--pid-file".into(), path.clone()]);
         }
         if self.trace {
             line.push("--trace".into());

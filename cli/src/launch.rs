@@ -38,5 +38,11 @@ fn read_request(
         Some(user) => Some(users.look_up(user)?),
         None => None,
     };
-    Ok(LaunchRequest { info, credentials, die_with_parent: arguments.die_with_parent.map(Pid) })
+    Ok(LaunchRequest {
+        info,
+        credentials,
+        die_with_parent: arguments.die_with_parent.map(Pid),
+        parent: arguments.parent.map(Pid),
+        pid_file: arguments.pid_file.as_ref().map(|path| path.as_path().to_path_buf()),
+    })
 }

@@ -256,8 +256,13 @@ fn launch<K: Kernel>(
     checkpoint::write(kernel, &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
     let Pid(ourselves) =
         kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
-    let launcher =
-        LaunchArguments { launch_info: path.into(), die_with_parent: Some(ourselves), trace: arguments.trace };
+    let launcher = LaunchArguments {
+        launch_info: path.into(),
+        die_with_parent: Some(ourselves),
+        parent: None,
+        pid_file: None,
+        trace: arguments.trace,
+    };
     let child = kernel
         .clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, host, &launcher))
         .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?;

@@ -4,7 +4,7 @@ use typed_path::{UnixPath, UnixPathBuf};
 
 use crate::error::{CallError, Doing};
 use crate::kernel::{
-    AtFlags, Bytes, Descriptor, Errno, Fd, Kernel, Mode, OpenFlags, OpenHow, RenameFlags, ResolveFlags,
+    AtFlags, Bytes, Descriptor, DirectoryEntry, Errno, Fd, Kernel, Mode, OpenFlags, OpenHow, RenameFlags, ResolveFlags,
 };
 
 /// How much is asked of one read(2), in bytes.
@@ -24,6 +24,23 @@ pub fn read(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<u8>, CallError> 
             return Ok(content);
         }
         content.extend_from_slice(&chunk);
+    }
+}
+
+/// The entries of a directory, without `.` and `..`.
+///
+/// # Errors
+///
+/// Those of openat2(2) and getdents64(2).
+pub fn list(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<DirectoryEntry>, CallError> {
+    let directory = open(kernel, path, OpenFlags::O_DIRECTORY, Mode(0))?;
+    let mut entries = Vec::new();
+    loop {
+        let batch = kernel.getdents64(directory.fd()).doing("read directory", path)?;
+        if batch.is_empty() {
+            return Ok(entries);
+        }
+        entries.extend(batch.into_iter().filter(|entry| entry.name.0 != b"." && entry.name.0 != b".."));
     }
 }
 

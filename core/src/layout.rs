@@ -1,6 +1,6 @@
 //! Where sandboxes, volumes and runtime state live: the layout of an existing Mesos agent.
 
-use typed_path::{UnixPath, UnixPathBuf};
+use typed_path::{Component as _, UnixPath, UnixPathBuf};
 
 use crate::kernel::{Bytes, quoted};
 use crate::messages::ContainerId;
@@ -99,6 +99,41 @@ impl Layout {
         self.runtime_dir.join("containers")
     }
 
+    /// The sandbox of a container that belongs to no executor.
+    pub fn standalone_sandbox(&self, container: &ContainerId) -> UnixPathBuf {
+        self.work_dir.join("containers").join(container.value())
+    }
+
+    /// The sandbox of a container that is nested in one with this sandbox.
+    pub fn nested_sandbox(parent: &UnixPath, container: &ContainerId) -> UnixPathBuf {
+        parent.join("containers").join(container.value())
+    }
+
+    /// The innermost container in whose sandbox a path lies, by component, with that sandbox.
+    pub fn container_of(&self, path: &UnixPath) -> Option<(ContainerId, UnixPathBuf)> {
+        const EXECUTOR: [Option<&str>; 7] =
+            [Some("slaves"), None, Some("frameworks"), None, Some("executors"), None, Some("runs")];
+        let below = path.strip_prefix(&self.work_dir).ok()?;
+        let names: Vec<&[u8]> = below.components().map(|component| component.as_bytes()).collect();
+        let starts_as_executor = names.len() > EXECUTOR.len()
+            && EXECUTOR.iter().zip(&names).all(|(wanted, name)| wanted.is_none_or(|wanted| wanted.as_bytes() == *name));
+        let first = match names.as_slice() {
+            [b"containers", _, ..] => 1,
+            _ if starts_as_executor => EXECUTOR.len(),
+            _ => return None,
+        };
+        let id_at = |at: usize| names.get(at).and_then(|name| std::str::from_utf8(name).ok());
+        let mut id = ContainerId::new(id_at(first)?).ok()?;
+        let mut last = first;
+        while names.get(last + 1) == Some(&&b"containers"[..])
+            && let Some(child) = id_at(last + 2).and_then(|value| id.child(value).ok())
+        {
+            (id, last) = (child, last + 2);
+        }
+        let sandbox = names.iter().take(last + 1).fold(self.work_dir.clone(), |path, name| path.join(name));
+        Some((id, sandbox))
+    }
+
     /// The runtime directory of a container.
     pub fn container_runtime(&self, id: &ContainerId) -> UnixPathBuf {
         let above = match id.parent() {
@@ -106,6 +141,26 @@ impl Layout {
             None => self.containers_runtime(),
         };
         above.join(id.value())
+    }
+
+    /// How a container was configured.
+    pub fn container_config(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("config")
+    }
+
+    /// The persistent volumes that are mounted for a container, or about to be.
+    pub fn container_volumes(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("volumes")
+    }
+
+    /// The process of a container, while it runs.
+    pub fn container_pid(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("pid")
+    }
+
+    /// What marks a container that belongs to no executor.
+    pub fn standalone_marker(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("standalone.marker")
     }
 
     /// The device nodes of a container.
@@ -138,6 +193,25 @@ mod tests {
         assert_eq!(layout().container_devices(&child), UnixPathBuf::from("/r/containers/c/containers/d/devices"));
         let volume = Layout::persistent_volume(UnixPath::new("/w"), "eng/web", "db").unwrap();
         assert_eq!(volume, UnixPathBuf::from("/w/volumes/roles/eng web/db"));
+    }
+
+    #[rstest]
+    #[case("/w/slaves/a/frameworks/f/executors/e/runs/c", Some("c"))]
+    #[case("/w/slaves/a/frameworks/f/executors/e/runs/c/data", Some("c"))]
+    #[case("/w/slaves/a/frameworks/f/executors/e/runs/c/containers", Some("c"))]
+    #[case("/w/slaves/a/frameworks/f/executors/e/runs/c/containers/d/x", Some("c.d"))]
+    #[case("/w/slaves/a/frameworks/f/executors/e/runs/c/containers/d/containers/e", Some("c.d.e"))]
+    #[case("/w/containers/s/x", Some("s"))]
+    #[case("/w/slaves/a/frameworks/f/executors/e/runs", None)]
+    #[case("/w/slaves/a/frameworks/f/executors/e/other/c", None)]
+    #[case("/w/volumes/roles/role/db", None)]
+    #[case("/w/containers", None)]
+    #[case("/w", None)]
+    #[case("/wx/containers/s", None)]
+    fn a_path_tells_whose_sandbox_it_is_in(#[case] path: &str, #[case] expected: Option<&str>) {
+        let found = layout().container_of(UnixPath::new(path));
+        assert_eq!(found.as_ref().map(|(id, _)| id.to_string()).as_deref(), expected);
+        assert!(found.is_none_or(|(_, sandbox)| UnixPath::new(path).starts_with(sandbox)));
     }
 
     #[rstest]

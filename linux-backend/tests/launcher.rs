@@ -82,7 +82,7 @@ fn masks_and_read_only_paths_stay_on_the_proc_that_was_mounted() {
         "command": { "shell": false, "value": "/program" },
     });
     let info = serde_json::from_value(info).unwrap();
-    let request = LaunchRequest { info, credentials: None, die_with_parent: None };
+    let request = LaunchRequest { info, ..LaunchRequest::default() };
     let (time, say_time) = KERNEL.pipe2(OpenFlags::O_CLOEXEC).unwrap();
     let (done, say_done) = KERNEL.pipe2(OpenFlags::O_CLOEXEC).unwrap();
     let child = KERNEL

@@ -40,7 +40,7 @@ impl<K: Kernel> Isolator<K> {
 ///
 /// The latest first, and so, as a rule, the upper ones of a stack and the deeper ones before what they are on. A mount that
 /// was moved stands elsewhere in the table: whether an error matters is told by the table afterwards.
-fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
+pub(super) fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
     let mut errors = Vec::new();
     let mut left = usize::MAX;
     loop {

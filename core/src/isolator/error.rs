@@ -1,5 +1,6 @@
 //! Why an operation of the isolator failed.
 
+use super::Recovery;
 use crate::error::CallError;
 use crate::kernel::{Bytes, FileType};
 use crate::messages::ContainerId;
@@ -15,6 +16,14 @@ pub enum IsolatorError {
     /// The mount table has a line that we do not understand.
     #[error("cannot understand the mount table (/proc/thread-self/mountinfo): {0}")]
     MountTable(#[from] ParseError),
+    /// What is written down of a container is damaged.
+    #[error("cannot understand {path}: {reason}")]
+    Record {
+        /// Which file.
+        path: Bytes,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// [`Isolator::create`](super::Isolator::create) failed.
@@ -68,9 +77,49 @@ pub enum PrepareError {
         /// Its runtime directory.
         directory: Bytes,
     },
-    /// Nested containers can't be prepared yet.
-    #[error("container {0} is nested in another one, which is not supported yet")]
-    Nested(ContainerId),
+    /// The container that it is nested in is not known.
+    #[error("container {0} can't be prepared: the container that it is nested in is not known; prepare that first")]
+    UnknownParent(ContainerId),
+    /// The container that it is nested in is only a session.
+    #[error("container {0} can't be prepared: the container that it is nested in is one of class DEBUG")]
+    NestedInDebug(ContainerId),
+    /// A container of class DEBUG that is not nested.
+    #[error("container {0} of class DEBUG is nested in no container that it could join")]
+    DebugWithoutParent(ContainerId),
+    /// A container of class DEBUG that asks for a filesystem of its own.
+    #[error("container {id} of class DEBUG sees the filesystem of its parent and can't have {what}")]
+    DebugWithFilesystem {
+        /// Which container.
+        id: ContainerId,
+        /// What it can't have.
+        what: &'static str,
+    },
+    /// A container that can't have persistent volumes.
+    #[error("container {id} can't have persistent volumes: {reason}")]
+    PersistentVolumes {
+        /// Which container.
+        id: ContainerId,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A nested container whose sandbox is not where it belongs.
+    #[error("the sandbox of nested container {id} must be {expected}, but is {found}")]
+    NestedSandbox {
+        /// Which container.
+        id: ContainerId,
+        /// Where it should be.
+        expected: Bytes,
+        /// What the configuration says.
+        found: Bytes,
+    },
+    /// Whether a container shares the host's pid namespace can't be told.
+    #[error("the configuration of container {id}, in which this one is nested, can't be read: {error}")]
+    ParentConfig {
+        /// The container above.
+        id: ContainerId,
+        /// Why.
+        error: IsolatorError,
+    },
     /// The sandbox is no directory.
     #[error("the sandbox {path} is {found}, not a directory")]
     SandboxNotDirectory {
@@ -126,6 +175,9 @@ pub enum UpdateError {
     /// Nested containers have no volumes of their own.
     #[error("container {0} is nested in another one: its volumes are those of the top-level container")]
     Nested(ContainerId),
+    /// Standalone containers have no persistent volumes.
+    #[error("container {0} belongs to no executor, and can't have persistent volumes")]
+    Standalone(ContainerId),
     /// A resource can't be a persistent volume.
     #[error("persistent volume {id}: {reason}")]
     InvalidVolume {
@@ -166,9 +218,27 @@ pub enum CleanupError {
         /// Why, for each.
         errors: Vec<CallError>,
     },
+    /// The runtime directory of a container that nobody knows could not be removed.
+    #[error("the runtime directory of container {id} is left: {error}")]
+    Runtime {
+        /// The container.
+        id: ContainerId,
+        /// Why.
+        error: Box<RemoveError>,
+    },
     /// A common failure.
     #[error(transparent)]
     Isolator(#[from] IsolatorError),
+}
+
+/// [`Isolator::recover`](super::Isolator::recover) has met errors. Everything else is recovered; it can be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} containers were not recovered: {}", .errors.len(), .errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct RecoverError {
+    /// What was found nevertheless.
+    pub recovery: Recovery,
+    /// What has failed, container by container.
+    pub errors: Vec<CleanupError>,
 }
 
 /// [`Isolator::remove`](super::Isolator::remove) failed.

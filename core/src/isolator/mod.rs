@@ -1,13 +1,15 @@
 //! The isolator: decides what a container's filesystem looks like, and keeps the host's mount table clean.
 //!
-//! One file per operation: [`Isolator::create`], [`Isolator::prepare`], [`Isolator::update`], [`Isolator::cleanup`] and
-//! [`Isolator::remove`]. `prepare` decides, and the [launcher](crate::launch) carries its decision out; `update` mounts
+//! One file per operation: [`Isolator::create`], [`Isolator::recover`], [`Isolator::prepare`], [`Isolator::update`],
+//! [`Isolator::cleanup`] and [`Isolator::remove`]. `prepare` decides, and the [launcher](crate::launch) carries its decision out; `update` mounts
 //! volumes on the host, from where they reach the container by propagation.
 
 mod cleanup;
 mod create;
 mod error;
 mod prepare;
+mod records;
+mod recover;
 mod remove;
 mod update;
 
@@ -16,17 +18,20 @@ use std::collections::BTreeMap;
 use typed_path::UnixPathBuf;
 
 pub use create::check_privileges;
-pub use error::{CleanupError, CreateError, IsolatorError, PrepareError, RemoveError, UpdateError};
+pub use error::{CleanupError, CreateError, IsolatorError, PrepareError, RecoverError, RemoveError, UpdateError};
+pub use records::Unreadable;
+pub use recover::Recovery;
 
 use crate::agent::AgentConfig;
 use crate::kernel::Kernel;
-use crate::messages::ContainerId;
+use crate::messages::{ContainerClass, ContainerConfig, ContainerId};
 use crate::user::UserDatabase;
 use crate::volumes::PersistentVolume;
 
 /// The filesystem isolator of an agent, on any kernel.
 ///
-/// It remembers the containers that it has prepared, until they are cleaned up.
+/// It remembers the containers that it has prepared, until they are cleaned up. What it remembers it also writes down in
+/// their runtime directories, so that another process can go on: see [`Isolator::resume`] and [`Isolator::recover`].
 ///
 /// ```no_run
 /// use cofferdam::agent::AgentConfig;
@@ -84,6 +89,24 @@ struct Container {
     sandbox: UnixPathBuf,
     /// The volumes that are mounted.
     volumes: Vec<PersistentVolume>,
+    /// Whether it has a root filesystem of its own.
+    has_rootfs: bool,
+    /// Whether it is a session in its parent.
+    is_debug: bool,
+    /// Whether it belongs to no executor.
+    is_standalone: bool,
+}
+
+impl Container {
+    fn new(sandbox: UnixPathBuf, config: &ContainerConfig, volumes: Vec<PersistentVolume>) -> Self {
+        Self {
+            sandbox,
+            volumes,
+            has_rootfs: config.rootfs.is_some(),
+            is_debug: config.container_class == Some(ContainerClass::Debug),
+            is_standalone: config.standalone,
+        }
+    }
 }
 
 impl<K: Kernel> Isolator<K> {

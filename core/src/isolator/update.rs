@@ -2,7 +2,7 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
-use super::{Isolator, UpdateError};
+use super::{Isolator, IsolatorError, UpdateError};
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{
@@ -31,14 +31,58 @@ impl<K: Kernel> Isolator<K> {
         };
         let sandbox = container.sandbox.clone();
         let current = container.volumes.clone();
+        let is_standalone = container.is_standalone;
         let wanted = self.persistent_volumes(resources)?;
-        for volume in current.iter().filter(|volume| !is_among(&wanted, volume)) {
-            self.remove_volume(id, &sandbox, volume)?;
+        if is_standalone && !wanted.is_empty() {
+            return Err(UpdateError::Standalone(id.clone()));
         }
-        for volume in wanted.into_iter().filter(|volume| !is_among(&current, volume)) {
-            self.add_volume(id, &sandbox, volume)?;
+        let removed: Vec<_> = current.iter().filter(|volume| !is_among(&wanted, volume)).collect();
+        let added: Vec<_> = wanted.into_iter().filter(|volume| !is_among(&current, volume)).collect();
+        if removed.is_empty() && added.is_empty() {
+            return Ok(());
+        }
+        // Before anything is mounted: whoever goes on after us must know what to look for.
+        self.record_volumes(id, current.iter().chain(&added))?;
+        let result = self.change_volumes(id, &sandbox, &removed, added);
+        let recorded = match self.containers.get(id) {
+            Some(container) => self.record_volumes(id, &container.volumes),
+            None => Ok(()),
+        };
+        // That more is recorded than is mounted does no harm.
+        result.and_then(|()| recorded.map_err(UpdateError::from))
+    }
+
+    fn change_volumes(
+        &mut self,
+        id: &ContainerId,
+        sandbox: &UnixPath,
+        removed: &[&PersistentVolume],
+        added: Vec<PersistentVolume>,
+    ) -> Result<(), UpdateError> {
+        for volume in removed {
+            self.remove_volume(id, sandbox, volume)?;
+        }
+        for volume in added {
+            self.add_volume(id, sandbox, volume)?;
         }
         Ok(())
+    }
+
+    /// Whether a volume is mounted where it belongs in a sandbox.
+    pub(super) fn is_mounted(&self, sandbox: &Root<'_>, volume: &PersistentVolume) -> Result<bool, IsolatorError> {
+        let kernel = &self.kernel;
+        let Ok(mountpoint) = sandbox.resolve(&volume.name, OpenFlags::O_NOFOLLOW) else { return Ok(false) };
+        let source = match open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY) {
+            Err(Errno::ENOENT) => return Ok(false),
+            source => source.doing("open volume", &volume.source)?,
+        };
+        let target = sandbox.path().join(&volume.name);
+        Ok(matches!(what_is_mounted(kernel, sandbox, &source, &mountpoint, &target)?, Mounted::Volume))
+    }
+
+    /// The volumes among the resources, if any is one.
+    pub(super) fn has_persistent_volumes(&self, resources: &[Resource]) -> Result<bool, UpdateError> {
+        Ok(!self.persistent_volumes(resources)?.is_empty())
     }
 
     /// The volumes among the resources, each once.
@@ -199,7 +243,7 @@ fn what_is_mounted(
     source: &Descriptor<'_>,
     mountpoint: &Descriptor<'_>,
     target: &UnixPathBuf,
-) -> Result<Mounted, UpdateError> {
+) -> Result<Mounted, CallError> {
     let around = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
     let there = stat(kernel, mountpoint.fd()).doing("look at", target)?;
     if there.mount_id == around.mount_id {

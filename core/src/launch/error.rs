@@ -51,6 +51,17 @@ pub enum LaunchError {
     /// The working directory lies outside the container.
     #[error("the working directory {0} is outside the container's root")]
     WorkingDirectoryOutside(Bytes),
+    /// The process that stands for the parent container is in no container.
+    #[error(
+        "cannot join the {namespace} namespace of process {pid}: it is the one that this process is in, and not that of a \
+         container; has the parent container ended?"
+    )]
+    NotInContainer {
+        /// The process.
+        pid: i32,
+        /// The kind of namespace.
+        namespace: &'static str,
+    },
     /// The process that the container was to die with has died before it was launched.
     #[error("the process that started the launch has died")]
     ParentDied,

@@ -2,7 +2,8 @@
 //!
 //! [`launch`] reads from top to bottom as what happens, in this order:
 //!
-//! 1. `namespaces`: make the namespaces; with a pid namespace, our child is its init process and does the rest.
+//! 1. `namespaces`: join and make the namespaces; with a pid namespace, our child is in it, and does the rest: as its init
+//!    process, if it is a new one.
 //! 2. `filesystem`: make the container's mounts slaves of the host's, mount, mask, perform the file operations, switch
 //!    the root.
 //! 3. `privileges` and `program`: limits, groups, user, capabilities; no descriptor but stdio; execve(2).
@@ -11,25 +12,32 @@
 
 mod error;
 mod filesystem;
+mod join;
 mod masks;
 mod mounts;
 mod operations;
+mod pid_file;
 mod privileges;
 mod program;
 mod supervise;
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
+
+use join::Joined;
+use pid_file::PidFile;
 
 pub use error::LaunchError;
 pub use supervise::{block_signals, supervise, unblock_signals};
 
 use crate::error::{CallError, Doing};
-use crate::kernel::{CloneFlags, Errno, Fd, Kernel, Mode, OpenFlags, Pid, Prctl, Signal, WaitOptions, WaitStatus};
+use crate::kernel::{
+    Bytes, CloneFlags, Errno, Fd, Kernel, Mode, OpenFlags, Pid, Prctl, Signal, WaitOptions, WaitStatus,
+};
 use crate::messages::ContainerLaunchInfo;
 use crate::user::Credentials;
 
 /// What the launcher is to do, with what only its caller can know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LaunchRequest {
     /// The decision of the isolator.
     pub info: ContainerLaunchInfo,
@@ -37,6 +45,12 @@ pub struct LaunchRequest {
     pub credentials: Option<Credentials>,
     /// The process that made this one, if the container is to be killed when that dies.
     pub die_with_parent: Option<Pid>,
+    /// The process, on the host, of the container that this one is nested in: its namespaces are those that
+    /// `info.enter_namespaces` names.
+    pub parent: Option<Pid>,
+    /// Where to write the number, on the host, of the process that others can join the namespaces of, once they are
+    /// complete.
+    pub pid_file: Option<UnixPathBuf>,
 }
 
 /// Carries out the request: becomes the program, or waits for it where it runs in a pid namespace of its own.
@@ -72,9 +86,6 @@ pub fn exit_status(status: WaitStatus) -> i32 {
 /// Makes the namespaces, and does the rest in them.
 fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError> {
     let info = &request.info;
-    if !info.enter_namespaces.is_empty() {
-        return Err(LaunchError::Refused("joining the namespaces of a parent container is not supported yet"));
-    }
     let flags = info.clone_flags();
     if !flags.contains(CloneFlags::CLONE_NEWNS) && needs_mount_namespace(info) {
         return Err(LaunchError::Refused(
@@ -89,17 +100,75 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
     if let Some(parent) = request.die_with_parent {
         die_with_parent(kernel, parent)?;
     }
-    if !flags.contains(CloneFlags::CLONE_NEWPID) {
+    let container = Container {
+        request,
+        joined: Joined::open(kernel, request)?,
+        pid_file: PidFile::create(kernel, request.pid_file.as_ref())?,
+    };
+    container.joined.enter_others(kernel)?;
+    let has_own_pids = flags.contains(CloneFlags::CLONE_NEWPID);
+    if !has_own_pids && !container.joined.has_pid_namespace() {
+        let number = container.pid_file.own_number(kernel)?;
         kernel.unshare(flags).map_err(no_namespaces)?;
-        filesystem::set_up(kernel, info)?;
-        return program::become_program(kernel, request);
+        container.complete(kernel, &number)?;
+        return program::become_program(kernel, request, request.die_with_parent.is_some());
     }
     block_signals(kernel)?;
     let alive = Alive::new(kernel)?;
-    // pid 1 of a pid namespace ignores signals that it has no handler for. The program shall not, so it is pid 2.
-    let init =
-        kernel.clone3(flags, &mut |kernel| reported(kernel, init(kernel, request, &alive))).map_err(no_namespaces)?;
-    Ok(exit_status(supervise(kernel, init)?))
+    let child = kernel
+        .clone3(flags, &mut |kernel| {
+            let result = if has_own_pids { container.init(kernel, &alive) } else { container.member(kernel, &alive) };
+            reported(kernel, result)
+        })
+        .map_err(no_namespaces)?;
+    Ok(exit_status(supervise(kernel, child)?))
+}
+
+/// What the process that is to be the container's needs.
+struct Container<'r> {
+    request: &'r LaunchRequest,
+    joined: Joined,
+    pid_file: PidFile,
+}
+
+impl Container<'_> {
+    /// The init process of the container's pid namespace. When it exits, the kernel kills all that is left in there.
+    ///
+    /// pid 1 of a pid namespace ignores signals that it has no handler for. The program shall not, so it is pid 2.
+    fn init(&self, kernel: &dyn Kernel, launcher: &Alive) -> Result<i32, LaunchError> {
+        self.begin(kernel, launcher)?;
+        let program = kernel
+            .clone3(CloneFlags::empty(), &mut |kernel| {
+                reported(kernel, program::become_program(kernel, self.request, self.request.die_with_parent.is_some()))
+            })
+            .doing("make process for", UnixPath::new("the program"))?;
+        program::close_descriptors(kernel)?;
+        let status = supervise(kernel, program)?;
+        // What the program left behind is killed by the kernel; what has ended already is reaped.
+        while let Ok(Some(_)) = kernel.wait4(Pid(-1), WaitOptions::WNOHANG) {}
+        Ok(exit_status(status))
+    }
+
+    /// The program in the pid namespace of the parent container, which has an init process.
+    fn member(&self, kernel: &dyn Kernel, launcher: &Alive) -> Result<i32, LaunchError> {
+        self.begin(kernel, launcher)?;
+        program::become_program(kernel, self.request, true)
+    }
+
+    /// In the child: sets up all that is to be seen.
+    fn begin(&self, kernel: &dyn Kernel, launcher: &Alive) -> Result<(), LaunchError> {
+        // The namespace without the launcher would be one that nobody waits for.
+        set_parent_death_signal(kernel)?;
+        launcher.check(kernel)?;
+        let number = self.pid_file.own_number(kernel)?;
+        self.complete(kernel, &number)
+    }
+
+    fn complete(&self, kernel: &dyn Kernel, number: &Bytes) -> Result<(), LaunchError> {
+        self.joined.enter_mount_namespace(kernel)?;
+        filesystem::set_up(kernel, &self.request.info)?;
+        self.pid_file.clone().write(kernel, number)
+    }
 }
 
 fn no_namespaces(errno: Errno) -> CallError {
@@ -116,22 +185,6 @@ fn needs_mount_namespace(info: &ContainerLaunchInfo) -> bool {
         || !info.mounts.is_empty()
         || !info.masked_paths.is_empty()
         || !info.file_operations.is_empty()
-}
-
-/// The init process of the container's pid namespace. When it exits, the kernel kills all that is left in there.
-fn init(kernel: &dyn Kernel, request: &LaunchRequest, launcher: &Alive) -> Result<i32, LaunchError> {
-    // The namespace without the launcher would be one that nobody waits for.
-    set_parent_death_signal(kernel)?;
-    launcher.check(kernel)?;
-    filesystem::set_up(kernel, &request.info)?;
-    let program = kernel
-        .clone3(CloneFlags::empty(), &mut |kernel| reported(kernel, program::become_program(kernel, request)))
-        .doing("make process for", UnixPath::new("the program"))?;
-    program::close_descriptors(kernel)?;
-    let status = supervise(kernel, program)?;
-    // What the program left behind is killed by the kernel; what has ended already is reaped.
-    while let Ok(Some(_)) = kernel.wait4(Pid(-1), WaitOptions::WNOHANG) {}
-    Ok(exit_status(status))
 }
 
 /// Dies when the parent does, or at once if it has died before it could be said.

@@ -15,7 +15,13 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 
 /// Gives up privileges and executes the program. Returns only if that fails; or, on a simulated kernel, with the status 0
 /// of a program that does nothing.
-pub(super) fn become_program(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError> {
+///
+/// It is killed when its parent dies, if it is to die with that.
+pub(super) fn become_program(
+    kernel: &dyn Kernel,
+    request: &LaunchRequest,
+    dies_with_parent: bool,
+) -> Result<i32, LaunchError> {
     let info = &request.info;
     let (program, argv) = command(info)?;
     let environment = environment(info);
@@ -24,7 +30,7 @@ pub(super) fn become_program(kernel: &dyn Kernel, request: &LaunchRequest) -> Re
         change_directory(kernel, directory)?;
     }
     // Changing the user has cleared it (prctl(2), PR_SET_PDEATHSIG).
-    if request.die_with_parent.is_some() {
+    if dies_with_parent {
         set_parent_death_signal(kernel)?;
     }
     let itself = UnixPath::new("the program");

@@ -57,6 +57,20 @@ impl ContainerId {
         &self.value
     }
 
+    /// The container at the top of those that this one is nested in: itself if it is nested in none.
+    pub fn top_level(&self) -> &Self {
+        let mut id = self;
+        while let Some(parent) = id.parent() {
+            id = parent;
+        }
+        id
+    }
+
+    /// In how many containers this one is nested.
+    pub fn depth(&self) -> usize {
+        std::iter::successors(self.parent(), |id| id.parent()).count()
+    }
+
     /// The container that this one is nested in.
     pub fn parent(&self) -> Option<&Self> {
         self.parent.as_deref()

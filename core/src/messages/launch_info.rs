@@ -89,6 +89,18 @@ impl Namespace {
     /// `CLONE_NEWCGROUP`
     pub const CGROUP: Self = Self(CloneFlags::CLONE_NEWCGROUP);
 
+    /// Its name in `/proc/<pid>/ns`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PID => "pid",
+            Self::IPC => "ipc",
+            Self::UTS => "uts",
+            Self::NET => "net",
+            Self::CGROUP => "cgroup",
+            _ => "mnt",
+        }
+    }
+
     /// The flag.
     pub fn flag(self) -> CloneFlags {
         self.0

@@ -80,7 +80,7 @@ impl<'w, 'k> Container<'w, 'k> {
     fn run(&mut self, program: &Program<'_>) -> WaitStatus {
         let kernel = self.world.kernel;
         let info = self.agent.prepare(&self.id, &self.config).unwrap();
-        let request = LaunchRequest { info, credentials: None, die_with_parent: None };
+        let request = LaunchRequest { info, ..LaunchRequest::default() };
         let child = kernel
             .clone3(CloneFlags::empty(), &mut |kernel| launch(&Intercepted::new(kernel, &Instead(program)), &request))
             .unwrap();

@@ -6,6 +6,8 @@ mod world;
 
 mod cleanup;
 mod create;
+mod nested;
 mod prepare;
+mod recover;
 mod remove;
 mod update;

@@ -185,8 +185,6 @@ fn what_is_prepared_already_is_refused(world: &World<'_>) {
     agent.prepare(&id, &config).unwrap();
     assert_eq!(agent.prepare(&id, &config).unwrap_err(), PrepareError::AlreadyPrepared(id.clone()));
     assert_eq!(agent.containers().collect::<Vec<_>>(), [&id]);
-    let child = id.child("d").unwrap();
-    assert_eq!(agent.prepare(&child, &config).unwrap_err(), PrepareError::Nested(child));
 }
 
 fn a_runtime_directory_of_another_agent_is_refused(world: &World<'_>) {

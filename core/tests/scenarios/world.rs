@@ -136,6 +136,14 @@ impl<'k> World<'k> {
         create_directories(self.kernel, &sandbox, Mode(0o755)).unwrap();
         (id, ContainerConfig { directory: sandbox.into(), resources, ..ContainerConfig::default() })
     }
+
+    /// A container nested in another one, whose sandbox is made.
+    pub fn nested(&self, parent: (&ContainerId, &ContainerConfig), name: &str) -> (ContainerId, ContainerConfig) {
+        let id = parent.0.child(name).unwrap();
+        let sandbox = Layout::nested_sandbox(parent.1.directory.as_path(), &id);
+        create_directories(self.kernel, &sandbox, Mode(0o755)).unwrap();
+        (id, ContainerConfig { directory: sandbox.into(), ..ContainerConfig::default() })
+    }
 }
 
 /// A persistent volume of role `role`, seen at `name`; its directory must exist.

@@ -141,7 +141,7 @@ impl<K: Kernel> Run<'_, K> {
     /// Launches a container that is prepared, whose program does not exist.
     fn launch(&mut self, id: &ContainerId, choices: &mut Choices<'_>) {
         let Some((_, info)) = self.launched.iter().find(|(prepared, _)| prepared == id) else { return };
-        let request = LaunchRequest { info: info.clone(), credentials: None, die_with_parent: None };
+        let request = LaunchRequest { info: info.clone(), ..LaunchRequest::default() };
         let before = self.world.table();
         self.faults.arm(choices);
         let kernel = self.world.kernel();

@@ -1,15 +1,21 @@
 //! Deciding what a container's filesystem looks like.
 
 mod devices;
+mod nesting;
 mod rootfs;
 
 use typed_path::UnixPathBuf;
 
+use nesting::PidNamespaces;
+
 use super::{Container, Isolator, PrepareError};
+use crate::checkpoint;
 use crate::error::Doing;
 use crate::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel, Mode, MountFlags};
-use crate::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo, ContainerMountInfo, Namespace};
-use crate::root::real_path;
+use crate::messages::{
+    ContainerClass, ContainerConfig, ContainerId, ContainerLaunchInfo, ContainerMountInfo, Namespace,
+};
+use crate::root::{create_directories, real_path, remove_empty_directories};
 use crate::user::Credentials;
 
 /// A configuration whose paths are real ones of the right kind.
@@ -17,82 +23,111 @@ struct Checked {
     sandbox: UnixPathBuf,
     rootfs: Option<UnixPathBuf>,
     credentials: Option<Credentials>,
+    pids: PidNamespaces,
 }
 
 impl<K: Kernel> Isolator<K> {
     /// Decides what the launcher is to do for a container, and mounts its volumes on the host.
     ///
+    /// A nested container of class DEBUG joins the mount namespace of its parent; every other one gets a mount namespace of
+    /// its own. A nested container begins in the pid namespace of its parent, which it does not outlive; a program that it
+    /// makes its own below that is one more. So the parent must run when it is launched.
+    ///
     /// # Errors
     ///
     /// See [`PrepareError`]. A prepare that fails leaves nothing behind.
     pub fn prepare(&mut self, id: &ContainerId, config: &ContainerConfig) -> Result<ContainerLaunchInfo, PrepareError> {
-        if id.parent().is_some() {
-            return Err(PrepareError::Nested(id.clone()));
-        }
         if self.containers.contains_key(id) {
             return Err(PrepareError::AlreadyPrepared(id.clone()));
         }
-        let checked = self.check(config)?;
-        let runtime = self.config.layout.container_runtime(id);
-        // Exclusive: whoever makes it owns the id, also among several agents on one host.
-        match self.kernel.mkdirat(Fd::CWD, &runtime, Mode(0o755)) {
-            Err(Errno::EEXIST) => {
-                return Err(PrepareError::Exists { id: id.clone(), directory: runtime.into() });
+        let checked = self.check(id, config)?;
+        let made = self.make_runtime(id)?;
+        self.containers.insert(id.clone(), Container::new(checked.sandbox.clone(), config, Vec::new()));
+        let result = self.record_config(id, config).map_err(PrepareError::from).and_then(|()| {
+            if config.standalone {
+                self.mark_standalone(id)?;
             }
-            made => made.doing("create directory", &runtime)?,
-        }
-        self.containers.insert(id.clone(), Container { sandbox: checked.sandbox.clone(), volumes: Vec::new() });
-        let result = self.decide(id, config, checked);
+            self.decide(id, config, &checked)
+        });
         if result.is_err() {
             self.undo_prepare(id);
+            remove_empty_directories(&self.kernel, &made);
         }
         result
+    }
+
+    /// Makes the runtime directory of a container. Gives the directories that it had to make above that.
+    fn make_runtime(&self, id: &ContainerId) -> Result<Vec<UnixPathBuf>, PrepareError> {
+        let runtime = self.config.layout.container_runtime(id);
+        let above = create_directories(&self.kernel, runtime.parent().unwrap_or(&runtime), Mode(0o755))?;
+        // Exclusive: whoever makes it owns the id, also among several agents on one host.
+        match self.kernel.mkdirat(Fd::CWD, &runtime, Mode(0o755)) {
+            Err(Errno::EEXIST) => Err(PrepareError::Exists { id: id.clone(), directory: runtime.into() }),
+            made => Ok(made.doing("create directory", &runtime).map(|()| above)?),
+        }
+    }
+
+    fn mark_standalone(&self, id: &ContainerId) -> Result<(), PrepareError> {
+        Ok(checkpoint::write(&self.kernel, &self.config.layout.standalone_marker(id), b"", Mode(0o644))?)
     }
 
     fn decide(
         &mut self,
         id: &ContainerId,
         config: &ContainerConfig,
-        checked: Checked,
+        checked: &Checked,
     ) -> Result<ContainerLaunchInfo, PrepareError> {
-        let mut info = ContainerLaunchInfo {
-            clone_namespaces: vec![Namespace::MOUNT],
-            user: config.user.clone(),
-            command: config.command_info.value.is_some().then(|| config.command_info.clone()),
-            working_directory: Some(checked.sandbox.as_path().into()),
-            ..ContainerLaunchInfo::default()
-        };
-        if let Some(linux) = config.container_info.as_ref().and_then(|info| info.linux_info.as_ref()) {
-            info.effective_capabilities.clone_from(&linux.effective_capabilities);
-            info.bounding_capabilities.clone_from(&linux.bounding_capabilities);
+        if config.container_class == Some(ContainerClass::Debug) {
+            return Ok(self.join_parent(id, config, checked));
         }
-        if !config.shares_pid_namespace() {
+        let mut info = new_launch_info(config, checked);
+        info.clone_namespaces.push(Namespace::MOUNT);
+        if checked.pids.has_own {
             info.clone_namespaces.push(Namespace::PID);
         }
-        match checked.rootfs {
+        let is_privileged = checked.pids.is_privileged();
+        match &checked.rootfs {
             Some(rootfs) => {
                 self.make_devices(id, checked.credentials.as_ref())?;
                 info.working_directory = Some(self.config.sandbox_directory.as_path().into());
-                self.add_rootfs(id, &mut info, &rootfs, &checked.sandbox);
-                if !config.shares_pid_namespace() {
+                self.add_rootfs(id, &mut info, rootfs, &checked.sandbox);
+                if !is_privileged {
                     info.masked_paths =
-                        self.config.masked_paths.iter().map(|path| rootfs::below(&rootfs, path)).collect();
+                        self.config.masked_paths.iter().map(|path| rootfs::below(rootfs, path)).collect();
                 }
             }
-            None if !config.shares_pid_namespace() => {
+            None if !is_privileged => {
                 // /proc of the host's pid namespace would name other processes than the container's.
                 let confined = MountFlags::MS_NOSUID | MountFlags::MS_NOEXEC | MountFlags::MS_NODEV;
                 info.mounts.push(ContainerMountInfo::filesystem("proc", "/proc", confined, None));
             }
             None => {}
         }
-        self.update(id, &config.resources)?;
+        if id.parent().is_none() {
+            self.update(id, &config.resources)?;
+        }
         Ok(info)
     }
 
-    fn check(&self, config: &ContainerConfig) -> Result<Checked, PrepareError> {
-        let sandbox = self
-            .directory("sandbox", &config.directory, |path, found| PrepareError::SandboxNotDirectory { path, found })?;
+    /// A session in the container around it, whose filesystem it sees.
+    fn join_parent(&self, id: &ContainerId, config: &ContainerConfig, checked: &Checked) -> ContainerLaunchInfo {
+        let mut info = new_launch_info(config, checked);
+        info.enter_namespaces.insert(0, Namespace::MOUNT);
+        if id.parent().and_then(|parent| self.containers.get(parent)).is_some_and(|parent| parent.has_rootfs) {
+            info.working_directory = Some(self.config.sandbox_directory.as_path().into());
+        }
+        info
+    }
+
+    fn check(&self, id: &ContainerId, config: &ContainerConfig) -> Result<Checked, PrepareError> {
+        self.check_kind(id, config)?;
+        let sandbox = match self.nested_sandbox(id, config)? {
+            Some(sandbox) => sandbox,
+            None => self.directory("sandbox", &config.directory, |path, found| PrepareError::SandboxNotDirectory {
+                path,
+                found,
+            })?,
+        };
         let rootfs = match &config.rootfs {
             Some(rootfs) => Some(self.directory("root filesystem", rootfs, |path, found| {
                 PrepareError::RootfsNotDirectory { path, found }
@@ -106,7 +141,8 @@ impl<K: Kernel> Isolator<K> {
             Some(user) => Some(self.users.look_up(user)?),
             None => None,
         };
-        Ok(Checked { sandbox, rootfs, credentials })
+        let pids = self.pid_namespaces(id, config)?;
+        Ok(Checked { sandbox, rootfs, credentials, pids })
     }
 
     /// The real path of a directory of the configuration.
@@ -141,4 +177,21 @@ impl<K: Kernel> Isolator<K> {
             tracing::error!(%id, %error, "cannot remove the runtime directory of a failed prepare");
         }
     }
+}
+
+/// What is the same for every container.
+fn new_launch_info(config: &ContainerConfig, checked: &Checked) -> ContainerLaunchInfo {
+    let mut info = ContainerLaunchInfo {
+        enter_namespaces: checked.pids.entered().into_iter().collect(),
+        user: config.user.clone(),
+        command: config.command_info.value.is_some().then(|| config.command_info.clone()),
+        environment: config.command_info.environment.clone(),
+        working_directory: Some(checked.sandbox.as_path().into()),
+        ..ContainerLaunchInfo::default()
+    };
+    if let Some(linux) = config.container_info.as_ref().and_then(|info| info.linux_info.as_ref()) {
+        info.effective_capabilities.clone_from(&linux.effective_capabilities);
+        info.bounding_capabilities.clone_from(&linux.bounding_capabilities);
+    }
+    info
 }

@@ -1,0 +1,194 @@
+//! What is kept of a container in its runtime directory, so that another process can go on with it.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use typed_path::UnixPath;
+
+use super::{Container, Isolator, IsolatorError};
+use crate::checkpoint;
+use crate::kernel::{Errno, FileType, Kernel, Mode};
+use crate::messages::{ContainerConfig, ContainerId, Resource};
+use crate::root::{Root, real_path};
+use crate::volumes::PersistentVolume;
+
+/// Configurations may hold secrets of an environment.
+const PRIVATE: Mode = Mode(0o600);
+
+/// A container whose record can't be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which container.
+    pub id: ContainerId,
+    /// Why.
+    pub error: IsolatorError,
+}
+
+impl<K: Kernel> Isolator<K> {
+    /// Remembers the containers that other processes with the same directories have prepared. Gives those whose records
+    /// can't be used: whoever prepared them has died in the middle, and [`recover`](Self::recover) is due.
+    ///
+    /// Nothing on the host is changed.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime directories can't be listed.
+    pub fn resume(&mut self) -> Result<Vec<Unreadable>, IsolatorError> {
+        let mut unreadable = Vec::new();
+        for id in self.recorded_containers()? {
+            if let Err(error) = self.resume_container(&id) {
+                unreadable.push(Unreadable { id, error });
+            }
+        }
+        Ok(unreadable)
+    }
+
+    /// The same for one container alone, and for those around it: all that are nested in the same top-level container.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime directories can't be listed.
+    pub fn resume_family(&mut self, id: &ContainerId) -> Result<Vec<Unreadable>, IsolatorError> {
+        let mut family = Vec::new();
+        self.add_recorded(id.top_level(), &mut family)?;
+        let mut unreadable = Vec::new();
+        for id in family {
+            if let Err(error) = self.resume_container(&id) {
+                unreadable.push(Unreadable { id, error });
+            }
+        }
+        Ok(unreadable)
+    }
+
+    fn resume_container(&mut self, id: &ContainerId) -> Result<(), IsolatorError> {
+        if self.containers.contains_key(id) {
+            return Ok(());
+        }
+        let config = self.recorded_config(id)?;
+        self.remember(id, &config)
+    }
+
+    /// Remembers a container with the volumes that are mounted for it.
+    pub(super) fn remember(&mut self, id: &ContainerId, config: &ContainerConfig) -> Result<(), IsolatorError> {
+        let directory = config.directory.as_path();
+        // The sandbox may have been removed already.
+        let sandbox = match real_path(&self.kernel, directory) {
+            Err(error) if error.errno == Errno::ENOENT => directory.to_path_buf(),
+            path => path?,
+        };
+        let volumes = if id.parent().is_some() { Vec::new() } else { self.mounted_volumes(id, config, &sandbox)? };
+        self.containers.insert(id.clone(), Container::new(sandbox, config, volumes));
+        Ok(())
+    }
+
+    /// The persistent volumes, of all that may be, that are mounted in the sandbox.
+    fn mounted_volumes(
+        &self,
+        id: &ContainerId,
+        config: &ContainerConfig,
+        sandbox: &UnixPath,
+    ) -> Result<Vec<PersistentVolume>, IsolatorError> {
+        let executor = config.executor_info.as_ref().map_or(&[][..], |executor| &executor.resources);
+        let recorded = self.recorded_volumes(id)?;
+        let sandbox = match Root::open(&self.kernel, sandbox) {
+            Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
+            sandbox => sandbox?,
+        };
+        let mut mounted: Vec<PersistentVolume> = Vec::new();
+        for resource in recorded.iter().chain(&config.resources).chain(executor) {
+            // One that is none could not have been mounted.
+            let Ok(Some(volume)) = PersistentVolume::from_resource(resource, &self.config.layout) else { continue };
+            let is_known = mounted.iter().any(|other| other.is_same_mount(&volume));
+            if !is_known && self.is_mounted(&sandbox, &volume)? {
+                mounted.push(volume);
+            }
+        }
+        Ok(mounted)
+    }
+
+    /// Writes down how a container is configured.
+    pub(super) fn record_config(&self, id: &ContainerId, config: &ContainerConfig) -> Result<(), IsolatorError> {
+        self.record(&self.config.layout.container_config(id), config)
+    }
+
+    /// How a container was configured.
+    pub(super) fn recorded_config(&self, id: &ContainerId) -> Result<ContainerConfig, IsolatorError> {
+        self.recorded(&self.config.layout.container_config(id))
+    }
+
+    /// Writes down the volumes that are mounted for a container, or about to be.
+    pub(super) fn record_volumes<'v>(
+        &self,
+        id: &ContainerId,
+        volumes: impl IntoIterator<Item = &'v PersistentVolume>,
+    ) -> Result<(), IsolatorError> {
+        let resources: Vec<&Resource> = volumes.into_iter().map(|volume| &volume.resource).collect();
+        self.record(&self.config.layout.container_volumes(id), &resources)
+    }
+
+    fn recorded_volumes(&self, id: &ContainerId) -> Result<Vec<Resource>, IsolatorError> {
+        match self.recorded(&self.config.layout.container_volumes(id)) {
+            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(Vec::new()),
+            volumes => volumes,
+        }
+    }
+
+    fn record<T: Serialize>(&self, path: &UnixPath, value: &T) -> Result<(), IsolatorError> {
+        let text = serde_json::to_vec(value)
+            .map_err(|error| IsolatorError::Record { path: path.into(), reason: error.to_string() })?;
+        Ok(checkpoint::write(&self.kernel, path, &text, PRIVATE)?)
+    }
+
+    fn recorded<T: DeserializeOwned>(&self, path: &UnixPath) -> Result<T, IsolatorError> {
+        let text = checkpoint::read(&self.kernel, path)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| IsolatorError::Record { path: path.into(), reason: error.to_string() })
+    }
+
+    /// The containers that have a runtime directory, each before those that are nested in it.
+    pub(super) fn recorded_containers(&self) -> Result<Vec<ContainerId>, IsolatorError> {
+        let mut found = Vec::new();
+        for name in self.directories(&self.config.layout.containers_runtime())? {
+            if let Ok(id) = ContainerId::new(name) {
+                self.add_recorded(&id, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn add_recorded(&self, id: &ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
+        let mut next = found.len();
+        if self.exists(&self.config.layout.container_runtime(id))? {
+            found.push(id.clone());
+        }
+        while let Some(parent) = found.get(next).cloned() {
+            next += 1;
+            for name in self.directories(&self.config.layout.container_runtime(&parent).join("containers"))? {
+                found.extend(parent.child(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a trusted path leads to something.
+    pub(super) fn exists(&self, path: &UnixPath) -> Result<bool, IsolatorError> {
+        use crate::error::Doing as _;
+        use crate::kernel::{AtFlags, Fd};
+        match self.kernel.statx(Fd::CWD, path, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            Err(errno) => Ok(Err(errno).doing("look at", path)?),
+        }
+    }
+
+    /// The names of the directories in a directory, which need not exist; sorted.
+    fn directories(&self, path: &UnixPath) -> Result<Vec<String>, IsolatorError> {
+        let entries = match checkpoint::list(&self.kernel, path) {
+            Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let directories = entries.into_iter().filter(|entry| entry.file_type == Some(FileType::Directory));
+        let mut names: Vec<_> = directories.filter_map(|entry| String::from_utf8(entry.name.0).ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+}

@@ -1,0 +1,134 @@
+//! Finding out what is left after an agent was restarted, or has died.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use typed_path::UnixPathBuf;
+
+use super::cleanup::detach_below;
+use super::{CleanupError, Isolator, IsolatorError, RecoverError};
+use crate::kernel::Kernel;
+use crate::messages::{ContainerConfig, ContainerId, ContainerState};
+use crate::mountinfo::Table;
+use crate::root::create_directories;
+use crate::table;
+
+/// What [`Isolator::recover`] has found besides the containers that it was told of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Orphans that have mounts: they are known now, and wait for their cleanup.
+    pub orphans: Vec<ContainerId>,
+    /// Nested containers that nobody knows: they were cleaned up.
+    pub cleaned: Vec<ContainerId>,
+    /// Top-level containers that nobody knows. They were left alone: another containerizer may own them.
+    pub foreign: Vec<ContainerId>,
+}
+
+impl<K: Kernel> Isolator<K> {
+    /// Remembers containers that an agent knows from before it was restarted, and looks for what else is mounted in
+    /// sandboxes below work_dir: what belongs to one of the `orphans` is remembered and waits for its cleanup, what belongs
+    /// to a nested container that is not known is cleaned up at once, and everything else is left alone.
+    ///
+    /// It can be repeated, and be called after a reboot, when nothing is mounted.
+    ///
+    /// # Errors
+    ///
+    /// See [`RecoverError`]. Everything is tried: what has failed does not keep the rest from being recovered.
+    pub fn recover(&mut self, states: &[ContainerState], orphans: &[ContainerId]) -> Result<Recovery, RecoverError> {
+        let mut recovery = Recovery::default();
+        let mut errors = Vec::new();
+        for state in states {
+            if let Err(error) = self.recover_container(state) {
+                errors.push(CleanupError::from(error));
+            }
+        }
+        match self.strays() {
+            Ok(strays) => {
+                for (id, sandbox) in strays {
+                    if let Err(error) = self.recover_stray(&id, sandbox, orphans, &mut recovery) {
+                        errors.push(error);
+                    }
+                }
+            }
+            Err(error) => errors.push(error.into()),
+        }
+        if errors.is_empty() { Ok(recovery) } else { Err(RecoverError { recovery, errors }) }
+    }
+
+    fn recover_container(&mut self, state: &ContainerState) -> Result<(), IsolatorError> {
+        let id = &state.container_id;
+        if self.containers.contains_key(id) {
+            return Ok(());
+        }
+        let recorded = self.recorded_config(id);
+        let is_recorded = recorded.is_ok();
+        let config = ContainerConfig {
+            directory: state.directory.clone(),
+            executor_info: state.executor_info.clone(),
+            // A record that is missing, as after a reboot, or damaged says nothing that the agent does not.
+            ..recorded.unwrap_or_default()
+        };
+        self.remember(id, &config)?;
+        if is_recorded { Ok(()) } else { self.record_anew(id, &config) }
+    }
+
+    /// Gives a container that was prepared before a reboot a record again.
+    fn record_anew(&self, id: &ContainerId, config: &ContainerConfig) -> Result<(), IsolatorError> {
+        create_directories(&self.kernel, &self.config.layout.container_runtime(id), crate::kernel::Mode(0o755))?;
+        self.record_config(id, config)
+    }
+
+    /// The containers that are not known, with their sandboxes: those in whose sandbox something is mounted, and nested ones
+    /// that have a runtime directory. The innermost first.
+    fn strays(&self) -> Result<Vec<(ContainerId, Option<UnixPathBuf>)>, IsolatorError> {
+        let layout = &self.config.layout;
+        let mut strays = BTreeMap::new();
+        for id in self.recorded_containers()? {
+            if id.parent().is_some() {
+                strays.insert(id, None);
+            }
+        }
+        let text = table::read(&self.kernel)?;
+        let table = Table::parse(&text)?;
+        for mount in table.at_or_below(&layout.work_dir) {
+            if let Some((id, sandbox)) = layout.container_of(&mount.mountpoint()) {
+                strays.insert(id, Some(sandbox));
+            }
+        }
+        strays.retain(|id, _| !self.containers.contains_key(id));
+        let mut strays: Vec<_> = strays.into_iter().collect();
+        strays.sort_by_key(|(id, _)| Reverse(id.depth()));
+        Ok(strays)
+    }
+
+    fn recover_stray(
+        &mut self,
+        id: &ContainerId,
+        sandbox: Option<UnixPathBuf>,
+        orphans: &[ContainerId],
+        recovery: &mut Recovery,
+    ) -> Result<(), CleanupError> {
+        if orphans.contains(id) {
+            let config = match sandbox {
+                Some(sandbox) => ContainerConfig { directory: sandbox.into(), ..ContainerConfig::default() },
+                None => self.recorded_config(id)?,
+            };
+            self.remember(id, &config)?;
+            self.record_anew(id, &config)?;
+            recovery.orphans.push(id.clone());
+        } else if id.parent().is_some() {
+            if let Some(sandbox) = sandbox {
+                let errors = detach_below(&self.kernel, &sandbox)?;
+                if !errors.is_empty() {
+                    return Err(CleanupError::MountsLeft { id: id.clone(), errors });
+                }
+            }
+            self.remove_runtime(id)
+                .map_err(|error| CleanupError::Runtime { id: id.clone(), error: Box::new(error) })?;
+            recovery.cleaned.push(id.clone());
+        } else {
+            recovery.foreign.push(id.clone());
+        }
+        Ok(())
+    }
+}
