@@ -213,6 +213,7 @@ impl Linux {
     pub(crate) fn clean_context(&mut self, context: &mut FsContext) {
         let parameters = std::mem::take(&mut context.parameters);
         self.drop_parameters(&parameters);
+        self.drop_namespaces(context);
         context.sb_flags = MountFlags::empty();
         context.source = None;
         context.is_exclusive = false;
@@ -251,21 +252,25 @@ impl Linux {
     }
 
     /// Ends a context (`put_fs_context()`).
-    #[allow(clippy::needless_pass_by_value, reason = "it is of no use afterwards")]
-    pub(crate) fn drop_context(&mut self, context: FsContext) {
+    pub(crate) fn drop_context(&mut self, mut context: FsContext) {
         self.drop_parameters(&context.parameters);
         if let Some(root) = context.root {
             let superblock = self.dentries[root].superblock;
             self.dentry_put(root);
             self.superblock_put(superblock);
         }
-        if let Some(namespace) = context.pid_namespace {
-            self.pid_namespace_put(namespace);
-        }
-        if let Some(namespace) = context.kernel_namespace {
-            self.other_namespace_put(namespace);
-        }
+        self.drop_namespaces(&mut context);
         self.user_namespace_put(context.user_namespace);
         self.user_namespace_put(context.credentials.user_namespace);
+    }
+
+    /// Lets go of the namespaces that the type keeps in a context (`fc->ops->free`).
+    fn drop_namespaces(&mut self, context: &mut FsContext) {
+        if let Some(namespace) = context.pid_namespace.take() {
+            self.pid_namespace_put(namespace);
+        }
+        if let Some(namespace) = context.kernel_namespace.take() {
+            self.other_namespace_put(namespace);
+        }
     }
 }
