@@ -99,6 +99,11 @@ impl Layout {
         self.runtime_dir.join("containers")
     }
 
+    /// The agent's durable records.
+    pub fn meta(&self) -> UnixPathBuf {
+        self.work_dir.join("meta")
+    }
+
     /// The sandbox of a container that belongs to no executor.
     pub fn standalone_sandbox(&self, container: &ContainerId) -> UnixPathBuf {
         self.work_dir.join("containers").join(container.value())
@@ -156,6 +161,16 @@ impl Layout {
     /// The process of a container, while it runs.
     pub fn container_pid(&self, id: &ContainerId) -> UnixPathBuf {
         self.container_runtime(id).join("pid")
+    }
+
+    /// What the process that runs a container has locked.
+    pub fn running_lock(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("running.lock")
+    }
+
+    /// What is there until a container is prepared: whoever prepares it may have died.
+    pub fn preparing_marker(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("preparing")
     }
 
     /// What marks a container that belongs to no executor.

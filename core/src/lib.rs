@@ -18,6 +18,7 @@ pub mod isolator;
 pub mod kernel;
 pub mod launch;
 pub mod layout;
+pub mod locks;
 pub mod messages;
 pub mod mountinfo;
 mod removal;

@@ -63,6 +63,11 @@ impl<K: Kernel> Isolator<K> {
         if self.containers.contains_key(id) {
             return Ok(());
         }
+        let unfinished = self.config.layout.preparing_marker(id);
+        if self.exists(&unfinished)? {
+            let reason = "whoever prepared the container has died in the middle; recover cleans up after it".into();
+            return Err(IsolatorError::Record { path: unfinished.into(), reason });
+        }
         let config = self.recorded_config(id)?;
         self.remember(id, &config)
     }
@@ -125,7 +130,8 @@ impl<K: Kernel> Isolator<K> {
         self.record(&self.config.layout.container_volumes(id), &resources)
     }
 
-    fn recorded_volumes(&self, id: &ContainerId) -> Result<Vec<Resource>, IsolatorError> {
+    /// What was written down last of the volumes.
+    pub(super) fn recorded_volumes(&self, id: &ContainerId) -> Result<Vec<Resource>, IsolatorError> {
         match self.recorded(&self.config.layout.container_volumes(id)) {
             Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(Vec::new()),
             volumes => volumes,

@@ -7,7 +7,8 @@ use typed_path::UnixPathBuf;
 
 use super::cleanup::detach_below;
 use super::{CleanupError, Isolator, IsolatorError, RecoverError};
-use crate::kernel::Kernel;
+use crate::error::CallError;
+use crate::kernel::{AtFlags, Errno, Fd, Kernel, Mode};
 use crate::messages::{ContainerConfig, ContainerId, ContainerState};
 use crate::mountinfo::Table;
 use crate::root::create_directories;
@@ -18,7 +19,7 @@ use crate::table;
 pub struct Recovery {
     /// Orphans that have mounts: they are known now, and wait for their cleanup.
     pub orphans: Vec<ContainerId>,
-    /// Nested containers that nobody knows: they were cleaned up.
+    /// Nested containers that nobody knows, and containers that were not prepared to the end: they were cleaned up.
     pub cleaned: Vec<ContainerId>,
     /// Top-level containers that nobody knows. They were left alone: another containerizer may own them.
     pub foreign: Vec<ContainerId>,
@@ -27,7 +28,8 @@ pub struct Recovery {
 impl<K: Kernel> Isolator<K> {
     /// Remembers containers that an agent knows from before it was restarted, and looks for what else is mounted in
     /// sandboxes below work_dir: what belongs to one of the `orphans` is remembered and waits for its cleanup, what belongs
-    /// to a nested container that is not known is cleaned up at once, and everything else is left alone.
+    /// to a nested container that is not known is cleaned up at once, and everything else is left alone. Containers that an
+    /// agent was preparing when it died are cleaned up, too, unless it says that it knows them.
     ///
     /// It can be repeated, and be called after a reboot, when nothing is mounted.
     ///
@@ -69,22 +71,29 @@ impl<K: Kernel> Isolator<K> {
             ..recorded.unwrap_or_default()
         };
         self.remember(id, &config)?;
-        if is_recorded { Ok(()) } else { self.record_anew(id, &config) }
+        if !is_recorded {
+            self.record_anew(id, &config)?;
+        }
+        let unfinished = self.config.layout.preparing_marker(id);
+        match self.kernel.unlinkat(Fd::CWD, &unfinished, AtFlags::empty()) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(CallError::new("remove marker", &unfinished, errno).into()),
+        }
     }
 
     /// Gives a container that was prepared before a reboot a record again.
     fn record_anew(&self, id: &ContainerId, config: &ContainerConfig) -> Result<(), IsolatorError> {
-        create_directories(&self.kernel, &self.config.layout.container_runtime(id), crate::kernel::Mode(0o755))?;
+        create_directories(&self.kernel, &self.config.layout.container_runtime(id), Mode(0o755))?;
         self.record_config(id, config)
     }
 
-    /// The containers that are not known, with their sandboxes: those in whose sandbox something is mounted, and nested ones
-    /// that have a runtime directory. The innermost first.
+    /// The containers that are not known, with their sandboxes: those in whose sandbox something is mounted, nested ones that
+    /// have a runtime directory, and those that somebody has not finished to prepare. The innermost first.
     fn strays(&self) -> Result<Vec<(ContainerId, Option<UnixPathBuf>)>, IsolatorError> {
         let layout = &self.config.layout;
         let mut strays = BTreeMap::new();
         for id in self.recorded_containers()? {
-            if id.parent().is_some() {
+            if id.parent().is_some() || self.is_unfinished(&id)? {
                 strays.insert(id, None);
             }
         }
@@ -99,6 +108,13 @@ impl<K: Kernel> Isolator<K> {
         let mut strays: Vec<_> = strays.into_iter().collect();
         strays.sort_by_key(|(id, _)| Reverse(id.depth()));
         Ok(strays)
+    }
+
+    /// Whether whoever prepared a container has died before it was done.
+    fn is_unfinished(&self, id: &ContainerId) -> Result<bool, IsolatorError> {
+        let layout = &self.config.layout;
+        Ok(self.exists(&layout.preparing_marker(id))?
+            || self.exists(&layout.container_runtime(id))? && !self.exists(&layout.container_config(id))?)
     }
 
     fn recover_stray(
@@ -116,8 +132,9 @@ impl<K: Kernel> Isolator<K> {
             self.remember(id, &config)?;
             self.record_anew(id, &config)?;
             recovery.orphans.push(id.clone());
-        } else if id.parent().is_some() {
-            if let Some(sandbox) = sandbox {
+        } else if id.parent().is_some() || self.is_unfinished(id)? {
+            let recorded = || self.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
+            if let Some(sandbox) = sandbox.or_else(recorded) {
                 let errors = detach_below(&self.kernel, &sandbox)?;
                 if !errors.is_empty() {
                     return Err(CleanupError::MountsLeft { id: id.clone(), errors });

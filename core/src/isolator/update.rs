@@ -38,9 +38,11 @@ impl<K: Kernel> Isolator<K> {
         }
         let removed: Vec<_> = current.iter().filter(|volume| !is_among(&wanted, volume)).collect();
         let added: Vec<_> = wanted.into_iter().filter(|volume| !is_among(&current, volume)).collect();
-        if removed.is_empty() && added.is_empty() {
+        let left = self.left_over(id, &current)?;
+        if removed.is_empty() && added.is_empty() && left.is_empty() {
             return Ok(());
         }
+        self.remove_left_mount_points(&sandbox, &left)?;
         // Before anything is mounted: whoever goes on after us must know what to look for.
         self.record_volumes(id, current.iter().chain(&added))?;
         let result = self.change_volumes(id, &sandbox, &removed, added);
@@ -50,6 +52,25 @@ impl<K: Kernel> Isolator<K> {
         };
         // That more is recorded than is mounted does no harm.
         result.and_then(|()| recorded.map_err(UpdateError::from))
+    }
+
+    /// Volumes that are recorded and not mounted: somebody has died between the record and the mount, or between the unmount
+    /// and the removal of the mount point.
+    fn left_over(&self, id: &ContainerId, current: &[PersistentVolume]) -> Result<Vec<PersistentVolume>, UpdateError> {
+        let recorded = self.persistent_volumes(&self.recorded_volumes(id)?)?;
+        Ok(recorded.into_iter().filter(|volume| !is_among(current, volume)).collect())
+    }
+
+    fn remove_left_mount_points(&self, sandbox: &UnixPath, left: &[PersistentVolume]) -> Result<(), UpdateError> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let root = Root::open(&self.kernel, sandbox)?;
+        for volume in left {
+            // What is in use, or not empty, is no mount point that we left.
+            let _ = self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
+        }
+        Ok(())
     }
 
     fn change_volumes(

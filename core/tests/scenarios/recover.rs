@@ -1,8 +1,10 @@
 //! Going on after an agent was restarted, has died, or the machine was.
 
+use std::cell::Cell;
+
 use cofferdam::UnixPathBuf;
 use cofferdam::isolator::{Isolator, Recovery};
-use cofferdam::kernel::{AtFlags, Fd, Kernel, Mode, UmountFlags};
+use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel, Mode, UmountFlags};
 use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, OtherFields, Resource};
 use cofferdam::root::create_directories;
 use serde_json::Value;
@@ -21,6 +23,8 @@ scenarios!(
     after_a_reboot_there_is_nothing_to_unmount,
     a_volume_that_was_about_to_be_mounted_is_mounted_by_the_next_update,
     a_record_that_is_damaged_is_told,
+    whenever_an_agent_dies_recovery_leaves_nothing_behind,
+    whenever_an_agent_dies_in_update_the_next_one_goes_on,
 );
 
 fn state(id: &ContainerId, config: &ContainerConfig) -> ContainerState {
@@ -211,4 +215,88 @@ fn a_record_that_is_damaged_is_told(world: &World<'_>) {
     agent.recover(&[state(&id, &config)], &[]).unwrap();
     agent.update(&id, &[]).unwrap();
     assert!(!world.exists(&target(&config)));
+}
+
+/// A process that dies before one of its calls: nothing that it does from then on has an effect.
+struct Dies {
+    calls_left: Cell<usize>,
+}
+
+impl Interceptor for Dies {
+    fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+        if self.calls_left.get() == 0 {
+            // What a process has open is closed when it dies.
+            return if matches!(call, Call::Close { .. }) { Ok(()) } else { Err(Errno::EIO) };
+        }
+        self.calls_left.set(self.calls_left.get() - 1);
+        Ok(())
+    }
+}
+
+/// Lets an agent die before each of its calls. Gives how often it died.
+fn dying(world: &World<'_>, mut life: impl FnMut(&World<'_>, &dyn Fn() -> bool)) -> usize {
+    for calls in 0.. {
+        let dies = Dies { calls_left: Cell::new(calls) };
+        let kernel = Intercepted::new(world.kernel, &dies);
+        let its_world = World { kernel: &kernel, directory: world.directory.clone() };
+        life(&its_world, &|| dies.calls_left.get() == 0);
+        if dies.calls_left.get() > 0 {
+            return calls;
+        }
+    }
+    0
+}
+
+fn whenever_an_agent_dies_recovery_leaves_nothing_behind(world: &World<'_>) {
+    let source = world.make_directory("work/volumes/roles/role/db");
+    world.write(&source.join("file"), "kept");
+    let rootfs = world.make_directory("rootfs");
+    world.agent();
+    let before = world.mounts();
+    let (id, config) = world.container("c", vec![plain("db", "data")]);
+    let config = ContainerConfig { rootfs: Some(rootfs.into()), ..config };
+    let deaths = dying(world, |its_world, is_dead| {
+        if let Ok(mut agent) = its_world.create(its_world.config()) {
+            let prepared = agent.prepare(&id, &config);
+            assert!(prepared.is_ok() || is_dead(), "{prepared:?}");
+        }
+        let mut agent = world.agent();
+        let known = agent.resume().unwrap().is_empty();
+        let recovery = agent.recover(&[], &[]).unwrap();
+        assert!(recovery.foreign.is_empty(), "{recovery:?}");
+        // That it was prepared to the end is for its agent to know.
+        if known && agent.containers().any(|other| *other == id) {
+            agent.cleanup(&id).unwrap();
+            agent.remove_runtime(&id).unwrap();
+        }
+        assert_eq!(world.mounts(), before);
+        assert!(!world.exists(&world.path("run/containers/c")));
+        data_is_there(world);
+    });
+    assert!(deaths > 50, "{deaths} calls are fewer than prepare needs");
+}
+
+fn whenever_an_agent_dies_in_update_the_next_one_goes_on(world: &World<'_>) {
+    let (id, config) = abandoned(world, "c");
+    world.make_directory("work/volumes/roles/role/other");
+    let after = || [plain("other", "more")];
+    let more = config.directory.as_path().join("more");
+    let deaths = dying(world, |its_world, is_dead| {
+        world.agent().resume().unwrap();
+        if let Ok(mut agent) = its_world.create(its_world.config())
+            && agent.resume().is_ok_and(|unreadable| unreadable.is_empty())
+        {
+            let updated = agent.update(&id, &after());
+            assert!(updated.is_ok() || is_dead(), "{updated:?}");
+        }
+        let mut agent = world.agent();
+        assert_eq!(agent.resume(), Ok(vec![]));
+        agent.update(&id, &after()).unwrap();
+        assert!(!world.exists(&target(&config)), "the old one is gone");
+        assert_eq!(world.mounts_at(&more).len(), 1, "the new one is there");
+        agent.update(&id, &[plain("db", "data")]).unwrap();
+        assert!(!world.exists(&more));
+        assert_eq!(world.read(&target(&config).join("file")), "kept");
+    });
+    assert!(deaths > 30, "{deaths} calls are fewer than update needs");
 }

@@ -43,12 +43,7 @@ impl<K: Kernel> Isolator<K> {
         let checked = self.check(id, config)?;
         let made = self.make_runtime(id)?;
         self.containers.insert(id.clone(), Container::new(checked.sandbox.clone(), config, Vec::new()));
-        let result = self.record_config(id, config).map_err(PrepareError::from).and_then(|()| {
-            if config.standalone {
-                self.mark_standalone(id)?;
-            }
-            self.decide(id, config, &checked)
-        });
+        let result = self.prepare_recorded(id, config, &checked);
         if result.is_err() {
             self.undo_prepare(id);
             remove_empty_directories(&self.kernel, &made);
@@ -67,8 +62,23 @@ impl<K: Kernel> Isolator<K> {
         }
     }
 
-    fn mark_standalone(&self, id: &ContainerId) -> Result<(), PrepareError> {
-        Ok(checkpoint::write(&self.kernel, &self.config.layout.standalone_marker(id), b"", Mode(0o644))?)
+    /// Decides, with a record that says from the beginning how the container is configured, and until the end that it is not
+    /// prepared yet.
+    fn prepare_recorded(
+        &mut self,
+        id: &ContainerId,
+        config: &ContainerConfig,
+        checked: &Checked,
+    ) -> Result<ContainerLaunchInfo, PrepareError> {
+        let unfinished = self.config.layout.preparing_marker(id);
+        checkpoint::write(&self.kernel, &unfinished, b"", Mode(0o644))?;
+        self.record_config(id, config)?;
+        if config.standalone {
+            checkpoint::write(&self.kernel, &self.config.layout.standalone_marker(id), b"", Mode(0o644))?;
+        }
+        let info = self.decide(id, config, checked)?;
+        self.kernel.unlinkat(Fd::CWD, &unfinished, AtFlags::empty()).doing("remove marker", &unfinished)?;
+        Ok(info)
     }
 
     fn decide(

@@ -1,0 +1,310 @@
+//! Locks between the processes that act on the directories of an agent.
+//!
+//! All are flock(2): a process that dies lets go of them. In this order:
+//!
+//! 1. [`AgentLock`]: who is the agent of work_dir and runtime_dir. An agent that embeds the isolator has it alone, as long as it
+//!    runs; commands share it among themselves.
+//! 2. [`CommandLock`]: recovery goes on while no other command does.
+//! 3. [`ContainerLock`]: one command at a time for a container and all that are nested in it.
+//!
+//! [`RunningLock`] is none of these: who has it runs a container.
+
+use typed_path::{UnixPath, UnixPathBuf};
+
+use crate::checkpoint;
+use crate::error::{CallError, Doing};
+use crate::kernel::{
+    AtFlags, Bytes, Descriptor, Errno, Fd, FlockOperation, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags,
+};
+use crate::layout::Layout;
+use crate::messages::ContainerId;
+use crate::root::{create_directories, real_path, stat};
+
+/// A lock could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    /// A system call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Another agent has the directories.
+    #[error("another agent is using {0}; stop it first, or use other directories")]
+    AgentRunning(Bytes),
+    /// A directory belongs to an agent with another one.
+    #[error(
+        "{directory} belongs to an agent whose {other} is {theirs}, and which has containers; use both directories of that \
+         agent, or clean its containers up first"
+    )]
+    OtherAgent {
+        /// The directory.
+        directory: Bytes,
+        /// The name of the other directory.
+        other: &'static str,
+        /// The one of that agent.
+        theirs: Bytes,
+    },
+}
+
+/// Says who is the agent of work_dir and runtime_dir.
+#[derive(Debug)]
+pub struct AgentLock<'k> {
+    _locked: Vec<Descriptor<'k>>,
+}
+
+impl<'k> AgentLock<'k> {
+    /// For an agent that embeds the isolator: nobody else can act on the directories while it lives. They must exist.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::AgentRunning`] if another agent, or a command, is at work; [`LockError::OtherAgent`] if one of the two
+    /// directories has containers of an agent with another one.
+    pub fn exclusive(kernel: &'k dyn Kernel, layout: &Layout) -> Result<Self, LockError> {
+        Self::take(kernel, layout, FlockOperation::LOCK_EX)
+    }
+
+    /// For a command: other commands can act on the directories at the same time, but no agent can that embeds the isolator.
+    ///
+    /// # Errors
+    ///
+    /// As [`exclusive`](Self::exclusive).
+    pub fn shared(kernel: &'k dyn Kernel, layout: &Layout) -> Result<Self, LockError> {
+        Self::take(kernel, layout, FlockOperation::LOCK_SH)
+    }
+
+    /// The same, if the directories have ever had an agent: nothing is written for one that never comes.
+    ///
+    /// # Errors
+    ///
+    /// As [`exclusive`](Self::exclusive).
+    pub fn shared_if_there_is_one(kernel: &'k dyn Kernel, layout: &Layout) -> Result<Self, LockError> {
+        let mut locked = Vec::new();
+        for (file, directory) in lock_files(layout) {
+            let opened = match open(kernel, &file, OpenFlags::empty()) {
+                Err(Errno::ENOENT | Errno::ENOTDIR) => continue,
+                opened => opened.doing("open lock file", &file)?,
+            };
+            locked.push(try_lock(kernel, opened, &file, FlockOperation::LOCK_SH, &directory)?);
+        }
+        Ok(Self { _locked: locked })
+    }
+
+    fn take(kernel: &'k dyn Kernel, layout: &Layout, operation: FlockOperation) -> Result<Self, LockError> {
+        let layout = Layout {
+            work_dir: real_path(kernel, &layout.work_dir)?,
+            runtime_dir: real_path(kernel, &layout.runtime_dir)?,
+        };
+        // So that two that come at once do not both find the directories to be nobody's.
+        let _directories = [lock(kernel, &layout.work_dir)?, lock(kernel, &layout.runtime_dir)?];
+        create_directories(kernel, &layout.meta(), Mode(0o755))?;
+        claim(kernel, &layout)?;
+        let mut locked = Vec::new();
+        for (file, directory) in lock_files(&layout) {
+            let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
+            locked.push(try_lock(kernel, opened, &file, operation, &directory)?);
+        }
+        Ok(Self { _locked: locked })
+    }
+}
+
+fn lock_files(layout: &Layout) -> [(UnixPathBuf, UnixPathBuf); 2] {
+    [
+        (layout.meta().join("agent.lock"), layout.work_dir.clone()),
+        (layout.runtime_dir.join("agent.lock"), layout.runtime_dir.clone()),
+    ]
+}
+
+/// Notes in each of the two directories which the other is.
+fn claim(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
+    let (ours, record) = (&layout.runtime_dir, layout.meta().join("runtime_dir"));
+    if let Some(theirs) = claimed(kernel, &record)?
+        && theirs != *ours
+        && has_containers(kernel, &theirs)?
+    {
+        let directory = layout.work_dir.as_path().into();
+        return Err(LockError::OtherAgent { directory, other: "runtime_dir", theirs: theirs.into() });
+    }
+    let (work, back) = (&layout.work_dir, layout.runtime_dir.join("work_dir"));
+    if let Some(theirs) = claimed(kernel, &back)?
+        && theirs != *work
+        && has_containers(kernel, &layout.runtime_dir)?
+    {
+        let directory = layout.runtime_dir.as_path().into();
+        return Err(LockError::OtherAgent { directory, other: "work_dir", theirs: theirs.into() });
+    }
+    for (record, value) in [(record, ours), (back, work)] {
+        if claimed(kernel, &record)?.as_ref() != Some(value) {
+            checkpoint::write(kernel, &record, value.as_bytes(), Mode(0o644))?;
+        }
+    }
+    Ok(())
+}
+
+fn claimed(kernel: &dyn Kernel, record: &UnixPath) -> Result<Option<UnixPathBuf>, LockError> {
+    match checkpoint::read(kernel, record) {
+        Err(error) if error.errno == Errno::ENOENT => Ok(None),
+        path => Ok(Some(UnixPathBuf::from(path?))),
+    }
+}
+
+fn has_containers(kernel: &dyn Kernel, runtime_dir: &UnixPath) -> Result<bool, LockError> {
+    match checkpoint::list(kernel, &runtime_dir.join("containers")) {
+        Err(error) if matches!(error.errno, Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+        entries => Ok(!entries?.is_empty()),
+    }
+}
+
+/// Keeps recovery and other commands apart.
+#[derive(Debug)]
+pub struct CommandLock<'k> {
+    _locked: Descriptor<'k>,
+}
+
+impl<'k> CommandLock<'k> {
+    /// For a command that acts on containers whose lock it takes. Waits for a recovery to end.
+    ///
+    /// # Errors
+    ///
+    /// Those of openat2(2) and flock(2).
+    pub fn shared(kernel: &'k dyn Kernel, layout: &Layout) -> Result<Self, LockError> {
+        Self::take(kernel, layout, FlockOperation::LOCK_SH)
+    }
+
+    /// For recovery. Waits for all other commands to end.
+    ///
+    /// # Errors
+    ///
+    /// Those of openat2(2) and flock(2).
+    pub fn exclusive(kernel: &'k dyn Kernel, layout: &Layout) -> Result<Self, LockError> {
+        Self::take(kernel, layout, FlockOperation::LOCK_EX)
+    }
+
+    fn take(kernel: &'k dyn Kernel, layout: &Layout, operation: FlockOperation) -> Result<Self, LockError> {
+        let file = layout.runtime_dir.join("commands.lock");
+        let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
+        flock(kernel, opened.fd(), operation).doing("lock", &file)?;
+        Ok(Self { _locked: opened })
+    }
+}
+
+/// One command at a time for a container and all that are nested in it.
+#[derive(Debug)]
+pub struct ContainerLock<'k> {
+    kernel: &'k dyn Kernel,
+    file: UnixPathBuf,
+    _locked: Descriptor<'k>,
+}
+
+impl<'k> ContainerLock<'k> {
+    /// Waits for the lock of the top-level container that this one is, or is nested in.
+    ///
+    /// # Errors
+    ///
+    /// Those of mkdirat(2), openat2(2) and flock(2).
+    pub fn take(kernel: &'k dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Self, LockError> {
+        let directory = layout.runtime_dir.join("locks");
+        create_directories(kernel, &directory, Mode(0o755))?;
+        let file = directory.join(id.top_level().value());
+        loop {
+            let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
+            flock(kernel, opened.fd(), FlockOperation::LOCK_EX).doing("lock", &file)?;
+            // Whoever had it may have removed the file, as the container is gone.
+            if is_still(kernel, opened.fd(), &file)? {
+                return Ok(Self { kernel, file, _locked: opened });
+            }
+        }
+    }
+
+    /// Lets go of the lock of a container that is gone: of the file nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// Those of unlinkat(2).
+    pub fn remove(self) -> Result<(), LockError> {
+        match self.kernel.unlinkat(Fd::CWD, &self.file, AtFlags::empty()) {
+            Err(Errno::ENOENT) => Ok(()),
+            removed => Ok(removed.doing("remove lock file", &self.file)?),
+        }
+    }
+}
+
+fn is_still(kernel: &dyn Kernel, opened: Fd, file: &UnixPath) -> Result<bool, LockError> {
+    let ours = stat(kernel, opened).doing("look at", file)?;
+    match kernel.statx(Fd::CWD, file, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(there) => Ok((there.device, there.inode) == (ours.device, ours.inode)),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(CallError::new("look at", file, errno).into()),
+    }
+}
+
+/// Held by the process that runs a container, as long as that runs.
+#[derive(Debug)]
+pub struct RunningLock<'k> {
+    _locked: Descriptor<'k>,
+}
+
+impl<'k> RunningLock<'k> {
+    /// Takes the lock in the runtime directory of a container; `None` if it runs already.
+    ///
+    /// # Errors
+    ///
+    /// Those of openat2(2) and flock(2).
+    pub fn take(kernel: &'k dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Option<Self>, LockError> {
+        let file = layout.running_lock(id);
+        let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
+        match flock(kernel, opened.fd(), FlockOperation::LOCK_EX | FlockOperation::LOCK_NB) {
+            Err(Errno::EAGAIN) => Ok(None),
+            locked => Ok(Some(locked.doing("lock", &file).map(|()| Self { _locked: opened })?)),
+        }
+    }
+
+    /// Whether somebody has the lock: the container runs.
+    ///
+    /// # Errors
+    ///
+    /// Those of openat2(2) and flock(2).
+    pub fn is_taken(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<bool, LockError> {
+        let file = layout.running_lock(id);
+        let opened = match open(kernel, &file, OpenFlags::empty()) {
+            Err(Errno::ENOENT) => return Ok(false),
+            opened => opened.doing("open lock file", &file)?,
+        };
+        match flock(kernel, opened.fd(), FlockOperation::LOCK_SH | FlockOperation::LOCK_NB) {
+            Err(Errno::EAGAIN) => Ok(true),
+            locked => Ok(locked.doing("lock", &file).map(|()| false)?),
+        }
+    }
+}
+
+/// Holds the exclusive lock of a directory while the descriptor lives; waits for whoever else has it.
+pub(crate) fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Descriptor<'k>, CallError> {
+    let opened = open(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
+    flock(kernel, opened.fd(), FlockOperation::LOCK_EX).doing("lock", directory)?;
+    Ok(opened)
+}
+
+fn try_lock<'k>(
+    kernel: &'k dyn Kernel,
+    opened: Descriptor<'k>,
+    file: &UnixPath,
+    operation: FlockOperation,
+    directory: &UnixPath,
+) -> Result<Descriptor<'k>, LockError> {
+    match flock(kernel, opened.fd(), operation | FlockOperation::LOCK_NB) {
+        Err(Errno::EAGAIN) => Err(LockError::AgentRunning(directory.into())),
+        locked => Ok(locked.doing("lock", file).map(|()| opened)?),
+    }
+}
+
+fn flock(kernel: &dyn Kernel, fd: Fd, operation: FlockOperation) -> Result<(), Errno> {
+    loop {
+        match kernel.flock(fd, operation) {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+fn open<'k>(kernel: &'k dyn Kernel, path: &UnixPath, flags: OpenFlags) -> Result<Descriptor<'k>, Errno> {
+    let mode = Mode(if flags.contains(OpenFlags::O_CREAT) { 0o644 } else { 0 });
+    let how = OpenHow { flags: flags | OpenFlags::O_CLOEXEC, mode, resolve: ResolveFlags::empty() };
+    kernel.openat2(Fd::CWD, path, how).map(|fd| Descriptor::new(kernel, fd))
+}
