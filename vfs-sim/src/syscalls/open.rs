@@ -187,6 +187,14 @@ impl Linux {
             self.mounts[path.mount].writers += 1;
             self.superblocks[superblock].writers += 1;
         }
-        Ok(OpenFile { can_read, can_write, kind, ..file })
+        let file = OpenFile { can_read, can_write, kind, ..file };
+        let inode = self.dentries[path.dentry].inode;
+        if flags.contains(OpenFlags::O_DIRECT) && !self.can_bypass_cache(inode) {
+            // Only now, when it is open.
+            let file = self.new_file(file);
+            self.file_put(file);
+            return Err(Errno::EINVAL);
+        }
+        Ok(file)
     }
 }
