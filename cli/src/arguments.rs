@@ -137,7 +137,7 @@ pub(crate) struct LaunchArguments {
     pub(crate) parent: Option<i32>,
     /// Write the number of the container's process there once its filesystem is complete
     #[arg(long, value_name = "FILE", value_parser = bytes())]
-    pub(crate) pid_file: Option<Bytes>,
+    pub(crate) pid_file: Vec<Bytes>,
     /// Print every system call to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
@@ -153,7 +153,7 @@ impl LaunchArguments {
         if let Some(parent) = self.parent {
             line.extend(["--parent".into(), parent.to_string().into()]);
         }
-        if let Some(path) = &self.pid_file {
+        for path in &self.pid_file {
             line.extend(["--pid-file".into(), path.clone()]);
         }
         if self.trace {

@@ -43,6 +43,6 @@ fn read_request(
         credentials,
         die_with_parent: arguments.die_with_parent.map(Pid),
         parent: arguments.parent.map(Pid),
-        pid_file: arguments.pid_file.as_ref().map(|path| path.as_path().to_path_buf()),
+        pid_files: arguments.pid_file.iter().map(|path| path.as_path().to_path_buf()).collect(),
     })
 }

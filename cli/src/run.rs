@@ -260,7 +260,7 @@ fn launch<K: Kernel>(
         launch_info: path.into(),
         die_with_parent: Some(ourselves),
         parent: None,
-        pid_file: None,
+        pid_file: Vec::new(),
         trace: arguments.trace,
     };
     let child = kernel

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use typed_path::UnixPath;
 
-use super::{CreateError, Isolator};
+use super::{CreateError, Isolator, IsolatorError};
 use crate::agent::AgentConfig;
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
@@ -20,6 +20,18 @@ use crate::table;
 use crate::user::UserDatabase;
 
 impl<K: Kernel> Isolator<K> {
+    /// An isolator for directories that an agent has prepared, to look at what is there: nothing is checked or changed.
+    ///
+    /// # Errors
+    ///
+    /// If one of the directories does not exist.
+    pub fn open(kernel: K, config: AgentConfig, users: Box<dyn UserDatabase>) -> Result<Self, IsolatorError> {
+        let mut config = config;
+        config.layout.work_dir = real_path(&kernel, &config.layout.work_dir)?;
+        config.layout.runtime_dir = real_path(&kernel, &config.layout.runtime_dir)?;
+        Ok(Self { kernel, config, users, containers: BTreeMap::new() })
+    }
+
     /// Checks that this process can isolate filesystems, and prepares the agent's directories:
     ///
     /// - work_dir becomes a shared mount in a peer group of its own, so that volumes that are mounted and unmounted below

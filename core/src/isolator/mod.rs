@@ -15,7 +15,7 @@ mod update;
 
 use std::collections::BTreeMap;
 
-use typed_path::UnixPathBuf;
+use typed_path::{UnixPath, UnixPathBuf};
 
 pub use create::check_privileges;
 pub use error::{CleanupError, CreateError, IsolatorError, PrepareError, RecoverError, RemoveError, UpdateError};
@@ -97,6 +97,39 @@ struct Container {
     is_standalone: bool,
 }
 
+/// What an isolator knows of a container.
+#[derive(Clone, Copy, Debug)]
+pub struct ContainerView<'i> {
+    container: &'i Container,
+}
+
+impl<'i> ContainerView<'i> {
+    /// The sandbox, on the host, without symbolic links.
+    pub fn sandbox(&self) -> &'i UnixPath {
+        &self.container.sandbox
+    }
+
+    /// The persistent volumes that are mounted in it.
+    pub fn volumes(&self) -> &'i [PersistentVolume] {
+        &self.container.volumes
+    }
+
+    /// Whether it has a root filesystem of its own.
+    pub fn has_rootfs(&self) -> bool {
+        self.container.has_rootfs
+    }
+
+    /// Whether it is a session in its parent's container.
+    pub fn is_debug(&self) -> bool {
+        self.container.is_debug
+    }
+
+    /// Whether it belongs to no executor.
+    pub fn is_standalone(&self) -> bool {
+        self.container.is_standalone
+    }
+}
+
 impl Container {
     fn new(sandbox: UnixPathBuf, config: &ContainerConfig, volumes: Vec<PersistentVolume>) -> Self {
         Self {
@@ -118,6 +151,11 @@ impl<K: Kernel> Isolator<K> {
     /// The configuration.
     pub fn config(&self) -> &AgentConfig {
         &self.config
+    }
+
+    /// What it knows of a container.
+    pub fn container(&self, id: &ContainerId) -> Option<ContainerView<'_>> {
+        self.containers.get(id).map(|container| ContainerView { container })
     }
 
     /// The containers that it knows.

@@ -115,8 +115,12 @@ impl<K: Kernel> Isolator<K> {
         self.record(&self.config.layout.container_config(id), config)
     }
 
-    /// How a container was configured.
-    pub(super) fn recorded_config(&self, id: &ContainerId) -> Result<ContainerConfig, IsolatorError> {
+    /// How a container was configured, by its record.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is damaged.
+    pub fn recorded_config(&self, id: &ContainerId) -> Result<ContainerConfig, IsolatorError> {
         self.recorded(&self.config.layout.container_config(id))
     }
 
@@ -151,7 +155,11 @@ impl<K: Kernel> Isolator<K> {
     }
 
     /// The containers that have a runtime directory, each before those that are nested in it.
-    pub(super) fn recorded_containers(&self) -> Result<Vec<ContainerId>, IsolatorError> {
+    ///
+    /// # Errors
+    ///
+    /// If the runtime directories can't be listed.
+    pub fn recorded_containers(&self) -> Result<Vec<ContainerId>, IsolatorError> {
         let mut found = Vec::new();
         for name in self.directories(&self.config.layout.containers_runtime())? {
             if let Ok(id) = ContainerId::new(name) {

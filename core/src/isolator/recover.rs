@@ -117,6 +117,31 @@ impl<K: Kernel> Isolator<K> {
             || self.exists(&layout.container_runtime(id))? && !self.exists(&layout.container_config(id))?)
     }
 
+    /// Takes back what was done for a container that was not prepared to the end. Gives whether there was anything.
+    ///
+    /// # Errors
+    ///
+    /// See [`CleanupError`]. It can be repeated.
+    pub fn clean_up_unfinished(&mut self, id: &ContainerId) -> Result<bool, CleanupError> {
+        if self.containers.contains_key(id) || !self.is_unfinished(id)? {
+            return Ok(false);
+        }
+        self.take_back(id, None)?;
+        Ok(true)
+    }
+
+    /// Detaches all mounts in the sandbox of a container that is not known, and removes its runtime directory.
+    fn take_back(&self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
+        let recorded = || self.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
+        if let Some(sandbox) = sandbox.or_else(recorded) {
+            let errors = detach_below(&self.kernel, &sandbox)?;
+            if !errors.is_empty() {
+                return Err(CleanupError::MountsLeft { id: id.clone(), errors });
+            }
+        }
+        self.remove_runtime(id).map_err(|error| CleanupError::Runtime { id: id.clone(), error: Box::new(error) })
+    }
+
     fn recover_stray(
         &mut self,
         id: &ContainerId,
@@ -133,15 +158,7 @@ impl<K: Kernel> Isolator<K> {
             self.record_anew(id, &config)?;
             recovery.orphans.push(id.clone());
         } else if id.parent().is_some() || self.is_unfinished(id)? {
-            let recorded = || self.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
-            if let Some(sandbox) = sandbox.or_else(recorded) {
-                let errors = detach_below(&self.kernel, &sandbox)?;
-                if !errors.is_empty() {
-                    return Err(CleanupError::MountsLeft { id: id.clone(), errors });
-                }
-            }
-            self.remove_runtime(id)
-                .map_err(|error| CleanupError::Runtime { id: id.clone(), error: Box::new(error) })?;
+            self.take_back(id, sandbox)?;
             recovery.cleaned.push(id.clone());
         } else {
             recovery.foreign.push(id.clone());

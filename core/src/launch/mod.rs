@@ -24,7 +24,7 @@ mod supervise;
 use typed_path::{UnixPath, UnixPathBuf};
 
 use join::Joined;
-use pid_file::PidFile;
+use pid_file::PidFiles;
 
 pub use error::LaunchError;
 pub use supervise::{block_signals, supervise, unblock_signals};
@@ -50,7 +50,7 @@ pub struct LaunchRequest {
     pub parent: Option<Pid>,
     /// Where to write the number, on the host, of the process that others can join the namespaces of, once they are
     /// complete.
-    pub pid_file: Option<UnixPathBuf>,
+    pub pid_files: Vec<UnixPathBuf>,
 }
 
 /// Carries out the request: becomes the program, or waits for it where it runs in a pid namespace of its own.
@@ -103,12 +103,12 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
     let container = Container {
         request,
         joined: Joined::open(kernel, request)?,
-        pid_file: PidFile::create(kernel, request.pid_file.as_ref())?,
+        pid_files: PidFiles::create(kernel, &request.pid_files)?,
     };
     container.joined.enter_others(kernel)?;
     let has_own_pids = flags.contains(CloneFlags::CLONE_NEWPID);
     if !has_own_pids && !container.joined.has_pid_namespace() {
-        let number = container.pid_file.own_number(kernel)?;
+        let number = container.pid_files.own_number(kernel)?;
         kernel.unshare(flags).map_err(no_namespaces)?;
         container.complete(kernel, &number)?;
         return program::become_program(kernel, request, request.die_with_parent.is_some());
@@ -128,7 +128,7 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
 struct Container<'r> {
     request: &'r LaunchRequest,
     joined: Joined,
-    pid_file: PidFile,
+    pid_files: PidFiles,
 }
 
 impl Container<'_> {
@@ -160,14 +160,14 @@ impl Container<'_> {
         // The namespace without the launcher would be one that nobody waits for.
         set_parent_death_signal(kernel)?;
         launcher.check(kernel)?;
-        let number = self.pid_file.own_number(kernel)?;
+        let number = self.pid_files.own_number(kernel)?;
         self.complete(kernel, &number)
     }
 
     fn complete(&self, kernel: &dyn Kernel, number: &Bytes) -> Result<(), LaunchError> {
         self.joined.enter_mount_namespace(kernel)?;
         filesystem::set_up(kernel, &self.request.info)?;
-        self.pid_file.clone().write(kernel, number)
+        self.pid_files.write(kernel, number)
     }
 }
 
