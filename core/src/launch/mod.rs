@@ -3,8 +3,8 @@
 //! [`launch`] reads from top to bottom as what happens, in this order:
 //!
 //! 1. `namespaces`: make the namespaces; with a pid namespace, our child is its init process and does the rest.
-//! 2. `filesystem`: make the container's mounts slaves of the host's, mount, mask, perform the file operations, switch
-//!    the root.
+//! 2. `filesystem`: copy what is to stay shared (`shared`), make the container's mounts slaves of the host's, mount, mask,
+//!    perform the file operations, switch the root.
 //! 3. `privileges` and `program`: limits, groups, user, capabilities; no descriptor but stdio; execve(2).
 //!
 //! `supervise` is what a process of ours does while the program runs: it passes signals on and reaps.
@@ -16,6 +16,7 @@ mod mounts;
 mod operations;
 mod privileges;
 mod program;
+mod shared;
 mod supervise;
 
 use typed_path::UnixPath;
