@@ -2,6 +2,7 @@
 
 mod devices;
 mod rootfs;
+mod volumes;
 
 use typed_path::UnixPathBuf;
 
@@ -11,6 +12,7 @@ use crate::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel, Mode, MountFlag
 use crate::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo, ContainerMountInfo, Namespace};
 use crate::root::real_path;
 use crate::user::Credentials;
+use crate::volumes::HostVolumes;
 
 /// A configuration whose paths are real ones of the right kind.
 struct Checked {
@@ -42,8 +44,11 @@ impl<K: Kernel> Isolator<K> {
             made => made.doing("create directory", &runtime)?,
         }
         self.containers.insert(id.clone(), Container { sandbox: checked.sandbox.clone(), volumes: Vec::new() });
-        let result = self.decide(id, config, checked);
+        let mut volumes = HostVolumes::default();
+        let result = self.decide(id, config, &checked, &mut volumes);
         if result.is_err() {
+            // Before what they may lie in is unmounted.
+            volumes.undo(&self.kernel);
             self.undo_prepare(id);
         }
         result
@@ -53,7 +58,8 @@ impl<K: Kernel> Isolator<K> {
         &mut self,
         id: &ContainerId,
         config: &ContainerConfig,
-        checked: Checked,
+        checked: &Checked,
+        volumes: &mut HostVolumes,
     ) -> Result<ContainerLaunchInfo, PrepareError> {
         let mut info = ContainerLaunchInfo {
             clone_namespaces: vec![Namespace::MOUNT],
@@ -69,14 +75,14 @@ impl<K: Kernel> Isolator<K> {
         if !config.shares_pid_namespace() {
             info.clone_namespaces.push(Namespace::PID);
         }
-        match checked.rootfs {
+        match &checked.rootfs {
             Some(rootfs) => {
                 self.make_devices(id, checked.credentials.as_ref())?;
                 info.working_directory = Some(self.config.sandbox_directory.as_path().into());
-                self.add_rootfs(id, &mut info, &rootfs, &checked.sandbox);
+                self.add_rootfs(id, &mut info, rootfs, &checked.sandbox);
                 if !config.shares_pid_namespace() {
                     info.masked_paths =
-                        self.config.masked_paths.iter().map(|path| rootfs::below(&rootfs, path)).collect();
+                        self.config.masked_paths.iter().map(|path| rootfs::below(rootfs, path)).collect();
                 }
             }
             None if !config.shares_pid_namespace() => {
@@ -87,6 +93,7 @@ impl<K: Kernel> Isolator<K> {
             None => {}
         }
         self.update(id, &config.resources)?;
+        self.add_volumes(id, config, checked, &mut info, volumes)?;
         Ok(info)
     }
 
