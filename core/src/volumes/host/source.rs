@@ -156,16 +156,15 @@ fn creation_base(
 ) -> Result<Option<(UnixPathBuf, UnixPathBuf)>, VolumeProblem> {
     let mut found: Option<(UnixPathBuf, UnixPathBuf)> = None;
     for directory in allowed {
-        let real = real_path(kernel, directory);
-        let base = match &real {
-            Ok(real) if path.starts_with(real) => real,
-            _ => directory,
+        let real = match real_path(kernel, directory) {
+            // Nothing is below it.
+            Err(error) if error.errno == Errno::ENOENT && !path.starts_with(directory) => continue,
+            real => real?,
         };
-        let Ok(relative) = path.strip_prefix(base) else { continue };
+        let Ok(relative) = path.strip_prefix(&real).or_else(|_| path.strip_prefix(directory)) else { continue };
         if relative.as_bytes().is_empty() {
             continue;
         }
-        let real = real?;
         if found.as_ref().is_none_or(|(_, other)| relative.components().count() > other.components().count()) {
             found = Some((real, relative.to_path_buf()));
         }
