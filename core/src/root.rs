@@ -146,7 +146,8 @@ impl<'k> Root<'k> {
         match errno {
             Errno::ELOOP => match self.first_symlink(path) {
                 Some(link) => error.with_hint(format!(
-                    "{} is a symbolic link, which is not followed here: replace it by a directory or a file",
+                    "{} is a symbolic link, which is not followed here: replace it by a directory or a file, or name what it \
+                     leads to",
                     Bytes::from(link)
                 )),
                 None => error,
@@ -192,7 +193,12 @@ pub(crate) fn open_path<'k>(
 /// Those of openat2(2); `ENOTDIR` for what is no directory.
 pub fn real_path(kernel: &dyn Kernel, path: &UnixPath) -> Result<UnixPathBuf, CallError> {
     let opened = open_path(kernel, path, OpenFlags::O_DIRECTORY).doing("open directory", path)?;
-    let link = UnixPathBuf::from(format!("/proc/self/fd/{}", opened.fd().0));
+    real_path_of(kernel, opened.fd(), path)
+}
+
+/// The path of what is open, without symbolic links. `path` is for messages.
+pub(crate) fn real_path_of(kernel: &dyn Kernel, opened: Fd, path: &UnixPath) -> Result<UnixPathBuf, CallError> {
+    let link = UnixPathBuf::from(format!("/proc/self/fd/{}", opened.0));
     let Bytes(real) = kernel.readlinkat(Fd::CWD, &link).doing("find the real path of", path)?;
     Ok(UnixPathBuf::from(real))
 }

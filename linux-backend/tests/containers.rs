@@ -4,6 +4,8 @@
 mod common;
 #[macro_use]
 mod harness;
+#[path = "../../core/tests/containers/host_volumes.rs"]
+mod host_volumes;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
 #[path = "../../core/tests/scenarios/world.rs"]
@@ -23,7 +25,7 @@ fn containers() {
     if !common::is_root("containers") {
         return;
     }
-    for (name, scenario) in scenarios::SCENARIOS {
+    for (name, scenario) in scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS) {
         println!("{name}");
         let child = LinuxKernel
             .clone3(CloneFlags::empty(), &mut |_| {

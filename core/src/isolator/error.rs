@@ -6,6 +6,7 @@ use crate::kernel::{Bytes, FileType};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::user::UnknownUser;
+use crate::volumes::VolumeError;
 
 /// What can fail in every operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +159,9 @@ pub enum PrepareError {
     /// The user is unknown.
     #[error(transparent)]
     User(#[from] UnknownUser),
+    /// A volume that is a path of the host or of a sandbox can't be had.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
     /// The volumes could not be mounted.
     #[error(transparent)]
     Update(#[from] UpdateError),

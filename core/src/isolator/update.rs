@@ -107,7 +107,7 @@ impl<K: Kernel> Isolator<K> {
     }
 
     /// The volumes among the resources, each once.
-    fn persistent_volumes(&self, resources: &[Resource]) -> Result<Vec<PersistentVolume>, UpdateError> {
+    pub(super) fn persistent_volumes(&self, resources: &[Resource]) -> Result<Vec<PersistentVolume>, UpdateError> {
         let mut volumes = Vec::new();
         for resource in resources {
             let volume = PersistentVolume::from_resource(resource, &self.config.layout)?;

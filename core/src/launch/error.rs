@@ -2,6 +2,7 @@
 
 use crate::error::CallError;
 use crate::kernel::{Bytes, DeviceNumber, Errno, FileType};
+use crate::mountinfo::ParseError;
 
 /// A launch failed. Nothing outside the container's namespaces has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +31,33 @@ pub enum LaunchError {
         /// The root filesystem.
         rootfs: Bytes,
     },
+    /// A bidirectional mount has a source whose mount is not shared, so that nothing would reach the host.
+    #[error(
+        "cannot make the mount of {origin} bidirectional: {mountpoint}, which it is in, is not a shared mount; on the host, \
+         make it one: mount --make-shared {mountpoint}"
+    )]
+    NotShared {
+        /// The source.
+        origin: Bytes,
+        /// Where the mount is that it is in.
+        mountpoint: Bytes,
+    },
+    /// What is to be done in the container would be done to the host as well.
+    #[error(
+        "cannot {action} {path}: {shared} is a bidirectional mount, and so the host would get it as well; choose a path that is \
+         not below it"
+    )]
+    ReachesHost {
+        /// What for.
+        action: &'static str,
+        /// The path.
+        path: Bytes,
+        /// The target of the bidirectional mount.
+        shared: Bytes,
+    },
+    /// The mount table has a line that we do not understand.
+    #[error("cannot understand the mount table (/proc/thread-self/mountinfo): {0}")]
+    MountTable(#[from] ParseError),
     /// A file operation has not the parameters that it names.
     #[error("a file operation {0} has no parameters of that kind")]
     IncompleteOperation(&'static str),

@@ -1,21 +1,31 @@
 //! The container's filesystem, made in its new mount namespace.
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::error::LaunchError;
+use super::shared::{self, is_shared};
 use super::{masks, mounts, operations};
+use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, CloneFlags, Descriptor, Errno, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
 use crate::messages::ContainerLaunchInfo;
 use crate::root::Root;
 
-/// What there is by now: the root filesystem and the directories that are mounted, each by its descriptor.
+/// What there is by now: the root filesystem, the directories that are not trusted, and those that are mounted, each by its
+/// descriptor.
 ///
 /// A path is resolved below the innermost of them. So what is mounted, masked or made in /proc lands in the proc that was
 /// mounted, whatever happens to the directory of that name in the image meanwhile.
 pub(super) struct View<'k> {
     pub(super) kernel: &'k dyn Kernel,
+    rootfs: Option<&'k UnixPath>,
+    /// The host's root, below which masks and operations are without a root filesystem.
+    host: Option<Root<'k>>,
     directories: Vec<Root<'k>>,
+    /// Whether there are bidirectional mounts, or will be.
+    has_shared: bool,
+    /// Where bidirectional mounts are by now.
+    shared: Vec<UnixPathBuf>,
 }
 
 /// A path of the request.
@@ -27,12 +37,19 @@ pub(super) enum Place<'v, 'k> {
 }
 
 impl<'k> View<'k> {
-    fn new(kernel: &'k dyn Kernel, rootfs: Option<&UnixPath>) -> Result<Self, LaunchError> {
-        let directories = match rootfs {
-            Some(path) => vec![Root::open(kernel, path)?],
-            None => Vec::new(),
+    fn new(kernel: &'k dyn Kernel, info: &'k ContainerLaunchInfo) -> Result<Self, LaunchError> {
+        let rootfs = info.rootfs.as_ref().map(Bytes::as_path);
+        let untrusted = info.untrusted_directories.iter().map(Bytes::as_path);
+        let mut directories = Vec::new();
+        for path in rootfs.into_iter().chain(untrusted) {
+            directories.push(Root::open(kernel, path)?);
+        }
+        let host = match rootfs {
+            Some(_) => None,
+            None => Some(Root::open(kernel, UnixPath::new("/"))?),
         };
-        Ok(Self { kernel, directories })
+        let has_shared = info.mounts.iter().any(is_shared);
+        Ok(Self { kernel, rootfs, host, directories, has_shared, shared: Vec::new() })
     }
 
     /// Where a path lies, by component.
@@ -44,29 +61,72 @@ impl<'k> View<'k> {
         }
     }
 
-    /// The directory below which a path lies, and the path relative to it; without a rootfs the host's root. The rootfs
-    /// itself is not below it.
+    /// The directory below which a path lies that is to be masked or changed, and the path relative to it. The path must be
+    /// below the rootfs, which itself is not; without a rootfs it may be anywhere.
     pub(super) fn below<'v>(
         &'v self,
         action: &'static str,
         path: &'v UnixPath,
-        host: Option<&'v Root<'k>>,
     ) -> Result<(&'v Root<'k>, &'v UnixPath), LaunchError> {
-        let rootfs = if host.is_none() { self.directories.first().map(Root::path) } else { None };
-        match (self.place(path), host, path.strip_prefix("/")) {
-            (Place::Below(root, relative), _, _) if rootfs != Some(path) => Ok((root, relative)),
+        self.stays_inside(action, path)?;
+        let is_allowed = self.rootfs.is_none_or(|rootfs| path != rootfs && path.starts_with(rootfs));
+        match (self.place(path), &self.host, path.strip_prefix("/")) {
+            (Place::Below(root, relative), _, _) if is_allowed => Ok((root, relative)),
             (Place::Host, Some(host), Ok(relative)) => Ok((host, relative)),
             _ => {
-                let rootfs = rootfs.unwrap_or(UnixPath::new("/")).into();
+                let rootfs = self.rootfs.unwrap_or(UnixPath::new("/")).into();
                 Err(LaunchError::OutsideRootfs { action, path: path.into(), rootfs })
             }
         }
     }
 
+    /// Refuses what would be done to the host as well, because the path is in a bidirectional mount.
+    pub(super) fn stays_inside(&self, action: &'static str, path: &UnixPath) -> Result<(), LaunchError> {
+        // Nothing of it is a symbolic link, so `..` is what it looks like.
+        let normalized = path.normalize();
+        match self.shared.iter().find(|shared| normalized.starts_with(shared)) {
+            Some(shared) => {
+                Err(LaunchError::ReachesHost { action, path: path.into(), shared: shared.as_path().into() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there are bidirectional mounts, or will be.
+    pub(super) fn has_shared(&self) -> bool {
+        self.has_shared
+    }
+
+    /// A copy of the mount that an open file is in, from which nothing reaches the host. `path` is for messages.
+    pub(super) fn copy_of(
+        &self,
+        opened: Fd,
+        path: &UnixPath,
+        attr: &MountAttr,
+        recursive: bool,
+    ) -> Result<DetachedMount<'k>, LaunchError> {
+        let mount = DetachedMount::copy_of(self.kernel, opened, path, recursive)?;
+        let mut attr = *attr;
+        if self.has_shared {
+            // The source may be in a bidirectional mount that is there by now.
+            attr.propagation = MountFlags::MS_SLAVE;
+        }
+        mount.set_attributes(&attr, path, recursive)?;
+        Ok(mount)
+    }
+
     /// From now on, what is below `path` is in this mount; what was there before is hidden.
-    pub(super) fn mounted(&mut self, mount: Descriptor<'k>, path: &UnixPath) {
+    pub(super) fn mounted(&mut self, mount: Descriptor<'k>, path: &UnixPath, is_directory: bool) {
         self.directories.retain(|directory| !directory.path().starts_with(path));
-        self.directories.push(Root::from_descriptor(self.kernel, mount, path.to_path_buf()));
+        self.shared.retain(|shared| !shared.starts_with(path));
+        if is_directory {
+            self.directories.push(Root::from_descriptor(self.kernel, mount, path.to_path_buf()));
+        }
+    }
+
+    /// From now on, what is below `path` is in a bidirectional mount.
+    pub(super) fn shared(&mut self, path: &UnixPath) {
+        self.shared.push(path.normalize());
     }
 }
 
@@ -75,21 +135,17 @@ pub(super) fn set_up(kernel: &dyn Kernel, info: &ContainerLaunchInfo) -> Result<
     if !info.clone_flags().contains(CloneFlags::CLONE_NEWNS) {
         return Ok(());
     }
+    let mut view = View::new(kernel, info)?;
+    let shared = shared::copies(&view, &info.mounts)?;
     receive_but_do_not_send_mounts(kernel)?;
-    let rootfs = info.rootfs.as_ref().map(Bytes::as_path);
-    let mut view = View::new(kernel, rootfs)?;
-    let host = match rootfs {
-        Some(_) => None,
-        None => Some(Root::open(kernel, UnixPath::new("/"))?),
-    };
-    for mount in &info.mounts {
-        mounts::mount(&mut view, mount)?;
+    for (mount, shared) in info.mounts.iter().zip(shared) {
+        mounts::mount(&mut view, mount, shared)?;
     }
-    masks::mask(&view, host.as_ref(), &info.masked_paths)?;
+    masks::mask(&view, &info.masked_paths)?;
     for operation in &info.file_operations {
-        operations::perform(&mut view, host.as_ref(), operation)?;
+        operations::perform(&mut view, operation)?;
     }
-    match rootfs {
+    match view.rootfs {
         Some(rootfs) => switch_root(kernel, &view, rootfs),
         None => Ok(()),
     }

@@ -6,13 +6,13 @@ use super::error::LaunchError;
 use super::filesystem::View;
 use crate::detached::DetachedMount;
 use crate::error::Doing;
-use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountFlags, OpenFlags};
-use crate::root::{Root, open_path, stat};
+use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountAttr, MountFlags, OpenFlags};
+use crate::root::{open_path, stat};
 
 /// Masks each path. One that does not exist needs no mask.
-pub(super) fn mask(view: &View<'_>, host: Option<&Root<'_>>, paths: &[Bytes]) -> Result<(), LaunchError> {
+pub(super) fn mask(view: &View<'_>, paths: &[Bytes]) -> Result<(), LaunchError> {
     for path in paths {
-        let (root, relative) = view.below("mask", path.as_path(), host)?;
+        let (root, relative) = view.below("mask", path.as_path())?;
         let opened = match root.resolve(relative, OpenFlags::empty()) {
             Err(error) if error.errno == Errno::ENOENT => continue,
             opened => opened?,
@@ -41,5 +41,5 @@ fn null_device<'k>(view: &View<'k>, masked: &Bytes) -> Result<DetachedMount<'k>,
     if found.file_type != FileType::CharacterDevice || found.rdev != DeviceNumber::NULL {
         return Err(LaunchError::NullDevice { masked: masked.clone(), found: found.file_type, rdev: found.rdev });
     }
-    Ok(DetachedMount::copy_of(view.kernel, opened.fd(), path, false)?)
+    view.copy_of(opened.fd(), path, &MountAttr::default(), false)
 }

@@ -4,8 +4,8 @@
 //!
 //! 1. `namespaces`: join and make the namespaces; with a pid namespace, our child is in it, and does the rest: as its init
 //!    process, if it is a new one.
-//! 2. `filesystem`: make the container's mounts slaves of the host's, mount, mask, perform the file operations, switch
-//!    the root.
+//! 2. `filesystem`: copy what is to stay shared (`shared`), make the container's mounts slaves of the host's, mount, mask,
+//!    perform the file operations, switch the root.
 //! 3. `privileges` and `program`: limits, groups, user, capabilities; no descriptor but stdio; execve(2).
 //!
 //! `supervise` is what a process of ours does while the program runs: it passes signals on and reaps.
@@ -19,6 +19,7 @@ mod operations;
 mod pid_file;
 mod privileges;
 mod program;
+mod shared;
 mod supervise;
 
 use typed_path::{UnixPath, UnixPathBuf};

@@ -4,40 +4,68 @@ use typed_path::UnixPath;
 
 use super::error::LaunchError;
 use super::filesystem::{Place, View};
+use super::shared::is_shared;
 use crate::detached::{DetachedMount, attributes};
 use crate::error::Doing;
-use crate::kernel::{Errno, FileType, MountFlags, OpenFlags};
+use crate::kernel::{Descriptor, Errno, FileType, MountFlags, OpenFlags};
 use crate::messages::ContainerMountInfo;
-use crate::root::{open_path, stat};
+use crate::root::{open_path, real_path_of, stat};
 
-/// Makes one mount.
-pub(super) fn mount(view: &mut View<'_>, request: &ContainerMountInfo) -> Result<(), LaunchError> {
+/// A mount that is ready to be attached, and what kind of file its root is.
+pub(super) struct Copied<'k> {
+    pub(super) mount: DetachedMount<'k>,
+    pub(super) file_type: FileType,
+}
+
+/// Makes one mount. For a bidirectional one there must be the copy that was taken before all else.
+pub(super) fn mount<'k>(
+    view: &mut View<'k>,
+    request: &ContainerMountInfo,
+    shared: Option<Copied<'k>>,
+) -> Result<(), LaunchError> {
+    check(request)?;
+    let target = request.target.as_path();
+    view.stays_inside("mount on", target)?;
+    let copied = match shared {
+        Some(copied) => copied,
+        None if is_shared(request) => {
+            return Err(invalid(request, "a file operation can't make a bidirectional mount (MS_SHARED)".into()));
+        }
+        None if request.flags.contains(MountFlags::MS_BIND) => match bind(view, request)? {
+            Some(copied) => copied,
+            None => return Ok(()),
+        },
+        None => Copied { mount: new_filesystem(view, request)?, file_type: FileType::Directory },
+    };
+    attach(view, target, copied)?;
+    if is_shared(request) {
+        view.shared(target);
+    }
+    Ok(())
+}
+
+/// Checks what needs no look at the filesystem.
+pub(super) fn check(request: &ContainerMountInfo) -> Result<(), LaunchError> {
     let propagation = MountFlags::MS_SHARED | MountFlags::MS_PRIVATE | MountFlags::MS_SLAVE | MountFlags::MS_UNBINDABLE;
-    let unsupported = propagation | MountFlags::MS_REMOUNT | MountFlags::MS_MOVE;
+    let mut unsupported = propagation | MountFlags::MS_REMOUNT | MountFlags::MS_MOVE;
+    if is_shared(request) {
+        unsupported -= MountFlags::MS_SHARED;
+    }
     if request.flags.intersects(unsupported) {
         return Err(invalid(request, format!("flags {} are not supported", request.flags & unsupported)));
     }
     if !request.target.as_path().is_absolute() {
         return Err(invalid(request, "the target must be an absolute path".into()));
     }
-    let (mount, file_type) = if request.flags.contains(MountFlags::MS_BIND) {
-        match bind(view, request)? {
-            Some(bound) => bound,
-            None => return Ok(()),
-        }
-    } else {
-        (new_filesystem(view, request)?, FileType::Directory)
-    };
-    attach(view, request.target.as_path(), mount, file_type)
+    Ok(())
 }
 
-/// A copy of the source's mount, with the attributes of the request, and what kind of file its root is. `None` if a path of
-/// the container that is to be bound on itself does not exist: not every kernel has every file in /proc.
-fn bind<'k>(
+/// Opens the source of a bind. `None` if a path of the container that is to be bound on itself does not exist: not every
+/// kernel has every file in /proc.
+pub(super) fn open_source<'k, 'r>(
     view: &View<'k>,
-    request: &ContainerMountInfo,
-) -> Result<Option<(DetachedMount<'k>, FileType)>, LaunchError> {
-    let kernel = view.kernel;
+    request: &'r ContainerMountInfo,
+) -> Result<(Option<Descriptor<'k>>, &'r UnixPath), LaunchError> {
     let Some(source) = &request.source else {
         return Err(invalid(request, "a bind needs a source".into()));
     };
@@ -47,16 +75,21 @@ fn bind<'k>(
     }
     let opened = match view.place(path) {
         Place::Below(root, relative) => match root.resolve(relative, OpenFlags::empty()) {
-            Err(error) if error.errno == Errno::ENOENT && *source == request.target => return Ok(None),
+            Err(error) if error.errno == Errno::ENOENT && *source == request.target => return Ok((None, path)),
             opened => opened?,
         },
-        Place::Host => open_path(kernel, path, OpenFlags::empty()).doing("open", path)?,
+        Place::Host => open_path(view.kernel, path, OpenFlags::empty()).doing("open", path)?,
     };
-    let file_type = stat(kernel, opened.fd()).doing("look at", path)?.file_type;
+    Ok((Some(opened), path))
+}
+
+/// A copy of the source's mount, with the attributes of the request.
+fn bind<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Option<Copied<'k>>, LaunchError> {
+    let (Some(source), path) = open_source(view, request)? else { return Ok(None) };
+    let file_type = stat(view.kernel, source.fd()).doing("look at", path)?.file_type;
     let recursive = request.flags.contains(MountFlags::MS_REC);
-    let mount = DetachedMount::copy_of(kernel, opened.fd(), path, recursive)?;
-    mount.set_attributes(&attributes(request.flags), path, recursive)?;
-    Ok(Some((mount, file_type)))
+    let mount = view.copy_of(source.fd(), path, &attributes(request.flags), recursive)?;
+    Ok(Some(Copied { mount, file_type }))
 }
 
 fn new_filesystem<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<DetachedMount<'k>, LaunchError> {
@@ -73,23 +106,23 @@ fn new_filesystem<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<D
     )?)
 }
 
-/// Attaches a mount at a path of the request, making the mount point below the rootfs if it is missing.
-fn attach<'k>(
-    view: &mut View<'k>,
-    target: &UnixPath,
-    mount: DetachedMount<'k>,
-    file_type: FileType,
-) -> Result<(), LaunchError> {
-    let is_directory = file_type == FileType::Directory;
+/// Attaches a mount at a path of the request, making the mount point if it is missing where the container's own paths are.
+fn attach<'k>(view: &mut View<'k>, target: &UnixPath, copied: Copied<'k>) -> Result<(), LaunchError> {
+    let is_directory = copied.file_type == FileType::Directory;
     let mountpoint = match view.place(target) {
         Place::Below(root, relative) if is_directory => root.create_directory(relative)?,
         Place::Below(root, relative) => root.create_file(relative)?,
-        Place::Host => open_path(view.kernel, target, OpenFlags::empty()).doing("open", target)?,
+        Place::Host => {
+            let opened = open_path(view.kernel, target, OpenFlags::empty()).doing("open", target)?;
+            // The operator's symbolic links may lead below a bidirectional mount.
+            if view.has_shared() {
+                view.stays_inside("mount on", &real_path_of(view.kernel, opened.fd(), target)?)?;
+            }
+            opened
+        }
     };
-    let mounted = mount.attach(mountpoint.fd(), target)?;
-    if is_directory {
-        view.mounted(mounted, target);
-    }
+    let mounted = copied.mount.attach(mountpoint.fd(), target)?;
+    view.mounted(mounted, target, is_directory);
     Ok(())
 }
 

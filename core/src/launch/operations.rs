@@ -7,26 +7,21 @@ use super::filesystem::View;
 use super::mounts;
 use crate::kernel::{Errno, Mode, RenameFlags};
 use crate::messages::{ContainerFileOperation, FileOperationKind, Mkdir, Rename, Symlink};
-use crate::root::Root;
 
 /// Performs one operation.
-pub(super) fn perform(
-    view: &mut View<'_>,
-    host: Option<&Root<'_>>,
-    operation: &ContainerFileOperation,
-) -> Result<(), LaunchError> {
+pub(super) fn perform(view: &mut View<'_>, operation: &ContainerFileOperation) -> Result<(), LaunchError> {
     match operation {
         ContainerFileOperation { operation: FileOperationKind::Symlink, symlink: Some(symlink), .. } => {
-            make_symlink(view, host, symlink)
+            make_symlink(view, symlink)
         }
         ContainerFileOperation { operation: FileOperationKind::Mkdir, mkdir: Some(mkdir), .. } => {
-            make_directory(view, host, mkdir)
+            make_directory(view, mkdir)
         }
         ContainerFileOperation { operation: FileOperationKind::Rename, rename: Some(rename), .. } => {
-            move_path(view, host, rename)
+            move_path(view, rename)
         }
         ContainerFileOperation { operation: FileOperationKind::Mount, mount: Some(mount), .. } => {
-            mounts::mount(view, mount)
+            mounts::mount(view, mount, None)
         }
         ContainerFileOperation { operation, .. } => Err(LaunchError::IncompleteOperation(match operation {
             FileOperationKind::Symlink => "SYMLINK",
@@ -38,8 +33,8 @@ pub(super) fn perform(
 }
 
 /// A link that says the same already is as good: images bring their own.
-fn make_symlink(view: &View<'_>, host: Option<&Root<'_>>, symlink: &Symlink) -> Result<(), LaunchError> {
-    let (root, relative) = view.below("create symbolic link", symlink.target.as_path(), host)?;
+fn make_symlink(view: &View<'_>, symlink: &Symlink) -> Result<(), LaunchError> {
+    let (root, relative) = view.below("create symbolic link", symlink.target.as_path())?;
     let (parent, name) = root.parent(relative)?;
     match view.kernel.symlinkat(symlink.source.as_path(), parent.fd(), name) {
         Ok(()) => Ok(()),
@@ -48,8 +43,8 @@ fn make_symlink(view: &View<'_>, host: Option<&Root<'_>>, symlink: &Symlink) -> 
     }
 }
 
-fn make_directory(view: &View<'_>, host: Option<&Root<'_>>, mkdir: &Mkdir) -> Result<(), LaunchError> {
-    let (root, relative) = view.below("create directory", mkdir.target.as_path(), host)?;
+fn make_directory(view: &View<'_>, mkdir: &Mkdir) -> Result<(), LaunchError> {
+    let (root, relative) = view.below("create directory", mkdir.target.as_path())?;
     if mkdir.recursive {
         root.create_directory(relative)?;
         return Ok(());
@@ -60,9 +55,9 @@ fn make_directory(view: &View<'_>, host: Option<&Root<'_>>, mkdir: &Mkdir) -> Re
         .map_err(|errno| root.explain("create directory", relative, errno).into())
 }
 
-fn move_path(view: &View<'_>, host: Option<&Root<'_>>, rename: &Rename) -> Result<(), LaunchError> {
-    let (from_root, from) = view.below("rename", rename.source.as_path(), host)?;
-    let (to_root, to): (_, &UnixPath) = view.below("rename to", rename.target.as_path(), host)?;
+fn move_path(view: &View<'_>, rename: &Rename) -> Result<(), LaunchError> {
+    let (from_root, from) = view.below("rename", rename.source.as_path())?;
+    let (to_root, to): (_, &UnixPath) = view.below("rename to", rename.target.as_path())?;
     let (from_parent, from_name) = from_root.parent(from)?;
     let (to_parent, to_name) = to_root.parent(to)?;
     view.kernel

@@ -13,6 +13,11 @@ pub struct ContainerLaunchInfo {
     /// The root filesystem, in the host's filesystem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rootfs: Option<Bytes>,
+    /// Directories, in the host's filesystem, in which others than the operator can write: sandboxes above all. A source or
+    /// target of `mounts` that is one, or lies below one, is resolved below it, and no symbolic link in it is followed. The
+    /// root filesystem is such a directory without being named here. (A field of cofferdam's own.)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrusted_directories: Vec<Bytes>,
     /// The namespaces of the parent container to join.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enter_namespaces: Vec<Namespace>,
@@ -138,6 +143,10 @@ pub struct ContainerMountInfo {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub filesystem_type: Option<Bytes>,
     /// `MS_*` flags, in JSON as a number.
+    ///
+    /// `MS_SHARED` with `MS_BIND` makes it bidirectional: the mount stays in the peer group of its source, so what is mounted
+    /// or unmounted below it by the container is so on the host. All other mounts receive what the host mounts, and send
+    /// nothing.
     #[serde(default, with = "flag_bits", skip_serializing_if = "MountFlags::is_empty")]
     pub flags: MountFlags,
     /// Options of a new filesystem, with commas in between.

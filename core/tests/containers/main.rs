@@ -2,6 +2,7 @@
 //! real one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod host_volumes;
 mod scenarios;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, unused_macros, reason = "it serves other tests too")]
@@ -16,7 +17,15 @@ fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7)] number: usize) {
     world::simulated::run(scenario);
 }
 
+#[rstest]
+fn host_volumes_on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)] number: usize) {
+    let (name, scenario) = host_volumes::SCENARIOS[number];
+    println!("{name}");
+    world::simulated::run(scenario);
+}
+
 #[test]
 fn no_scenario_is_left_out() {
     assert_eq!(scenarios::SCENARIOS.len(), 8);
+    assert_eq!(host_volumes::SCENARIOS.len(), 15);
 }

@@ -7,7 +7,7 @@ use cofferdam::kernel::{
     OpenHow, Pid, ResolveFlags, WaitOptions, WaitStatus,
 };
 use cofferdam::launch::{LaunchRequest, launch};
-use cofferdam::messages::{CommandInfo, ContainerConfig, ContainerId, Resource};
+use cofferdam::messages::{CommandInfo, ContainerConfig, ContainerId, ContainerLaunchInfo, Resource};
 use cofferdam::mountinfo::{OwnedEntry, Table};
 use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("a_hostile_rootfs_reaches_nothing", a_hostile_rootfs_reaches_nothing),
 ];
 
-type Program<'a> = dyn Fn(&dyn Kernel) -> Result<(), String> + 'a;
+pub type Program<'a> = dyn Fn(&dyn Kernel) -> Result<(), String> + 'a;
 
 /// Runs the program where the launcher would execute one.
 struct Instead<'a>(&'a Program<'a>);
@@ -51,15 +51,15 @@ impl Interceptor for Instead<'_> {
 }
 
 /// A container on a world that runs a function of ours.
-struct Container<'w, 'k> {
-    world: &'w World<'k>,
-    agent: Isolator<&'k dyn Kernel>,
-    id: ContainerId,
-    config: ContainerConfig,
+pub struct Container<'w, 'k> {
+    pub world: &'w World<'k>,
+    pub agent: Isolator<&'k dyn Kernel>,
+    pub id: ContainerId,
+    pub config: ContainerConfig,
 }
 
 impl<'w, 'k> Container<'w, 'k> {
-    fn new(world: &'w World<'k>, resources: Vec<Resource>) -> Self {
+    pub fn new(world: &'w World<'k>, resources: Vec<Resource>) -> Self {
         let agent = world.agent();
         for resource in &resources {
             let id = &resource.disk.as_ref().and_then(|disk| disk.persistence.as_ref()).unwrap().id;
@@ -71,15 +71,20 @@ impl<'w, 'k> Container<'w, 'k> {
     }
 
     /// With an image that is an empty directory.
-    fn with_rootfs(mut self) -> Self {
+    pub fn with_rootfs(mut self) -> Self {
         self.config.rootfs = Some(self.world.make_directory("rootfs").into());
         self
     }
 
     /// Prepares, launches and waits: 127 means that the program was content.
-    fn run(&mut self, program: &Program<'_>) -> WaitStatus {
-        let kernel = self.world.kernel;
+    pub fn run(&mut self, program: &Program<'_>) -> WaitStatus {
         let info = self.agent.prepare(&self.id, &self.config).unwrap();
+        self.launch(info, program)
+    }
+
+    /// Launches what is prepared already.
+    pub fn launch(&self, info: ContainerLaunchInfo, program: &Program<'_>) -> WaitStatus {
+        let kernel = self.world.kernel;
         let request = LaunchRequest { info, ..LaunchRequest::default() };
         let child = kernel
             .clone3(CloneFlags::empty(), &mut |kernel| launch(&Intercepted::new(kernel, &Instead(program)), &request))
@@ -87,7 +92,7 @@ impl<'w, 'k> Container<'w, 'k> {
         wait(kernel, child)
     }
 
-    fn clean_up(mut self) {
+    pub fn clean_up(mut self) {
         self.agent.cleanup(&self.id).unwrap();
         self.agent.remove_runtime(&self.id).unwrap();
     }
@@ -98,17 +103,17 @@ fn wait(kernel: &dyn Kernel, child: Pid) -> WaitStatus {
     status
 }
 
-const CONTENT: WaitStatus = WaitStatus::Exited(127);
+pub const CONTENT: WaitStatus = WaitStatus::Exited(127);
 
-fn ensure(condition: bool, problem: impl Into<String>) -> Result<(), String> {
+pub fn ensure(condition: bool, problem: impl Into<String>) -> Result<(), String> {
     if condition { Ok(()) } else { Err(problem.into()) }
 }
 
-fn path(text: &str) -> &UnixPath {
+pub fn path(text: &str) -> &UnixPath {
     UnixPath::new(text)
 }
 
-fn open(kernel: &dyn Kernel, name: &str, flags: OpenFlags) -> Result<Fd, Errno> {
+pub fn open(kernel: &dyn Kernel, name: &str, flags: OpenFlags) -> Result<Fd, Errno> {
     let how = OpenHow { flags: flags | OpenFlags::O_CLOEXEC, mode: Mode(0), resolve: ResolveFlags::empty() };
     kernel.openat2(Fd::CWD, path(name), how)
 }
@@ -119,7 +124,7 @@ fn table(kernel: &dyn Kernel) -> Vec<OwnedEntry> {
 }
 
 /// `MOUNTPOINT TYPE OPTIONS PROPAGATION`, of every mount.
-fn lines(kernel: &dyn Kernel) -> Vec<String> {
+pub fn lines(kernel: &dyn Kernel) -> Vec<String> {
     let line = |entry: OwnedEntry| {
         let text = entry.to_string();
         let (before, after) = text.split_once(" - ").unwrap();
@@ -130,7 +135,7 @@ fn lines(kernel: &dyn Kernel) -> Vec<String> {
     table(kernel).into_iter().map(line).collect()
 }
 
-fn exists(kernel: &dyn Kernel, name: &str) -> bool {
+pub fn exists(kernel: &dyn Kernel, name: &str) -> bool {
     kernel.statx(Fd::CWD, path(name), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
 }
 

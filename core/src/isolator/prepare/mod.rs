@@ -3,6 +3,7 @@
 mod devices;
 mod nesting;
 mod rootfs;
+mod volumes;
 
 use typed_path::UnixPathBuf;
 
@@ -17,6 +18,7 @@ use crate::messages::{
 };
 use crate::root::{create_directories, real_path, remove_empty_directories};
 use crate::user::Credentials;
+use crate::volumes::HostVolumes;
 
 /// A configuration whose paths are real ones of the right kind.
 struct Checked {
@@ -43,8 +45,11 @@ impl<K: Kernel> Isolator<K> {
         let checked = self.check(id, config)?;
         let made = self.make_runtime(id)?;
         self.containers.insert(id.clone(), Container::new(checked.sandbox.clone(), config, Vec::new()));
-        let result = self.prepare_recorded(id, config, &checked);
+        let mut volumes = HostVolumes::default();
+        let result = self.prepare_recorded(id, config, &checked, &mut volumes);
         if result.is_err() {
+            // Before what they may lie in is unmounted.
+            volumes.undo(&self.kernel);
             self.undo_prepare(id);
             remove_empty_directories(&self.kernel, &made);
         }
@@ -69,6 +74,7 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         config: &ContainerConfig,
         checked: &Checked,
+        volumes: &mut HostVolumes,
     ) -> Result<ContainerLaunchInfo, PrepareError> {
         let unfinished = self.config.layout.preparing_marker(id);
         checkpoint::write(&self.kernel, &unfinished, b"", Mode(0o644))?;
@@ -76,7 +82,7 @@ impl<K: Kernel> Isolator<K> {
         if config.standalone {
             checkpoint::write(&self.kernel, &self.config.layout.standalone_marker(id), b"", Mode(0o644))?;
         }
-        let info = self.decide(id, config, checked)?;
+        let info = self.decide(id, config, checked, volumes)?;
         self.kernel.unlinkat(Fd::CWD, &unfinished, AtFlags::empty()).doing("remove marker", &unfinished)?;
         Ok(info)
     }
@@ -86,6 +92,7 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         config: &ContainerConfig,
         checked: &Checked,
+        volumes: &mut HostVolumes,
     ) -> Result<ContainerLaunchInfo, PrepareError> {
         if config.container_class == Some(ContainerClass::Debug) {
             return Ok(self.join_parent(id, config, checked));
@@ -116,6 +123,7 @@ impl<K: Kernel> Isolator<K> {
         if id.parent().is_none() {
             self.update(id, &config.resources)?;
         }
+        self.add_volumes(id, config, checked, &mut info, volumes)?;
         Ok(info)
     }
 
