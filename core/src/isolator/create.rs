@@ -9,14 +9,16 @@ use crate::agent::AgentConfig;
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{
-    AtFlags, Capabilities, Descriptor, Errno, Fd, FlockOperation, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags,
-    OpenFlags, OpenHow, OpenTreeFlags, ResolveFlags,
+    AtFlags, Capabilities, Descriptor, Errno, Fd, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags, OpenFlags,
+    OpenTreeFlags,
 };
 use crate::layout::Layout;
+use crate::lock::lock;
 use crate::mountinfo::{Entry, Table};
 use crate::root::{create_directories, open_path, real_path};
 use crate::table;
 use crate::user::UserDatabase;
+use crate::volumes::GidManager;
 
 impl<K: Kernel> Isolator<K> {
     /// Checks that this process can isolate filesystems, and prepares the agent's directories:
@@ -46,7 +48,8 @@ impl<K: Kernel> Isolator<K> {
         create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
-        Ok(Self { kernel, config, users, containers: BTreeMap::new() })
+        let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
+        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new() })
     }
 }
 
@@ -85,20 +88,6 @@ pub fn check_privileges(kernel: &dyn Kernel) -> Result<(), CreateError> {
         Err(_) => {}
     }
     Ok(())
-}
-
-/// Holds a lock on a directory while it lives.
-fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Descriptor<'k>, CallError> {
-    let how =
-        OpenHow { flags: OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC, mode: Mode(0), resolve: ResolveFlags::empty() };
-    let opened = kernel.openat2(Fd::CWD, directory, how).doing("open directory", directory)?;
-    let opened = Descriptor::new(kernel, opened);
-    loop {
-        match kernel.flock(opened.fd(), FlockOperation::LOCK_EX) {
-            Err(Errno::EINTR) => {}
-            result => return result.doing("lock", directory).map(|()| opened),
-        }
-    }
 }
 
 /// Makes a directory a shared mount in a peer group of its own.

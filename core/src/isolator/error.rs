@@ -5,6 +5,7 @@ use crate::kernel::{Bytes, FileType};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::user::UnknownUser;
+use crate::volumes::GidError;
 
 /// What can fail in every operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +143,9 @@ pub enum UpdateError {
         /// Where it should be.
         target: Bytes,
     },
+    /// A volume gets no group of its own.
+    #[error(transparent)]
+    Gid(#[from] GidError),
     /// A common failure.
     #[error(transparent)]
     Isolator(#[from] IsolatorError),
