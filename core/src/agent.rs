@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use typed_path::UnixPathBuf;
 
+pub use crate::gid_range::{GidRange, InvalidGidRange};
 use crate::kernel::{Bytes, Capabilities, MountFlags};
 use crate::layout::Layout;
 
@@ -30,15 +31,6 @@ pub struct AgentConfig {
     pub volume_gid_range: Option<GidRange>,
     /// Directories below which a host path that a volume names is made if it does not exist.
     pub host_path_creation: Vec<UnixPathBuf>,
-}
-
-/// A range of group ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GidRange {
-    /// The first.
-    pub first: u32,
-    /// The last.
-    pub last: u32,
 }
 
 impl AgentConfig {

@@ -60,7 +60,11 @@ pub fn write(kernel: &dyn Kernel, path: &UnixPath, content: &[u8], mode: Mode) -
         let _ = kernel.unlinkat(Fd::CWD, &temporary, AtFlags::empty());
         return written;
     }
-    let directory = path.parent().unwrap_or(path);
+    sync_directory(kernel, path.parent().unwrap_or(path))
+}
+
+/// Waits until what was made, renamed or removed in a directory is on disk.
+pub(crate) fn sync_directory(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CallError> {
     let opened = open(kernel, directory, OpenFlags::O_DIRECTORY, Mode(0))?;
     kernel.fsync(opened.fd()).doing("write to disk", directory)
 }

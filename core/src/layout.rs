@@ -99,11 +99,6 @@ impl Layout {
         self.runtime_dir.join("containers")
     }
 
-    /// The agent's durable records.
-    pub fn meta(&self) -> UnixPathBuf {
-        self.work_dir.join("meta")
-    }
-
     /// The sandbox of a container that belongs to no executor.
     pub fn standalone_sandbox(&self, container: &ContainerId) -> UnixPathBuf {
         self.work_dir.join("containers").join(container.value())
@@ -183,6 +178,21 @@ impl Layout {
         self.container_runtime(id).join("devices")
     }
 
+    /// The state that outlives reboots.
+    pub fn meta(&self) -> UnixPathBuf {
+        self.work_dir.join("meta")
+    }
+
+    /// The directory of the volume gid manager.
+    pub fn volume_gid_manager(&self) -> UnixPathBuf {
+        self.meta().join("volume_gid_manager")
+    }
+
+    /// The record of the gids that volumes have.
+    pub fn volume_gids(&self) -> UnixPathBuf {
+        self.volume_gid_manager().join("volume_gids")
+    }
+
     /// What the launcher of a container is told.
     pub fn container_launch_info(&self, id: &ContainerId) -> UnixPathBuf {
         self.container_runtime(id).join("launch_info")
@@ -208,6 +218,7 @@ mod tests {
         assert_eq!(layout().container_devices(&child), UnixPathBuf::from("/r/containers/c/containers/d/devices"));
         let volume = Layout::persistent_volume(UnixPath::new("/w"), "eng/web", "db").unwrap();
         assert_eq!(volume, UnixPathBuf::from("/w/volumes/roles/eng web/db"));
+        assert_eq!(layout().volume_gids(), UnixPathBuf::from("/w/meta/volume_gid_manager/volume_gids"));
     }
 
     #[rstest]

@@ -14,6 +14,7 @@ pub mod agent;
 pub mod checkpoint;
 mod detached;
 pub mod error;
+mod gid_range;
 pub mod isolator;
 pub mod kernel;
 pub mod launch;

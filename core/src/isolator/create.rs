@@ -18,6 +18,7 @@ use crate::mountinfo::{Entry, Table};
 use crate::root::{create_directories, open_path, real_path};
 use crate::table;
 use crate::user::UserDatabase;
+use crate::volumes::GidManager;
 
 impl<K: Kernel> Isolator<K> {
     /// An isolator for directories that an agent has prepared, to look at what is there: nothing is checked or changed.
@@ -29,7 +30,8 @@ impl<K: Kernel> Isolator<K> {
         let mut config = config;
         config.layout.work_dir = real_path(&kernel, &config.layout.work_dir)?;
         config.layout.runtime_dir = real_path(&kernel, &config.layout.runtime_dir)?;
-        Ok(Self { kernel, config, users, containers: BTreeMap::new() })
+        let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
+        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new() })
     }
 
     /// Checks that this process can isolate filesystems, and prepares the agent's directories:
@@ -59,7 +61,8 @@ impl<K: Kernel> Isolator<K> {
         create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
-        Ok(Self { kernel, config, users, containers: BTreeMap::new() })
+        let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
+        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new() })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::kernel::{Bytes, FileType};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::user::UnknownUser;
-use crate::volumes::VolumeError;
+use crate::volumes::{GidError, VolumeError};
 
 /// What can fail in every operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +198,9 @@ pub enum UpdateError {
         /// Where it should be.
         target: Bytes,
     },
+    /// A volume gets no group of its own.
+    #[error(transparent)]
+    Gid(#[from] GidError),
     /// A common failure.
     #[error(transparent)]
     Isolator(#[from] IsolatorError),

@@ -7,6 +7,7 @@
 mod cleanup;
 mod create;
 mod error;
+mod gids;
 mod prepare;
 mod records;
 mod recover;
@@ -26,7 +27,7 @@ use crate::agent::AgentConfig;
 use crate::kernel::Kernel;
 use crate::messages::{ContainerClass, ContainerConfig, ContainerId};
 use crate::user::UserDatabase;
-use crate::volumes::PersistentVolume;
+use crate::volumes::{GidManager, PersistentVolume};
 
 /// The filesystem isolator of an agent, on any kernel.
 ///
@@ -79,6 +80,8 @@ pub struct Isolator<K> {
     kernel: K,
     config: AgentConfig,
     users: Box<dyn UserDatabase>,
+    /// If gids are configured for it.
+    gids: Option<GidManager>,
     containers: BTreeMap<ContainerId, Container>,
 }
 

@@ -13,7 +13,7 @@ use crate::messages::{ContainerId, Resource};
 use crate::mountinfo::{Entry, Table};
 use crate::root::{Root, itself, open_path, real_path, stat};
 use crate::table;
-use crate::volumes::PersistentVolume;
+use crate::volumes::{PersistentVolume, VolumeKind};
 
 impl<K: Kernel> Isolator<K> {
     /// Mounts and unmounts the container's persistent volumes on the host, below its sandbox, so that they are those
@@ -23,6 +23,15 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`UpdateError`]. The first error ends the update; what is remembered is what is mounted.
     pub fn update(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<(), UpdateError> {
+        let gids = self.update_volumes(id, resources)?;
+        if !gids.is_empty() {
+            tracing::info!(%id, ?gids, "a program that runs already is no member of the groups of volumes that are new");
+        }
+        Ok(())
+    }
+
+    /// As [`update`](Self::update). Gives the gids that the new volumes were allocated.
+    pub(super) fn update_volumes(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<Vec<u32>, UpdateError> {
         if id.parent().is_some() {
             return Err(UpdateError::Nested(id.clone()));
         }
@@ -40,7 +49,7 @@ impl<K: Kernel> Isolator<K> {
         let added: Vec<_> = wanted.into_iter().filter(|volume| !is_among(&current, volume)).collect();
         let left = self.left_over(id, &current)?;
         if removed.is_empty() && added.is_empty() && left.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         self.remove_left_mount_points(&sandbox, &left)?;
         // Before anything is mounted: whoever goes on after us must know what to look for.
@@ -51,7 +60,7 @@ impl<K: Kernel> Isolator<K> {
             None => Ok(()),
         };
         // That more is recorded than is mounted does no harm.
-        result.and_then(|()| recorded.map_err(UpdateError::from))
+        result.and_then(|gids| recorded.map(|()| gids).map_err(UpdateError::from))
     }
 
     /// Volumes that are recorded and not mounted: somebody has died between the record and the mount, or between the unmount
@@ -79,14 +88,16 @@ impl<K: Kernel> Isolator<K> {
         sandbox: &UnixPath,
         removed: &[&PersistentVolume],
         added: Vec<PersistentVolume>,
-    ) -> Result<(), UpdateError> {
+    ) -> Result<Vec<u32>, UpdateError> {
         for volume in removed {
             self.remove_volume(id, sandbox, volume)?;
         }
+        let mut gids = Vec::new();
         for volume in added {
-            self.add_volume(id, sandbox, volume)?;
+            let gid = self.add_volume(id, sandbox, volume)?;
+            gids.extend(gid.filter(|gid| !gids.contains(gid)));
         }
-        Ok(())
+        Ok(gids)
     }
 
     /// Whether a volume is mounted where it belongs in a sandbox.
@@ -144,16 +155,17 @@ impl<K: Kernel> Isolator<K> {
         }
     }
 
+    /// Mounts a volume, and gives the gid that it was allocated.
     fn add_volume(
         &mut self,
         id: &ContainerId,
         sandbox: &UnixPath,
         volume: PersistentVolume,
-    ) -> Result<(), UpdateError> {
+    ) -> Result<Option<u32>, UpdateError> {
         let kernel = &self.kernel;
         let source = open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY).doing("open volume", &volume.source)?;
         let root = Root::open(kernel, sandbox)?;
-        give_to_owner_of_sandbox(kernel, &root, &source, &volume, &self.config.layout)?;
+        let gid = self.give_to_owner_of_sandbox(&root, &source, &volume)?;
         let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();
         if let Err(error) = mount_volume(kernel, &root, &source, &volume) {
             if !existed {
@@ -165,7 +177,33 @@ impl<K: Kernel> Isolator<K> {
         if let Some(container) = self.containers.get_mut(id) {
             container.volumes.push(volume);
         }
-        Ok(())
+        Ok(gid)
+    }
+
+    /// A sandbox that is not root's belongs to the user that the program runs as, who shall be able to write: as a member of
+    /// the volume's group, whose gid is given, or else as the volume's owner.
+    fn give_to_owner_of_sandbox(
+        &self,
+        sandbox: &Root<'_>,
+        source: &Descriptor<'_>,
+        volume: &PersistentVolume,
+    ) -> Result<Option<u32>, UpdateError> {
+        let kernel = &self.kernel;
+        let Stat { uid, gid, .. } = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
+        let resource = &volume.resource;
+        if uid == 0 {
+            return Ok(None);
+        }
+        if let Some(gids) = self.gids.as_ref().filter(|_| resource.provider_id.is_none()) {
+            return Ok(Some(gids.allocate(kernel, &volume.source, VolumeKind::Persistent)?));
+        }
+        if resource.shared.is_some() && is_used_by_another(kernel, sandbox.path(), volume, &self.config.layout)? {
+            return Ok(None);
+        }
+        kernel
+            .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
+            .doing("change the owner of volume", &volume.source)?;
+        Ok(None)
     }
 
     fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
@@ -200,24 +238,6 @@ fn mount_volume(
 
 fn is_among(volumes: &[PersistentVolume], volume: &PersistentVolume) -> bool {
     volumes.iter().any(|other| other.is_same_mount(volume))
-}
-
-/// A sandbox that is not root's belongs to the user that the program runs as, who shall be able to write.
-fn give_to_owner_of_sandbox(
-    kernel: &dyn Kernel,
-    sandbox: &Root<'_>,
-    source: &Descriptor<'_>,
-    volume: &PersistentVolume,
-    layout: &Layout,
-) -> Result<(), UpdateError> {
-    let Stat { uid, gid, .. } = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
-    if uid == 0 || (volume.resource.shared.is_some() && is_used_by_another(kernel, sandbox.path(), volume, layout)?) {
-        return Ok(());
-    }
-    kernel
-        .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
-        .doing("change the owner of volume", &volume.source)?;
-    Ok(())
 }
 
 /// Whether a shared volume is mounted for another container: of this agent or of one that shares work_dir, which is why

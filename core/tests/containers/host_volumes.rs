@@ -382,7 +382,7 @@ fn nothing_else_lands_in_a_bidirectional_mount(world: &World<'_>) {
             let (path, reason) = refusal.split_once(": \"").unwrap();
             let names_path = [&target, &roundabout].into_iter().any(|target| path.contains(&target.to_string()));
             assert!(
-                names_path && reason.starts_with(&format!("{}\" is a bidirectional", *target)),
+                names_path && reason.starts_with(&format!("{}\" is a bidirectional", target.display())),
                 "{refusal}"
             );
             assert_eq!(namespaces.tables(world.kernel), before, "{refusal}");
@@ -553,7 +553,7 @@ fn a_source_is_what_was_checked(world: &World<'_>) {
         let mut container = Container::new(world, vec![]).with_rootfs().volumes(json!([volume]));
         container.agent = world.create(config.clone()).unwrap();
         let info = container.agent.prepare(&container.id, &container.config).unwrap();
-        let aside = UnixPathBuf::from(format!("{} aside", *replaced));
+        let aside = UnixPathBuf::from(format!("{} aside", replaced.display()));
         world.kernel.renameat2(Fd::CWD, &replaced, Fd::CWD, &aside, RenameFlags::empty()).unwrap();
         world.kernel.symlinkat(&outside, Fd::CWD, &replaced).unwrap();
         let refusal = container.refusal(info);

@@ -6,6 +6,7 @@ mod world;
 
 mod cleanup;
 mod create;
+mod gids;
 mod host_volumes;
 mod nested;
 mod prepare;

@@ -121,7 +121,13 @@ impl<K: Kernel> Isolator<K> {
             None => {}
         }
         if id.parent().is_none() {
-            self.update(id, &config.resources)?;
+            let gids = self.update_volumes(id, &config.resources)?;
+            // The executor of a command task with its own rootfs runs as root: it is the task that needs the groups.
+            if config.task_info.is_some() && config.rootfs.is_some() {
+                info.task_supplementary_groups = gids;
+            } else {
+                info.supplementary_groups = gids;
+            }
         }
         self.add_volumes(id, config, checked, &mut info, volumes)?;
         Ok(info)
