@@ -10,7 +10,7 @@ mod world;
 use rstest::rstest;
 
 #[rstest]
-fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7)] number: usize) {
+fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9)] number: usize) {
     let (name, scenario) = scenarios::SCENARIOS[number];
     println!("{name}");
     world::simulated::run(scenario);
@@ -18,5 +18,5 @@ fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7)] number: usize) {
 
 #[test]
 fn no_scenario_is_left_out() {
-    assert_eq!(scenarios::SCENARIOS.len(), 8);
+    assert_eq!(scenarios::SCENARIOS.len(), 10);
 }
