@@ -13,31 +13,39 @@ use crate::kernel::{Bytes, MountFlags, quoted};
 
 /// The agent's configuration file: what is left out keeps its default, and a table replaces the default one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentConfigFile {
     /// Directory for sandboxes, persistent volumes and durable state.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^/")))]
     pub work_dir: Option<String>,
     /// Directory for state that a reboot forgets.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^/")))]
     pub runtime_dir: Option<String>,
     /// Where a container with its own root filesystem sees its sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^/")))]
     pub sandbox_directory: Option<String>,
     /// Names of the agent's other isolators; `namespaces/ipc` is in charge of `/dev/shm`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolation: Option<IsolatorNames>,
     /// Gids for volumes that several users share: the first and the last, such as `10000-20000`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[0-9]+-[0-9]+$")))]
     pub volume_gid_range: Option<String>,
     /// The devices of a container with its own root filesystem: names in the host's `/dev`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = r"^[^/]+$"))))]
     pub devices: Option<Vec<String>>,
     /// Paths of a container with its own root filesystem that are hidden from it, unless it is privileged.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = r"^/"))))]
     pub masked_paths: Option<Vec<String>>,
     /// Paths of a container with its own root filesystem that it can only read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = r"^/"))))]
     pub readonly_paths: Option<Vec<String>>,
     /// The special mounts of a container with its own root filesystem, in this order.
     #[serde(deserialize_with = "tables", skip_serializing_if = "Option::is_none")]
@@ -45,15 +53,18 @@ pub struct AgentConfigFile {
     /// How large the tmpfs at a path of the container may become: bytes, with k, m or g after it, or a percentage of the
     /// memory.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::tmpfs_sizes"))]
     pub tmpfs_sizes: Option<BTreeMap<String, String>>,
     /// Directories of the host below which a host path that a volume names is made if it does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = r"^/"))))]
     pub host_path_creation: Option<Vec<String>>,
 }
 
 /// Names of isolators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "names with commas in between, or an array of them")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "it must be names with commas in between, or an array of names")]
 pub enum IsolatorNames {
     /// With commas in between, as Mesos has them.
     Text(String),
@@ -73,9 +84,11 @@ impl IsolatorNames {
 
 /// A special filesystem, or with the flag `bind` a part of the container's filesystem that is bound.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SpecialMountEntry {
     /// Where, as the container sees it.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^/")))]
     pub target: String,
     /// The type of a filesystem; a bind has none.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
@@ -86,6 +99,7 @@ pub struct SpecialMountEntry {
     pub source: Option<String>,
     /// Flags, by the names of mount(8).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::mount_flag_names"))]
     pub flags: Vec<String>,
     /// The filesystem's options, with commas in between; a bind has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +107,7 @@ pub struct SpecialMountEntry {
 }
 
 /// The flags of special mounts, as mount(8) names them; `rec` is for the `r` of `rbind`.
-pub(super) const FLAGS: [(&str, MountFlags); 14] = [
+pub(crate) const FLAGS: [(&str, MountFlags); 14] = [
     ("ro", MountFlags::MS_RDONLY),
     ("nosuid", MountFlags::MS_NOSUID),
     ("nodev", MountFlags::MS_NODEV),
@@ -209,7 +223,7 @@ fn gid_range(text: &str) -> Result<GidRange, String> {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| text.parse().ok()).flatten().filter(|gid| (1..u32::MAX).contains(gid))
     };
-    let range = text.split_once('-').and_then(|(first, last)| Some((gid(first.trim())?, gid(last.trim())?)));
+    let range = text.split_once('-').and_then(|(first, last)| Some((gid(first)?, gid(last)?)));
     match range {
         Some((first, last)) if first <= last => Ok(GidRange { first, last }),
         Some((first, last)) => Err(format!("the first gid, {first}, is greater than the last, {last}")),

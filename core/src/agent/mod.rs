@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 use typed_path::UnixPathBuf;
 
+#[cfg(feature = "schema")]
+pub(crate) use file::FLAGS;
 pub use file::{AgentConfigFile, IsolatorNames, SpecialMountEntry};
 pub use key::{InvalidConfig, Key, KeyPart, Problem};
 

@@ -329,8 +329,8 @@ fn read_only_paths_can_only_be_read(world: &World<'_>) {
         let status = container.run(&|kernel| {
             let make = |name: &str| kernel.mkdirat(Fd::CWD, path(name), Mode(0o755));
             for directory in ["/opt", "/opt/deep", "/mnt", "/mnt/mesos"] {
-                let made = make(&format!("{directory}/new"));
-                ensure(made == Err(Errno::EROFS), format!("{directory}: {made:?}"))?;
+                let result = make(&format!("{directory}/new"));
+                ensure(result == Err(Errno::EROFS), format!("{directory}: {result:?}"))?;
                 let stat = kernel.statfs(path(directory)).map_err(|errno| errno.to_string())?;
                 ensure(stat.flags & 1 == 1, format!("{directory} is not ST_RDONLY"))?;
             }

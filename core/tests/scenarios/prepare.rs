@@ -119,19 +119,18 @@ fn the_operators_tables_are_followed(world: &World<'_>) {
             format!("{target} {source} {} {} {}", text(&mount.filesystem_type), mount.flags, text(&mount.options))
         })
         .collect();
+    let null = world.path("run/containers/c/devices/null").to_string();
+    let sandbox = world.path("work/slaves/a/frameworks/f/executors/e/runs/c").to_string();
     let expected = [
         "/ / - MS_BIND|MS_REC -".to_string(),
         "/proc none proc MS_NOSUID -".into(),
         "/dev tmpfs tmpfs 0 size=1m".into(),
         "/etc/here /etc/there - MS_RDONLY|MS_BIND -".into(),
         "/dev/shm tmpfs tmpfs MS_NOSUID|MS_NODEV|MS_STRICTATIME mode=1777,size=50%".into(),
-        format!("/dev/null {} - MS_BIND -", world.path("run/containers/c/devices/null").to_string()),
+        format!("/dev/null {null} - MS_BIND -"),
         "/opt /opt - MS_RDONLY|MS_BIND|MS_REC -".into(),
         "/mnt /mnt - MS_RDONLY|MS_BIND|MS_REC -".into(),
-        format!(
-            "/mnt/mesos/sandbox {} - MS_BIND|MS_REC -",
-            world.path("work/slaves/a/frameworks/f/executors/e/runs/c").to_string()
-        ),
+        format!("/mnt/mesos/sandbox {sandbox} - MS_BIND|MS_REC -"),
     ];
     assert_eq!(seen, expected);
     assert_eq!(info.masked_paths, [Bytes::from(rootfs.join("proc/keys"))]);
