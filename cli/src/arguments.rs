@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
@@ -55,18 +56,38 @@ pub(crate) enum Command {
     Sim(SimArguments),
     /// Carry out a launch info and become its program (what `run` starts; the process must be of no other use)
     Launch(LaunchArguments),
+    /// Print the JSON Schema of a message, or of the agent's configuration
+    Schema(SchemaArguments),
 }
 
-/// Arguments of `cofferdam run`.
-#[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub(crate) struct RunArguments {
+/// Which agent a command acts for.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AgentArguments {
+    /// Configuration of the agent, in TOML or JSON (see `cofferdam schema agent-config`); options override it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) agent_config: Option<PathBuf>,
     /// Directory for sandboxes and persistent volumes; must exist, but for the default one [default: /var/lib/cofferdam]
     #[arg(long, value_name = "DIR", value_parser = bytes())]
     pub(crate) work_dir: Option<Bytes>,
     /// Directory for state that a reboot forgets [default: /run/cofferdam]
     #[arg(long, value_name = "DIR", value_parser = bytes())]
     pub(crate) runtime_dir: Option<Bytes>,
+}
+
+/// Arguments of `cofferdam schema`.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Which schema; without it, the names are printed
+    #[arg(value_parser = PossibleValuesParser::new(cofferdam::schema::NAMES))]
+    pub(crate) name: Option<String>,
+}
+
+/// Arguments of `cofferdam run`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
     /// Id of the container [default: one that is not in use]
     #[arg(long, value_name = "ID", value_parser = |id: &str| id.parse::<ContainerId>())]
     pub(crate) id: Option<ContainerId>,

@@ -21,7 +21,12 @@ pub(crate) use default::launch;
 
 /// `cofferdam run`: on a simulated host if one is asked for, else on the one that this was built for.
 pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    if arguments.sim || arguments.mountinfo.is_some() { simulated::run(arguments) } else { default::run(arguments) }
+    let agent = arguments.agent.agent()?;
+    if arguments.sim || arguments.mountinfo.is_some() {
+        simulated::run(arguments, &agent)
+    } else {
+        default::run(arguments, &agent)
+    }
 }
 
 /// What `run` needs of a host besides its kernel.

@@ -1,10 +1,12 @@
 //! cofferdam on the command line.
 #![forbid(unsafe_code)]
 
+mod agent;
 mod arguments;
 mod host;
 mod launch;
 mod run;
+mod schema;
 mod sim;
 mod simulated;
 mod streams;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(arguments)) => host::run(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
         Ok(Command::Launch(arguments)) => host::launch(&arguments),
+        Ok(Command::Schema(arguments)) => schema::print(&arguments),
         Err(usage) => {
             // Standard error may be closed; the exit status still tells.
             let _ = usage.print();

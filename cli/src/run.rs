@@ -1,6 +1,6 @@
 //! `cofferdam run`: the whole life of a container in one command.
 
-use cofferdam::agent::{AgentConfig, CONTAINER_CAPABILITIES};
+use cofferdam::agent::CONTAINER_CAPABILITIES;
 use cofferdam::error::CallError;
 use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges};
 use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
@@ -15,9 +15,8 @@ use cofferdam::user::Credentials;
 use cofferdam::volumes::PersistentVolume;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
-use crate::arguments::{
-    DEFAULT_RUNTIME_DIR, DEFAULT_WORK_DIR, LaunchArguments, PersistentVolumeArgument, RunArguments,
-};
+use crate::agent::Agent;
+use crate::arguments::{LaunchArguments, PersistentVolumeArgument, RunArguments};
 use crate::host::Host;
 
 /// The ids below which Mesos' layout puts a sandbox: ours are those of an agent that runs one command.
@@ -49,20 +48,26 @@ enum RunError {
 }
 
 /// Runs a program in a container of its own on a host. Gives the exit status.
-pub(crate) fn run_on(kernel: &dyn Kernel, host: &dyn Host, arguments: &RunArguments) -> Result<i32, Failure> {
+pub(crate) fn run_on(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    arguments: &RunArguments,
+    agent: &Agent,
+) -> Result<i32, Failure> {
     // Whatever signal comes from here on waits until there is a program to pass it on to, or until all is cleaned up.
     block_signals(kernel)?;
     // The directories that we make have the permissions that we say, whoever starts us.
     kernel.umask(Mode(0o022)).map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
     check_privileges(kernel)?;
-    let layout = layout(arguments);
-    let wanted = Wanted::check(kernel, host, arguments, &layout)?;
+    let layout = &agent.config.layout;
+    let wanted = Wanted::check(kernel, host, arguments, layout)?;
     // Only the default one is made: another one that is missing is more likely a mistake.
-    let made = match arguments.work_dir {
-        None => create_directories(kernel, &layout.work_dir, Mode(0o755))?,
-        Some(_) => Vec::new(),
+    let made = if agent.has_default_work_dir {
+        create_directories(kernel, &layout.work_dir, Mode(0o755))?
+    } else {
+        Vec::new()
     };
-    let result = Isolator::create(kernel, AgentConfig::new(layout), host.users())
+    let result = Isolator::create(kernel, agent.config.clone(), host.users())
         .map_err(Failure::from)
         .and_then(|mut isolator| run_container(&mut isolator, host, arguments, &wanted));
     if result.is_err() {
@@ -97,16 +102,6 @@ impl Wanted {
             None => None,
         };
         Ok(Self { id, rootfs, owner })
-    }
-}
-
-fn layout(arguments: &RunArguments) -> Layout {
-    let directory = |argument: &Option<Bytes>, default: &str| {
-        argument.as_ref().map_or_else(|| UnixPathBuf::from(default), |path| path.as_path().to_path_buf())
-    };
-    Layout {
-        work_dir: directory(&arguments.work_dir, DEFAULT_WORK_DIR),
-        runtime_dir: directory(&arguments.runtime_dir, DEFAULT_RUNTIME_DIR),
     }
 }
 

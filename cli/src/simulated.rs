@@ -15,6 +15,7 @@ use cofferdam_vfs_sim::{Linux, LoadError};
 
 use self::programs::ShellPrograms;
 use self::session::Session;
+use crate::agent::Agent;
 use crate::arguments::RunArguments;
 use crate::run::Failure;
 use crate::streams::StandardStreams;
@@ -29,12 +30,13 @@ enum HostError {
 }
 
 /// Runs a program in a container on a simulated host of its own, and reports. Gives the exit status.
-pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
     let session = Session::start(host(arguments)?, Box::new(StandardStreams::default()))?;
     let before = session.mountinfo();
-    let status = session.run(&ShellPrograms, arguments)?;
+    let status = session.run(&ShellPrograms, arguments, agent)?;
     if let Some(begun) = session.begun() {
-        report::print(report::Report { arguments, before: &before, begun: &begun, after: &session.mountinfo() })?;
+        let after = session.mountinfo();
+        report::print(report::Report { arguments, agent, before: &before, begun: &begun, after: &after })?;
     }
     Ok(status)
 }

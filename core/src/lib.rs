@@ -24,6 +24,8 @@ pub mod messages;
 pub mod mountinfo;
 mod removal;
 pub mod root;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod table;
 pub mod user;
 pub mod volumes;

@@ -9,6 +9,7 @@ use cofferdam_linux::{LinuxKernel, require_supported};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 use super::Host;
+use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, RunArguments};
 use crate::launch::launch as carry_out;
 use crate::run::{Failure, run_on};
@@ -34,9 +35,9 @@ impl Host for Machine {
 }
 
 /// `cofferdam run`.
-pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
+pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
     require_supported()?;
-    traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine, arguments))
+    traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine, arguments, agent))
 }
 
 /// `cofferdam launch`.

@@ -1,12 +1,13 @@
 //! Where there is no real kernel that can isolate filesystems, or none is wanted: only simulated hosts.
 
+use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, RunArguments};
 use crate::run::Failure;
 use crate::simulated;
 
 /// `cofferdam run`.
-pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    simulated::run(arguments)
+pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
+    simulated::run(arguments, agent)
 }
 
 /// `cofferdam launch`.

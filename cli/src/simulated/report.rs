@@ -7,8 +7,8 @@ mod mounts;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use cofferdam::UnixPath;
 use cofferdam::mountinfo::Table;
-use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_vfs_sim::sample;
 
 use self::access::{Access, Attempts};
@@ -16,7 +16,8 @@ use self::layout::Section;
 use self::mounts::{Changes, Mounts};
 use super::container::{Identity, Reach, attempts};
 use super::session::Begun;
-use crate::arguments::{DEFAULT_WORK_DIR, RunArguments};
+use crate::agent::Agent;
+use crate::arguments::RunArguments;
 use crate::run::Failure;
 
 /// The report can't be printed.
@@ -28,6 +29,7 @@ struct ReportError(std::io::Error);
 #[derive(Clone, Copy)]
 pub(super) struct Report<'a> {
     pub(super) arguments: &'a RunArguments,
+    pub(super) agent: &'a Agent,
     /// The host's mount table.
     pub(super) before: &'a [u8],
     pub(super) begun: &'a Begun,
@@ -41,14 +43,10 @@ pub(super) fn print(report: Report<'_>) -> Result<(), Failure> {
 }
 
 fn text(report: Report<'_>) -> Result<String, Failure> {
-    let Report { arguments, before, begun, after } = report;
+    let Report { agent, before, begun, after, .. } = report;
     let seen = begun.linux.mountinfo_table(begun.task).unwrap_or_default();
     let during = begun.linux.mountinfo_table(begun.linux.init()).unwrap_or_default();
     let seen = Table::parse(&seen)?;
-    let work_dir = arguments
-        .work_dir
-        .as_ref()
-        .map_or_else(|| UnixPathBuf::from(DEFAULT_WORK_DIR), |path| path.as_path().to_path_buf());
     // What the program has printed is before.
     let mut text = String::from(if begun.was_carried_out { "\n" } else { "" });
     writeln!(text, "{}", Section("The mounts that the program sees"))?;
@@ -58,7 +56,7 @@ fn text(report: Report<'_>) -> Result<String, Failure> {
         writeln!(text, "{}", Access { identity: &identity, reach: &reach })?;
     }
     writeln!(text, "{}", Section("Ways out, each of them tried"))?;
-    writeln!(text, "{}", Attempts(&attempts(begun, &seen, &work_dir)))?;
+    writeln!(text, "{}", Attempts(&attempts(begun, &seen, &agent.config.layout.work_dir)))?;
     writeln!(text, "{}", Section("The host's mounts before and after"))?;
     let changes = Changes::new(&Table::parse(before)?, &Table::parse(&during)?, &Table::parse(after)?);
     writeln!(text, "{changes}")?;

@@ -11,6 +11,7 @@ use cofferdam_vfs_sim::{Id, Linux, Process, Task, TaskView};
 
 use super::programs::Programs;
 use super::users::Users;
+use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, RunArguments};
 use crate::host::Host;
 use crate::launch::launch;
@@ -66,12 +67,12 @@ impl Session {
     }
 
     /// `cofferdam run` in a process of the host. Gives the exit status.
-    pub(super) fn run(&self, programs: &dyn Programs, arguments: &RunArguments) -> Result<i32, Failure> {
+    pub(super) fn run(&self, programs: &dyn Programs, arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
         let process = self
             .machine
             .new_process()
             .map_err(|errno| CallError::new("make a process for", UnixPath::new(COFFERDAM), errno))?;
-        let result = self.cofferdam(&process, programs, arguments);
+        let result = self.cofferdam(&process, programs, arguments, agent);
         self.machine.forward();
         process.exit(0);
         let waited = self.init().wait4(Pid(-1), WaitOptions::empty());
@@ -84,6 +85,7 @@ impl Session {
         kernel: &dyn Kernel,
         programs: &dyn Programs,
         arguments: &RunArguments,
+        agent: &Agent,
     ) -> Result<i32, Failure> {
         let path = UnixPath::new(COFFERDAM);
         kernel
@@ -91,7 +93,7 @@ impl Session {
             .map_err(|errno| CallError::new("execute on the simulated host", path, errno))?;
         let watcher = Watcher { session: self, programs, stage: Cell::new(Stage::Agent) };
         // The result of execve(2) is traced before the program begins.
-        traced(kernel, arguments.trace, |kernel| run_on(&Intercepted::new(kernel, &watcher), self, arguments))
+        traced(kernel, arguments.trace, |kernel| run_on(&Intercepted::new(kernel, &watcher), self, arguments, agent))
     }
 
     /// Remembers how the program begins, and carries it out, if anybody knows how.

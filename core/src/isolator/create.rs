@@ -48,12 +48,14 @@ impl<K: Kernel> Isolator<K> {
     pub fn create(kernel: K, config: AgentConfig, users: Box<dyn UserDatabase>) -> Result<Self, CreateError> {
         let mut config = config;
         check_privileges(&kernel)?;
-        let layout = &mut config.layout;
+        let layout = &config.layout;
         for (name, path) in [("work_dir", &layout.work_dir), ("runtime_dir", &layout.runtime_dir)] {
             if !path.is_absolute() {
                 return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() });
             }
         }
+        config.check()?;
+        let layout = &mut config.layout;
         layout.work_dir = real_path(&kernel, &layout.work_dir).map_err(|error| match error.errno {
             Errno::ENOENT => CreateError::MissingWorkDir(layout.work_dir.as_path().into()),
             _ => error.into(),

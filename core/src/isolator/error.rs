@@ -1,6 +1,7 @@
 //! Why an operation of the isolator failed.
 
 use super::Recovery;
+use crate::agent::InvalidConfig;
 use crate::error::CallError;
 use crate::kernel::{Bytes, FileType};
 use crate::messages::ContainerId;
@@ -53,6 +54,9 @@ pub enum CreateError {
     /// work_dir does not exist.
     #[error("work_dir {0} does not exist; create it, on a filesystem that outlives reboots")]
     MissingWorkDir(Bytes),
+    /// The agent's configuration makes no sense.
+    #[error("the agent's configuration is invalid: {0}")]
+    Config(#[from] InvalidConfig),
     /// The mount that a directory is in is not in the mount table.
     #[error("the mount table does not show the mount that {0} is in; was the root changed without mounting anything?")]
     MountNotFound(Bytes),

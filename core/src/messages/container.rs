@@ -105,6 +105,7 @@ impl fmt::Display for ContainerId {
 
 /// The class of a container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ContainerClass {
     /// A container of its own.
@@ -116,6 +117,7 @@ pub enum ContainerClass {
 
 /// What `prepare` is told of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerConfig {
     /// The sandbox, in the host's filesystem.
     pub directory: Bytes,
@@ -163,6 +165,7 @@ impl ContainerConfig {
 
 /// An executor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExecutorInfo {
     /// Its resources, persistent volumes among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -177,6 +180,7 @@ pub struct ExecutorInfo {
 
 /// What an agent that was restarted knows of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerState {
     /// Which container.
     pub container_id: ContainerId,
@@ -193,8 +197,21 @@ pub struct ContainerState {
     pub other: OtherFields,
 }
 
+/// What an agent that was restarted has to say: which containers it knows, and which it will clean up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RecoverRequest {
+    /// The containers that it knows.
+    pub states: Vec<ContainerState>,
+    /// Containers that it does not know, and whose clean-up it will ask for.
+    #[serde(default)]
+    pub orphans: Vec<ContainerId>,
+}
+
 /// The kind of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerInfo {
     /// Its volumes that are no resources: paths of the host and of sandboxes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -209,6 +226,7 @@ pub struct ContainerInfo {
 
 /// The part of [`ContainerInfo`] that only Linux has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinuxInfo {
     /// Whether the container gets no pid namespace of its own.
     #[serde(default)]
@@ -250,6 +268,20 @@ mod tests {
         assert_eq!(json, serde_json::json!({ "value": "b", "parent": { "value": "a" } }));
         assert_eq!(serde_json::from_value::<ContainerId>(json).unwrap(), id);
         assert_eq!(id.to_string(), "a.b");
+    }
+
+    #[test]
+    fn what_to_recover_is_said_without_a_mistake_in_a_name() {
+        let json = serde_json::json!({
+            "states": [{ "container_id": { "value": "a" }, "directory": "/sandbox", "pid": 7, "started": true }],
+            "orphans": [{ "value": "b" }],
+        });
+        let request: RecoverRequest = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(request.orphans, [ContainerId::new("b").unwrap()]);
+        assert_eq!(serde_json::to_value(&request).unwrap(), json);
+        assert!(serde_json::from_str::<RecoverRequest>(r#"{"states":[]}"#).unwrap().orphans.is_empty());
+        assert!(serde_json::from_str::<RecoverRequest>(r#"{"states":[],"orphan":[]}"#).is_err());
+        assert!(serde_json::from_str::<RecoverRequest>("{}").is_err());
     }
 
     #[test]

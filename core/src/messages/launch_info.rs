@@ -9,6 +9,7 @@ use crate::kernel::{Bytes, CloneFlags, MountFlags};
 /// A decision of the isolator that the launcher carries out, in the order of
 /// [`launch`](crate::launch::launch).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerLaunchInfo {
     /// The root filesystem, in the host's filesystem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +95,9 @@ impl Namespace {
     /// `CLONE_NEWCGROUP`
     pub const CGROUP: Self = Self(CloneFlags::CLONE_NEWCGROUP);
 
+    /// Every kind that the launcher knows.
+    pub(crate) const ALL: [Self; 6] = [Self::MOUNT, Self::PID, Self::IPC, Self::UTS, Self::NET, Self::CGROUP];
+
     /// Its name in `/proc/<pid>/ns`.
     pub fn name(self) -> &'static str {
         match self {
@@ -116,12 +120,9 @@ impl TryFrom<u64> for Namespace {
     type Error = String;
 
     fn try_from(flag: u64) -> Result<Self, String> {
-        [Self::MOUNT, Self::PID, Self::IPC, Self::UTS, Self::NET, Self::CGROUP]
-            .into_iter()
-            .find(|namespace| namespace.0.bits() == flag)
-            .ok_or_else(|| {
-                format!("{flag} is not the CLONE_NEW* flag of a mount, pid, ipc, uts, net or cgroup namespace")
-            })
+        Self::ALL.into_iter().find(|namespace| namespace.0.bits() == flag).ok_or_else(|| {
+            format!("{flag} is not the CLONE_NEW* flag of a mount, pid, ipc, uts, net or cgroup namespace")
+        })
     }
 }
 
@@ -133,6 +134,7 @@ impl From<Namespace> for u64 {
 
 /// A mount of a container, in the terms of mount(2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerMountInfo {
     /// Where, an absolute path in the host's filesystem.
     pub target: Bytes,
@@ -148,6 +150,7 @@ pub struct ContainerMountInfo {
     /// or unmounted below it by the container is so on the host. All other mounts receive what the host mounts, and send
     /// nothing.
     #[serde(default, with = "flag_bits", skip_serializing_if = "MountFlags::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
     pub flags: MountFlags,
     /// Options of a new filesystem, with commas in between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +203,7 @@ mod flag_bits {
 
 /// An operation on the container's filesystem. The parameters of `operation` are in the field of its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerFileOperation {
     /// Which operation.
     pub operation: FileOperationKind,
@@ -232,6 +236,7 @@ impl ContainerFileOperation {
 
 /// The kind of a [`ContainerFileOperation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FileOperationKind {
     /// Make a symbolic link.
@@ -246,6 +251,7 @@ pub enum FileOperationKind {
 
 /// A symbolic link to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Symlink {
     /// What the link says.
     pub source: Bytes,
@@ -255,6 +261,7 @@ pub struct Symlink {
 
 /// A directory to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Mkdir {
     /// The directory, an absolute path in the host's filesystem.
     pub target: Bytes,
@@ -265,6 +272,7 @@ pub struct Mkdir {
 
 /// A path to rename.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rename {
     /// The path, absolute in the host's filesystem.
     pub source: Bytes,

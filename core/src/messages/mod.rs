@@ -10,7 +10,7 @@ mod resource;
 
 pub use container::{
     ContainerClass, ContainerConfig, ContainerId, ContainerInfo, ContainerState, ExecutorInfo, InvalidContainerId,
-    LinuxInfo,
+    LinuxInfo, RecoverRequest,
 };
 pub use launch_info::{
     ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo, FileOperationKind, Mkdir, Namespace, Rename,

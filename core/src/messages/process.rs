@@ -7,6 +7,7 @@ use crate::kernel::{self, Bytes, Capabilities, RlimitResource};
 
 /// What to execute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommandInfo {
     /// Whether `value` is a command for `/bin/sh -c`; else it is the path of the program.
     #[serde(default = "yes")]
@@ -44,6 +45,7 @@ fn yes() -> bool {
 
 /// The environment of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Environment {
     /// Its variables; of two with one name the later one counts.
     #[serde(default)]
@@ -52,6 +54,7 @@ pub struct Environment {
 
 /// A variable of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnvironmentVariable {
     /// The name.
     pub name: Bytes,
@@ -72,6 +75,7 @@ impl EnvironmentVariable {
 
 /// A set of capabilities.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CapabilityInfo {
     /// The capabilities.
     #[serde(default)]
@@ -115,6 +119,7 @@ impl From<Capabilities> for CapabilityInfo {
 
 /// The resource limits of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RlimitInfo {
     /// The limits.
     #[serde(default)]
@@ -123,6 +128,7 @@ pub struct RlimitInfo {
 
 /// A resource limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rlimit {
     /// Of what.
     #[serde(rename = "type")]
@@ -146,6 +152,7 @@ macro_rules! rlimit_types {
     ($($variant:ident = $name:literal => $resource:ident;)*) => {
         /// A resource that can be limited.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum RlimitType {
             $(
                 #[doc = concat!("`", stringify!($resource), "`")]

@@ -7,6 +7,7 @@ use crate::kernel::Bytes;
 
 /// A resource of a container. It is a persistent volume if it has `disk.persistence` and `disk.volume`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resource {
     /// Its name; `disk` for persistent volumes.
     pub name: String,
@@ -45,6 +46,7 @@ impl Resource {
 
 /// A reservation of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResourceReservation {
     /// The role that it is reserved for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +58,7 @@ pub struct ResourceReservation {
 
 /// What is special about a disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskInfo {
     /// Present if data on it outlives containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +76,7 @@ pub struct DiskInfo {
 
 /// The persistence of a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Persistence {
     /// The id, unique in the role.
     pub id: String,
@@ -83,6 +87,7 @@ pub struct Persistence {
 
 /// Where a container sees a volume, and, unless that is told elsewhere, what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Volume {
     /// A path, for persistent volumes one name in the sandbox.
     pub container_path: Bytes,
@@ -101,6 +106,7 @@ pub struct Volume {
 
 /// What a volume is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VolumeSource {
     /// The kind of source. Of those that are not for a filesystem isolator only the name is known.
     #[serde(rename = "type")]
@@ -118,6 +124,7 @@ pub struct VolumeSource {
 
 /// A path of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostPath {
     /// The path.
     pub path: Bytes,
@@ -131,6 +138,7 @@ pub struct HostPath {
 
 /// How mounts below a volume spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MountPropagation {
     /// Which way.
     #[serde(default)]
@@ -139,6 +147,7 @@ pub struct MountPropagation {
 
 /// Which way mounts below a volume spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MountPropagationMode {
     /// As `HOST_TO_CONTAINER`.
@@ -152,6 +161,7 @@ pub enum MountPropagationMode {
 
 /// A path of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SandboxPath {
     /// Whose sandbox.
     #[serde(rename = "type")]
@@ -162,6 +172,7 @@ pub struct SandboxPath {
 
 /// Whose sandbox a path is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SandboxPathType {
     /// The container's own.
@@ -173,6 +184,7 @@ pub enum SandboxPathType {
 
 /// Whether a container may write to a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum VolumeMode {
     /// Read and write.
     #[serde(rename = "RW")]
@@ -184,6 +196,7 @@ pub enum VolumeMode {
 
 /// Where the data of a disk is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskSource {
     /// The kind of source.
     #[serde(rename = "type")]
@@ -201,6 +214,7 @@ pub struct DiskSource {
 
 /// The kind of a disk's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DiskSourceType {
     /// Volumes lie below the root, laid out as in work_dir.
@@ -215,6 +229,7 @@ pub enum DiskSourceType {
 
 /// The root of a disk's source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskSourceRoot {
     /// A directory; relative to work_dir if it is relative.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ mod world;
 use rstest::rstest;
 
 #[rstest]
-fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8)] number: usize) {
+fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)] number: usize) {
     let (name, scenario) = scenarios::SCENARIOS[number];
     println!("{name}");
     world::simulated::run(scenario);
@@ -26,6 +26,6 @@ fn host_volumes_on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1
 
 #[test]
 fn no_scenario_is_left_out() {
-    assert_eq!(scenarios::SCENARIOS.len(), 9);
+    assert_eq!(scenarios::SCENARIOS.len(), 11);
     assert_eq!(host_volumes::SCENARIOS.len(), 15);
 }

@@ -8,7 +8,9 @@ use cofferdam::kernel::{
     OpenHow, Pid, ResolveFlags, WaitOptions, WaitStatus,
 };
 use cofferdam::launch::{LaunchRequest, launch};
-use cofferdam::messages::{CommandInfo, ContainerConfig, ContainerId, ContainerLaunchInfo, Resource};
+use cofferdam::messages::{
+    CommandInfo, ContainerConfig, ContainerId, ContainerInfo, ContainerLaunchInfo, LinuxInfo, Resource,
+};
 use cofferdam::mountinfo::{OwnedEntry, Table};
 use cofferdam::user::Credentials;
 use cofferdam::{UnixPath, checkpoint};
@@ -30,6 +32,8 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("a_read_only_rootfs_stays_read_only", a_read_only_rootfs_stays_read_only),
     ("a_hostile_rootfs_reaches_nothing", a_hostile_rootfs_reaches_nothing),
     ("two_users_share_a_volume", two_users_share_a_volume),
+    ("read_only_paths_can_only_be_read", read_only_paths_can_only_be_read),
+    ("a_tmpfs_is_as_large_as_the_operator_says", a_tmpfs_is_as_large_as_the_operator_says),
 ];
 
 pub type Program<'a> = dyn Fn(&dyn Kernel) -> Result<(), String> + 'a;
@@ -71,6 +75,14 @@ impl<'w, 'k> Container<'w, 'k> {
         let (id, config) = world.container("c", resources);
         let config = ContainerConfig { command_info: CommandInfo::program(vec!["/program".into()]), ..config };
         Self { world, agent, id, config }
+    }
+
+    /// With another configuration of the agent.
+    fn with_agent(mut self, configure: impl FnOnce(&mut AgentConfig)) -> Self {
+        let mut config = self.world.config();
+        configure(&mut config);
+        self.agent = self.world.create(config).unwrap();
+        self
     }
 
     /// With an image that is an empty directory.
@@ -345,4 +357,69 @@ fn two_users_share_a_volume(world: &World<'_>) {
         assert_eq!(status, CONTENT, "user {uid}");
         container.clean_up();
     }
+}
+
+/// Also those of a container that sees all processes, which masks do not hold for; and what is mounted below them.
+fn read_only_paths_can_only_be_read(world: &World<'_>) {
+    for directory in ["opt/deep", "mnt/mesos/sandbox", "etc"] {
+        world.make_directory(&format!("rootfs/{directory}"));
+    }
+    world.write(&world.path("rootfs/etc/file"), "of the image");
+    world.mount_tmpfs(&world.path("rootfs/opt/deep"), MountFlags::empty());
+    let before = world.mounts();
+    for share_pid_namespace in [false, true] {
+        let mut container = Container::new(world, vec![]).with_rootfs().with_agent(|agent| {
+            agent.readonly_paths = ["/opt", "/mnt", "/etc/file", "/proc/no-such-file"].map(Into::into).to_vec();
+        });
+        let linux_info = Some(LinuxInfo { share_pid_namespace, ..LinuxInfo::default() });
+        container.config.container_info = Some(ContainerInfo { linux_info, ..ContainerInfo::default() });
+        let status = container.run(&|kernel| {
+            let make = |name: &str| kernel.mkdirat(Fd::CWD, path(name), Mode(0o755));
+            for directory in ["/opt", "/opt/deep", "/mnt", "/mnt/mesos"] {
+                let result = make(&format!("{directory}/new"));
+                ensure(result == Err(Errno::EROFS), format!("{directory}: {result:?}"))?;
+                let stat = kernel.statfs(path(directory)).map_err(|errno| errno.to_string())?;
+                ensure(stat.flags & 1 == 1, format!("{directory} is not ST_RDONLY"))?;
+            }
+            ensure(open(kernel, "/etc/file", OpenFlags::empty()).is_ok(), "/etc/file can't be read")?;
+            let opened = open(kernel, "/etc/file", OpenFlags::O_WRONLY);
+            ensure(opened == Err(Errno::EROFS), format!("/etc/file: {opened:?}"))?;
+            for directory in ["/new", "/etc/new", "/mnt/mesos/sandbox/new"] {
+                ensure(make(directory) == Ok(()), format!("{directory} can't be made"))?;
+            }
+            kernel.unlinkat(Fd::CWD, path("/etc/new"), AtFlags::AT_REMOVEDIR).map_err(|errno| errno.to_string())?;
+            kernel.unlinkat(Fd::CWD, path("/new"), AtFlags::AT_REMOVEDIR).map_err(|errno| errno.to_string())
+        });
+        assert_eq!(status, CONTENT, "share_pid_namespace: {share_pid_namespace}");
+        container.agent.cleanup(&container.id).unwrap();
+        let sandbox = container.config.directory.as_path().to_path_buf();
+        container.agent.remove(&container.id, &sandbox).unwrap();
+    }
+    let work = world.path("work");
+    let after: Vec<_> = world.mounts().into_iter().filter(|mount| mount.mountpoint != work).collect();
+    assert_eq!(after, before, "the host's mounts stay writable");
+}
+
+fn a_tmpfs_is_as_large_as_the_operator_says(world: &World<'_>) {
+    let mut container = Container::new(world, vec![]).with_rootfs().with_agent(|agent| {
+        let sizes = [("/dev/shm", "64k"), ("/sys/fs/cgroup", "8192"), ("/dev", "1m")];
+        agent.tmpfs_sizes = sizes.map(|(path, size)| (path.into(), size.into())).into();
+        agent.special_mounts.iter_mut().find(|mount| mount.target == "/dev".into()).unwrap().options =
+            Some("size=2m,mode=755".into());
+    });
+    let status = container.run(&|kernel| {
+        for (directory, size) in [("/dev/shm", 64 << 10), ("/sys/fs/cgroup", 8192), ("/dev", 1 << 20)] {
+            let stat = kernel.statfs(path(directory)).map_err(|errno| format!("{directory}: {errno}"))?;
+            let found = stat.blocks * stat.block_size;
+            ensure(found == size, format!("{directory} has {found} bytes"))?;
+        }
+        let mode = kernel.statx(Fd::CWD, path("/dev/shm"), AtFlags::empty()).map(|stat| stat.mode);
+        ensure(mode == Ok(Mode(0o1777)), format!("/dev/shm: {mode:?}"))?;
+        let write = |size| checkpoint::write(kernel, path("/dev/shm/file"), &vec![0; size], Mode(0o600));
+        write(32 << 10).map_err(|error| error.to_string())?;
+        let error = write(128 << 10).err().map(|error| error.errno);
+        ensure(error == Some(Errno::ENOSPC), format!("128k fit in 64k: {error:?}"))
+    });
+    assert_eq!(status, CONTENT);
+    container.clean_up();
 }

@@ -19,6 +19,7 @@ scenarios!(
     a_runtime_dir_that_allows_devices_gets_no_mount,
     work_dir_may_be_a_symbolic_link,
     a_relative_or_missing_work_dir_is_refused,
+    a_configuration_that_makes_no_sense_is_refused,
 );
 
 fn a_private_work_dir_becomes_a_shared_mount(world: &World<'_>) {
@@ -130,6 +131,19 @@ fn a_relative_or_missing_work_dir_is_refused(world: &World<'_>) {
     config.layout = Layout { work_dir: UnixPathBuf::from("work"), ..config.layout };
     let relative = world.create(config).unwrap_err();
     assert!(matches!(relative, CreateError::RelativeDirectory { name: "work_dir", .. }), "{relative}");
+    assert_eq!(world.mounts(), before);
+    assert!(!world.exists(&world.path("run")), "a refusal changes nothing");
+}
+
+fn a_configuration_that_makes_no_sense_is_refused(world: &World<'_>) {
+    world.make_directory("work");
+    let before = world.mounts();
+    let mut config = world.config();
+    config.readonly_paths = vec!["opt".into()];
+    config.tmpfs_sizes.insert("/proc".into(), "1m".into());
+    let refused = world.create(config).unwrap_err().to_string();
+    assert!(refused.contains("readonly_paths[0]: it must be an absolute path, but is \"opt\""), "{refused}");
+    assert!(refused.contains("tmpfs_sizes.\"/proc\": no tmpfs is mounted on \"/proc\""), "{refused}");
     assert_eq!(world.mounts(), before);
     assert!(!world.exists(&world.path("run")), "a refusal changes nothing");
 }

@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 
+use cofferdam::UnixPath;
+use cofferdam::agent::SpecialMount;
 use cofferdam::isolator::{PrepareError, UpdateError};
-use cofferdam::kernel::{Call, DeviceNumber, Errno, FileType, Intercepted, Interceptor, Mode, MountFlags};
+use cofferdam::kernel::{Bytes, Call, DeviceNumber, Errno, FileType, Intercepted, Interceptor, Mode, MountFlags};
 use cofferdam::messages::{ContainerConfig, ContainerInfo, LinuxInfo, Namespace};
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ scenarios!(
     devices_are_copied_into_a_directory_of_the_user,
     a_container_without_a_rootfs_gets_its_own_proc,
     a_container_that_shares_the_pid_namespace_is_not_masked,
+    the_operators_tables_are_followed,
     the_ipc_isolator_is_in_charge_of_dev_shm,
     a_failed_prepare_leaves_nothing,
     a_prepare_that_the_kernel_refuses_leaves_nothing,
@@ -80,6 +83,57 @@ fn a_container_with_a_rootfs_gets_the_mounts_in_order(world: &World<'_>) {
         json!({ "operation": "SYMLINK", "symlink": { "source": "pts/ptmx", "target": below("dev/ptmx") } })
     );
     assert_eq!(info.clone_namespaces, [Namespace::MOUNT, Namespace::PID]);
+}
+
+fn the_operators_tables_are_followed(world: &World<'_>) {
+    world.make_directory("work");
+    let mut agent = world.config();
+    let mount = |target: &str, source: Option<&str>, filesystem_type: Option<&str>, flags| SpecialMount {
+        target: target.into(),
+        source: source.map(Bytes::from),
+        filesystem_type: filesystem_type.map(String::from),
+        flags,
+        options: None,
+    };
+    agent.special_mounts = vec![
+        mount("/proc", Some("none"), Some("proc"), MountFlags::MS_NOSUID),
+        mount("/dev", None, Some("tmpfs"), MountFlags::empty()),
+        mount("/etc/here", Some("/etc/there"), None, MountFlags::MS_BIND | MountFlags::MS_RDONLY),
+    ];
+    agent.devices = vec!["null".into()];
+    agent.readonly_paths = vec!["/opt".into(), "/mnt".into()];
+    agent.masked_paths = vec!["/proc/keys".into()];
+    agent.tmpfs_sizes = [("/dev".into(), "1m".into()), ("/dev/shm".into(), "50%".into())].into();
+    let (id, config) = world.container("c", vec![]);
+    let info = world.create(agent).unwrap().prepare(&id, &with_rootfs(world, config)).unwrap();
+    let rootfs = world.path("rootfs");
+    let seen: Vec<_> = info
+        .mounts
+        .iter()
+        .map(|mount| {
+            let text = |bytes: &Option<Bytes>| {
+                let path = bytes.as_ref().map_or(UnixPath::new("-"), |bytes| bytes.as_path());
+                path.strip_prefix(&rootfs).map_or_else(|_| path.to_string(), |path| format!("/{path}"))
+            };
+            let (target, source) = (text(&Some(mount.target.clone())), text(&mount.source));
+            format!("{target} {source} {} {} {}", text(&mount.filesystem_type), mount.flags, text(&mount.options))
+        })
+        .collect();
+    let null = world.path("run/containers/c/devices/null").to_string();
+    let sandbox = world.path("work/slaves/a/frameworks/f/executors/e/runs/c").to_string();
+    let expected = [
+        "/ / - MS_BIND|MS_REC -".to_string(),
+        "/proc none proc MS_NOSUID -".into(),
+        "/dev tmpfs tmpfs 0 size=1m".into(),
+        "/etc/here /etc/there - MS_RDONLY|MS_BIND -".into(),
+        "/dev/shm tmpfs tmpfs MS_NOSUID|MS_NODEV|MS_STRICTATIME mode=1777,size=50%".into(),
+        format!("/dev/null {null} - MS_BIND -"),
+        "/opt /opt - MS_RDONLY|MS_BIND|MS_REC -".into(),
+        "/mnt /mnt - MS_RDONLY|MS_BIND|MS_REC -".into(),
+        format!("/mnt/mesos/sandbox {sandbox} - MS_BIND|MS_REC -"),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(info.masked_paths, [Bytes::from(rootfs.join("proc/keys"))]);
 }
 
 fn devices_are_copied_into_a_directory_of_the_user(world: &World<'_>) {

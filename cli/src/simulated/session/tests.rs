@@ -41,7 +41,7 @@ fn run(programs: &dyn Programs, command: &[&str]) -> (Session, i32, String) {
     };
     let output = Output::default();
     let session = Session::start(Machine::boot(), Box::new(output.clone())).unwrap();
-    let status = session.run(programs, &arguments).unwrap();
+    let status = session.run(programs, &arguments, &arguments.agent.agent().unwrap()).unwrap();
     session.init().linux().check().unwrap();
     let output = String::from_utf8(output.0.take()).unwrap();
     (session, status, output)

@@ -1,10 +1,25 @@
 //! The configuration of an agent, with the tables that an operator can replace.
+//!
+//! [`AgentConfigFile`] is what an operator writes of it, in TOML or JSON.
+
+mod check;
+mod file;
+mod key;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tmpfs;
 
 use std::collections::BTreeMap;
 
 use typed_path::UnixPathBuf;
 
 pub use crate::gid_range::{GidRange, InvalidGidRange};
+#[cfg(feature = "schema")]
+pub(crate) use file::FLAGS;
+pub use file::{AgentConfigFile, IsolatorNames, SpecialMountEntry};
+pub use key::{InvalidConfig, Key, KeyPart, Problem};
+
 use crate::kernel::{Bytes, Capabilities, MountFlags};
 use crate::layout::Layout;
 
@@ -21,11 +36,13 @@ pub struct AgentConfig {
     pub devices: Vec<String>,
     /// Paths, as a container sees them, that are hidden from it.
     pub masked_paths: Vec<Bytes>,
-    /// Paths, as a container sees them, that it can only read: each is bound on itself after the special mounts.
+    /// Paths, as a container with its own rootfs sees them, that it can only read, with all that is mounted below them
+    /// by then: each is bound on itself after the special mounts and the devices. They hold for privileged containers too.
     pub readonly_paths: Vec<Bytes>,
     /// The special filesystems of a container with its own rootfs, in the order in which they are mounted.
     pub special_mounts: Vec<SpecialMount>,
-    /// How large the tmpfs at a path, as a container sees it, may become: the value of its `size` option (tmpfs(5)).
+    /// How large the tmpfs at a path, as a container sees it, may become: the value of its `size` option (tmpfs(5)). There
+    /// is one at `/dev/shm`, and one for each special mount of type tmpfs.
     pub tmpfs_sizes: BTreeMap<Bytes, String>,
     /// The gids that volumes get so that several users can share them; without it volumes change their owner instead.
     pub volume_gid_range: Option<GidRange>,
@@ -51,16 +68,19 @@ impl AgentConfig {
     }
 }
 
-/// A special filesystem, or a part of one that is bound on itself.
+/// A special filesystem, or (with `MS_BIND`) a part of the container's filesystem that is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecialMount {
     /// Where, as the container sees it.
     pub target: Bytes,
-    /// The type; `None` binds the target on itself.
+    /// For a bind, what is bound, as the container sees it, the target itself if it is absent. For a filesystem, what
+    /// mountinfo shows as its source, the type if it is absent.
+    pub source: Option<Bytes>,
+    /// The type of a filesystem; a bind has none.
     pub filesystem_type: Option<String>,
     /// The flags of mount(2).
     pub flags: MountFlags,
-    /// The filesystem's options.
+    /// The filesystem's options, with commas in between; a bind has none.
     pub options: Option<String>,
 }
 
@@ -85,12 +105,14 @@ fn special_mounts() -> Vec<SpecialMount> {
     let read_only = confined | MountFlags::MS_RDONLY;
     let filesystem = |target: &str, filesystem_type: &str, flags, options: Option<&str>| SpecialMount {
         target: target.into(),
+        source: None,
         filesystem_type: Some(filesystem_type.into()),
         flags,
         options: options.map(String::from),
     };
     let bound_read_only = |target: &str| SpecialMount {
         target: target.into(),
+        source: None,
         filesystem_type: None,
         flags: read_only | MountFlags::MS_BIND,
         options: None,
