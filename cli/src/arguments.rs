@@ -1,5 +1,7 @@
 //! The command line.
 
+mod life_cycle;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
+
+pub(crate) use life_cycle::{CleanupArguments, LaunchContainer, LifeCycleCommand};
 
 /// Where the agent's durable state is unless said otherwise.
 pub(crate) const DEFAULT_WORK_DIR: &str = "/var/lib/cofferdam";
@@ -54,8 +58,11 @@ pub(crate) enum Command {
     /// Run a shell on a simulated machine: scripts that mount, without root
     #[command(after_help = SIM_EXAMPLES)]
     Sim(SimArguments),
-    /// Carry out a launch info and become its program (what `run` starts; the process must be of no other use)
-    Launch(LaunchArguments),
+    /// Carry out a launch info and become its program (what `run` and `launch` start; the process is of no other use)
+    #[command(hide = true)]
+    Launcher(LaunchArguments),
+    #[command(flatten)]
+    LifeCycle(LifeCycleCommand),
     /// Print the JSON Schema of a message, or of the agent's configuration
     Schema(SchemaArguments),
 }
@@ -144,7 +151,7 @@ pub(crate) struct SimArguments {
     pub(crate) operands: Vec<Bytes>,
 }
 
-/// Arguments of `cofferdam launch`.
+/// Arguments of `cofferdam launcher`.
 #[derive(Debug, Args)]
 pub(crate) struct LaunchArguments {
     /// The launch info: what `prepare` decided, as JSON
@@ -167,7 +174,7 @@ pub(crate) struct LaunchArguments {
 impl LaunchArguments {
     /// The command line that says so.
     pub(crate) fn command_line(&self) -> Vec<Bytes> {
-        let mut line: Vec<Bytes> = vec!["cofferdam".into(), "launch".into()];
+        let mut line: Vec<Bytes> = vec!["cofferdam".into(), "launcher".into()];
         if let Some(parent) = self.die_with_parent {
             line.extend(["--die-with-parent".into(), parent.to_string().into()]);
         }

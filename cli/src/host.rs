@@ -3,7 +3,7 @@
 use cofferdam::kernel::Kernel;
 use cofferdam::user::UserDatabase;
 
-use crate::arguments::{LaunchArguments, RunArguments};
+use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::run::Failure;
 use crate::simulated;
 
@@ -27,6 +27,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     } else {
         default::run(arguments, &agent)
     }
+}
+
+/// A command of the life cycle, on the host that this was built for.
+pub(crate) fn life_cycle(command: &LifeCycleCommand) -> Result<i32, Failure> {
+    let agent = command.common().agent.agent()?;
+    default::life_cycle(command, &agent)
 }
 
 /// What `run` needs of a host besides its kernel.

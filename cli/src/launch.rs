@@ -1,4 +1,4 @@
-//! `cofferdam launch`: the process that becomes the container's program.
+//! `cofferdam launcher`: the process that becomes the container's program.
 
 use cofferdam::checkpoint;
 use cofferdam::kernel::{Bytes, Kernel, Pid};
@@ -11,7 +11,7 @@ use crate::run::Failure;
 
 /// The launcher could not start. What fails later it reports itself.
 #[derive(Debug, thiserror::Error)]
-enum LaunchInfoError {
+pub(crate) enum LaunchInfoError {
     #[error("{path} is no launch info: {error}")]
     Malformed { path: Bytes, error: serde_json::Error },
 }

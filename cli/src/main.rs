@@ -5,6 +5,7 @@ mod agent;
 mod arguments;
 mod host;
 mod launch;
+mod life_cycle;
 mod run;
 mod schema;
 mod sim;
@@ -31,7 +32,8 @@ fn main() -> ExitCode {
     let result = match arguments::parse() {
         Ok(Command::Run(arguments)) => host::run(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
-        Ok(Command::Launch(arguments)) => host::launch(&arguments),
+        Ok(Command::Launcher(arguments)) => host::launch(&arguments),
+        Ok(Command::LifeCycle(command)) => return life_cycle::run(&command),
         Ok(Command::Schema(arguments)) => schema::print(&arguments),
         Err(usage) => {
             // Standard error may be closed; the exit status still tells.

@@ -6,6 +6,7 @@ use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges}
 use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
 use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
+use cofferdam::locks::{AgentLock, CommandLock, RunningLock};
 use cofferdam::messages::{
     CommandInfo, ContainerConfig, ContainerId, ContainerInfo, ContainerLaunchInfo, Environment, EnvironmentVariable,
     LinuxInfo,
@@ -67,9 +68,10 @@ pub(crate) fn run_on(
     } else {
         Vec::new()
     };
-    let result = Isolator::create(kernel, agent.config.clone(), host.users())
-        .map_err(Failure::from)
-        .and_then(|mut isolator| run_container(&mut isolator, host, arguments, &wanted));
+    let result = AgentLock::shared_if_there_is_one(kernel, layout).map_err(Failure::from).and_then(|_lock| {
+        let mut isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
+        run_container(&mut isolator, host, arguments, &wanted)
+    });
     if result.is_err() {
         remove_empty_directories(kernel, &made);
     }
@@ -106,25 +108,45 @@ impl Wanted {
 }
 
 /// Makes the container's sandbox and volumes, and removes the sandbox whatever happens in between.
-fn run_container<K: Kernel>(
-    isolator: &mut Isolator<K>,
+fn run_container(
+    isolator: &mut Isolator<&dyn Kernel>,
     host: &dyn Host,
     arguments: &RunArguments,
     wanted: &Wanted,
 ) -> Result<i32, Failure> {
     let id = &wanted.id;
-    let layout = &isolator.config().layout;
+    let kernel: &dyn Kernel = *isolator.kernel();
+    let layout = isolator.config().layout.clone();
     let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
-    let volumes = volumes(&arguments.persistent_volume, layout)?;
+    let volumes = volumes(&arguments.persistent_volume, &layout)?;
     let config = container_config(arguments, wanted, &sandbox, &volumes);
-    create_sandbox(isolator.kernel(), id, &sandbox, wanted.owner.as_ref())?;
-    let result = in_sandbox(isolator, host, arguments, id, &config, &volumes);
+    // Until the container runs, and from its end on, no recovery comes in between.
+    let commands = CommandLock::shared(kernel, &layout)?;
+    create_sandbox(kernel, id, &sandbox, wanted.owner.as_ref())?;
+    let result = in_sandbox(isolator, host, arguments, id, &config, &volumes, commands);
+    let _commands = CommandLock::shared(kernel, &layout)?;
+    let cleaned = clean_up(isolator, id);
     let removed = isolator.remove_sandbox(id, &sandbox);
-    remove_empty_directories(isolator.kernel(), &above(&sandbox, &isolator.config().layout.work_dir));
-    both(result, removed.map_err(Failure::from))
+    remove_empty_directories_above(kernel, &sandbox, &layout);
+    both(both(result, cleaned), removed.map_err(Failure::from))
 }
 
-/// The directories between work_dir and a sandbox, the uppermost first: the last container that uses one removes it.
+/// The directory in which each `run` has one for its sandbox.
+pub(crate) fn executors_of_runs(layout: &Layout) -> UnixPathBuf {
+    layout.work_dir.join("slaves").join(AGENT_ID).join("frameworks").join(FRAMEWORK_ID).join("executors")
+}
+
+/// The sandbox that a container has if `run` has made it.
+pub(crate) fn sandbox_of_run(layout: &Layout, id: &ContainerId) -> Option<UnixPathBuf> {
+    layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).ok().filter(|_| id.parent().is_none())
+}
+
+/// Removes the directories between work_dir and a sandbox that is gone: the last container that uses one does.
+pub(crate) fn remove_empty_directories_above(kernel: &dyn Kernel, sandbox: &UnixPath, layout: &Layout) {
+    remove_empty_directories(kernel, &above(sandbox, &layout.work_dir));
+}
+
+/// The directories between work_dir and a sandbox, the uppermost first.
 fn above(sandbox: &UnixPath, work_dir: &UnixPath) -> Vec<UnixPathBuf> {
     let mut directories: Vec<_> =
         sandbox.ancestors().skip(1).take_while(|directory| *directory != work_dir).map(UnixPath::to_path_buf).collect();
@@ -191,14 +213,15 @@ fn create_sandbox(
     })
 }
 
-/// Makes the volumes, prepares and launches the container, waits for it, and cleans it up.
-fn in_sandbox<K: Kernel>(
-    isolator: &mut Isolator<K>,
+/// Makes the volumes, prepares and launches the container, and waits for it.
+fn in_sandbox(
+    isolator: &mut Isolator<&dyn Kernel>,
     host: &dyn Host,
     arguments: &RunArguments,
     id: &ContainerId,
     config: &ContainerConfig,
     volumes: &[PersistentVolume],
+    commands: CommandLock<'_>,
 ) -> Result<i32, Failure> {
     // They stay whatever happens next: another container may use them already, and a directory that is removed under its
     // mount takes along what is written there.
@@ -206,9 +229,11 @@ fn in_sandbox<K: Kernel>(
         volume.create(isolator.kernel())?;
     }
     let info = isolator.prepare(id, config)?;
+    let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?;
+    drop(commands);
     let result = launch(isolator, host, arguments, id, info);
-    let cleaned = clean_up(isolator, id);
-    both(result, cleaned)
+    drop(running);
+    result
 }
 
 fn container_config(
@@ -237,14 +262,14 @@ fn container_config(
 }
 
 /// Starts the launcher in a process of its own, and waits for it.
-fn launch<K: Kernel>(
-    isolator: &Isolator<K>,
+fn launch(
+    isolator: &Isolator<&dyn Kernel>,
     host: &dyn Host,
     arguments: &RunArguments,
     id: &ContainerId,
     mut info: ContainerLaunchInfo,
 ) -> Result<i32, Failure> {
-    info.environment = Some(environment(arguments, &info));
+    info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
     let kernel = isolator.kernel();
     let path = isolator.config().layout.container_launch_info(id);
     // It may hold secrets of the environment.
@@ -265,7 +290,7 @@ fn launch<K: Kernel>(
 }
 
 /// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
-fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
+pub(crate) fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
     let program = UnixPath::new("/proc/self/exe");
     match kernel.execve(program, &launcher.command_line(), &[]) {
         Ok(()) => host.launched(kernel, launcher),
@@ -280,19 +305,24 @@ pub(crate) fn failed(kernel: &dyn Kernel, error: &dyn std::fmt::Display) -> i32 
     i32::from(crate::FAILED)
 }
 
-fn environment(arguments: &RunArguments, info: &ContainerLaunchInfo) -> Environment {
+/// What the program finds in its environment: little besides its own variables, which count more.
+pub(crate) fn environment(working_directory: Option<&Bytes>, own: Vec<EnvironmentVariable>) -> Environment {
     let mut variables = vec![EnvironmentVariable::new("PATH", DEFAULT_PATH)];
-    if let Some(directory) = &info.working_directory {
+    if let Some(directory) = working_directory {
         variables.push(EnvironmentVariable::new("MESOS_SANDBOX", directory.clone()));
     }
     if let Some(terminal) = std::env::var_os("TERM") {
         variables.push(EnvironmentVariable::new("TERM", terminal.into_encoded_bytes()));
     }
-    variables.extend(arguments.env.iter().cloned());
+    variables.extend(own);
     Environment { variables }
 }
 
-fn clean_up<K: Kernel>(isolator: &mut Isolator<K>, id: &ContainerId) -> Result<(), Failure> {
+/// Cleans up the container, unless it never came to be.
+fn clean_up(isolator: &mut Isolator<&dyn Kernel>, id: &ContainerId) -> Result<(), Failure> {
+    if isolator.container(id).is_none() {
+        return Ok(());
+    }
     isolator.cleanup(id)?;
     Ok(isolator.remove_runtime(id)?)
 }

@@ -143,6 +143,11 @@ impl Layout {
         above.join(id.value())
     }
 
+    /// What was counted since the machine was started.
+    pub fn metrics(&self) -> UnixPathBuf {
+        self.runtime_dir.join("metrics")
+    }
+
     /// How a container was configured.
     pub fn container_config(&self, id: &ContainerId) -> UnixPathBuf {
         self.container_runtime(id).join("config")

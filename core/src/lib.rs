@@ -21,6 +21,7 @@ pub mod launch;
 pub mod layout;
 pub mod locks;
 pub mod messages;
+pub mod metrics;
 pub mod mountinfo;
 mod removal;
 pub mod root;

@@ -178,9 +178,10 @@ impl<'k> CommandLock<'k> {
     }
 
     fn take(kernel: &'k dyn Kernel, layout: &Layout, operation: FlockOperation) -> Result<Self, LockError> {
-        let file = layout.runtime_dir.join("commands.lock");
-        let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
-        flock(kernel, opened.fd(), operation).doing("lock", &file)?;
+        let directory = layout.containers_runtime();
+        create_directories(kernel, &directory, Mode(0o755))?;
+        let opened = open(kernel, &directory, OpenFlags::O_DIRECTORY).doing("open directory", &directory)?;
+        flock(kernel, opened.fd(), operation).doing("lock", &directory)?;
         Ok(Self { _locked: opened })
     }
 }

@@ -10,8 +10,9 @@ use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 use super::Host;
 use crate::agent::Agent;
-use crate::arguments::{LaunchArguments, RunArguments};
+use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::launch::launch as carry_out;
+use crate::life_cycle;
 use crate::run::{Failure, run_on};
 use crate::trace::traced;
 
@@ -40,7 +41,14 @@ pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failur
     traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine, arguments, agent))
 }
 
-/// `cofferdam launch`.
+/// A command of the life cycle.
+pub(crate) fn life_cycle(command: &LifeCycleCommand, agent: &Agent) -> Result<i32, Failure> {
+    require_supported()?;
+    let trace = matches!(command, LifeCycleCommand::Launch(arguments) if arguments.trace);
+    traced(&LinuxKernel, trace, |kernel| life_cycle::run_on(kernel, &Machine, agent, command))
+}
+
+/// `cofferdam launcher`.
 pub(crate) fn launch(arguments: &LaunchArguments) -> Result<i32, Failure> {
     require_supported()?;
     traced(&LinuxKernel, arguments.trace, |kernel| carry_out(kernel, arguments, &HostUsers))

@@ -1,7 +1,7 @@
 //! Where there is no real kernel that can isolate filesystems, or none is wanted: only simulated hosts.
 
 use crate::agent::Agent;
-use crate::arguments::{LaunchArguments, RunArguments};
+use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::run::Failure;
 use crate::simulated;
 
@@ -10,7 +10,13 @@ pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failur
     simulated::run(arguments, agent)
 }
 
-/// `cofferdam launch`.
+/// A command of the life cycle.
+pub(crate) fn life_cycle(command: &LifeCycleCommand, _: &Agent) -> Result<i32, Failure> {
+    let name = command.name();
+    Err(format!("this cofferdam is built for simulated hosts: {name} needs a real one").into())
+}
+
+/// `cofferdam launcher`.
 pub(crate) fn launch(_: &LaunchArguments) -> Result<i32, Failure> {
     Err("this cofferdam is built for simulated hosts, on which `run` launches by itself; it can't launch on a real one"
         .into())

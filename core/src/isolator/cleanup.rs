@@ -20,6 +20,11 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`CleanupError`]. Every mount is tried.
     pub fn cleanup(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        let cleaned = self.cleanup_known(id);
+        self.counted("cleanup", cleaned)
+    }
+
+    fn cleanup_known(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
         let Some(container) = self.containers.get(id) else {
             tracing::debug!(%id, "cleanup of an unknown container");
             return Ok(());
@@ -27,36 +32,52 @@ impl<K: Kernel> Isolator<K> {
         if let Some(child) = self.containers.keys().find(|other| other.parent() == Some(id)) {
             return Err(CleanupError::HasChild { id: id.clone(), child: child.clone() });
         }
-        let errors = detach_below(&self.kernel, &container.sandbox)?;
+        let sandbox = container.sandbox.clone();
+        let errors = self.detach_below(&sandbox)?;
         if !errors.is_empty() {
             return Err(CleanupError::MountsLeft { id: id.clone(), errors });
         }
         self.containers.remove(id);
         Ok(())
     }
+
+    /// Detaches all mounts at or below a path, by component. Gives the errors if mounts are left.
+    pub(super) fn detach_below(&mut self, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
+        let Detached { count, errors } = detach_below(&self.kernel, path)?;
+        self.counters.mounts_undone += count;
+        Ok(errors)
+    }
 }
 
-/// Detaches all mounts at or below a path, by component. Gives the errors if mounts are left.
-///
+/// What became of mounts that were to be detached.
+struct Detached {
+    /// How many were.
+    count: u64,
+    /// Why others were not.
+    errors: Vec<CallError>,
+}
+
 /// The latest first, and so, as a rule, the upper ones of a stack and the deeper ones before what they are on. A mount that
 /// was moved stands elsewhere in the table: whether an error matters is told by the table afterwards.
-pub(super) fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
+fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Detached, CleanupError> {
+    let mut detached = 0;
     let mut errors = Vec::new();
     let mut left = usize::MAX;
     loop {
         let text = table::read(kernel)?;
         let table = Table::parse(&text)?;
         match table.at_or_below(path).count() {
-            0 => return Ok(Vec::new()),
-            count if count >= left => return Ok(errors),
+            0 => return Ok(Detached { count: detached, errors: Vec::new() }),
+            count if count >= left => return Ok(Detached { count: detached, errors }),
             count => left = count,
         }
         errors.clear();
         for mount in table.at_or_below(path).rev() {
             let mountpoint = mount.mountpoint();
             let flags = UmountFlags::MNT_DETACH | UmountFlags::UMOUNT_NOFOLLOW;
-            if let Err(error) = kernel.umount2(&mountpoint, flags).doing("unmount", &mountpoint) {
-                errors.push(error);
+            match kernel.umount2(&mountpoint, flags).doing("unmount", &mountpoint) {
+                Ok(()) => detached += 1,
+                Err(error) => errors.push(error),
             }
         }
     }

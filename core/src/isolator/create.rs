@@ -14,6 +14,7 @@ use crate::kernel::{
 };
 use crate::layout::Layout;
 use crate::locks::lock;
+use crate::metrics::Counters;
 use crate::mountinfo::{Entry, Table};
 use crate::root::{create_directories, open_path, real_path};
 use crate::table;
@@ -31,7 +32,7 @@ impl<K: Kernel> Isolator<K> {
         config.layout.work_dir = real_path(&kernel, &config.layout.work_dir)?;
         config.layout.runtime_dir = real_path(&kernel, &config.layout.runtime_dir)?;
         let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
-        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new() })
+        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new(), counters: Counters::default() })
     }
 
     /// Checks that this process can isolate filesystems, and prepares the agent's directories:
@@ -64,7 +65,7 @@ impl<K: Kernel> Isolator<K> {
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
         let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
-        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new() })
+        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new(), counters: Counters::default() })
     }
 }
 

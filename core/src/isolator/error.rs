@@ -74,7 +74,7 @@ pub enum PrepareError {
     /// The container has a runtime directory.
     #[error(
         "container {id} exists already: its runtime directory {directory} is there; if it is left from one that was \
-         killed, unmount what is mounted below its sandbox, then remove it"
+         killed, recover cleans up after it"
     )]
     Exists {
         /// Which container.

@@ -26,6 +26,7 @@ pub use recover::Recovery;
 use crate::agent::AgentConfig;
 use crate::kernel::Kernel;
 use crate::messages::{ContainerClass, ContainerConfig, ContainerId};
+use crate::metrics::Counters;
 use crate::user::UserDatabase;
 use crate::volumes::{GidManager, PersistentVolume};
 
@@ -83,6 +84,7 @@ pub struct Isolator<K> {
     /// If gids are configured for it.
     gids: Option<GidManager>,
     containers: BTreeMap<ContainerId, Container>,
+    counters: Counters,
 }
 
 /// What is remembered of a container.
@@ -154,6 +156,19 @@ impl<K: Kernel> Isolator<K> {
     /// The configuration.
     pub fn config(&self) -> &AgentConfig {
         &self.config
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Counts an operation that has failed.
+    fn counted<T, E>(&mut self, operation: &'static str, result: Result<T, E>) -> Result<T, E> {
+        if result.is_err() {
+            self.counters.failed(operation);
+        }
+        result
     }
 
     /// What it knows of a container.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use typed_path::UnixPathBuf;
 
-use super::cleanup::detach_below;
 use super::{CleanupError, Isolator, IsolatorError, RecoverError};
 use crate::error::CallError;
 use crate::kernel::{AtFlags, Errno, Fd, Kernel, Mode};
@@ -54,7 +53,11 @@ impl<K: Kernel> Isolator<K> {
             }
             Err(error) => errors.push(error.into()),
         }
-        if errors.is_empty() { Ok(recovery) } else { Err(RecoverError { recovery, errors }) }
+        if errors.is_empty() {
+            return Ok(recovery);
+        }
+        self.counters.failed("recover");
+        Err(RecoverError { recovery, errors })
     }
 
     fn recover_container(&mut self, state: &ContainerState) -> Result<(), IsolatorError> {
@@ -131,10 +134,10 @@ impl<K: Kernel> Isolator<K> {
     }
 
     /// Detaches all mounts in the sandbox of a container that is not known, and removes its runtime directory.
-    fn take_back(&self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
+    fn take_back(&mut self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
         let recorded = || self.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
         if let Some(sandbox) = sandbox.or_else(recorded) {
-            let errors = detach_below(&self.kernel, &sandbox)?;
+            let errors = self.detach_below(&sandbox)?;
             if !errors.is_empty() {
                 return Err(CleanupError::MountsLeft { id: id.clone(), errors });
             }

@@ -23,7 +23,8 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`UpdateError`]. The first error ends the update; what is remembered is what is mounted.
     pub fn update(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<(), UpdateError> {
-        let gids = self.update_volumes(id, resources)?;
+        let updated = self.update_volumes(id, resources);
+        let gids = self.counted("update", updated)?;
         if !gids.is_empty() {
             tracing::info!(%id, ?gids, "a program that runs already is no member of the groups of volumes that are new");
         }
@@ -136,8 +137,9 @@ impl<K: Kernel> Isolator<K> {
     ) -> Result<(), UpdateError> {
         let target = sandbox.join(&volume.name);
         match self.kernel.umount2(&target, UmountFlags::UMOUNT_NOFOLLOW) {
+            Ok(()) => self.counters.mounts_undone += 1,
             // Somebody has unmounted it.
-            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+            Err(Errno::EINVAL | Errno::ENOENT) => {}
             Err(errno) => {
                 let error = CallError::new("unmount", &target, errno);
                 return Err(match errno {
@@ -167,12 +169,15 @@ impl<K: Kernel> Isolator<K> {
         let root = Root::open(kernel, sandbox)?;
         let gid = self.give_to_owner_of_sandbox(&root, &source, &volume)?;
         let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();
-        if let Err(error) = mount_volume(kernel, &root, &source, &volume) {
-            if !existed {
-                // It is empty, or not a mount point that we made. The error to report is the one before.
-                let _ = kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
+        match mount_volume(kernel, &root, &source, &volume) {
+            Ok(is_new) => self.counters.mounts_made += u64::from(is_new),
+            Err(error) => {
+                if !existed {
+                    // It is empty, or not a mount point that we made. The error to report is the one before.
+                    let _ = kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         if let Some(container) = self.containers.get_mut(id) {
             container.volumes.push(volume);
@@ -213,17 +218,17 @@ impl<K: Kernel> Isolator<K> {
     }
 }
 
-/// Mounts a volume in the sandbox, unless it is mounted there already.
+/// Mounts a volume in the sandbox, unless it is mounted there already. Gives whether it was not.
 fn mount_volume(
     kernel: &dyn Kernel,
     sandbox: &Root<'_>,
     source: &Descriptor<'_>,
     volume: &PersistentVolume,
-) -> Result<(), UpdateError> {
+) -> Result<bool, UpdateError> {
     let target = sandbox.path().join(&volume.name);
     let mountpoint = sandbox.create_directory(&volume.name)?;
     match what_is_mounted(kernel, sandbox, source, &mountpoint, &target)? {
-        Mounted::Volume => Ok(()),
+        Mounted::Volume => Ok(false),
         Mounted::SomethingElse => {
             Err(UpdateError::TargetInUse { volume: volume.source.as_path().into(), target: target.into() })
         }
@@ -231,7 +236,7 @@ fn mount_volume(
             let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false)?;
             mount.set_attributes(&volume_attributes(volume), &volume.source, false)?;
             mount.attach(mountpoint.fd(), &target)?;
-            Ok(())
+            Ok(true)
         }
     }
 }

@@ -39,6 +39,15 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`PrepareError`]. A prepare that fails leaves nothing behind.
     pub fn prepare(&mut self, id: &ContainerId, config: &ContainerConfig) -> Result<ContainerLaunchInfo, PrepareError> {
+        let prepared = self.prepare_or_undo(id, config);
+        self.counted("prepare", prepared)
+    }
+
+    fn prepare_or_undo(
+        &mut self,
+        id: &ContainerId,
+        config: &ContainerConfig,
+    ) -> Result<ContainerLaunchInfo, PrepareError> {
         if self.containers.contains_key(id) {
             return Err(PrepareError::AlreadyPrepared(id.clone()));
         }
@@ -190,7 +199,7 @@ impl<K: Kernel> Isolator<K> {
     /// Takes back what a failed prepare has done.
     fn undo_prepare(&mut self, id: &ContainerId) {
         // The error that made prepare fail is the one to report; what can't be undone is logged.
-        if let Err(error) = self.update(id, &[]) {
+        if let Err(error) = self.update_volumes(id, &[]) {
             tracing::error!(%id, %error, "cannot unmount the volumes of a failed prepare");
         }
         if let Err(error) = self.cleanup(id) {

@@ -68,7 +68,6 @@ impl<'k> Tree<'k> {
             path: self.path,
             change,
             owner: top.uid,
-            mount_id: top.mount_id,
             levels: Vec::new(),
             open: VecDeque::new(),
             left: 0,
@@ -119,8 +118,6 @@ struct Walk<'k> {
     change: Change,
     /// The owner of the top.
     owner: u32,
-    /// The mount that the top is in.
-    mount_id: u64,
     levels: Vec<Level>,
     /// The descriptors of the last levels; that of the very last is always there.
     open: VecDeque<Descriptor<'k>>,
@@ -140,7 +137,7 @@ impl<'k> Walk<'k> {
                 Ok(opened) => self.enter(opened, name)?,
                 Err(Errno::EXDEV) => self.log_mount(&name),
                 // It is gone, or something else is in its place.
-                Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
                 Err(errno) => return Err(self.failed("open directory", &name, errno).into()),
             }
         }
@@ -230,7 +227,7 @@ impl<'k> Walk<'k> {
     }
 
     fn change_file(&mut self, file: Fd, found: &Stat, name: &Bytes) -> Result<(), GidError> {
-        if found.gid == self.change.gid() || found.mount_id != self.mount_id {
+        if found.gid == self.change.gid() {
             return Ok(());
         }
         if self.change.leaves(found, self.owner) {

@@ -1,6 +1,6 @@
 //! When a gid is free again.
 
-use cofferdam::kernel::{AtFlags, Fd};
+use cofferdam::kernel::{AtFlags, Bytes, Call, Errno, Fd, Intercepted, Interceptor, Kernel};
 use cofferdam::volumes::{GidError, VolumeKind};
 use cofferdam::{UnixPath, UnixPathBuf};
 
@@ -15,6 +15,7 @@ scenarios!(
     a_gid_that_another_volume_has_is_not_given_back,
     recovery_frees_what_no_longer_exists,
     recovery_after_a_reboot_frees_what_is_in_sandboxes,
+    recovery_tries_every_volume,
 );
 
 fn paths(world: &World<'_>) -> Vec<String> {
@@ -24,11 +25,7 @@ fn paths(world: &World<'_>) -> Vec<String> {
 fn below_is_meant_by_component(world: &World<'_>) {
     let gids = manager(world, 10);
     let names = ["s/b", "s/b/one", "s/b/two/three", "s/bc", "s/bc/four"];
-    let volumes = names.map(|name| {
-        let path = volume(world, name);
-        chown(world, &path, 77, 77);
-        path
-    });
+    let volumes = names.map(|name| volume(world, name));
     // From the inside out: the outer one has its own group then.
     for path in volumes.iter().rev() {
         gids.allocate(world.kernel, path, VolumeKind::SandboxPath).unwrap();
@@ -144,4 +141,21 @@ fn recovery_after_a_reboot_frees_what_is_in_sandboxes(world: &World<'_>) {
     assert_eq!(world.read(&shared.join("inner/file")), "s/shared", "the data stay");
     gids.deallocate(world.kernel, &Users, UnixPath::new("/elsewhere")).unwrap();
     assert_eq!(paths(world), [db.to_string()]);
+}
+
+/// One volume is on a disk that has failed.
+fn recovery_tries_every_volume(world: &World<'_>) {
+    struct Fail(Bytes);
+    impl Interceptor for Fail {
+        fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+            if matches!(call, Call::Statx { path, .. } if *path == self.0) { Err(Errno::EIO) } else { Ok(()) }
+        }
+    }
+    let [db, _, shared, _] = four_volumes(world);
+    let fail = Fail(db.as_path().into());
+    let error = manager(world, 10).recover(&Intercepted::new(world.kernel, &fail), &Users, true).unwrap_err();
+    assert!(matches!(&error, GidError::NotFreed(errors) if errors.len() == 1), "{error}");
+    assert!(error.to_string().contains("EIO"), "{error}");
+    assert_eq!(paths(world), [db.to_string()], "what can't be looked at may still be there");
+    assert!(is_given_back(world, &shared, 1077));
 }

@@ -1,0 +1,135 @@
+//! The life of a container in several commands, for agents in any language: what one command knows, the next one finds in
+//! the runtime directory.
+//!
+//! Each takes the locks that it needs (`cofferdam::locks`), so that commands may be given at the same time.
+
+mod cleanup;
+mod input;
+mod launch;
+mod list;
+mod metrics;
+mod prepare;
+mod recover;
+mod report;
+mod update;
+
+use std::process::ExitCode;
+
+use cofferdam::isolator::{CreateError, Isolator, check_privileges};
+use cofferdam::kernel::{Errno, Kernel, Mode};
+use cofferdam::launch::block_signals;
+use cofferdam::locks::{AgentLock, CommandLock};
+use cofferdam::messages::ContainerId;
+use cofferdam::root::{create_directories, real_path};
+use cofferdam::{UnixPath, error::CallError};
+
+use crate::FAILED;
+use crate::agent::Agent;
+use crate::arguments::LifeCycleCommand;
+use crate::host::{self, Host};
+use crate::run::Failure;
+
+/// A command can't be carried out in the state that the container is in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LifeCycleError {
+    #[error("container {0} is not prepared; `cofferdam prepare --id {0}` comes first")]
+    NotPrepared(ContainerId),
+    #[error("container {0} runs already")]
+    RunsAlready(ContainerId),
+    #[error("container {0} runs; stop it first: its process is in the file {1}")]
+    Runs(ContainerId, cofferdam::kernel::Bytes),
+    #[error("container {id} can't be launched: container {parent}, in which it is nested, does not run")]
+    ParentDoesNotRun { id: ContainerId, parent: ContainerId },
+    #[error("container {0} has no command: give one after --, or in command_info of its configuration")]
+    NoCommand(ContainerId),
+    #[error("there is no container {0}")]
+    Unknown(ContainerId),
+    #[error("standard input is no {what}: {error}")]
+    Input { what: &'static str, error: String },
+}
+
+/// Whether other commands may be at work at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    WithOthers,
+    Alone,
+}
+
+/// A command at work.
+struct Session<'k> {
+    isolator: Isolator<&'k dyn Kernel>,
+    _agent: AgentLock<'k>,
+    _commands: CommandLock<'k>,
+}
+
+impl<'k> Session<'k> {
+    /// Prepares the host, if that was not done yet.
+    fn begin(kernel: &'k dyn Kernel, host: &dyn Host, agent: &Agent, sharing: Sharing) -> Result<Self, Failure> {
+        // A command is done or not done; a signal that comes in between waits.
+        block_signals(kernel)?;
+        kernel
+            .umask(Mode(0o022))
+            .map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
+        check_privileges(kernel)?;
+        let layout = &agent.config.layout;
+        if agent.has_default_work_dir {
+            create_directories(kernel, &layout.work_dir, Mode(0o755))?;
+        }
+        match real_path(kernel, &layout.work_dir) {
+            Err(error) if error.errno == Errno::ENOENT => {
+                return Err(CreateError::MissingWorkDir(layout.work_dir.as_path().into()).into());
+            }
+            path => drop(path?),
+        }
+        create_directories(kernel, &layout.runtime_dir, Mode(0o755))?;
+        let agent_lock = AgentLock::shared(kernel, layout)?;
+        let commands = match sharing {
+            Sharing::WithOthers => CommandLock::shared(kernel, layout)?,
+            Sharing::Alone => CommandLock::exclusive(kernel, layout)?,
+        };
+        let isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
+        Ok(Self { isolator, _agent: agent_lock, _commands: commands })
+    }
+}
+
+/// Carries out a command. What has failed is told on standard error.
+pub(crate) fn run(command: &LifeCycleCommand) -> ExitCode {
+    match host::life_cycle(command) {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(FAILED)),
+        Err(error) => {
+            report::print(command, &*error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    /// What was counted is for `cofferdam metrics`.
+    fn drop(&mut self) {
+        if let Err(error) = self.isolator.counters().record(*self.isolator.kernel(), &self.isolator.config().layout) {
+            tracing::warn!(%error, "the metrics of this command are lost");
+        }
+    }
+}
+
+/// Carries out a command on a host. Gives the exit status.
+pub(crate) fn run_on(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    command: &LifeCycleCommand,
+) -> Result<i32, Failure> {
+    let json = command.common().json;
+    let result = match command {
+        LifeCycleCommand::Create(_) => Session::begin(kernel, host, agent, Sharing::Alone).map(drop),
+        LifeCycleCommand::Prepare(arguments) => prepare::prepare(kernel, host, agent, &arguments.id),
+        LifeCycleCommand::Launch(arguments) => return launch::launch(kernel, host, agent, arguments),
+        LifeCycleCommand::Update(arguments) => update::update(kernel, host, agent, &arguments.id),
+        LifeCycleCommand::Cleanup(arguments) => cleanup::cleanup(kernel, host, agent, arguments),
+        LifeCycleCommand::Recover(_) => recover::recover(kernel, host, agent),
+        LifeCycleCommand::List(_) => list::list(kernel, host, agent, json),
+        LifeCycleCommand::State(arguments) => list::state(kernel, host, agent, &arguments.id, json),
+        LifeCycleCommand::Metrics(_) => metrics::metrics(kernel, host, agent),
+    };
+    result.map(|()| 0)
+}

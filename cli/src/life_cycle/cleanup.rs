@@ -1,0 +1,49 @@
+//! `cofferdam cleanup`
+
+use cofferdam::isolator::Isolator;
+use cofferdam::kernel::Kernel;
+use cofferdam::locks::{ContainerLock, RunningLock};
+use cofferdam::messages::ContainerId;
+
+use super::{LifeCycleError, Session, Sharing};
+use crate::agent::Agent;
+use crate::arguments::CleanupArguments;
+use crate::host::Host;
+use crate::run::Failure;
+
+/// Takes a container's mounts off the host, and removes what was kept of it. There is nothing to do for one that is not there.
+pub(super) fn cleanup(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    arguments: &CleanupArguments,
+) -> Result<(), Failure> {
+    let id = &arguments.container.id;
+    let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
+    let layout = session.isolator.config().layout.clone();
+    let lock = ContainerLock::take(kernel, &layout, id)?;
+    session.isolator.resume_family(id)?;
+    if RunningLock::is_taken(kernel, &layout, id)? {
+        return Err(LifeCycleError::Runs(id.clone(), layout.container_pid(id).into()).into());
+    }
+    clean_up(&mut session.isolator, id, arguments.remove_sandbox)?;
+    if id.parent().is_none() { Ok(lock.remove()?) } else { Ok(()) }
+}
+
+/// The same, of a container that nobody else acts on. What is kept of it goes last: until then all can be repeated.
+pub(super) fn clean_up(
+    isolator: &mut Isolator<&dyn Kernel>,
+    id: &ContainerId,
+    remove_sandbox: bool,
+) -> Result<(), Failure> {
+    let recorded = isolator.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
+    let sandbox = isolator.container(id).map(|container| container.sandbox().to_path_buf()).or(recorded);
+    isolator.cleanup(id)?;
+    if let (true, Some(sandbox)) = (remove_sandbox, &sandbox) {
+        isolator.remove_sandbox(id, sandbox)?;
+    }
+    if !isolator.clean_up_unfinished(id)? {
+        isolator.remove_runtime(id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! What commands are told on standard input, and what they say on standard output.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::LifeCycleError;
+use crate::run::Failure;
+
+/// Reads JSON from standard input.
+pub(super) fn read<T: DeserializeOwned>(what: &'static str) -> Result<T, Failure> {
+    let text = text(what)?;
+    parse(what, &text)
+}
+
+/// The same, of standard input that may be empty, or a terminal, at which nobody types JSON.
+pub(super) fn read_if_there<T: DeserializeOwned + Default>(what: &'static str) -> Result<T, Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(T::default());
+    }
+    let text = text(what)?;
+    if text.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { parse(what, &text) }
+}
+
+fn text(what: &'static str) -> Result<Vec<u8>, Failure> {
+    let mut text = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut text);
+    read.map_err(|error| LifeCycleError::Input { what, error: format!("it can't be read: {error}") })?;
+    Ok(text)
+}
+
+fn parse<T: DeserializeOwned>(what: &'static str, text: &[u8]) -> Result<T, Failure> {
+    let mut parser = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut parser);
+    let value = value.map_err(|error| LifeCycleError::Input { what, error: error.to_string() })?;
+    parser.end().map_err(|error| LifeCycleError::Input { what, error: error.to_string() })?;
+    Ok(value)
+}
+
+/// Writes JSON to standard output, in one line.
+pub(super) fn write<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let mut text = serde_json::to_vec(value)?;
+    text.push(b'\n');
+    let mut output = std::io::stdout().lock();
+    output.write_all(&text)?;
+    Ok(output.flush()?)
+}

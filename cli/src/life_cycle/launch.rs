@@ -1,0 +1,105 @@
+//! `cofferdam launch --id`: runs the program of a container that is prepared, and waits for it.
+
+use cofferdam::error::CallError;
+use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
+use cofferdam::launch::{exit_status, supervise};
+use cofferdam::layout::Layout;
+use cofferdam::locks::{ContainerLock, RunningLock};
+use cofferdam::messages::{CommandInfo, ContainerId, ContainerLaunchInfo};
+use cofferdam::{UnixPath, checkpoint};
+
+use super::{LifeCycleError, Session, Sharing};
+use crate::agent::Agent;
+use crate::arguments::{LaunchArguments, LaunchContainer};
+use crate::host::Host;
+use crate::run::{self, Failure};
+
+/// Runs the program. Gives its exit status.
+pub(crate) fn launch(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    arguments: &LaunchContainer,
+) -> Result<i32, Failure> {
+    let id = &arguments.container.id;
+    let session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
+    let layout = session.isolator.config().layout.clone();
+    let lock = ContainerLock::take(kernel, &layout, id)?;
+    let info = launch_info(kernel, &layout, arguments)?;
+    let parent = match info.enter_namespaces.first() {
+        Some(_) => Some(process_of_parent(kernel, &layout, id)?),
+        None => None,
+    };
+    let Some(running) = RunningLock::take(kernel, &layout, id)? else {
+        return Err(LifeCycleError::RunsAlready(id.clone()).into());
+    };
+    let path = layout.container_runtime(id).join("launching");
+    // It may hold secrets of the environment.
+    checkpoint::write(kernel, &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
+    let Pid(ourselves) =
+        kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
+    let launcher = LaunchArguments {
+        launch_info: path.into(),
+        die_with_parent: Some(ourselves),
+        parent: parent.map(|Pid(pid)| pid),
+        pid_file: [Bytes::from(layout.container_pid(id))].into_iter().chain(arguments.pid_file.clone()).collect(),
+        trace: arguments.trace,
+    };
+    let child = kernel
+        .clone3(CloneFlags::empty(), &mut |kernel| run::become_launcher(kernel, host, &launcher))
+        .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?;
+    // From here on others may act on the container, and on the agent's directories.
+    drop((lock, session));
+    let status = supervise(kernel, child)?;
+    for file in &launcher.pid_file {
+        match kernel.unlinkat(Fd::CWD, file.as_path(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(CallError::new("remove the pid file", file.as_path(), errno).into()),
+        }
+    }
+    drop(running);
+    Ok(exit_status(status))
+}
+
+/// What was prepared, with the command of the command line, if it has one.
+fn launch_info(
+    kernel: &dyn Kernel,
+    layout: &Layout,
+    arguments: &LaunchContainer,
+) -> Result<ContainerLaunchInfo, Failure> {
+    let id = &arguments.container.id;
+    let path = layout.container_launch_info(id);
+    let text = match checkpoint::read(kernel, &path) {
+        Err(error) if error.errno == Errno::ENOENT => return Err(LifeCycleError::NotPrepared(id.clone()).into()),
+        text => text?,
+    };
+    let mut info: ContainerLaunchInfo = serde_json::from_slice(&text)
+        .map_err(|error| crate::launch::LaunchInfoError::Malformed { path: path.into(), error })?;
+    if !arguments.command.is_empty() {
+        info.command = Some(CommandInfo::program(arguments.command.clone()));
+    }
+    if info.command.as_ref().is_none_or(|command| command.value.is_none()) {
+        return Err(LifeCycleError::NoCommand(id.clone()).into());
+    }
+    let own = info.environment.take().map_or_else(Vec::new, |environment| environment.variables);
+    info.environment = Some(run::environment(info.working_directory.as_ref(), own));
+    Ok(info)
+}
+
+/// The process whose namespaces a nested container joins.
+fn process_of_parent(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Pid, Failure> {
+    let Some(parent) = id.parent() else { return Err(LifeCycleError::Unknown(id.clone()).into()) };
+    let runs = RunningLock::is_taken(kernel, layout, parent)?;
+    match read_pid(kernel, layout, parent)? {
+        Some(pid) if runs => Ok(Pid(pid)),
+        _ => Err(LifeCycleError::ParentDoesNotRun { id: id.clone(), parent: parent.clone() }.into()),
+    }
+}
+
+/// The process of a container, if it has got so far.
+pub(super) fn read_pid(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Option<i32>, Failure> {
+    match checkpoint::read(kernel, &layout.container_pid(id)) {
+        Err(error) if error.errno == Errno::ENOENT => Ok(None),
+        text => Ok(std::str::from_utf8(&text?).ok().and_then(|text| text.trim().parse().ok())),
+    }
+}

@@ -1,0 +1,178 @@
+//! `cofferdam list` and `cofferdam state`: what is there, without changing anything.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use cofferdam::isolator::Isolator;
+use cofferdam::kernel::{Bytes, Errno, Kernel};
+use cofferdam::locks::RunningLock;
+use cofferdam::messages::ContainerId;
+use cofferdam::{checkpoint, mountinfo};
+use serde::Serialize;
+
+use super::{LifeCycleError, input};
+use crate::agent::Agent;
+use crate::host::Host;
+use crate::run::Failure;
+
+/// How far a container has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// It is being prepared, or whoever did so has died, or its record is damaged: `cofferdam recover` and `cleanup` help.
+    Unfinished,
+    /// It can be launched.
+    Prepared,
+    /// Its program runs.
+    Running,
+}
+
+impl Status {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::Prepared => "prepared",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// What is told of a container.
+#[derive(Debug, Serialize)]
+struct State {
+    id: String,
+    container_id: ContainerId,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sandbox: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rootfs: Option<Bytes>,
+    volumes: Vec<VolumeState>,
+    /// Where something is mounted at or below the sandbox, on the host.
+    mounts: Vec<Bytes>,
+}
+
+#[derive(Debug, Serialize)]
+struct VolumeState {
+    name: Bytes,
+    source: Bytes,
+    mode: &'static str,
+}
+
+/// Tells of every container.
+pub(super) fn list(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, json: bool) -> Result<(), Failure> {
+    let Some(isolator) = open(kernel, host, agent)? else {
+        return if json { input::write(&Vec::<State>::new()) } else { Ok(()) };
+    };
+    let table = checkpoint::read(kernel, cofferdam::UnixPath::new("/proc/thread-self/mountinfo"))?;
+    let mut states = Vec::new();
+    for id in isolator.recorded_containers()? {
+        states.push(state_of(kernel, &isolator, &id, &table)?);
+    }
+    if json {
+        return input::write(&states);
+    }
+    let width = states.iter().map(|state| state.id.len()).max().unwrap_or(0).max(2);
+    let mut lines = format!("{:width$}  STATUS      PID      SANDBOX\n", "ID");
+    for state in &states {
+        let pid = state.pid.map_or_else(|| "-".into(), |pid| pid.to_string());
+        let sandbox = state.sandbox.as_ref().map_or_else(|| "-".into(), ToString::to_string);
+        writeln!(lines, "{:width$}  {:10}  {pid:7}  {sandbox}", state.id, state.status.text())?;
+    }
+    Ok(std::io::stdout().lock().write_all(lines.as_bytes())?)
+}
+
+/// Tells of one container.
+pub(super) fn state(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    id: &ContainerId,
+    json: bool,
+) -> Result<(), Failure> {
+    let unknown = || LifeCycleError::Unknown(id.clone());
+    let isolator = open(kernel, host, agent)?.ok_or_else(unknown)?;
+    if !isolator.recorded_containers()?.contains(id) {
+        return Err(unknown().into());
+    }
+    let table = checkpoint::read(kernel, cofferdam::UnixPath::new("/proc/thread-self/mountinfo"))?;
+    let state = state_of(kernel, &isolator, id, &table)?;
+    if json {
+        return input::write(&state);
+    }
+    let mut lines = String::new();
+    let mut line = |name: &str, value: &dyn std::fmt::Display| writeln!(lines, "{name:8} {value}");
+    line("id", &state.id)?;
+    line("status", &state.status.text())?;
+    if let Some(pid) = state.pid {
+        line("pid", &pid)?;
+    }
+    if let Some(sandbox) = &state.sandbox {
+        line("sandbox", sandbox)?;
+    }
+    if let Some(rootfs) = &state.rootfs {
+        line("rootfs", rootfs)?;
+    }
+    for volume in &state.volumes {
+        line("volume", &format!("{} on {}, {}", volume.source, volume.name, volume.mode))?;
+    }
+    for mount in &state.mounts {
+        line("mount", mount)?;
+    }
+    Ok(std::io::stdout().lock().write_all(lines.as_bytes())?)
+}
+
+/// An isolator that knows what is recorded; `None` if the directories are not there, and so no container is.
+pub(super) fn open<'k>(
+    kernel: &'k dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+) -> Result<Option<Isolator<&'k dyn Kernel>>, Failure> {
+    match Isolator::open(kernel, agent.config.clone(), host.users()) {
+        Ok(mut isolator) => {
+            isolator.resume()?;
+            Ok(Some(isolator))
+        }
+        Err(cofferdam::isolator::IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn state_of(
+    kernel: &dyn Kernel,
+    isolator: &Isolator<&dyn Kernel>,
+    id: &ContainerId,
+    table: &[u8],
+) -> Result<State, Failure> {
+    let layout = &isolator.config().layout;
+    let config = isolator.recorded_config(id).ok();
+    let known = isolator.container(id);
+    let status = match known {
+        None => Status::Unfinished,
+        Some(_) if RunningLock::is_taken(kernel, layout, id)? => Status::Running,
+        Some(_) => Status::Prepared,
+    };
+    let pid = if status == Status::Running { super::launch::read_pid(kernel, layout, id)? } else { None };
+    let mut mounts = Vec::new();
+    if let Some(known) = known {
+        let table = mountinfo::Table::parse(table)?;
+        mounts.extend(table.at_or_below(known.sandbox()).map(|mount| Bytes::from(mount.mountpoint().into_owned())));
+    }
+    let volumes = known.iter().flat_map(cofferdam::isolator::ContainerView::volumes).map(|volume| VolumeState {
+        name: volume.name.as_path().into(),
+        source: volume.source.as_path().into(),
+        mode: if volume.read_only { "RO" } else { "RW" },
+    });
+    Ok(State {
+        id: id.to_string(),
+        container_id: id.clone(),
+        status,
+        pid,
+        sandbox: config.as_ref().map(|config| config.directory.clone()),
+        rootfs: config.and_then(|config| config.rootfs),
+        volumes: volumes.collect(),
+        mounts,
+    })
+}

@@ -1,0 +1,53 @@
+//! `cofferdam prepare`
+
+use cofferdam::checkpoint;
+use cofferdam::isolator::Isolator;
+use cofferdam::kernel::{Kernel, Mode};
+use cofferdam::locks::ContainerLock;
+use cofferdam::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo};
+
+use super::{Session, Sharing, input};
+use crate::agent::Agent;
+use crate::host::Host;
+use crate::run::Failure;
+
+/// Prepares a container as standard input says, and tells what is to be launched.
+pub(super) fn prepare(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, id: &ContainerId) -> Result<(), Failure> {
+    let config: ContainerConfig = input::read("container configuration (see `cofferdam schema container-config`)")?;
+    let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
+    let layout = session.isolator.config().layout.clone();
+    let lock = ContainerLock::take(kernel, &layout, id)?;
+    let result = prepare_locked(&mut session.isolator, id, &config);
+    if result.is_err() && id.parent().is_none() && session.isolator.container(id).is_none() {
+        // Nobody needs it, unless the container is there, which another prepare has made.
+        if !session.isolator.recorded_containers()?.contains(id) {
+            lock.remove()?;
+        }
+    }
+    result
+}
+
+fn prepare_locked(
+    isolator: &mut Isolator<&dyn Kernel>,
+    id: &ContainerId,
+    config: &ContainerConfig,
+) -> Result<(), Failure> {
+    // Those that can't be used are not known: that they are there is found out when they are to be made.
+    isolator.resume_family(id)?;
+    let info = isolator.prepare(id, config)?;
+    let told = tell(isolator, id, &info);
+    if told.is_err() {
+        // Nobody has learnt that it is prepared.
+        isolator.update(id, &[]).or_else(|error| if id.parent().is_some() { Ok(()) } else { Err(error) })?;
+        isolator.cleanup(id)?;
+        isolator.remove_runtime(id)?;
+    }
+    told
+}
+
+fn tell(isolator: &Isolator<&dyn Kernel>, id: &ContainerId, info: &ContainerLaunchInfo) -> Result<(), Failure> {
+    // It may hold secrets of the environment.
+    let path = isolator.config().layout.container_launch_info(id);
+    checkpoint::write(isolator.kernel(), &path, &serde_json::to_vec(info)?, Mode(0o600))?;
+    input::write(info)
+}

@@ -1,0 +1,75 @@
+//! `cofferdam recover`
+
+use cofferdam::isolator::Isolator;
+use cofferdam::kernel::{Errno, Kernel};
+use cofferdam::layout::Layout;
+use cofferdam::locks::RunningLock;
+use cofferdam::messages::{ContainerId, RecoverRequest};
+use cofferdam::{UnixPathBuf, checkpoint};
+use serde::Serialize;
+
+use super::{Session, Sharing, cleanup, input};
+use crate::agent::Agent;
+use crate::host::Host;
+use crate::run::{self, Failure};
+
+/// What is told of a recovery.
+#[derive(Debug, Default, Serialize)]
+struct Told {
+    /// The containers that are known now.
+    known: Vec<ContainerId>,
+    /// Those among them that the agent has named as orphans, and that are to be cleaned up.
+    orphans: Vec<ContainerId>,
+    /// Those that were cleaned up.
+    cleaned: Vec<ContainerId>,
+    /// Those that have mounts, and that nobody knows.
+    foreign: Vec<ContainerId>,
+}
+
+/// Cleans up what commands that have died have left, and remembers the containers that standard input names.
+pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Result<(), Failure> {
+    let request: RecoverRequest = input::read_if_there("list of states (see `cofferdam schema states`)")?;
+    let mut session = Session::begin(kernel, host, agent, Sharing::Alone)?;
+    let isolator = &mut session.isolator;
+    let mut told = Told::default();
+    isolator.resume()?;
+    told.cleaned = clean_up_after_runs(isolator)?;
+    let recovery = isolator.recover(&request.states, &request.orphans)?;
+    told.orphans = recovery.orphans;
+    told.cleaned.extend(recovery.cleaned);
+    told.foreign = recovery.foreign;
+    told.known = isolator.containers().cloned().collect();
+    input::write(&told)
+}
+
+/// Cleans up after each `cofferdam run` that has died.
+fn clean_up_after_runs(isolator: &mut Isolator<&dyn Kernel>) -> Result<Vec<ContainerId>, Failure> {
+    let layout = isolator.config().layout.clone();
+    let kernel: &dyn Kernel = *isolator.kernel();
+    let mut cleaned = Vec::new();
+    for id in isolator.recorded_containers()? {
+        let Some(sandbox) = run::sandbox_of_run(&layout, &id) else { continue };
+        let is_run = isolator.recorded_config(&id).is_ok_and(|config| config.directory == sandbox.as_path().into());
+        if is_run && !RunningLock::is_taken(kernel, &layout, &id)? {
+            cleanup::clean_up(isolator, &id, true)?;
+            cleaned.push(id);
+        }
+    }
+    for (id, sandbox) in sandboxes_of_runs(kernel, &layout)? {
+        if !isolator.recorded_containers()?.contains(&id) {
+            isolator.remove_sandbox(&id, &sandbox)?;
+            run::remove_empty_directories_above(kernel, &sandbox, &layout);
+        }
+    }
+    Ok(cleaned)
+}
+
+/// The sandboxes that are there of any `cofferdam run`.
+fn sandboxes_of_runs(kernel: &dyn Kernel, layout: &Layout) -> Result<Vec<(ContainerId, UnixPathBuf)>, Failure> {
+    let entries = match checkpoint::list(kernel, &run::executors_of_runs(layout)) {
+        Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let ids = entries.into_iter().filter_map(|entry| ContainerId::new(String::from_utf8(entry.name.0).ok()?).ok());
+    Ok(ids.filter_map(|id| run::sandbox_of_run(layout, &id).map(|sandbox| (id, sandbox))).collect())
+}
