@@ -1,5 +1,6 @@
 //! What a container sees, and what it leaves behind.
 
+mod agent_config;
 mod capabilities;
 mod descriptors;
 mod devices;

@@ -1,6 +1,7 @@
 //! `cofferdam run` on a simulated host: on every platform, by anybody.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod agent_config;
 mod errors;
 mod hosts;
 mod report;
