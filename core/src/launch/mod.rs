@@ -115,10 +115,18 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
         return program::become_program(kernel, request, request.die_with_parent.is_some());
     }
     block_signals(kernel)?;
+    if !container.joined.has_pid_namespace() {
+        return container.init_and_wait(kernel, flags);
+    }
     let alive = Alive::new(kernel)?;
+    let made = if has_own_pids { CloneFlags::empty() } else { flags };
     let child = kernel
-        .clone3(flags, &mut |kernel| {
-            let result = if has_own_pids { container.init(kernel, &alive) } else { container.member(kernel, &alive) };
+        .clone3(made, &mut |kernel| {
+            let result = if has_own_pids {
+                container.launcher_inside(kernel, &alive, flags)
+            } else {
+                container.member(kernel, &alive)
+            };
             reported(kernel, result)
         })
         .map_err(no_namespaces)?;
@@ -133,6 +141,22 @@ struct Container<'r> {
 }
 
 impl Container<'_> {
+    /// Makes the namespaces with their init process, and waits for that.
+    fn init_and_wait(&self, kernel: &dyn Kernel, flags: CloneFlags) -> Result<i32, LaunchError> {
+        let alive = Alive::new(kernel)?;
+        let child =
+            kernel.clone3(flags, &mut |kernel| reported(kernel, self.init(kernel, &alive))).map_err(no_namespaces)?;
+        Ok(exit_status(supervise(kernel, child)?))
+    }
+
+    /// The launcher once more, in the pid namespace of the parent container: only who is in it can make one inside of it
+    /// (kernel/pid_namespace.c, copy_pid_ns()).
+    fn launcher_inside(&self, kernel: &dyn Kernel, launcher: &Alive, flags: CloneFlags) -> Result<i32, LaunchError> {
+        set_parent_death_signal(kernel)?;
+        launcher.check(kernel)?;
+        self.init_and_wait(kernel, flags)
+    }
+
     /// The init process of the container's pid namespace. When it exits, the kernel kills all that is left in there.
     ///
     /// pid 1 of a pid namespace ignores signals that it has no handler for. The program shall not, so it is pid 2.
