@@ -6,6 +6,8 @@ mod common;
 mod harness;
 #[path = "../../core/tests/containers/host_volumes.rs"]
 mod host_volumes;
+#[path = "../../core/tests/containers/nested.rs"]
+mod nested;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
 #[path = "../../core/tests/scenarios/world.rs"]
@@ -25,7 +27,7 @@ fn containers() {
     if !common::is_root("containers") {
         return;
     }
-    for (name, scenario) in scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS) {
+    for (name, scenario) in scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS).chain(nested::SCENARIOS) {
         println!("{name}");
         let child = LinuxKernel
             .clone3(CloneFlags::empty(), &mut |_| {

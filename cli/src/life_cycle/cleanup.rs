@@ -40,6 +40,7 @@ pub(super) fn clean_up(
     let sandbox = isolator.container(id).map(|container| container.sandbox().to_path_buf()).or(recorded);
     isolator.cleanup(id)?;
     if let (true, Some(sandbox)) = (remove_sandbox, &sandbox) {
+        isolator.deallocate_gids(sandbox)?;
         isolator.remove_sandbox(id, sandbox)?;
     }
     if !isolator.clean_up_unfinished(id)? {

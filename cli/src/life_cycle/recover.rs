@@ -1,11 +1,11 @@
 //! `cofferdam recover`
 
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{Errno, Kernel};
+use cofferdam::kernel::{Errno, Kernel, Mode};
 use cofferdam::layout::Layout;
 use cofferdam::locks::RunningLock;
 use cofferdam::messages::{ContainerId, RecoverRequest};
-use cofferdam::{UnixPathBuf, checkpoint};
+use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde::Serialize;
 
 use super::{Session, Sharing, cleanup, input};
@@ -34,12 +34,26 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     let mut told = Told::default();
     isolator.resume()?;
     told.cleaned = clean_up_after_runs(isolator)?;
+    recover_gids(isolator)?;
     let recovery = isolator.recover(&request.states, &request.orphans)?;
     told.orphans = recovery.orphans;
     told.cleaned.extend(recovery.cleaned);
     told.foreign = recovery.foreign;
     told.known = isolator.containers().cloned().collect();
     input::write(&told)
+}
+
+/// Frees the gids of volumes that are gone, and remembers that this was done since the machine was started.
+fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
+    let kernel: &dyn Kernel = *isolator.kernel();
+    let booted = checkpoint::read(kernel, UnixPath::new("/proc/sys/kernel/random/boot_id"))?;
+    let record = isolator.config().layout.meta().join("boot_id");
+    let rebooted = match checkpoint::read(kernel, &record) {
+        Err(error) if error.errno == Errno::ENOENT => false,
+        before => before? != booted,
+    };
+    isolator.recover_gids(rebooted)?;
+    Ok(checkpoint::write(kernel, &record, &booted, Mode(0o644))?)
 }
 
 /// Cleans up after each `cofferdam run` that has died.

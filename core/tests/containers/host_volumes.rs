@@ -68,7 +68,7 @@ impl Container<'_, '_> {
     }
 
     /// In the host's pid namespace, where a program finds the host's mount namespace.
-    fn sharing_pids(mut self) -> Self {
+    pub fn sharing_pids(mut self) -> Self {
         let linux_info = LinuxInfo { share_pid_namespace: true, ..LinuxInfo::default() };
         self.config.container_info.get_or_insert_default().linux_info = Some(linux_info);
         self
@@ -153,7 +153,7 @@ fn host_mount(world: &World<'_>, name: &str, propagation: MountFlags) -> UnixPat
 }
 
 /// Does something in the host's mount namespace, as whoever runs the agent there might.
-fn on_the_host(kernel: &dyn Kernel, action: &dyn Fn(&dyn Kernel) -> Result<(), String>) -> Result<(), String> {
+pub fn on_the_host(kernel: &dyn Kernel, action: &dyn Fn(&dyn Kernel) -> Result<(), String>) -> Result<(), String> {
     let agent = kernel.getppid().map_err(|errno| errno.to_string())?;
     let namespace = format!("/proc/{}/ns/mnt", agent.0);
     let namespace = open(kernel, &namespace, OpenFlags::empty()).map_err(|errno| format!("{namespace}: {errno}"))?;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod host_volumes;
+mod nested;
 mod scenarios;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, unused_macros, reason = "it serves other tests too")]
@@ -24,8 +25,16 @@ fn host_volumes_on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1
     world::simulated::run(scenario);
 }
 
+#[rstest]
+fn nested_on_the_simulated_kernel(#[values(0, 1, 2, 3)] number: usize) {
+    let (name, scenario) = nested::SCENARIOS[number];
+    println!("{name}");
+    world::simulated::run(scenario);
+}
+
 #[test]
 fn no_scenario_is_left_out() {
     assert_eq!(scenarios::SCENARIOS.len(), 11);
     assert_eq!(host_volumes::SCENARIOS.len(), 15);
+    assert_eq!(nested::SCENARIOS.len(), 4);
 }

@@ -39,7 +39,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
 pub type Program<'a> = dyn Fn(&dyn Kernel) -> Result<(), String> + 'a;
 
 /// Runs the program where the launcher would execute one.
-struct Instead<'a>(&'a Program<'a>);
+pub struct Instead<'a>(pub &'a Program<'a>);
 
 impl Interceptor for Instead<'_> {
     fn before(&self, kernel: &dyn Kernel, call: &Call) -> Result<(), Errno> {
@@ -121,7 +121,7 @@ impl<'w, 'k> Container<'w, 'k> {
     }
 }
 
-fn wait(kernel: &dyn Kernel, child: Pid) -> WaitStatus {
+pub fn wait(kernel: &dyn Kernel, child: Pid) -> WaitStatus {
     let (_, status) = kernel.wait4(child, WaitOptions::empty()).unwrap().unwrap();
     status
 }
