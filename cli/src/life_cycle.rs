@@ -32,7 +32,10 @@ use crate::run::Failure;
 /// A command can't be carried out in the state that the container is in.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LifeCycleError {
-    #[error("container {0} is not prepared; `cofferdam prepare --id {0}` comes first")]
+    #[error(
+        "container {0} is not prepared; `cofferdam prepare --id {0}` comes first, and before that `cofferdam cleanup --id {0}` \
+         if it is listed"
+    )]
     NotPrepared(ContainerId),
     #[error("container {0} runs already")]
     RunsAlready(ContainerId),
@@ -44,6 +47,8 @@ pub(crate) enum LifeCycleError {
     NoCommand(ContainerId),
     #[error("there is no container {0}")]
     Unknown(ContainerId),
+    #[error("some containers were not recovered: {}", .0.join("; "))]
+    NotRecovered(Vec<String>),
     #[error("standard input is no {what}: {error}")]
     Input { what: &'static str, error: String },
 }
@@ -72,6 +77,11 @@ impl<'k> Session<'k> {
             .map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
         check_privileges(kernel)?;
         let layout = &agent.config.layout;
+        for (name, path) in [("work_dir", &layout.work_dir), ("runtime_dir", &layout.runtime_dir)] {
+            if !path.is_absolute() {
+                return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() }.into());
+            }
+        }
         if agent.has_default_work_dir {
             create_directories(kernel, &layout.work_dir, Mode(0o755))?;
         }

@@ -34,8 +34,8 @@ pub(crate) type Failure = Box<dyn std::error::Error>;
 #[derive(Debug, thiserror::Error)]
 enum RunError {
     #[error(
-        "container {id} exists already: its sandbox {sandbox} is there; if it is left from one that was killed, unmount \
-         what is mounted below it first (or the data of its volumes goes too), then remove it"
+        "container {id} exists already: its sandbox {sandbox} is there; if it is left from one that was killed, \
+         `cofferdam recover` cleans up after it"
     )]
     SandboxExists { id: ContainerId, sandbox: Bytes },
     #[error("the root filesystem must be an existing directory: {0}")]
@@ -280,7 +280,7 @@ fn launch(
         launch_info: path.into(),
         die_with_parent: Some(ourselves),
         parent: None,
-        pid_file: Vec::new(),
+        pid_file: vec![isolator.config().layout.container_pid(id).into()],
         trace: arguments.trace,
     };
     let child = kernel

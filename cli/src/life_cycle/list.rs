@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{Bytes, Errno, Kernel};
+use cofferdam::error::CallError;
+use cofferdam::isolator::{Isolator, IsolatorError, Unreadable};
+use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel};
 use cofferdam::locks::RunningLock;
 use cofferdam::messages::ContainerId;
-use cofferdam::{checkpoint, mountinfo};
+use cofferdam::{UnixPath, checkpoint, mountinfo};
 use serde::Serialize;
 
 use super::{LifeCycleError, input};
@@ -21,6 +22,8 @@ use crate::run::Failure;
 enum Status {
     /// It is being prepared, or whoever did so has died, or its record is damaged: `cofferdam recover` and `cleanup` help.
     Unfinished,
+    /// An agent has told of it after a reboot: it can be cleaned up.
+    Known,
     /// It can be launched.
     Prepared,
     /// Its program runs.
@@ -31,6 +34,7 @@ impl Status {
     fn text(self) -> &'static str {
         match self {
             Self::Unfinished => "unfinished",
+            Self::Known => "known",
             Self::Prepared => "prepared",
             Self::Running => "running",
         }
@@ -66,7 +70,7 @@ pub(super) fn list(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, json: bo
     let Some(isolator) = open(kernel, host, agent)? else {
         return if json { input::write(&Vec::<State>::new()) } else { Ok(()) };
     };
-    let table = checkpoint::read(kernel, cofferdam::UnixPath::new("/proc/thread-self/mountinfo"))?;
+    let table = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
     let mut states = Vec::new();
     for id in isolator.recorded_containers()? {
         states.push(state_of(kernel, &isolator, &id, &table)?);
@@ -97,7 +101,7 @@ pub(super) fn state(
     if !isolator.recorded_containers()?.contains(id) {
         return Err(unknown().into());
     }
-    let table = checkpoint::read(kernel, cofferdam::UnixPath::new("/proc/thread-self/mountinfo"))?;
+    let table = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
     let state = state_of(kernel, &isolator, id, &table)?;
     if json {
         return input::write(&state);
@@ -132,11 +136,23 @@ pub(super) fn open<'k>(
 ) -> Result<Option<Isolator<&'k dyn Kernel>>, Failure> {
     match Isolator::open(kernel, agent.config.clone(), host.users()) {
         Ok(mut isolator) => {
-            isolator.resume()?;
-            Ok(Some(isolator))
+            let is_forbidden = |unreadable: &Unreadable| matches!(&unreadable.error, IsolatorError::Call(error) if error.errno == Errno::EACCES);
+            match isolator.resume()?.into_iter().find(is_forbidden) {
+                // What may not be read is not damaged.
+                Some(Unreadable { error, .. }) => Err(error.into()),
+                None => Ok(Some(isolator)),
+            }
         }
-        Err(cofferdam::isolator::IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
+        Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn exists(kernel: &dyn Kernel, path: &UnixPath) -> Result<bool, Failure> {
+    match kernel.statx(Fd::CWD, path, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(CallError::new("look at", path, errno).into()),
     }
 }
 
@@ -152,7 +168,8 @@ fn state_of(
     let status = match known {
         None => Status::Unfinished,
         Some(_) if RunningLock::is_taken(kernel, layout, id)? => Status::Running,
-        Some(_) => Status::Prepared,
+        Some(_) if exists(kernel, &layout.container_launch_info(id))? => Status::Prepared,
+        Some(_) => Status::Known,
     };
     let pid = if status == Status::Running { super::launch::read_pid(kernel, layout, id)? } else { None };
     let mut mounts = Vec::new();

@@ -1,10 +1,9 @@
 //! `cofferdam prepare`
 
-use cofferdam::checkpoint;
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{Kernel, Mode};
+use cofferdam::kernel::Kernel;
 use cofferdam::locks::ContainerLock;
-use cofferdam::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo};
+use cofferdam::messages::{ContainerConfig, ContainerId};
 
 use super::{Session, Sharing, input};
 use crate::agent::Agent;
@@ -35,7 +34,7 @@ fn prepare_locked(
     // Those that can't be used are not known: that they are there is found out when they are to be made.
     isolator.resume_family(id)?;
     let info = isolator.prepare(id, config)?;
-    let told = tell(isolator, id, &info);
+    let told = input::write(&info);
     if told.is_err() {
         // Nobody has learnt that it is prepared.
         isolator.update(id, &[]).or_else(|error| if id.parent().is_some() { Ok(()) } else { Err(error) })?;
@@ -43,11 +42,4 @@ fn prepare_locked(
         isolator.remove_runtime(id)?;
     }
     told
-}
-
-fn tell(isolator: &Isolator<&dyn Kernel>, id: &ContainerId, info: &ContainerLaunchInfo) -> Result<(), Failure> {
-    // It may hold secrets of the environment.
-    let path = isolator.config().layout.container_launch_info(id);
-    checkpoint::write(isolator.kernel(), &path, &serde_json::to_vec(info)?, Mode(0o600))?;
-    input::write(info)
 }

@@ -3,12 +3,12 @@
 use cofferdam::isolator::Isolator;
 use cofferdam::kernel::{Errno, Kernel, Mode};
 use cofferdam::layout::Layout;
-use cofferdam::locks::RunningLock;
+use cofferdam::locks::{ContainerLock, RunningLock};
 use cofferdam::messages::{ContainerId, RecoverRequest};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde::Serialize;
 
-use super::{Session, Sharing, cleanup, input};
+use super::{LifeCycleError, Session, Sharing, cleanup, input};
 use crate::agent::Agent;
 use crate::host::Host;
 use crate::run::{self, Failure};
@@ -32,15 +32,34 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     let mut session = Session::begin(kernel, host, agent, Sharing::Alone)?;
     let isolator = &mut session.isolator;
     let mut told = Told::default();
+    let mut problems = Vec::new();
     isolator.resume()?;
-    told.cleaned = clean_up_after_runs(isolator)?;
-    recover_gids(isolator)?;
-    let recovery = isolator.recover(&request.states, &request.orphans)?;
+    clean_up_after_runs(isolator, &mut told, &mut problems)?;
+    if let Err(error) = recover_gids(isolator) {
+        problems.push(error.to_string());
+    }
+    let recovery = match isolator.recover(&request.states, &request.orphans) {
+        Ok(recovery) => recovery,
+        Err(error) => {
+            problems.extend(error.errors.iter().map(ToString::to_string));
+            error.recovery
+        }
+    };
     told.orphans = recovery.orphans;
     told.cleaned.extend(recovery.cleaned);
     told.foreign = recovery.foreign;
     told.known = isolator.containers().cloned().collect();
-    input::write(&told)
+    forget_locks(kernel, isolator, &told.cleaned)?;
+    input::write(&told)?;
+    if problems.is_empty() { Ok(()) } else { Err(LifeCycleError::NotRecovered(problems).into()) }
+}
+
+/// Removes the lock files of top-level containers that are gone.
+fn forget_locks(kernel: &dyn Kernel, isolator: &Isolator<&dyn Kernel>, gone: &[ContainerId]) -> Result<(), Failure> {
+    for id in gone.iter().filter(|id| id.parent().is_none()) {
+        ContainerLock::take(kernel, &isolator.config().layout, id)?.remove()?;
+    }
+    Ok(())
 }
 
 /// Frees the gids of volumes that are gone, and remembers that this was done since the machine was started.
@@ -56,26 +75,40 @@ fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
     Ok(checkpoint::write(kernel, &record, &booted, Mode(0o644))?)
 }
 
-/// Cleans up after each `cofferdam run` that has died.
-fn clean_up_after_runs(isolator: &mut Isolator<&dyn Kernel>) -> Result<Vec<ContainerId>, Failure> {
+/// Cleans up after each `cofferdam run` that has died, and after what was nested in its container.
+fn clean_up_after_runs(
+    isolator: &mut Isolator<&dyn Kernel>,
+    told: &mut Told,
+    problems: &mut Vec<String>,
+) -> Result<(), Failure> {
     let layout = isolator.config().layout.clone();
     let kernel: &dyn Kernel = *isolator.kernel();
-    let mut cleaned = Vec::new();
-    for id in isolator.recorded_containers()? {
-        let Some(sandbox) = run::sandbox_of_run(&layout, &id) else { continue };
-        let is_run = isolator.recorded_config(&id).is_ok_and(|config| config.directory == sandbox.as_path().into());
-        if is_run && !RunningLock::is_taken(kernel, &layout, &id)? {
-            cleanup::clean_up(isolator, &id, true)?;
-            cleaned.push(id);
+    let mut containers = isolator.recorded_containers()?;
+    // The innermost first.
+    containers.reverse();
+    for id in containers {
+        let Some(sandbox) = run::sandbox_of_run(&layout, id.top_level()) else { continue };
+        let recorded = isolator.recorded_config(id.top_level());
+        let is_of_run = recorded.is_ok_and(|config| config.directory == sandbox.as_path().into());
+        if !is_of_run || RunningLock::is_taken(kernel, &layout, id.top_level())? {
+            continue;
+        }
+        match cleanup::clean_up(isolator, &id, true) {
+            Ok(()) => told.cleaned.push(id),
+            Err(error) => problems.push(error.to_string()),
         }
     }
+    let recorded = isolator.recorded_containers()?;
     for (id, sandbox) in sandboxes_of_runs(kernel, &layout)? {
-        if !isolator.recorded_containers()?.contains(&id) {
-            isolator.remove_sandbox(&id, &sandbox)?;
-            run::remove_empty_directories_above(kernel, &sandbox, &layout);
+        if recorded.contains(&id) {
+            continue;
+        }
+        match isolator.remove_sandbox(&id, &sandbox) {
+            Ok(()) => run::remove_empty_directories_above(kernel, &sandbox, &layout),
+            Err(error) => problems.push(error.to_string()),
         }
     }
-    Ok(cleaned)
+    Ok(())
 }
 
 /// The sandboxes that are there of any `cofferdam run`.

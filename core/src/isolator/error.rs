@@ -69,7 +69,7 @@ pub enum CreateError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
     /// The container is known already.
-    #[error("container {0} is prepared already")]
+    #[error("container {0} is prepared already, or known from before a reboot; clean it up before it is prepared anew")]
     AlreadyPrepared(ContainerId),
     /// The container has a runtime directory.
     #[error(

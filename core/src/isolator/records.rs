@@ -142,7 +142,8 @@ impl<K: Kernel> Isolator<K> {
         }
     }
 
-    fn record<T: Serialize>(&self, path: &UnixPath, value: &T) -> Result<(), IsolatorError> {
+    /// Writes something down that only we may read.
+    pub(super) fn record<T: Serialize>(&self, path: &UnixPath, value: &T) -> Result<(), IsolatorError> {
         let text = serde_json::to_vec(value)
             .map_err(|error| IsolatorError::Record { path: path.into(), reason: error.to_string() })?;
         Ok(checkpoint::write(&self.kernel, path, &text, PRIVATE)?)

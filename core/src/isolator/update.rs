@@ -165,7 +165,14 @@ impl<K: Kernel> Isolator<K> {
         volume: PersistentVolume,
     ) -> Result<Option<u32>, UpdateError> {
         let kernel = &self.kernel;
-        let source = open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY).doing("open volume", &volume.source)?;
+        let source = open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY)
+            .doing("open volume", &volume.source)
+            .map_err(|error| match error.errno {
+                Errno::ENOENT => {
+                    error.with_hint("an agent makes the directory of a persistent volume before it is used")
+                }
+                _ => error,
+            })?;
         let root = Root::open(kernel, sandbox)?;
         let gid = self.give_to_owner_of_sandbox(&root, &source, &volume)?;
         let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();

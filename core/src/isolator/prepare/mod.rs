@@ -92,6 +92,8 @@ impl<K: Kernel> Isolator<K> {
             checkpoint::write(&self.kernel, &self.config.layout.standalone_marker(id), b"", Mode(0o644))?;
         }
         let info = self.decide(id, config, checked, volumes)?;
+        // It may hold secrets of the environment.
+        self.record(&self.config.layout.container_launch_info(id), &info)?;
         self.kernel.unlinkat(Fd::CWD, &unfinished, AtFlags::empty()).doing("remove marker", &unfinished)?;
         Ok(info)
     }
