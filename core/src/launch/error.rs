@@ -21,6 +21,9 @@ pub enum LaunchError {
         /// What is wrong.
         reason: String,
     },
+    /// The rootfs, or a directory that is not trusted, is given by a path of which it can't be told what lies below it.
+    #[error("cannot tell what lies below {0}; the path must be absolute, and without \"..\"")]
+    UnclearDirectory(Bytes),
     /// A path of the request does not lie below the rootfs.
     #[error("cannot {action} {path}: the path is not below the root filesystem {rootfs}")]
     OutsideRootfs {

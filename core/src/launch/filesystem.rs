@@ -1,6 +1,6 @@
 //! The container's filesystem, made in its new mount namespace.
 
-use typed_path::{UnixPath, UnixPathBuf};
+use typed_path::{Component as _, UnixPath, UnixPathBuf};
 
 use super::error::LaunchError;
 use super::shared::{self, is_shared};
@@ -42,6 +42,10 @@ impl<'k> View<'k> {
         let untrusted = info.untrusted_directories.iter().map(Bytes::as_path);
         let mut directories = Vec::new();
         for path in rootfs.into_iter().chain(untrusted) {
+            // No path of the request would be found to be below another one.
+            if !path.is_absolute() || path.components().any(|component| component.is_parent()) {
+                return Err(LaunchError::UnclearDirectory(path.into()));
+            }
             directories.push(Root::open(kernel, path)?);
         }
         let host = match rootfs {

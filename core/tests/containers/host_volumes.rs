@@ -33,6 +33,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("a_directory_that_was_made_is_the_users", a_directory_that_was_made_is_the_users),
     ("a_path_of_the_own_sandbox", a_path_of_the_own_sandbox),
     ("a_source_is_what_was_checked", a_source_is_what_was_checked),
+    ("what_is_not_trusted_must_be_told_apart", what_is_not_trusted_must_be_told_apart),
     ("the_sandbox_of_a_parent", the_sandbox_of_a_parent),
 ];
 
@@ -280,9 +281,11 @@ fn what_the_host_mounts_later_arrives(world: &World<'_>) {
 fn bidirectional_reaches_the_host(world: &World<'_>) {
     for with_rootfs in [true, false] {
         let data = host_mount(world, &format!("data of {with_rootfs}"), MountFlags::MS_SHARED);
-        for name in ["new", "sub", "sub/new", "private", "private/new", "later"] {
+        for name in ["new", "sub", "sub/new", "mounted", "later"] {
             world.kernel.mkdirat(Fd::CWD, &data.join(name), Mode(0o755)).unwrap();
         }
+        world.mount_tmpfs(&data.join("mounted"), MountFlags::empty());
+        world.kernel.mkdirat(Fd::CWD, &data.join("mounted/new"), Mode(0o755)).unwrap();
         // The root of a volume need not be that of a mount.
         let point = world.make_directory("point").to_string();
         let target = if with_rootfs { "/srv".to_string() } else { point };
@@ -297,6 +300,7 @@ fn bidirectional_reaches_the_host(world: &World<'_>) {
             mount(kernel, &format!("{target}/new"))?;
             write(kernel, &format!("{target}/new/file")).map_err(|errno| errno.to_string())?;
             mount(kernel, &format!("{sub}/new"))?;
+            mount(kernel, &format!("{target}/mounted/new"))?;
             ensure(lines(kernel).iter().any(|line| line.starts_with(&format!("{target}/sub/new "))), "no peer")?;
             on_the_host(kernel, &|kernel| mount(kernel, &later))?;
             ensure(lines(kernel).iter().any(|line| line.starts_with(&format!("{target}/later "))), "it didn't arrive")?;
@@ -309,6 +313,7 @@ fn bidirectional_reaches_the_host(world: &World<'_>) {
         assert!(world.mounts_at(path(&later)).is_empty(), "the container has unmounted it");
         world.umount(&data.join("new"));
         world.umount(&data.join("sub/new"));
+        world.umount(&data.join("mounted/new"));
         assert_eq!(namespaces.tables(world.kernel), before);
         container.clean_up();
     }
@@ -338,6 +343,8 @@ fn bidirectional_and_read_only(world: &World<'_>) {
 fn nothing_else_lands_in_a_bidirectional_mount(world: &World<'_>) {
     let data = host_mount(world, "data", MountFlags::MS_SHARED);
     world.kernel.mkdirat(Fd::CWD, &data.join("there"), Mode(0o755)).unwrap();
+    world.kernel.mkdirat(Fd::CWD, &data.join("mounted"), Mode(0o755)).unwrap();
+    world.mount_tmpfs(&data.join("mounted"), MountFlags::empty());
     let link = world.path("link");
     world.kernel.symlinkat(path("point/there"), Fd::CWD, &link).unwrap();
     let point = world.make_directory("point").to_string();
@@ -633,4 +640,18 @@ fn the_sandbox_of_a_parent(world: &World<'_>) {
         world.kernel.renameat2(Fd::CWD, &aside, Fd::CWD, &there, RenameFlags::empty()).unwrap();
     }
     assert!(!world.exists(&outside.join("new")) && !world.exists(&outside.join("child/new")));
+}
+
+fn what_is_not_trusted_must_be_told_apart(world: &World<'_>) {
+    let mut container = Container::new(world, vec![]);
+    let info = container.agent.prepare(&container.id, &container.config).unwrap();
+    let sandbox = container.sandbox();
+    for directory in [sandbox.strip_prefix("/").unwrap().to_path_buf(), sandbox.join("../c")] {
+        let untrusted_directories = vec![directory.clone().into()];
+        let refusal = container.refusal(ContainerLaunchInfo { untrusted_directories, ..info.clone() });
+        assert!(refusal.contains("cannot tell what lies below"), "{refusal}");
+        let refusal = container.refusal(ContainerLaunchInfo { rootfs: Some(directory.into()), ..info.clone() });
+        assert!(refusal.contains("cannot tell what lies below"), "{refusal}");
+    }
+    container.clean_up();
 }

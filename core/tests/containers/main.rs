@@ -19,7 +19,7 @@ fn on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)] number: u
 }
 
 #[rstest]
-fn host_volumes_on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)] number: usize) {
+fn host_volumes_on_the_simulated_kernel(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)] number: usize) {
     let (name, scenario) = host_volumes::SCENARIOS[number];
     println!("{name}");
     world::simulated::run(scenario);
@@ -35,6 +35,6 @@ fn nested_on_the_simulated_kernel(#[values(0, 1, 2, 3)] number: usize) {
 #[test]
 fn no_scenario_is_left_out() {
     assert_eq!(scenarios::SCENARIOS.len(), 11);
-    assert_eq!(host_volumes::SCENARIOS.len(), 15);
+    assert_eq!(host_volumes::SCENARIOS.len(), 16);
     assert_eq!(nested::SCENARIOS.len(), 4);
 }
