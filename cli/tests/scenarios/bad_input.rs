@@ -365,7 +365,14 @@ fn what_would_change_the_host_is_refused(#[case] mut info: Value, #[case] named:
 #[rstest]
 #[case::bind_without_source(json!({ "target": "{host}/image/d", "flags": 4096 }), "a bind needs a source")]
 #[case::neither_bind_nor_type(json!({ "target": "{host}/image/d" }), "names no filesystem type")]
-#[case::shared(json!({ "source": "/", "target": "{host}/image/d", "flags": 1_052_672 }), "MS_SHARED")]
+#[case::shared_but_no_bind(
+    json!({ "target": "{host}/image/d", "type": "tmpfs", "flags": 1_048_576 }),
+    "MS_SHARED"
+)]
+#[case::shared_of_a_private_mount(
+    json!({ "source": "/", "target": "{host}/image/d", "flags": 1_052_672 }),
+    "which it is in, is not a shared mount"
+)]
 #[case::propagation_alone(json!({ "target": "{host}/image/d", "flags": 262_144 }), "MS_PRIVATE")]
 #[case::remount(json!({ "source": "/", "target": "{host}/image/d", "flags": 4096 | 32 }), "MS_REMOUNT")]
 #[case::moving(json!({ "source": "/", "target": "{host}/image/d", "flags": 8192 }), "MS_MOVE")]
