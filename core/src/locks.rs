@@ -214,6 +214,20 @@ impl<'k> ContainerLock<'k> {
         }
     }
 
+    /// The top-level containers that there are lock files of.
+    ///
+    /// # Errors
+    ///
+    /// Those of openat2(2) and getdents64(2).
+    pub fn names(kernel: &dyn Kernel, layout: &Layout) -> Result<Vec<ContainerId>, LockError> {
+        let entries = match checkpoint::list(kernel, &layout.runtime_dir.join("locks")) {
+            Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let names = entries.into_iter().filter_map(|entry| String::from_utf8(entry.name.0).ok());
+        Ok(names.filter_map(|name| ContainerId::new(name).ok()).collect())
+    }
+
     /// Lets go of the lock of a container that is gone: of the file nothing is left.
     ///
     /// # Errors

@@ -32,12 +32,22 @@ pub(crate) fn remove_tree(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(
         Err(Errno::ENOENT) => return Ok(()),
         parent => parent.doing("open directory", parent_of(directory))?,
     };
-    let top = match open_directory(kernel, parent.fd(), UnixPath::new(name)) {
+    remove_tree_in(kernel, &parent, UnixPath::new(name), directory)
+}
+
+/// The same, of a directory in one that is open already; the path is for messages.
+pub(crate) fn remove_tree_in(
+    kernel: &dyn Kernel,
+    parent: &Descriptor<'_>,
+    name: &UnixPath,
+    directory: &UnixPath,
+) -> Result<(), CallError> {
+    let top = match open_directory(kernel, parent.fd(), name) {
         Err(Errno::ENOENT) => return Ok(()),
         top => top.doing("open directory", directory)?,
     };
     empty(kernel, top, directory)?;
-    kernel.unlinkat(parent.fd(), UnixPath::new(name), AtFlags::AT_REMOVEDIR).doing("remove directory", directory)
+    kernel.unlinkat(parent.fd(), name, AtFlags::AT_REMOVEDIR).doing("remove directory", directory)
 }
 
 fn parent_of(directory: &UnixPath) -> &UnixPath {

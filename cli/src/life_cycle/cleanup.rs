@@ -39,11 +39,12 @@ pub(super) fn clean_up(
     let recorded = isolator.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
     let sandbox = isolator.container(id).map(|container| container.sandbox().to_path_buf()).or(recorded);
     isolator.cleanup(id)?;
+    let was_unfinished = isolator.clean_up_unfinished(id)?;
     if let (true, Some(sandbox)) = (remove_sandbox, &sandbox) {
         isolator.deallocate_gids(sandbox)?;
         isolator.remove_sandbox(id, sandbox)?;
     }
-    if !isolator.clean_up_unfinished(id)? {
+    if !was_unfinished {
         isolator.remove_runtime(id)?;
     }
     Ok(())

@@ -49,15 +49,15 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     told.cleaned.extend(recovery.cleaned);
     told.foreign = recovery.foreign;
     told.known = isolator.containers().cloned().collect();
-    forget_locks(kernel, isolator, &told.cleaned)?;
+    forget_locks(kernel, &isolator.config().layout)?;
     input::write(&told)?;
     if problems.is_empty() { Ok(()) } else { Err(LifeCycleError::NotRecovered(problems).into()) }
 }
 
-/// Removes the lock files of top-level containers that are gone.
-fn forget_locks(kernel: &dyn Kernel, isolator: &Isolator<&dyn Kernel>, gone: &[ContainerId]) -> Result<(), Failure> {
-    for id in gone.iter().filter(|id| id.parent().is_none()) {
-        ContainerLock::take(kernel, &isolator.config().layout, id)?.remove()?;
+/// Removes all lock files of containers: no other command is at work.
+fn forget_locks(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Failure> {
+    for name in ContainerLock::names(kernel, layout)? {
+        ContainerLock::take(kernel, layout, &name)?.remove()?;
     }
     Ok(())
 }
@@ -108,6 +108,7 @@ fn clean_up_after_runs(
             Err(error) => problems.push(error.to_string()),
         }
     }
+    run::remove_empty_directories_above(kernel, &run::executors_of_runs(&layout).join("none"), &layout);
     Ok(())
 }
 

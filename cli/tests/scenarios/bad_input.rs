@@ -85,8 +85,9 @@ fn arguments_that_do_not_parse_touch_nothing(#[case] arguments: &str, #[case] na
 #[case::nothing_after_dashes(&["run", "--"], "<CMD>")]
 #[case::unknown_subcommand(&["walk"], "'walk'")]
 #[case::unknown_option_before_the_subcommand(&["--walk"], "'--walk'")]
-#[case::launch_without_a_launch_info(&["launch"], "--launch-info <FILE>")]
-#[case::surplus_argument(&["launch", "--launch-info", "file", "surplus"], "'surplus'")]
+#[case::launcher_without_a_launch_info(&["launcher"], "--launch-info <FILE>")]
+#[case::launch_without_an_id(&["launch"], "--id <ID[.CHILD...]>")]
+#[case::surplus_argument(&["launcher", "--launch-info", "file", "surplus"], "'surplus'")]
 fn command_lines_that_do_not_parse_touch_nothing(#[case] arguments: &[&str], #[case] named: &str) {
     scenario("command_lines_that_do_not_parse_touch_nothing", |host| {
         let before = Snapshot::of(host, &ALL);
@@ -109,7 +110,8 @@ fn without_a_subcommand_the_help_is_an_error() {
 #[case::help_in_short(&["-h"], "Usage: cofferdam <COMMAND>")]
 #[case::help_command(&["help", "run"], "ROLE/ID:NAME[:ro|rw]")]
 #[case::help_on_run(&["run", "--help"], "Exit status: that of CMD; 128+n if signal n killed it")]
-#[case::help_on_launch(&["launch", "--help"], "--launch-info <FILE>")]
+#[case::help_on_launch(&["launch", "--help"], "--pid-file <FILE>")]
+#[case::help_on_launcher(&["launcher", "--help"], "--launch-info <FILE>")]
 #[case::version(&["--version"], concat!("cofferdam ", env!("CARGO_PKG_VERSION"), "\n"))]
 fn help_that_was_asked_for_is_printed(#[case] arguments: &[&str], #[case] expected: &str) {
     scenario("help_that_was_asked_for_is_printed", |host| {
@@ -280,7 +282,7 @@ fn launch_info(host: &Host) -> Value {
 /// `cofferdam launch` with this text as the launch info.
 fn launch_text(host: &Host, text: &[u8]) -> Outcome {
     fs::write(host.path("launch_info"), text).unwrap();
-    cofferdam(host, &["launch", "--launch-info", "{host}/launch_info"])
+    cofferdam(host, &["launcher", "--launch-info", "{host}/launch_info"])
 }
 
 fn launch(host: &Host, info: &Value) -> Outcome {
@@ -305,7 +307,7 @@ fn on_host(host: &Host, mut info: Value) -> Value {
 fn a_missing_launch_info_is_reported() {
     scenario("a_missing_launch_info_is_reported", |host| {
         for file in ["{host}/missing", "{host}/work", ""] {
-            let outcome = cofferdam(host, &["launch", "--launch-info", file]);
+            let outcome = cofferdam(host, &["launcher", "--launch-info", file]);
             assert_message(&outcome, 125, "cofferdam: cannot ", file.strip_prefix("{host}").unwrap_or("\"\""));
         }
     });

@@ -83,7 +83,7 @@ fn the_launcher_without_privileges_fails_before_the_program(#[case] how: &[&str]
         let info = host.path("launch_info");
         fs::write(&info, r#"{"clone_namespaces":[131072],"command":{"value":"echo executed"}}"#).unwrap();
         let before = Snapshot::of(host, &WATCHED[..2]);
-        let outcome = with_less(host, how, &["launch", "--launch-info", info.to_str().unwrap()]);
+        let outcome = with_less(host, how, &["launcher", "--launch-info", info.to_str().unwrap()]);
         let message = outcome.failure(125);
         assert!(
             message.starts_with("cofferdam: cannot make the namespaces") && message.contains("this needs root"),

@@ -18,6 +18,20 @@ pub enum IsolatorError {
     /// The mount table has a line that we do not understand.
     #[error("cannot understand the mount table (/proc/thread-self/mountinfo): {0}")]
     MountTable(#[from] ParseError),
+    /// A directory is not the sandbox of the container that it is said to be: what is mounted or lies in it is not for us to
+    /// take away.
+    #[error(
+        "{directory} can't be the sandbox of container {id}: that is runs/{id} of an executor below work_dir {work_dir}, or \
+         {work_dir}/containers/{id}"
+    )]
+    SandboxElsewhere {
+        /// Which container.
+        id: ContainerId,
+        /// The directory, without symbolic links.
+        directory: Bytes,
+        /// The agent's work_dir.
+        work_dir: Bytes,
+    },
     /// What is written down of a container is damaged.
     #[error("cannot understand {path}: {reason}")]
     Record {

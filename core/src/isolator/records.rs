@@ -80,6 +80,7 @@ impl<K: Kernel> Isolator<K> {
             Err(error) if error.errno == Errno::ENOENT => directory.to_path_buf(),
             path => path?,
         };
+        self.check_sandbox(id, &sandbox)?;
         let volumes = if id.parent().is_some() { Vec::new() } else { self.mounted_volumes(id, config, &sandbox)? };
         self.containers.insert(id.clone(), Container::new(sandbox, config, volumes));
         Ok(())
@@ -108,6 +109,20 @@ impl<K: Kernel> Isolator<K> {
             }
         }
         Ok(mounted)
+    }
+
+    /// That a directory, by its real path, is where the sandbox of a container belongs: whatever is mounted there is
+    /// unmounted with the container, and whatever lies there is removed with it.
+    pub(super) fn check_sandbox(&self, id: &ContainerId, directory: &UnixPath) -> Result<(), IsolatorError> {
+        let layout = &self.config.layout;
+        match layout.container_of(directory) {
+            Some((found, sandbox)) if found == *id && sandbox.as_path() == directory => Ok(()),
+            _ => Err(IsolatorError::SandboxElsewhere {
+                id: id.clone(),
+                directory: directory.into(),
+                work_dir: layout.work_dir.as_path().into(),
+            }),
+        }
     }
 
     /// Writes down how a container is configured.

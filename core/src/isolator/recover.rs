@@ -136,7 +136,9 @@ impl<K: Kernel> Isolator<K> {
     /// Detaches all mounts in the sandbox of a container that is not known, and removes its runtime directory.
     fn take_back(&mut self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
         let recorded = || self.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
-        if let Some(sandbox) = sandbox.or_else(recorded) {
+        // Of a record that names another directory nothing was mounted.
+        let is_its_own = |sandbox: &UnixPathBuf| self.check_sandbox(id, sandbox).is_ok();
+        if let Some(sandbox) = sandbox.or_else(recorded).filter(is_its_own) {
             let errors = self.detach_below(&sandbox)?;
             if !errors.is_empty() {
                 return Err(CleanupError::MountsLeft { id: id.clone(), errors });

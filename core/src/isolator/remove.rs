@@ -1,12 +1,13 @@
 //! Removing what a container leaves behind.
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{Isolator, RemoveError};
-use crate::kernel::Kernel;
+use crate::kernel::{Descriptor, Errno, Kernel};
 use crate::messages::ContainerId;
 use crate::mountinfo::Table;
-use crate::removal::remove_tree;
+use crate::removal::{remove_tree, remove_tree_in};
+use crate::root::{Root, real_path};
 use crate::table;
 
 impl<K: Kernel> Isolator<K> {
@@ -23,7 +24,7 @@ impl<K: Kernel> Isolator<K> {
         self.remove_runtime(id)
     }
 
-    /// Removes only the sandbox.
+    /// Removes only the sandbox, which must lie where the sandbox of that container belongs.
     ///
     /// # Errors
     ///
@@ -32,7 +33,27 @@ impl<K: Kernel> Isolator<K> {
         if self.containers.contains_key(id) {
             return Err(RemoveError::NotCleanedUp(id.clone()));
         }
-        self.remove_directory(sandbox)
+        // Nobody else's directory, whatever we are told.
+        let directory = match real_path(&self.kernel, sandbox) {
+            Err(error) if error.errno == Errno::ENOENT => return Ok(()),
+            directory => directory?,
+        };
+        self.check_sandbox(id, &directory)?;
+        self.check_unmounted(&directory)?;
+        let (parent, name) = self.open_above(id, &directory)?;
+        Ok(remove_tree_in(&self.kernel, &parent, &name, &directory)?)
+    }
+
+    /// The directory that a sandbox is in, and its name there. The program of a container can write all along the way to the
+    /// sandboxes of those that are nested in it: there no symbolic link is followed.
+    fn open_above(&self, id: &ContainerId, sandbox: &UnixPath) -> Result<(Descriptor<'_>, UnixPathBuf), RemoveError> {
+        // `<sandbox>/containers/<child>`, for each that it is nested in.
+        let top = sandbox.ancestors().nth(2 * id.depth()).unwrap_or(sandbox);
+        let base = top.parent().unwrap_or(top);
+        let relative = sandbox.strip_prefix(base).unwrap_or(sandbox);
+        let root = Root::open(&self.kernel, base)?;
+        let (parent, name) = root.parent(relative)?;
+        Ok((parent, name.to_path_buf()))
     }
 
     /// Removes only the runtime directory.
@@ -44,10 +65,12 @@ impl<K: Kernel> Isolator<K> {
         if self.containers.contains_key(id) {
             return Err(RemoveError::NotCleanedUp(id.clone()));
         }
-        self.remove_directory(&self.config.layout.container_runtime(id))
+        let directory = self.config.layout.container_runtime(id);
+        self.check_unmounted(&directory)?;
+        Ok(remove_tree(&self.kernel, &directory)?)
     }
 
-    fn remove_directory(&self, directory: &UnixPath) -> Result<(), RemoveError> {
+    fn check_unmounted(&self, directory: &UnixPath) -> Result<(), RemoveError> {
         let text = table::read(&self.kernel)?;
         let table = Table::parse(&text)?;
         if let Some(mount) = table.at_or_below(directory).next() {
@@ -56,6 +79,6 @@ impl<K: Kernel> Isolator<K> {
                 mountpoint: mount.mountpoint().into_owned().into(),
             });
         }
-        Ok(remove_tree(&self.kernel, directory)?)
+        Ok(())
     }
 }

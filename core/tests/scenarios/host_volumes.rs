@@ -260,7 +260,8 @@ fn a_missing_host_path_is_made_only_where_that_is_allowed(world: &World<'_>) {
     assert_eq!(info.untrusted_directories, [config.directory, world.path("allowed").into()]);
     // What is there keeps its owner.
     let (_, config) = container(world, &json!([host_path(&world.path("allowed/team/db"), "v")]));
-    let id = ContainerId::new("d").unwrap();
+    let (id, ContainerConfig { directory, .. }) = world.container("d", vec![]);
+    let config = ContainerConfig { directory, ..config };
     agent.prepare(&id, &ContainerConfig { user: Some("78".into()), ..config }).unwrap();
     assert_eq!(made("allowed/team/db"), (77, 77, Mode(0o755)));
 }
@@ -288,7 +289,8 @@ fn below_an_allowed_directory_no_link_is_followed(world: &World<'_>) {
     let mut agent = world.create(config).unwrap();
     for (name, path) in [("d", "to allowed/new"), ("e", "allowed/newer")] {
         let (_, config) = container(world, &json!([host_path(&world.path(path), "v")]));
-        let info = agent.prepare(&ContainerId::new(name).unwrap(), &config).unwrap();
+        let (id, ContainerConfig { directory, .. }) = world.container(name, vec![]);
+        let info = agent.prepare(&id, &ContainerConfig { directory, ..config }).unwrap();
         assert_eq!(info.untrusted_directories[1], world.path("allowed").into());
         let source = info.mounts.last().unwrap().source.clone().unwrap();
         assert_eq!(source.as_path().parent(), Some(&*world.path("allowed")));

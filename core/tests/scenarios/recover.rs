@@ -23,6 +23,7 @@ scenarios!(
     after_a_reboot_there_is_nothing_to_unmount,
     a_volume_that_was_about_to_be_mounted_is_mounted_by_the_next_update,
     a_record_that_is_damaged_is_told,
+    only_a_sandbox_is_prepared_or_recovered,
     whenever_an_agent_dies_recovery_leaves_nothing_behind,
     whenever_an_agent_dies_in_update_the_next_one_goes_on,
 );
@@ -102,7 +103,7 @@ fn volumes_are_known_by_what_the_agent_says_too(world: &World<'_>) {
 /// What a reboot, or an operator, does.
 fn remove_runtime(world: &World<'_>, name: &str) {
     let runtime = world.path("run/containers").join(name);
-    for file in ["config", "volumes"] {
+    for file in ["config", "volumes", "launch_info"] {
         world.kernel.unlinkat(Fd::CWD, &runtime.join(file), AtFlags::empty()).unwrap();
     }
     world.kernel.unlinkat(Fd::CWD, &runtime, AtFlags::AT_REMOVEDIR).unwrap();
@@ -215,6 +216,27 @@ fn a_record_that_is_damaged_is_told(world: &World<'_>) {
     agent.recover(&[state(&id, &config)], &[]).unwrap();
     agent.update(&id, &[]).unwrap();
     assert!(!world.exists(&target(&config)));
+}
+
+/// What is mounted in a sandbox is unmounted with the container, and what lies there is removed with it.
+fn only_a_sandbox_is_prepared_or_recovered(world: &World<'_>) {
+    let mut agent = world.agent();
+    let id = ContainerId::new("c").unwrap();
+    let elsewhere = world.make_directory("elsewhere");
+    world.mount_tmpfs(&elsewhere, cofferdam::kernel::MountFlags::empty());
+    let before = world.mounts();
+    let (_, other) = world.container("other", vec![]);
+    let missing = world.path("missing");
+    for wrong in [elsewhere.as_path(), cofferdam::UnixPath::new("/"), other.directory.as_path(), missing.as_path()] {
+        let config = ContainerConfig { directory: wrong.into(), ..ContainerConfig::default() };
+        let recovered = agent.recover(&[state(&id, &config)], &[]).unwrap_err();
+        assert!(recovered.to_string().contains("can't be the sandbox of container c"), "{recovered}");
+        let prepared = agent.prepare(&id, &config).unwrap_err();
+        assert!(wrong == missing.as_path() || prepared.to_string().contains("can't be the sandbox"), "{prepared}");
+        assert_eq!(agent.containers().count(), 0);
+        assert!(!world.exists(&world.path("run/containers/c")));
+    }
+    assert_eq!(world.mounts(), before);
 }
 
 /// A process that dies before one of its calls: nothing that it does from then on has an effect.

@@ -1,8 +1,8 @@
 //! Removing what a container leaves behind.
 
-use cofferdam::UnixPathBuf;
-use cofferdam::isolator::RemoveError;
-use cofferdam::kernel::{DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, OpenFlags};
+use cofferdam::isolator::{IsolatorError, RemoveError};
+use cofferdam::kernel::{AtFlags, DeviceNumber, Errno, Fd, FileType, Mode, MountFlags, NodeMode, OpenFlags};
+use cofferdam::{UnixPath, UnixPathBuf};
 use serde_json::Value;
 
 use crate::world::{World, volume};
@@ -13,6 +13,8 @@ scenarios!(
     nothing_is_removed_before_cleanup,
     a_tree_deeper_than_there_are_descriptors_is_removed,
     what_is_gone_already_is_no_error,
+    nothing_but_a_sandbox_is_removed,
+    a_planted_symbolic_link_leads_removal_nowhere,
 );
 
 fn a_sandbox_is_removed_with_all_that_is_in_it(world: &World<'_>) {
@@ -89,4 +91,41 @@ fn what_is_gone_already_is_no_error(world: &World<'_>) {
     agent.remove(&id, config.directory.as_path()).unwrap();
     agent.remove(&id, config.directory.as_path()).unwrap();
     assert!(!world.exists(config.directory.as_path()));
+}
+
+fn nothing_but_a_sandbox_is_removed(world: &World<'_>) {
+    let agent = world.agent();
+    let (id, config) = world.container("c", vec![]);
+    let (other, other_config) = world.container("d", vec![]);
+    let victim = world.make_directory("victim/runs/c");
+    world.write(&victim.join("file"), "of somebody else");
+    let link = world.path("work/containers");
+    world.kernel.symlinkat(&victim, Fd::CWD, &link).unwrap();
+    let work = world.path("work");
+    let runs = config.directory.as_path().parent().unwrap();
+    for wrong in [&victim, &link, &work, runs, other_config.directory.as_path(), UnixPath::new("/")] {
+        let error = agent.remove_sandbox(&id, wrong).unwrap_err();
+        let is_told = matches!(&error, RemoveError::Isolator(IsolatorError::SandboxElsewhere { .. }));
+        assert!(is_told && error.to_string().contains("can't be the sandbox of container c"), "{error}");
+    }
+    assert!(agent.remove_sandbox(&other, config.directory.as_path()).is_err());
+    assert_eq!(world.read(&victim.join("file")), "of somebody else");
+    agent.remove_sandbox(&id, config.directory.as_path()).unwrap();
+    assert!(!world.exists(config.directory.as_path()));
+}
+
+/// The program of the container around it can put one there at any time.
+fn a_planted_symbolic_link_leads_removal_nowhere(world: &World<'_>) {
+    let agent = world.agent();
+    let (id, config) = world.container("c", vec![]);
+    let (other, other_config) = world.container("d", vec![]);
+    let (child, child_config) = world.nested((&id, &config), "n");
+    let (_, victim) = world.nested((&other, &other_config), "n");
+    world.write(&victim.directory.as_path().join("file"), "of somebody else");
+    let containers = config.directory.as_path().join("containers");
+    world.kernel.unlinkat(Fd::CWD, child_config.directory.as_path(), AtFlags::AT_REMOVEDIR).unwrap();
+    world.kernel.unlinkat(Fd::CWD, &containers, AtFlags::AT_REMOVEDIR).unwrap();
+    world.kernel.symlinkat(&other_config.directory.as_path().join("containers"), Fd::CWD, &containers).unwrap();
+    assert!(agent.remove_sandbox(&child, child_config.directory.as_path()).is_err());
+    assert_eq!(world.read(&victim.directory.as_path().join("file")), "of somebody else");
 }

@@ -163,6 +163,7 @@ impl<K: Kernel> Isolator<K> {
                 found,
             })?,
         };
+        self.check_sandbox(id, &sandbox)?;
         let rootfs = match &config.rootfs {
             Some(rootfs) => Some(self.directory("root filesystem", rootfs, |path, found| {
                 PrepareError::RootfsNotDirectory { path, found }
