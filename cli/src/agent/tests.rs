@@ -49,7 +49,7 @@ fn the_second_example_of_the_documentation_says_what_it_seems_to() {
     assert_eq!(config.layout.work_dir, UnixPathBuf::from("/var/lib/mesos"));
     assert_eq!(config.layout.runtime_dir, defaults().layout.runtime_dir);
     assert_eq!(config.isolation, ["filesystem/linux", "namespaces/pid"]);
-    assert_eq!(config.volume_gid_range, Some(GidRange { first: 10000, last: 20000 }));
+    assert_eq!(config.volume_gid_range, Some(GidRange::new(10000, 20000).unwrap()));
     assert_eq!(config.devices, ["null", "urandom", "zero"]);
     assert_eq!(config.readonly_paths.len(), 3);
     assert_eq!(config.tmpfs_sizes[&"/dev/shm".into()], "10%");

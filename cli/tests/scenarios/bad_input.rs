@@ -339,7 +339,7 @@ fn a_malformed_launch_info_is_reported(#[case] text: &str, #[case] named: &str) 
 }
 
 #[rstest]
-#[case::joining(json!({ "enter_namespaces": [131_072] }), "joining the namespaces of a parent")]
+#[case::joining(json!({ "enter_namespaces": [131_072] }), "there is no process of it")]
 #[case::mounts(json!({ "mounts": [{ "target": "{host}/t", "type": "tmpfs" }] }), "need a mount namespace")]
 #[case::masks(json!({ "masked_paths": ["{host}/file"] }), "need a mount namespace")]
 #[case::operations(

@@ -7,6 +7,7 @@ mod concurrency;
 mod hostile;
 mod hosts;
 mod isolation;
+mod life_cycle;
 mod signals;
 mod simulated;
 mod support;

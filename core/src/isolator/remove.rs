@@ -34,9 +34,13 @@ impl<K: Kernel> Isolator<K> {
             return Err(RemoveError::NotCleanedUp(id.clone()));
         }
         // Nobody else's directory, whatever we are told.
-        let directory = match real_path(&self.kernel, sandbox) {
+        let (Some(above), Some(name)) = (sandbox.parent(), sandbox.file_name()) else {
+            return Ok(self.check_sandbox(id, sandbox)?);
+        };
+        // What the program has put in the place of its sandbox is not followed.
+        let directory = match real_path(&self.kernel, above) {
             Err(error) if error.errno == Errno::ENOENT => return Ok(()),
-            directory => directory?,
+            above => above?.join(name),
         };
         self.check_sandbox(id, &directory)?;
         self.check_unmounted(&directory)?;

@@ -1,0 +1,11 @@
+//! The life of a container in several commands: `create`, `prepare`, `launch`, `update`, `cleanup`, `recover` and those
+//! that tell of it, on the real kernel.
+
+mod agent;
+mod example;
+mod killed;
+mod messages;
+mod nested;
+mod parallel;
+mod recovery;
+mod whole;

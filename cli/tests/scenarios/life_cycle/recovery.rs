@@ -1,0 +1,102 @@
+//! `recover`, after those that have died.
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::agent::Agent;
+use crate::support::{Host, Run, Snapshot, Started, scenario};
+
+#[test]
+fn prepared_containers_are_known() {
+    scenario("prepared_containers_are_known", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        agent.prepared("c1", &["db"]);
+        agent.prepared("c1.n1", &[]);
+        agent.prepared("c2", &["db"]);
+        let before = Snapshot::of(host, &["work/slaves", "work/volumes", "run/containers"]);
+        let known = json!([{"value": "c1"}, {"value": "c2"}, {"value": "n1", "parent": {"value": "c1"}}]);
+        for _ in 0..2 {
+            let told = agent.recover();
+            assert_eq!(told, json!({"known": known, "orphans": [], "cleaned": [], "foreign": []}));
+            before.assert_unchanged(host, &["work/slaves", "work/volumes", "run/containers"]);
+        }
+        assert_eq!(agent.launch("c1", "cat db/file").outcome().success(), "kept\n");
+    });
+}
+
+/// An agent that has kept states of its own, while the runtime directory did not last, as after a reboot.
+#[test]
+fn states_and_orphans_are_taken_from_standard_input() {
+    scenario("states_and_orphans_are_taken_from_standard_input", |host| {
+        let agent = Agent::new(host);
+        let before = Snapshot::of(host, &[]);
+        agent.volumes(&["db"]);
+        agent.prepared("c1", &["db"]);
+        agent.prepared("c2", &["db"]);
+        std::fs::remove_dir_all(agent.runtime_dir.join("containers")).unwrap();
+        let states = json!({
+            "states": [{"container_id": {"value": "c1"}, "directory": agent.sandbox("c1")}],
+            "orphans": [{"value": "c2"}],
+        });
+        let told = agent.call("recover").input(&states).json();
+        let known = json!([{"value": "c1"}, {"value": "c2"}]);
+        assert_eq!(told, json!({"known": known, "orphans": [{"value": "c2"}], "cleaned": [], "foreign": []}));
+        for id in ["c1", "c2"] {
+            assert_eq!(agent.state(id)["mounts"], json!([agent.sandbox(id).join("db")]));
+        }
+        for id in ["c1", "c2"] {
+            agent.cleanup(id).outcome().success();
+        }
+        agent.assert_no_container_left();
+        agent.assert_volumes_intact(&["db"]);
+        before.assert_unchanged(host, &[]);
+    });
+}
+
+fn run(host: &Host, id: &str) -> Run {
+    host.run().rootfs(host.path("rootfs")).id(id).volume("web/db:data")
+}
+
+fn running(host: &Host, id: &str) -> Started {
+    let mut started =
+        run(host, id).spawn(["/bin/sh", "-c", "cat data/file; echo started; while :; do sleep 0.05; done"]);
+    started.wait_for("kept\nstarted");
+    started
+}
+
+#[test]
+fn a_run_that_was_killed_is_cleaned_up() {
+    scenario("a_run_that_was_killed_is_cleaned_up", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        let before = Snapshot::of(host, &["work/volumes"]);
+        let mut killed = running(host, "r1");
+        killed.send(Signal::SIGKILL);
+        killed.status();
+        crate::support::wait_until("the end of its processes", || agent.state("r1")["status"] != "running");
+        let told = agent.recover();
+        assert_eq!(told, json!({"known": [], "orphans": [], "cleaned": [{"value": "r1"}], "foreign": []}));
+        agent.assert_no_container_left();
+        before.assert_unchanged(host, &["work/volumes"]);
+        assert_eq!(run(host, "r1").sh("cat data/file").success(), "kept\n");
+    });
+}
+
+#[test]
+fn a_run_that_runs_is_left_alone() {
+    scenario("a_run_that_runs_is_left_alone", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        let mut alive = run(host, "r1").start("echo started; read -r _; cat data/file; ls");
+        alive.line();
+        let mut killed = running(host, "r2");
+        killed.send(Signal::SIGKILL);
+        killed.status();
+        crate::support::wait_until("the end of its processes", || agent.state("r2")["status"] != "running");
+        assert_eq!(agent.recover()["cleaned"], json!([{"value": "r2"}]));
+        assert_eq!(agent.state("r1")["status"], "running");
+        assert_eq!(alive.finish().success(), "kept\ndata\n");
+        agent.assert_no_container_left();
+    });
+}
