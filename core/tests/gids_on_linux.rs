@@ -12,21 +12,12 @@ use cofferdam::UnixPathBuf;
 use cofferdam::agent::GidRange;
 use cofferdam::kernel::Kernel as _;
 use cofferdam::layout::Layout;
-use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
+use cofferdam::user::NumericUsers;
 use cofferdam::volumes::{GidGauges, GidManager, VolumeKind};
 use cofferdam_linux::LinuxKernel;
 
 const THREADS: usize = 8;
 const VOLUMES: usize = 6;
-
-struct Numbers;
-
-impl UserDatabase for Numbers {
-    fn look_up(&self, user: &str) -> Result<Credentials, UnknownUser> {
-        let uid = user.parse().map_err(|_| UnknownUser(user.into()))?;
-        Ok(Credentials { uid, gid: uid, groups: Vec::new() })
-    }
-}
 
 #[test]
 fn volumes_of_several_processes_get_different_gids() {
@@ -56,7 +47,7 @@ fn volumes_of_several_processes_get_different_gids() {
                     assert_eq!(fs::metadata(path).unwrap().gid(), gid);
                 }
                 let last = unix(paths.last().unwrap());
-                manager.deallocate(&LinuxKernel, &Numbers, &last).unwrap();
+                manager.deallocate(&LinuxKernel, &NumericUsers, &last).unwrap();
                 manager.allocate(&LinuxKernel, &last, VolumeKind::SandboxPath).unwrap();
             });
         }

@@ -43,6 +43,23 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// It can be repeated, also after a crash at any time.
     ///
+    /// ```
+    /// use cofferdam::agent::AgentConfig;
+    /// use cofferdam::isolator::Isolator;
+    /// use cofferdam::kernel::Mode;
+    /// use cofferdam::layout::Layout;
+    /// use cofferdam::root::create_directories;
+    /// use cofferdam::user::NumericUsers;
+    /// use cofferdam_vfs_sim::{Process, sample};
+    ///
+    /// let kernel = Process::init(sample::host());
+    /// let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
+    /// create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
+    /// let isolator = Isolator::create(&kernel, AgentConfig::new(layout), Box::new(NumericUsers))?;
+    /// assert_eq!(isolator.containers().count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// See [`CreateError`].

@@ -40,22 +40,14 @@ use crate::volumes::{GidManager, PersistentVolume};
 /// use cofferdam::isolator::Isolator;
 /// use cofferdam::layout::Layout;
 /// use cofferdam::messages::{CommandInfo, ContainerConfig, ContainerId};
-/// use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
+/// use cofferdam::user::NumericUsers;
 /// # #[cfg(target_os = "linux")]
 /// use cofferdam_linux::LinuxKernel;
-///
-/// struct NoUsers;
-///
-/// impl UserDatabase for NoUsers {
-///     fn look_up(&self, user: &str) -> Result<Credentials, UnknownUser> {
-///         Err(UnknownUser(format!("there is no user {user}")))
-///     }
-/// }
 ///
 /// # #[cfg(target_os = "linux")]
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-///     let mut isolator = Isolator::create(LinuxKernel, AgentConfig::new(layout), Box::new(NoUsers))?;
+///     let mut isolator = Isolator::create(LinuxKernel, AgentConfig::new(layout), Box::new(NumericUsers))?;
 ///
 ///     let id = ContainerId::new("c1")?;
 ///     let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
@@ -67,7 +59,7 @@ use crate::volumes::{GidManager, PersistentVolume};
 ///         ..ContainerConfig::default()
 ///     };
 ///     let launch_info = isolator.prepare(&id, &config)?;
-///     // A fresh process carries it out: `cofferdam launch`, or one that calls `cofferdam::launch::launch`.
+///     // A fresh process carries it out: one that calls `cofferdam::launch::launch`.
 ///     println!("{}", serde_json::to_string(&launch_info)?);
 ///
 ///     isolator.cleanup(&id)?;

@@ -9,7 +9,7 @@ use cofferdam::layout::Layout;
 use cofferdam::messages::{ContainerConfig, ContainerId, Resource};
 use cofferdam::mountinfo::{OwnedEntry, Table};
 use cofferdam::root::create_directories;
-use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
+use cofferdam::user::NumericUsers;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
 /// Turns each scenario, a function of a [`World`], into a test on every kernel.
@@ -40,16 +40,6 @@ macro_rules! scenarios {
 pub struct World<'k> {
     pub kernel: &'k dyn Kernel,
     pub directory: UnixPathBuf,
-}
-
-/// The users of a world: numbers stand for themselves.
-struct Numbers;
-
-impl UserDatabase for Numbers {
-    fn look_up(&self, user: &str) -> Result<Credentials, UnknownUser> {
-        let uid = user.parse().map_err(|_| UnknownUser(format!("there is no user {user}")))?;
-        Ok(Credentials { uid, gid: uid, groups: Vec::new() })
-    }
 }
 
 impl<'k> World<'k> {
@@ -121,12 +111,12 @@ impl<'k> World<'k> {
     /// An agent on this world, whose directories are made if they are missing.
     pub fn agent(&self) -> Isolator<&'k dyn Kernel> {
         self.make_directory("work");
-        Isolator::create(self.kernel, self.config(), Box::new(Numbers)).unwrap()
+        Isolator::create(self.kernel, self.config(), Box::new(NumericUsers)).unwrap()
     }
 
     /// What `Isolator::create` says to a configuration.
     pub fn create(&self, config: AgentConfig) -> Result<Isolator<&'k dyn Kernel>, cofferdam::isolator::CreateError> {
-        Isolator::create(self.kernel, config, Box::new(Numbers))
+        Isolator::create(self.kernel, config, Box::new(NumericUsers))
     }
 
     /// A container without a root filesystem, whose sandbox is made.
