@@ -1,5 +1,9 @@
 //! The command line.
 
+#[cfg_attr(
+    not(all(target_os = "linux", not(feature = "sim"))),
+    allow(dead_code, reason = "only a real kernel keeps what one command leaves to the next")
+)]
 mod life_cycle;
 
 use std::ffi::OsString;

@@ -5,6 +5,10 @@ mod agent;
 mod arguments;
 mod host;
 mod launch;
+#[cfg_attr(
+    not(all(target_os = "linux", not(feature = "sim"))),
+    allow(dead_code, reason = "only a real kernel keeps what one command leaves to the next")
+)]
 mod life_cycle;
 mod run;
 mod schema;
