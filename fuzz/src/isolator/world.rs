@@ -56,7 +56,8 @@ pub(super) fn number(id: &ContainerId) -> u8 {
 }
 
 pub(super) fn sandbox(number: u8) -> UnixPathBuf {
-    UnixPathBuf::from("/world/work/slaves").join(id(number).value())
+    // The layout has the sandbox of a container of no executor there, and no other directory is taken for one.
+    config().layout.standalone_sandbox(&id(number))
 }
 
 fn runtime(number: u8) -> UnixPathBuf {
