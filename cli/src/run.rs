@@ -272,25 +272,36 @@ fn launch(
     info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
     let kernel = isolator.kernel();
     let path = isolator.config().layout.container_launch_info(id);
-    // It may hold secrets of the environment.
-    checkpoint::write(kernel, &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
-    let Pid(ourselves) =
-        kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
     let launcher = LaunchArguments {
         launch_info: path.into(),
-        die_with_parent: Some(ourselves),
+        die_with_parent: None,
         parent: None,
         pid_file: vec![isolator.config().layout.container_pid(id).into()],
         trace: arguments.trace,
     };
-    let child = kernel
-        .clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, host, &launcher))
-        .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?;
+    let child = start_launcher(*kernel, host, launcher, &info)?;
     Ok(exit_status(supervise(kernel, child)?))
 }
 
+/// Starts the launcher in a process of its own, which dies with this one: writes what it is to carry out to where its
+/// arguments say.
+pub(crate) fn start_launcher(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    launcher: LaunchArguments,
+    info: &ContainerLaunchInfo,
+) -> Result<Pid, Failure> {
+    // It may hold secrets of the environment.
+    checkpoint::write(kernel, launcher.launch_info.as_path(), &serde_json::to_vec(info)?, Mode(0o600))?;
+    let Pid(ourselves) =
+        kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
+    let launcher = LaunchArguments { die_with_parent: Some(ourselves), ..launcher };
+    let child = kernel.clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, host, &launcher));
+    Ok(child.map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?)
+}
+
 /// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
-pub(crate) fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
+fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
     let program = UnixPath::new("/proc/self/exe");
     match kernel.execve(program, &launcher.command_line(), &[]) {
         Ok(()) => host.launched(kernel, launcher),

@@ -1,12 +1,12 @@
 //! `cofferdam launch --id`: runs the program of a container that is prepared, and waits for it.
 
+use cofferdam::checkpoint;
 use cofferdam::error::CallError;
-use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
+use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel, Pid};
 use cofferdam::launch::{exit_status, supervise};
 use cofferdam::layout::Layout;
 use cofferdam::locks::{ContainerLock, RunningLock};
 use cofferdam::messages::{CommandInfo, ContainerId, ContainerLaunchInfo};
-use cofferdam::{UnixPath, checkpoint};
 
 use super::{LifeCycleError, Session, Sharing};
 use crate::agent::Agent;
@@ -33,25 +33,20 @@ pub(crate) fn launch(
     let Some(running) = RunningLock::take(kernel, &layout, id)? else {
         return Err(LifeCycleError::RunsAlready(id.clone()).into());
     };
-    let path = layout.container_runtime(id).join("launching");
-    // It may hold secrets of the environment.
-    checkpoint::write(kernel, &path, &serde_json::to_vec(&info)?, Mode(0o600))?;
-    let Pid(ourselves) =
-        kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
+    let pid_files: Vec<_> =
+        [Bytes::from(layout.container_pid(id))].into_iter().chain(arguments.pid_file.clone()).collect();
     let launcher = LaunchArguments {
-        launch_info: path.into(),
-        die_with_parent: Some(ourselves),
+        launch_info: layout.container_runtime(id).join("launching").into(),
+        die_with_parent: None,
         parent: parent.map(|Pid(pid)| pid),
-        pid_file: [Bytes::from(layout.container_pid(id))].into_iter().chain(arguments.pid_file.clone()).collect(),
+        pid_file: pid_files.clone(),
         trace: arguments.trace,
     };
-    let child = kernel
-        .clone3(CloneFlags::empty(), &mut |kernel| run::become_launcher(kernel, host, &launcher))
-        .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?;
+    let child = run::start_launcher(kernel, host, launcher, &info)?;
     // From here on others may act on the container, and on the agent's directories.
     drop((lock, session));
     let status = supervise(kernel, child)?;
-    for file in &launcher.pid_file {
+    for file in &pid_files {
         match kernel.unlinkat(Fd::CWD, file.as_path(), AtFlags::empty()) {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(errno) => return Err(CallError::new("remove the pid file", file.as_path(), errno).into()),

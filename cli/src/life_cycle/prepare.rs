@@ -37,9 +37,7 @@ fn prepare_locked(
     let told = input::write(&info);
     if told.is_err() {
         // Nobody has learnt that it is prepared.
-        isolator.update(id, &[]).or_else(|error| if id.parent().is_some() { Ok(()) } else { Err(error) })?;
-        isolator.cleanup(id)?;
-        isolator.remove_runtime(id)?;
+        isolator.undo_prepare(id);
     }
     told
 }

@@ -226,10 +226,13 @@ impl<K: Kernel> Isolator<K> {
         Ok(real_path(&self.kernel, path.as_path())?)
     }
 
-    /// Takes back what a failed prepare has done.
-    fn undo_prepare(&mut self, id: &ContainerId) {
-        // The error that made prepare fail is the one to report; what can't be undone is logged.
-        if let Err(error) = self.update_volumes(id, &[]) {
+    /// Takes back what prepare has done for a container that nobody has launched. What can't be undone is logged, and the
+    /// container stays known: it can be cleaned up.
+    pub fn undo_prepare(&mut self, id: &ContainerId) {
+        // There is an error to report already, for which this is done.
+        if id.parent().is_none()
+            && let Err(error) = self.update_volumes(id, &[])
+        {
             tracing::error!(%id, %error, "cannot unmount the volumes of a failed prepare");
         }
         if let Err(error) = self.cleanup(id) {
