@@ -1,6 +1,14 @@
 //! The containers of `core/tests/containers` on the real kernel. They fork, so this is a program without threads.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// Lists the scenarios of a module, functions of a [`World`](world::World).
+macro_rules! scenarios {
+    ($($scenario:ident),* $(,)?) => {
+        pub const SCENARIOS: &[crate::world::Scenario] =
+            &[$((concat!(module_path!(), "::", stringify!($scenario)), $scenario)),*];
+    };
+}
+
 mod common;
 #[macro_use]
 mod harness;
@@ -11,7 +19,7 @@ mod nested;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
 #[path = "../../core/tests/scenarios/world.rs"]
-#[allow(dead_code, unused_macros, reason = "it serves other tests too")]
+#[allow(dead_code, reason = "it serves other tests too")]
 mod world;
 
 use cofferdam::kernel::{CloneFlags, Kernel, WaitOptions, WaitStatus};

@@ -14,28 +14,27 @@ use cofferdam::volumes::{ContainerPaths, HostVolumes};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde_json::{Value, json};
 
-use crate::scenarios::{CONTENT, Container, Scenario, ensure, exists, lines, open, path};
+use crate::scenarios::{CONTENT, Container, ensure, exists, lines, open, path};
 use crate::world::{World, volume};
 
-/// Every scenario by its name.
-pub const SCENARIOS: &[(&str, Scenario)] = &[
-    ("read_only_is_read_only_all_the_way_down", read_only_is_read_only_all_the_way_down),
-    ("a_file_is_mounted_on_a_file", a_file_is_mounted_on_a_file),
-    ("without_a_rootfs_the_host_stays_as_it_is", without_a_rootfs_the_host_stays_as_it_is),
-    ("what_the_host_mounts_later_arrives", what_the_host_mounts_later_arrives),
-    ("bidirectional_reaches_the_host", bidirectional_reaches_the_host),
-    ("bidirectional_and_read_only", bidirectional_and_read_only),
-    ("nothing_else_lands_in_a_bidirectional_mount", nothing_else_lands_in_a_bidirectional_mount),
-    ("a_copy_of_a_bidirectional_mount_stays_inside", a_copy_of_a_bidirectional_mount_stays_inside),
-    ("what_is_not_shared_any_more_is_refused", what_is_not_shared_any_more_is_refused),
-    ("no_container_path_leads_out", no_container_path_leads_out),
-    ("volumes_lie_on_each_other_in_order", volumes_lie_on_each_other_in_order),
-    ("a_directory_that_was_made_is_the_users", a_directory_that_was_made_is_the_users),
-    ("a_path_of_the_own_sandbox", a_path_of_the_own_sandbox),
-    ("a_source_is_what_was_checked", a_source_is_what_was_checked),
-    ("what_is_not_trusted_must_be_told_apart", what_is_not_trusted_must_be_told_apart),
-    ("the_sandbox_of_a_parent", the_sandbox_of_a_parent),
-];
+scenarios!(
+    read_only_is_read_only_all_the_way_down,
+    a_file_is_mounted_on_a_file,
+    without_a_rootfs_the_host_stays_as_it_is,
+    what_the_host_mounts_later_arrives,
+    bidirectional_reaches_the_host,
+    bidirectional_and_read_only,
+    nothing_else_lands_in_a_bidirectional_mount,
+    a_copy_of_a_bidirectional_mount_stays_inside,
+    what_is_not_shared_any_more_is_refused,
+    no_container_path_leads_out,
+    volumes_lie_on_each_other_in_order,
+    a_directory_that_was_made_is_the_users,
+    a_path_of_the_own_sandbox,
+    a_source_is_what_was_checked,
+    what_is_not_trusted_must_be_told_apart,
+    the_sandbox_of_a_parent,
+);
 
 /// The whole mount tables of the host's namespace, and of another one in whose mounts those of the host arrive.
 struct Namespaces {

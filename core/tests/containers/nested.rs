@@ -8,16 +8,15 @@ use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
 
 use crate::host_volumes::on_the_host;
-use crate::scenarios::{CONTENT, Container, Instead, Program, Scenario, ensure, exists, lines, path, wait};
+use crate::scenarios::{CONTENT, Container, Instead, Program, ensure, exists, lines, path, wait};
 use crate::world::{World, volume};
 
-/// Every scenario by its name.
-pub const SCENARIOS: &[(&str, Scenario)] = &[
-    ("a_debug_container_sees_what_its_parent_sees", a_debug_container_sees_what_its_parent_sees),
-    ("a_nested_container_has_a_filesystem_of_its_own", a_nested_container_has_a_filesystem_of_its_own),
-    ("volumes_come_and_go_in_nested_containers_too", volumes_come_and_go_in_nested_containers_too),
-    ("a_process_of_the_host_is_no_container_to_join", a_process_of_the_host_is_no_container_to_join),
-];
+scenarios!(
+    a_debug_container_sees_what_its_parent_sees,
+    a_nested_container_has_a_filesystem_of_its_own,
+    volumes_come_and_go_in_nested_containers_too,
+    a_process_of_the_host_is_no_container_to_join,
+);
 
 /// A nested container of the one that runs, which its agent prepares and launches on the host. In its parent's pid namespace,
 /// which is the host's: so a program of ours can get to the host.

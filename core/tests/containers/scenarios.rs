@@ -18,23 +18,19 @@ use serde_json::{Value, json};
 
 use crate::world::{World, volume};
 
-/// What happens to a world.
-pub type Scenario = fn(&World<'_>);
-
-/// Every scenario by its name.
-pub const SCENARIOS: &[(&str, Scenario)] = &[
-    ("a_container_sees_its_own_mounts_and_nothing_else", a_container_sees_its_own_mounts_and_nothing_else),
-    ("devices_work_and_masks_hold", devices_work_and_masks_hold),
-    ("the_host_is_out_of_reach", the_host_is_out_of_reach),
-    ("a_volume_outlives_its_container", a_volume_outlives_its_container),
-    ("a_container_without_a_rootfs_keeps_the_hosts", a_container_without_a_rootfs_keeps_the_hosts),
-    ("whatever_the_propagation_of_the_work_directory", whatever_the_propagation_of_the_work_directory),
-    ("a_read_only_rootfs_stays_read_only", a_read_only_rootfs_stays_read_only),
-    ("a_hostile_rootfs_reaches_nothing", a_hostile_rootfs_reaches_nothing),
-    ("two_users_share_a_volume", two_users_share_a_volume),
-    ("read_only_paths_can_only_be_read", read_only_paths_can_only_be_read),
-    ("a_tmpfs_is_as_large_as_the_operator_says", a_tmpfs_is_as_large_as_the_operator_says),
-];
+scenarios!(
+    a_container_sees_its_own_mounts_and_nothing_else,
+    devices_work_and_masks_hold,
+    the_host_is_out_of_reach,
+    a_volume_outlives_its_container,
+    a_container_without_a_rootfs_keeps_the_hosts,
+    whatever_the_propagation_of_the_work_directory,
+    a_read_only_rootfs_stays_read_only,
+    a_hostile_rootfs_reaches_nothing,
+    two_users_share_a_volume,
+    read_only_paths_can_only_be_read,
+    a_tmpfs_is_as_large_as_the_operator_says,
+);
 
 pub type Program<'a> = dyn Fn(&dyn Kernel) -> Result<(), String> + 'a;
 

@@ -1,8 +1,29 @@
 //! What the isolator does to a host, told once, for every kernel.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[macro_use]
-mod world;
+/// Turns each scenario, a function of a [`World`](world::World), into a test on every kernel.
+macro_rules! scenarios {
+    ($($scenario:ident),* $(,)?) => {
+        mod simulated {
+            $(
+                #[test]
+                fn $scenario() {
+                    crate::world::simulated::run(super::$scenario);
+                }
+            )*
+        }
+
+        #[cfg(target_os = "linux")]
+        mod on_linux {
+            $(
+                #[test]
+                fn $scenario() {
+                    crate::world::linux::run(stringify!($scenario), super::$scenario);
+                }
+            )*
+        }
+    };
+}
 
 mod cleanup;
 mod create;
@@ -13,3 +34,5 @@ mod prepare;
 mod recover;
 mod remove;
 mod update;
+#[allow(dead_code, reason = "it serves other tests too")]
+mod world;

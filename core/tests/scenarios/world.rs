@@ -12,29 +12,8 @@ use cofferdam::root::create_directories;
 use cofferdam::user::NumericUsers;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
-/// Turns each scenario, a function of a [`World`], into a test on every kernel.
-macro_rules! scenarios {
-    ($($scenario:ident),* $(,)?) => {
-        mod simulated {
-            $(
-                #[test]
-                fn $scenario() {
-                    crate::world::simulated::run(super::$scenario);
-                }
-            )*
-        }
-
-        #[cfg(target_os = "linux")]
-        mod on_linux {
-            $(
-                #[test]
-                fn $scenario() {
-                    crate::world::linux::run(stringify!($scenario), super::$scenario);
-                }
-            )*
-        }
-    };
-}
+/// What happens to a world, by its name.
+pub type Scenario = (&'static str, fn(&World<'_>));
 
 /// A machine with a directory of the scenario's own: a private tmpfs.
 pub struct World<'k> {
