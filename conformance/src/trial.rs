@@ -1,11 +1,13 @@
 //! A trial: one sequence on both kernels.
 
+use std::path::Path;
+
 use crate::compare::{Comparison, Identities, Mismatch};
 use crate::observation::Observation;
 use crate::real::{Run, Running, Sandbox, SandboxError};
 use crate::saved::Signature;
 use crate::sequence::{Item, Looks, Plan, Sequence};
-use crate::simulated::Simulation;
+use crate::simulated::{Machine, Simulation};
 use crate::universe::{PreparationError, Privileges};
 
 /// Both kernels, ready for sequences.
@@ -26,10 +28,11 @@ pub(crate) enum MachineError {
     Simulated(#[from] PreparationError),
 }
 
-/// The memory of this machine in bytes.
-fn memory() -> u64 {
+/// What is to be known of this machine; it is asked before its proc is left behind.
+fn machine() -> Machine {
     let info = rustix::system::sysinfo();
-    u64::from(info.mem_unit).saturating_mul(info.totalram)
+    let memory = u64::from(info.mem_unit).saturating_mul(info.totalram);
+    Machine::new(memory, |name| Path::new("/proc").join(name).symlink_metadata().is_ok())
 }
 
 /// Where both kernels did not do the same.
@@ -67,8 +70,9 @@ pub(crate) struct Outcome {
 impl Machines {
     /// Prepares both. The process must have no other thread.
     pub(crate) fn new(wanted: Option<Privileges>) -> Result<Self, MachineError> {
+        let machine = machine();
         let sandbox = Sandbox::enter(wanted)?;
-        let simulation = Simulation::new(sandbox.privileges(), sandbox.user(), &sandbox.capabilities(), memory())?;
+        let simulation = Simulation::new(sandbox.privileges(), sandbox.user(), &sandbox.capabilities(), &machine)?;
         Ok(Self { sandbox, simulation })
     }
 

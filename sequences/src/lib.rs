@@ -8,6 +8,7 @@ pub mod census;
 pub mod control;
 pub mod observation;
 pub mod print;
+pub mod record;
 pub mod saved;
 pub mod script;
 pub mod sequence;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::observation::{Observation, Tables};
 use crate::script::{Line, shown};
 use crate::sequence::{Item, Plan, TaskIndex};
-use crate::simulated::Simulation;
+use crate::simulated::{Machine, Simulation};
 use crate::universe::{CapabilitiesAtStart, PreparationError, Privileges, User, give_up_limits};
 
 /// The memory of the machine that is simulated, in bytes: the same whatever machine that happens on.
@@ -38,10 +38,15 @@ pub enum BootError {
 
 /// A machine for sequences, whose user is root.
 pub fn boot(privileges: Privileges) -> Result<Simulation, BootError> {
-    let init = Process::init(Linux::with_memory(MEMORY));
+    boot_machine(privileges, &Machine::new(MEMORY, |_| true))
+}
+
+/// One that is like another.
+pub fn boot_machine(privileges: Privileges, machine: &Machine) -> Result<Simulation, BootError> {
+    let init = Process::init(Linux::with_memory(machine.memory));
     give_up_limits(&init).map_err(BootError::Capabilities)?;
     let capabilities = CapabilitiesAtStart::read(&init).map_err(BootError::Capabilities)?;
-    Ok(Simulation::new(privileges, User { uid: 0, gid: 0 }, &capabilities, MEMORY)?)
+    Ok(Simulation::new(privileges, User { uid: 0, gid: 0 }, &capabilities, machine)?)
 }
 
 /// Carries out a plan, and prints what comes of each of its items. Gives whether the simulation did not break.

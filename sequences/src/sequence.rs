@@ -18,6 +18,9 @@ pub enum Universe {
     Standard,
     /// The few directories of the exhaustive runs.
     Small,
+    /// A machine for containers: proc, sysfs, devices, and an empty tmpfs at `/world`. Without privileges that reach beyond
+    /// a user namespace there is the tmpfs and the proc.
+    Host,
 }
 
 /// What a process does at its turn.

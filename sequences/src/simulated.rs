@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cofferdam::kernel::{Bytes, Call, CloneFlags, Errno, Fd, OpenFlags, OpenHow, Prctl, Signal, Value};
-use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Task};
+use cofferdam_vfs_sim::{DescriptorKind, Id, Linux, Number, Process, Task};
 
 use crate::census::Census;
 use crate::observation::{Observation, Tables};
@@ -15,6 +15,7 @@ use crate::universe::{self, CapabilitiesAtStart, PreparationError, Privileges, U
 pub struct Simulation {
     standard: Simulated,
     small: Simulated,
+    host: Simulated,
 }
 
 /// A simulated kernel with the processes of a sequence. A clone is cheap.
@@ -25,16 +26,32 @@ pub struct Simulated {
     census: Census,
 }
 
+/// What machine is simulated.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its memory in bytes, of which a tmpfs takes half.
+    pub memory: u64,
+    /// Those of [`Linux::names_in_proc`] that its kernel does not have.
+    pub missing_in_proc: Vec<String>,
+}
+
+impl Machine {
+    /// One whose memory has so many bytes, and the names in whose proc, for all that is known of it, pass.
+    pub fn new(memory: u64, has_in_proc: impl Fn(&str) -> bool) -> Self {
+        let missing = Linux::names_in_proc().filter(|name| !has_in_proc(name));
+        Self { memory, missing_in_proc: missing.map(str::to_owned).collect() }
+    }
+}
+
 impl Simulation {
-    /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges. The machine
-    /// has so many bytes of memory, of which a tmpfs takes half.
+    /// Brings simulated kernels into the state in which a real one is, if the sequences have these privileges.
     pub fn new(
         privileges: Privileges,
         user: User,
         capabilities: &CapabilitiesAtStart,
-        memory: u64,
+        machine: &Machine,
     ) -> Result<Self, PreparationError> {
-        let mut base = Simulated::boot(memory);
+        let mut base = Simulated::boot(machine);
         base.make(&starting_point(user))?;
         base.make(&own_namespaces(privileges, user))?;
         base.make(&universe::empty_namespace(privileges))?;
@@ -45,7 +62,11 @@ impl Simulation {
             kernel.make(&universe::calls(universe, privileges))?;
             Ok(kernel)
         };
-        Ok(Self { standard: prepared(Universe::Standard)?, small: prepared(Universe::Small)? })
+        Ok(Self {
+            standard: prepared(Universe::Standard)?,
+            small: prepared(Universe::Small)?,
+            host: prepared(Universe::Host)?,
+        })
     }
 
     /// A kernel for a sequence.
@@ -53,6 +74,7 @@ impl Simulation {
         match universe {
             Universe::Standard => self.standard.clone(),
             Universe::Small => self.small.clone(),
+            Universe::Host => self.host.clone(),
         }
     }
 
@@ -125,8 +147,9 @@ fn write(path: &str, text: &str) -> [Call; 3] {
 }
 
 impl Simulated {
-    fn boot(memory: u64) -> Self {
-        let linux = Linux::with_memory(memory);
+    fn boot(machine: &Machine) -> Self {
+        let mut linux = Linux::with_memory(machine.memory);
+        linux.omit_in_proc(machine.missing_in_proc.iter().map(String::as_str));
         let mut tasks = [None; MAX_TASKS];
         tasks[0] = Some(linux.init());
         Self { linux, tasks, census: Census::default() }
@@ -144,6 +167,11 @@ impl Simulated {
         let init = self.id(0).map_err(failed)?;
         self.tasks[0] = Some(self.linux.fork(init, flags).map_err(failed)?);
         Ok(())
+    }
+
+    /// A process of a copy of the kernel, to be handed to what is to be recorded.
+    pub fn process(&self, task: TaskIndex) -> Option<Process> {
+        Process::of(self.linux.clone(), self.id(task).ok()?)
     }
 
     /// Which of the sequence's processes live.

@@ -172,6 +172,7 @@ pub fn calls(universe: Universe, privileges: Privileges) -> Vec<Call> {
     match universe {
         Universe::Standard => standard(&mut calls, privileges),
         Universe::Small => calls.extend(["/a", "/b", "/a/c", "/b/c"].map(|path| mkdir(path, 0o755))),
+        Universe::Host => host(&mut calls, privileges),
     }
     calls.push(Call::Umask { mask: Mode(0o022) });
     calls
@@ -215,6 +216,33 @@ fn standard(calls: &mut Vec<Call>, privileges: Privileges) {
         calls.push(chown("/own"));
     }
 }
+
+fn host(calls: &mut Vec<Call>, privileges: Privileges) {
+    for top in ["/proc", "/sys", "/dev", "/world"] {
+        calls.push(mkdir(top, 0o755));
+    }
+    calls.extend([mount("proc", "/proc", "proc", None), mount("world", "/world", "tmpfs", None)]);
+    if privileges == Privileges::Root {
+        calls.push(mount("sysfs", "/sys", "sysfs", None));
+        calls.extend(DEVICES.map(|(name, major, minor)| Call::Mknodat {
+            dirfd: Fd::CWD,
+            path: format!("/dev/{name}").as_str().into(),
+            mode: NodeMode { file_type: FileType::CharacterDevice, mode: Mode(0o666) },
+            device: DeviceNumber { major, minor },
+        }));
+    }
+}
+
+/// Devices that are the same on every machine (`Documentation/admin-guide/devices.txt`).
+const DEVICES: [(&str, u32, u32); 7] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+    ("console", 5, 1),
+];
 
 /// Makes a directory.
 pub fn mkdir(path: &str, mode: u32) -> Call {

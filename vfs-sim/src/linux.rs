@@ -89,6 +89,9 @@ pub struct Linux {
     pub(crate) mount_max: u32,
     /// The memory of the machine in pages (`totalram_pages()`): half of it is what a tmpfs may take.
     pub(crate) memory_pages: u64,
+    /// Names that are not in the root of proc.
+    #[serde(default)]
+    pub(crate) missing_in_proc: OrdSet<String>,
 }
 
 impl Default for Linux {
@@ -156,6 +159,7 @@ impl Linux {
             was_locked: false,
             mount_max: 100_000,
             memory_pages: bytes / PAGE_SIZE,
+            missing_in_proc: OrdSet::new(),
         };
         linux.boot();
         linux

@@ -42,6 +42,7 @@ impl Linux {
             initial_pid_namespace,
             was_locked,
             mount_max,
+            missing_in_proc,
             memory_pages,
         } = self;
         let shares_objects = superblocks.is_shared_with(&snapshot.superblocks)
@@ -74,6 +75,7 @@ impl Linux {
             && *initial_pid_namespace == snapshot.initial_pid_namespace
             && *was_locked == snapshot.was_locked
             && *mount_max == snapshot.mount_max
+            && *missing_in_proc == snapshot.missing_in_proc
             && *memory_pages == snapshot.memory_pages;
         shares_objects && has_same_numbers && has_same_settings && internal.is_same_as(&snapshot.internal)
     }

@@ -35,7 +35,7 @@ impl Pair<'_> {
         renamed.device = real.device;
         renamed.inode = real.inode;
         renamed.mount_id = real.mount_id;
-        if is_root_of_proc(real) && is_root_of_proc(simulated) {
+        if is_root_of_proc(real) && is_root_of_proc(simulated) || belongs_to_the_machine(real) {
             renamed.links = real.links;
         }
         if renamed != *real {
@@ -143,6 +143,13 @@ fn anonymous_device(id: u64) -> Option<DeviceNumber> {
 fn is_root_of_proc(stat: &Stat) -> bool {
     // A directory of another filesystem has a size, or another number, or no directories in it, as that of devpts.
     stat.file_type == FileType::Directory && stat.inode == 1 && stat.size == 0 && stat.links > 2
+}
+
+/// Whether it is a directory of the real proc with a subdirectory for each thing that the machine has, such as interrupts.
+fn belongs_to_the_machine(real: &Stat) -> bool {
+    /// The first number of an entry that is not of a process (`PROC_DYNAMIC_FIRST` in `fs/proc/generic.c`).
+    const FIRST: u64 = 0xf000_0000;
+    real.file_type == FileType::Directory && real.size == 0 && real.inode >= FIRST
 }
 
 /// Entries for the descriptors of the machinery, in `/proc/self/fd`, are left out, and of those of proc's root all but the

@@ -24,6 +24,12 @@ pub trait Interceptor {
     fn after(&self, kernel: &dyn Kernel, call: &Call, result: &Result<Value, Errno>) {
         let _ = (kernel, call, result);
     }
+
+    /// A child process that was made through an intercepted kernel has done its part, and ends with this status. Not reached
+    /// if it has executed a program, or was killed.
+    fn ended(&self, kernel: &dyn Kernel, status: i32) {
+        let _ = (kernel, status);
+    }
 }
 
 /// A kernel all of whose calls, and those of the child processes made through it, pass an [`Interceptor`].

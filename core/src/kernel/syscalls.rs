@@ -162,7 +162,11 @@ macro_rules! syscalls {
 
             fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
                 self.around(&Call::Clone3 { flags }, |kernel| {
-                    kernel.clone3(flags, &mut |kernel| child(&Intercepted::new(kernel, self.interceptor())))
+                    kernel.clone3(flags, &mut |kernel| {
+                        let status = child(&Intercepted::new(kernel, self.interceptor()));
+                        self.interceptor().ended(&kernel, status);
+                        status
+                    })
                 })
             }
         }

@@ -7,7 +7,7 @@ use cofferdam::messages::{CommandInfo, ContainerClass, ContainerConfig, Containe
 use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
 
-use crate::host_volumes::on_the_host;
+use super::host_volumes::on_the_host;
 use crate::scenarios::{CONTENT, Container, Instead, Program, ensure, exists, lines, path, wait};
 use crate::world::{World, volume};
 

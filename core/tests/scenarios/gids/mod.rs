@@ -1,10 +1,10 @@
 //! Volumes that get a group of their own.
 
-mod containers;
-mod crash;
-mod free;
-mod share;
-mod tree;
+pub mod containers;
+pub mod crash;
+pub mod free;
+pub mod share;
+pub mod tree;
 
 use std::cell::Cell;
 

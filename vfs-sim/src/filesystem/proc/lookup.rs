@@ -31,6 +31,21 @@ fn number(name: &[u8]) -> Option<u32> {
 }
 
 impl Linux {
+    /// The names in the root of proc that stand for no process.
+    pub fn names_in_proc() -> impl Iterator<Item = &'static str> {
+        super::Directory::Root.nodes().iter().map(|node| node.name)
+    }
+
+    /// Takes names out of the root of proc, as a kernel has it that was configured without what they stand for.
+    /// To be called before a process has looked there.
+    pub fn omit_in_proc<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        self.missing_in_proc.extend(names.into_iter().map(str::to_owned));
+    }
+
+    fn misses_in_proc(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.missing_in_proc.contains(name))
+    }
+
     /// A name in a directory of proc: found among those that are known, if it still is right, or made; none for a directory
     /// of another filesystem (`proc_lookup()`, `proc_pid_lookup()` and others, `pid_revalidate()`).
     pub(crate) fn find_in_proc(
@@ -80,7 +95,8 @@ impl Linux {
     pub(crate) fn find_directory_in_proc(&mut self, directory: Id<Dentry>, name: &[u8]) -> Option<Id<Dentry>> {
         let ProcEntry::Directory(generic) = self.proc_entry(self.dentries[directory].inode)? else { return None };
         let is_directory = |what: What| matches!(what, What::Directory(_) | What::MountPoint);
-        let is_there = generic.nodes().iter().any(|node| node.name.as_bytes() == name && is_directory(node.what));
+        let is_there = generic.nodes().iter().any(|node| node.name.as_bytes() == name && is_directory(node.what))
+            && !(generic == super::Directory::Root && self.misses_in_proc(name));
         let init = self.init;
         if is_there { self.find_in_proc(init, directory, name)?.ok() } else { None }
     }
@@ -155,7 +171,7 @@ impl Linux {
         directory: super::Directory,
         name: &[u8],
     ) -> Option<Made> {
-        if directory == super::Directory::Root && self.has_processes_only(superblock) {
+        if directory == super::Directory::Root && (self.has_processes_only(superblock) || self.misses_in_proc(name)) {
             return None;
         }
         let position = directory.nodes().iter().position(|node| node.name.as_bytes() == name)?;
@@ -305,6 +321,7 @@ impl Linux {
         let nodes = if is_root && self.has_processes_only(superblock) { &[] } else { generic.nodes() };
         let mut names: Vec<(u64, String)> = (2..).zip(nodes.iter().map(|node| node.name.to_owned())).collect();
         if is_root {
+            names.retain(|(_, name)| !self.missing_in_proc.contains(name));
             names.push((FIRST_PROCESS - 2, "self".into()));
             names.push((FIRST_PROCESS - 1, "thread-self".into()));
             let namespace = self.superblocks[superblock].pid_namespace;

@@ -286,3 +286,14 @@ fn what_is_left_of_a_process_that_is_gone() {
     linux.umount2(task, b"/m", cofferdam::kernel::UmountFlags::empty()).unwrap();
     linux.umount2(task, b"/ns", cofferdam::kernel::UmountFlags::empty()).unwrap();
 }
+
+#[test]
+fn a_kernel_may_be_built_without_some_of_it() {
+    let (mut linux, _) = machine();
+    linux.omit_in_proc(["sysrq-trigger", "irq"]);
+    for name in ["sysrq-trigger", "irq"] {
+        assert!(!names(&mut linux, "/proc").iter().any(|other| other == name), "{name} is listed");
+        assert_eq!(open(&mut linux, &format!("/proc/{name}"), OpenFlags::O_PATH), Err(Errno::ENOENT), "{name}");
+    }
+    assert!(open(&mut linux, "/proc/fs", OpenFlags::O_PATH).is_ok());
+}
