@@ -19,7 +19,7 @@ mod workers;
 use std::process::ExitCode;
 
 use clap::Parser;
-use cofferdam_sequences::{census, control, observation, saved, script, sequence, simulated, universe};
+use cofferdam_sequences::{census, control, errors, observation, saved, script, sequence, simulated, universe};
 
 use arguments::{Command, CommandLine};
 

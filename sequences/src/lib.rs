@@ -6,6 +6,7 @@
 
 pub mod census;
 pub mod control;
+pub mod errors;
 pub mod observation;
 pub mod print;
 pub mod record;

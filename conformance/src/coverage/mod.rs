@@ -1,8 +1,6 @@
 //! Which outcomes of which calls have occurred, and which could.
 
-mod reasons;
 mod report;
-mod table;
 mod variants;
 
 use std::collections::BTreeMap;

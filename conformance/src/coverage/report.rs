@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use cofferdam::kernel::Errno;
 
-use super::reasons::SELDOM;
-use super::table::{NO_CALL, ROWS, Row};
 use super::variants::{ARGUMENTS, Argument};
 use super::{Coverage, Outcome, Tries};
+use crate::errors::reasons::SELDOM;
+use crate::errors::{NO_CALL, ROWS, Row};
 
 /// A report of what occurred.
 #[derive(Debug)]
@@ -46,12 +46,12 @@ impl<'a> Report<'a> {
     }
 
     fn missing(&self, row: &Row) -> impl Iterator<Item = Outcome> {
-        row.expected().filter(|outcome| self.coverage.times(row.call, *outcome) == 0)
+        expected(row).filter(|outcome| self.coverage.times(row.call, *outcome) == 0)
     }
 
     /// The pairs of call and outcome that have to occur: how many did, and how many there are.
     fn share(&self) -> (usize, usize) {
-        let all = ROWS.iter().flat_map(Row::expected).count();
+        let all = ROWS.iter().flat_map(expected).count();
         let missing = ROWS.iter().map(|row| self.missing(row).count()).sum::<usize>();
         (all - missing, all)
     }
@@ -140,9 +140,14 @@ impl<'a> Report<'a> {
     }
 }
 
+/// What a run has to produce: the errors, and success.
+fn expected(row: &Row) -> impl Iterator<Item = Outcome> {
+    [Outcome::SUCCESS].into_iter().chain(row.expected().map(Outcome::from))
+}
+
 fn may_occur(call: &str, outcome: Outcome) -> bool {
     let may_occur = |row: &Row| {
-        row.expected().chain(row.seldom().map(|(_, errno)| errno.into())).any(|possible| possible == outcome)
+        expected(row).chain(row.seldom().map(|(_, errno)| errno.into())).any(|possible| possible == outcome)
     };
     ROWS.iter().any(|row| row.call == call && may_occur(row))
 }
@@ -184,7 +189,7 @@ fn never() -> Vec<(&'static str, Vec<String>)> {
 
 /// The calls that give an error which no other gives.
 fn exceptions(errno: Errno) -> String {
-    let calls = ROWS.iter().filter(|row| row.expected().any(|outcome| outcome == errno.into()));
+    let calls = ROWS.iter().filter(|row| row.expected().any(|expected| expected == errno));
     let calls: BTreeSet<_> = calls.map(|row| row.call).collect();
     if calls.is_empty() { String::new() } else { format!(" but {}", calls.into_iter().collect::<Vec<_>>().join(", ")) }
 }

@@ -3,15 +3,16 @@
 
 use cofferdam::kernel::Errno;
 
-use super::Outcome;
 use super::reasons::{
     ADDRESSES, COPY_UP, DEVICES, EXISTS, FILE_TABLE, INTERRUPTION, LAYERS, MACHINE_LIMIT, MEMORY, MOUNTED_OVERLAY,
     NO_HOLDERS, NOT_IN_THE_TRAIT, NUMBERS, OTHER_FILESYSTEMS, PROCESS_FD, QUOTA, RACE, SELDOM, SIZES, WIDE,
 };
 
 /// What can come of a call.
-pub(super) struct Row {
-    pub(super) call: &'static str,
+#[derive(Debug)]
+pub struct Row {
+    /// Its name.
+    pub call: &'static str,
     /// The errors that it shares with others, and its own. A run has to produce them, and success.
     errors: [&'static [Errno]; 2],
     /// Errors that no run has to produce, and why.
@@ -19,20 +20,33 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// What a run has to produce.
-    pub(super) fn expected(&self) -> impl Iterator<Item = Outcome> {
-        [Outcome::SUCCESS].into_iter().chain(self.errors.into_iter().flatten().copied().map(Outcome::from))
+    /// The row of a call.
+    pub fn of(call: &str) -> Option<&'static Self> {
+        ROWS.iter().find(|row| row.call == call)
+    }
+
+    /// All errors that the kernel can return, whatever a run can do to produce them. Left out are those of arguments that
+    /// [`Kernel`](cofferdam::kernel::Kernel) does not let anybody make.
+    pub fn possible(&self) -> impl Iterator<Item = Errno> {
+        let is_argument = |reason: &str| [SIZES, NOT_IN_THE_TRAIT, ADDRESSES].contains(&reason);
+        let others = self.unexpected().filter(move |(reason, _)| !is_argument(reason)).map(|(_, errno)| errno);
+        self.expected().chain(others)
+    }
+
+    /// The errors that a run has to produce.
+    pub fn expected(&self) -> impl Iterator<Item = Errno> {
+        self.errors.into_iter().flatten().copied()
     }
 
     /// What no run has to produce, as it is seldom, and when it occurs.
-    pub(super) fn seldom(&self) -> impl Iterator<Item = (&'static str, Errno)> {
+    pub fn seldom(&self) -> impl Iterator<Item = (&'static str, Errno)> {
         let walks = if self.errors[0].is_empty() { &[] } else { WALK_IN_LAYERS };
         let of_walk = walks.iter().filter(|errno| !self.errors[1].contains(errno)).map(|errno| (LAYERS, *errno));
         self.unexpected().filter(|(reason, _)| SELDOM.contains(reason)).chain(of_walk)
     }
 
     /// What no run produces, and why.
-    pub(super) fn never(&self) -> impl Iterator<Item = (&'static str, Errno)> {
+    pub fn never(&self) -> impl Iterator<Item = (&'static str, Errno)> {
         self.unexpected().filter(|(reason, _)| !SELDOM.contains(reason))
     }
 
@@ -42,7 +56,7 @@ impl Row {
 }
 
 /// What no call ever returns, and why, if its row does not say otherwise.
-pub(super) const NO_CALL: &[(Errno, &str)] =
+pub const NO_CALL: &[(Errno, &str)] =
     &[(Errno::EFAULT, ADDRESSES), (Errno::ENOMEM, MEMORY), (Errno::ENOSYS, EXISTS), (Errno::EINTR, INTERRUPTION)];
 
 /// A call that takes no path.
@@ -67,7 +81,7 @@ macro_rules! rows {
 }
 
 /// The calls.
-pub(super) const ROWS: &[Row] = rows! {
+pub const ROWS: &[Row] = rows! {
     mount: PATH EBUSY EINVAL ENODEV EPERM EROFS, MOUNTED_OVERLAY ENOSPC, DEVICES ENOTBLK ENXIO, NUMBERS EMFILE, RACE EAGAIN;
     umount2: PATH EAGAIN EBUSY EINVAL EPERM;
     pivot_root: PATH EBUSY EINVAL EPERM;
@@ -165,10 +179,10 @@ mod tests {
     #[test]
     fn nothing_is_both_expected_and_impossible_or_said_twice() {
         for row in ROWS {
-            let others = row.never().chain(row.seldom()).map(|(_, errno)| Outcome::from(errno));
-            let outcomes: Vec<_> = row.expected().chain(others).collect();
-            let unique: BTreeSet<_> = outcomes.iter().copied().collect();
-            assert_eq!(outcomes.len(), unique.len(), "{}", row.call);
+            let others = row.never().chain(row.seldom()).map(|(_, errno)| errno);
+            let errors: Vec<_> = row.expected().chain(others).collect();
+            let unique: BTreeSet<_> = errors.iter().copied().collect();
+            assert_eq!(errors.len(), unique.len(), "{}", row.call);
         }
     }
 }
