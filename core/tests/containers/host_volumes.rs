@@ -37,27 +37,37 @@ scenarios!(
 );
 
 /// The whole mount tables of the host's namespace, and of another one in whose mounts those of the host arrive.
-struct Namespaces {
+struct Namespaces<'k> {
+    kernel: &'k dyn Kernel,
     host: Fd,
     other: Fd,
 }
 
-impl Namespaces {
-    fn new(kernel: &dyn Kernel) -> Self {
+impl<'k> Namespaces<'k> {
+    fn new(kernel: &'k dyn Kernel) -> Self {
         let namespace = || open(kernel, "/proc/thread-self/ns/mnt", OpenFlags::empty()).unwrap();
         let host = namespace();
         kernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
         let other = namespace();
         kernel.setns(host, CloneFlags::CLONE_NEWNS).unwrap();
-        Self { host, other }
+        Self { kernel, host, other }
     }
 
-    fn tables(&self, kernel: &dyn Kernel) -> [String; 2] {
+    fn tables(&self) -> [String; 2] {
         let table = |namespace| {
-            kernel.setns(namespace, CloneFlags::CLONE_NEWNS).unwrap();
-            String::from_utf8(checkpoint::read(kernel, path("/proc/thread-self/mountinfo")).unwrap()).unwrap()
+            self.kernel.setns(namespace, CloneFlags::CLONE_NEWNS).unwrap();
+            String::from_utf8(checkpoint::read(self.kernel, path("/proc/thread-self/mountinfo")).unwrap()).unwrap()
         };
         [self.other, self.host].map(table)
+    }
+}
+
+impl Drop for Namespaces<'_> {
+    fn drop(&mut self) {
+        for namespace in [self.host, self.other] {
+            // If a test fails, nothing more matters.
+            let _ = self.kernel.close(namespace);
+        }
     }
 }
 
@@ -186,7 +196,7 @@ fn read_only_is_read_only_all_the_way_down(world: &World<'_>) {
         let volumes = volumes.to_string().replace("/srv/data", &writable);
         let mut container = container.volumes(serde_json::from_str(&volumes).unwrap());
         let namespaces = Namespaces::new(world.kernel);
-        let before = namespaces.tables(world.kernel);
+        let before = namespaces.tables();
         let read_only = container.in_sandbox("data");
         let status = container.run(&|kernel| {
             for above in [&writable, &read_only] {
@@ -201,7 +211,7 @@ fn read_only_is_read_only_all_the_way_down(world: &World<'_>) {
             Ok(())
         });
         assert_eq!(status, CONTENT);
-        assert_eq!(namespaces.tables(world.kernel), before);
+        assert_eq!(namespaces.tables(), before);
         assert_eq!(world.read(&sub.join("new")), "of the container");
         container.clean_up();
     }
@@ -232,7 +242,7 @@ fn without_a_rootfs_the_host_stays_as_it_is(world: &World<'_>) {
     let volumes = json!([host_path(&data, &point.to_string(), "RW"), host_path(&data, "a/b", "RW")]);
     let mut container = Container::new(world, vec![]).volumes(volumes);
     let namespaces = Namespaces::new(world.kernel);
-    let before = namespaces.tables(world.kernel);
+    let before = namespaces.tables();
     let inside = container.in_sandbox("a/b");
     let status = container.run(&|kernel| {
         for above in [point.to_string(), inside.clone()] {
@@ -242,7 +252,7 @@ fn without_a_rootfs_the_host_stays_as_it_is(world: &World<'_>) {
         ensure(shared.is_none(), format!("what is mounted here reaches the host: {shared:?}"))
     });
     assert_eq!(status, CONTENT);
-    assert_eq!(namespaces.tables(world.kernel), before);
+    assert_eq!(namespaces.tables(), before);
     assert_eq!(world.read(&point.join("file")), "beneath");
     assert!(!world.exists(&container.sandbox().join("a/b/file")), "the sandbox got no more than a mount point");
     container.clean_up();
@@ -258,7 +268,7 @@ fn what_the_host_mounts_later_arrives(world: &World<'_>) {
         let container = Container::new(world, vec![]).sharing_pids().volumes(json!([host_path(&data, "v", "RW")]));
         let mut container = if with_rootfs { container.with_rootfs() } else { container };
         let namespaces = Namespaces::new(world.kernel);
-        let before = namespaces.tables(world.kernel);
+        let before = namespaces.tables();
         let volume = container.in_sandbox("v");
         let status = container.run(&|kernel| {
             on_the_host(kernel, &|kernel| {
@@ -272,7 +282,7 @@ fn what_the_host_mounts_later_arrives(world: &World<'_>) {
         });
         assert_eq!(status, CONTENT);
         world.umount(path(&later));
-        assert_eq!(namespaces.tables(world.kernel), before, "what the container mounted stayed inside");
+        assert_eq!(namespaces.tables(), before, "what the container mounted stayed inside");
         container.clean_up();
     }
 }
@@ -292,7 +302,7 @@ fn bidirectional_reaches_the_host(world: &World<'_>) {
         let container = Container::new(world, vec![]).sharing_pids().volumes(volumes);
         let mut container = if with_rootfs { container.with_rootfs() } else { container };
         let namespaces = Namespaces::new(world.kernel);
-        let before = namespaces.tables(world.kernel);
+        let before = namespaces.tables();
         let sub = container.in_sandbox("sub");
         let later = data.join("later").to_string();
         let status = container.run(&|kernel| {
@@ -313,7 +323,7 @@ fn bidirectional_reaches_the_host(world: &World<'_>) {
         world.umount(&data.join("new"));
         world.umount(&data.join("sub/new"));
         world.umount(&data.join("mounted/new"));
-        assert_eq!(namespaces.tables(world.kernel), before);
+        assert_eq!(namespaces.tables(), before);
         container.clean_up();
     }
 }
@@ -325,7 +335,7 @@ fn bidirectional_and_read_only(world: &World<'_>) {
     let mut container =
         Container::new(world, vec![]).with_rootfs().volumes(json!([bidirectional(&data, "/srv", "RO")]));
     let namespaces = Namespaces::new(world.kernel);
-    let before = namespaces.tables(world.kernel);
+    let before = namespaces.tables();
     let status = container.run(&|kernel| {
         let written = write(kernel, "/srv/file");
         ensure(written == Err(Errno::EROFS), format!("{written:?}"))?;
@@ -335,7 +345,7 @@ fn bidirectional_and_read_only(world: &World<'_>) {
     assert_eq!(world.mounts_at(&new).len(), 1);
     world.umount(&new);
     world.write(&data.join("file"), "the host's own mount is not read-only");
-    assert_eq!(namespaces.tables(world.kernel), before);
+    assert_eq!(namespaces.tables(), before);
     container.clean_up();
 }
 
@@ -354,7 +364,7 @@ fn nothing_else_lands_in_a_bidirectional_mount(world: &World<'_>) {
         let mut container = if with_rootfs { container.with_rootfs() } else { container };
         let info = container.agent.prepare(&container.id, &container.config).unwrap();
         let namespaces = Namespaces::new(world.kernel);
-        let before = namespaces.tables(world.kernel);
+        let before = namespaces.tables();
         let target = info.mounts.last().unwrap().target.as_path().to_path_buf();
         let roundabout = target.parent().unwrap().join("else/..").join(target.file_name().unwrap());
         let tmpfs = |target: UnixPathBuf| ContainerMountInfo::filesystem("tmpfs", target, MountFlags::empty(), None);
@@ -391,7 +401,7 @@ fn nothing_else_lands_in_a_bidirectional_mount(world: &World<'_>) {
                 names_path && reason.starts_with(&format!("{}\" is a bidirectional", target.display())),
                 "{refusal}"
             );
-            assert_eq!(namespaces.tables(world.kernel), before, "{refusal}");
+            assert_eq!(namespaces.tables(), before, "{refusal}");
             assert!(!world.exists(&data.join("not")) && !world.exists(&data.join("there/new")), "{refusal}");
         }
         let mut request = info.clone();
@@ -418,7 +428,7 @@ fn a_copy_of_a_bidirectional_mount_stays_inside(world: &World<'_>) {
     let mut info = container.agent.prepare(&container.id, &container.config).unwrap();
     info.mounts.push(ContainerMountInfo::bind(point.clone(), other.clone(), MountFlags::MS_REC));
     let namespaces = Namespaces::new(world.kernel);
-    let before = namespaces.tables(world.kernel);
+    let before = namespaces.tables();
     let status = container.launch(info, &|kernel| {
         let other = other.to_string();
         let line = format!("{other} tmpfs rw,relatime master");
@@ -426,7 +436,7 @@ fn a_copy_of_a_bidirectional_mount_stays_inside(world: &World<'_>) {
         mount(kernel, &format!("{other}/new"))
     });
     assert_eq!(status, CONTENT);
-    assert_eq!(namespaces.tables(world.kernel), before);
+    assert_eq!(namespaces.tables(), before);
     container.clean_up();
 }
 
@@ -465,10 +475,10 @@ fn no_container_path_leads_out(world: &World<'_>) {
         let mut container = if with_rootfs { container.with_rootfs() } else { container };
         let info = container.agent.prepare(&container.id, &container.config).unwrap();
         let namespaces = Namespaces::new(world.kernel);
-        let before = namespaces.tables(world.kernel);
+        let before = namespaces.tables();
         let refusal = container.refusal(info);
         assert!(refusal.contains("is a symbolic link, which is not followed here"), "{container_path}: {refusal}");
-        assert_eq!(namespaces.tables(world.kernel), before);
+        assert_eq!(namespaces.tables(), before);
         container.clean_up();
         assert_eq!(world.kernel.unlinkat(Fd::CWD, &outside, AtFlags::AT_REMOVEDIR), Ok(()), "{container_path}");
         world.make_directory("outside");

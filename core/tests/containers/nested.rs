@@ -57,7 +57,7 @@ impl<'w> Nested<'w> {
     }
 
     fn agent<'k>(&self, kernel: &'k dyn Kernel) -> Result<Isolator<&'k dyn Kernel>, String> {
-        let mut agent = World { kernel, directory: self.directory.to_path_buf() }.agent();
+        let mut agent = World::new(kernel, self.directory.to_path_buf()).agent();
         let unreadable = agent.resume_family(&self.id).map_err(|error| error.to_string())?;
         ensure(unreadable.is_empty(), format!("{unreadable:?}"))?;
         Ok(agent)
