@@ -12,7 +12,7 @@ macro_rules! scenarios {
 mod common;
 #[macro_use]
 mod harness;
-#[path = "../../core/tests/containers/host_volumes.rs"]
+#[path = "../../core/tests/containers/host_volumes/mod.rs"]
 mod host_volumes;
 #[path = "../../core/tests/containers/nested.rs"]
 mod nested;
@@ -35,7 +35,15 @@ fn containers() {
     if !common::is_root("containers") {
         return;
     }
-    for (name, scenario) in scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS).chain(nested::SCENARIOS) {
+    let modules = [
+        scenarios::SCENARIOS,
+        host_volumes::bidirectional::SCENARIOS,
+        host_volumes::hostile::SCENARIOS,
+        host_volumes::layers::SCENARIOS,
+        host_volumes::made::SCENARIOS,
+        nested::SCENARIOS,
+    ];
+    for (name, scenario) in modules.into_iter().flatten() {
         println!("{name}");
         let child = LinuxKernel
             .clone3(CloneFlags::empty(), &mut |_| {

@@ -29,6 +29,7 @@ mod cleanup;
 mod create;
 mod gids;
 mod host_volumes;
+mod leaks;
 mod nested;
 mod prepare;
 mod recover;

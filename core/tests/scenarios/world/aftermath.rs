@@ -115,7 +115,8 @@ fn clean_up_containers(kernel: &dyn Kernel, config: &AgentConfig, states: &[Cont
     let is_damaged = |state: &&ContainerState| damaged.iter().any(|record| record.id == state.container_id);
     let states: Vec<_> = states.iter().filter(is_damaged).cloned().collect();
     let Recovery { orphans, foreign, .. } = agent.recover(&states, &[]).unwrap();
-    assert!(orphans.is_empty() && foreign.is_empty(), "not known to anybody: {orphans:?} {foreign:?}");
+    let unknown: Vec<_> = orphans.iter().chain(&foreign).map(ContainerId::to_string).collect();
+    assert!(unknown.is_empty(), "not known to anybody: {unknown:?}");
     let mut containers: Vec<_> = agent.containers().cloned().collect();
     containers.sort_by_key(|id| Reverse(id.depth()));
     for id in containers {
@@ -135,14 +136,14 @@ fn give_up_directory(kernel: &dyn Kernel, ledger: &Ledger, directory: &UnixPath)
     let mounts = table.iter().filter(|mount| mount.mountpoint == directory && !ledger.is_noted(mount));
     let [mount] = &mounts.collect::<Vec<_>>()[..] else {
         let count = table.iter().filter(|mount| mount.mountpoint == directory && !ledger.is_noted(mount)).count();
-        assert_eq!(count, 0, "{directory:?} is mounted more than once");
+        assert_eq!(count, 0, "{} is mounted more than once", directory.display());
         return;
     };
     let mut tree = vec![mount.id];
     for other in table.iter().filter(|other| other.id != mount.id) {
         // In the table, what is on a mount comes after it.
         if tree.contains(&other.parent_id) {
-            assert!(ledger.is_copy(other), "left below {directory:?}: {other}");
+            assert!(ledger.is_copy(other), "left below {}: {other}", directory.display());
             tree.push(other.id);
         }
     }

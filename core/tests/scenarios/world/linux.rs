@@ -6,7 +6,7 @@ use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
 use cofferdam_linux::LinuxKernel;
 
-use super::World;
+use super::{World, aftermath, mount_table};
 
 /// Runs a scenario on the real kernel, in a mount namespace of its own; skips it, visibly, without root.
 pub fn run(name: &str, scenario: fn(&World<'_>)) {
@@ -24,7 +24,8 @@ pub fn run(name: &str, scenario: fn(&World<'_>)) {
     }
 }
 
-/// Runs a scenario in a new mount namespace, which the calling thread keeps.
+/// Runs a scenario in a new mount namespace, which the calling thread keeps. Once an agent has cleaned up, its mount table is
+/// what it was before.
 pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
     let kernel = LinuxKernel;
     kernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -35,7 +36,11 @@ pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
     let path = UnixPath::new(path.as_os_str().as_encoded_bytes());
     let tmpfs = Some(UnixPath::new("world"));
     kernel.mount(tmpfs, path, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
-    scenario(&World::new(&kernel, path.to_path_buf()));
+    let before = mount_table(&kernel);
+    let world = World::new(&kernel, path.to_path_buf());
+    scenario(&world);
+    aftermath::clean_up(&world);
+    assert_eq!(mount_table(&kernel), before);
     // So that the directory can be removed. The rest goes with the thread.
     while kernel.umount2(path, UmountFlags::MNT_DETACH) != Err(Errno::EINVAL) {}
 }

@@ -80,8 +80,12 @@ impl Machine {
         let linux = kernel.linux();
         let namespaces = linux.mount_namespaces().map(|namespace| format!("namespace {:?}", namespace.inode()));
         let processes = linux.tasks().map(|task| {
+            let pid = task.pid().0;
+            if !task.is_running() {
+                return format!("process {pid}, which has ended");
+            }
             let namespace = task.mount_namespace().inode();
-            format!("process {} in {namespace:?}, root {}, status {:?}", task.pid().0, task.root(), task.status())
+            format!("process {pid} in namespace {namespace:?}, root {}, at {}", task.root(), task.cwd())
         });
         Self {
             mounts: namespaces.chain(linux.mounts().map(line)).collect(),
