@@ -28,6 +28,7 @@ macro_rules! scenarios {
 mod cleanup;
 mod create;
 mod gids;
+mod gone;
 mod host_volumes;
 mod leaks;
 mod nested;
