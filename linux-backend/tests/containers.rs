@@ -18,6 +18,8 @@ mod host_volumes;
 mod nested;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
+#[path = "../../core/tests/containers/volumes.rs"]
+mod volumes;
 #[path = "../../core/tests/scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
@@ -42,6 +44,7 @@ fn containers() {
         host_volumes::layers::SCENARIOS,
         host_volumes::made::SCENARIOS,
         nested::SCENARIOS,
+        volumes::SCENARIOS,
     ];
     for (name, scenario) in modules.into_iter().flatten() {
         println!("{name}");

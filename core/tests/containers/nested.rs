@@ -3,7 +3,9 @@
 use cofferdam::isolator::Isolator;
 use cofferdam::kernel::{CloneFlags, Fd, Intercepted, Kernel, Mode, OpenFlags, WaitStatus};
 use cofferdam::launch::{LaunchRequest, launch};
-use cofferdam::messages::{CommandInfo, ContainerClass, ContainerConfig, ContainerId, ContainerInfo, LinuxInfo};
+use cofferdam::messages::{
+    CommandInfo, ContainerClass, ContainerConfig, ContainerId, ContainerInfo, LinuxInfo, Resource,
+};
 use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
 
@@ -18,45 +20,51 @@ scenarios!(
     a_process_of_the_host_is_no_container_to_join,
 );
 
-/// A nested container of the one that runs, which its agent prepares and launches on the host. In its parent's pid namespace,
-/// which is the host's: so a program of ours can get to the host.
-struct Nested<'w> {
+/// A container that is prepared and launched by its agent, on the host, while another one runs, from whose program this is
+/// called. In the host's pid namespace: so a program of ours can get to the host.
+pub struct Another<'w> {
     directory: &'w UnixPath,
-    id: ContainerId,
-    config: ContainerConfig,
+    pub id: ContainerId,
+    pub config: ContainerConfig,
 }
 
-impl<'w> Nested<'w> {
-    fn new(container: &Container<'w, '_>, name: &str) -> Self {
-        let (id, config) = container.world.nested((&container.id, &container.config), name);
+impl<'w> Another<'w> {
+    /// One that is nested in the other.
+    pub fn nested(container: &Container<'w, '_>, name: &str) -> Self {
+        Self::new(container.world, container.world.nested((&container.id, &container.config), name))
+    }
+
+    /// One that has nothing to do with the other.
+    pub fn beside(world: &'w World<'_>, name: &str, resources: Vec<Resource>) -> Self {
+        Self::new(world, world.container(name, resources))
+    }
+
+    fn new(world: &'w World<'_>, (id, config): (ContainerId, ContainerConfig)) -> Self {
         let linux_info = Some(LinuxInfo { share_pid_namespace: true, ..LinuxInfo::default() });
         let container_info = Some(ContainerInfo { linux_info, ..ContainerInfo::default() });
         let command_info = CommandInfo::program(vec!["/program".into()]);
-        Self {
-            directory: &container.world.directory,
-            id,
-            config: ContainerConfig { command_info, container_info, ..config },
-        }
+        Self { directory: &world.directory, id, config: ContainerConfig { command_info, container_info, ..config } }
     }
 
-    /// As the agent, on the host: prepares the container, runs a program in it that begins where the process `parent` is, and
-    /// cleans up.
-    fn run(&self, kernel: &dyn Kernel, program: &Program<'_>) -> Result<(), String> {
+    /// As the agent, on the host: prepares the container, runs a program in it, and cleans up.
+    pub fn run(&self, kernel: &dyn Kernel, program: &Program<'_>) -> Result<(), String> {
         let parent = kernel.getpid().map_err(|errno| errno.to_string())?;
         on_the_host(kernel, &|kernel| {
             let mut agent = self.agent(kernel)?;
             let info = agent.prepare(&self.id, &self.config).map_err(|error| error.to_string())?;
-            let request = LaunchRequest { info, parent: Some(parent), ..LaunchRequest::default() };
+            let parent = self.id.parent().map(|_| parent);
+            let request = LaunchRequest { info, parent, ..LaunchRequest::default() };
             let mut body = |kernel: &dyn Kernel| launch(&Intercepted::new(kernel, &Instead(program)), &request);
             let child = kernel.clone3(CloneFlags::empty(), &mut body).map_err(|errno| errno.to_string())?;
             let status = wait(kernel, child);
             agent.cleanup(&self.id).map_err(|error| error.to_string())?;
             agent.remove_runtime(&self.id).map_err(|error| error.to_string())?;
-            ensure(status == CONTENT, format!("the nested container ended with {status:?}"))
+            ensure(status == CONTENT, format!("container {} ended with {status:?}", self.id))
         })
     }
 
-    fn agent<'k>(&self, kernel: &'k dyn Kernel) -> Result<Isolator<&'k dyn Kernel>, String> {
+    /// The agent, for whoever is on the host.
+    pub fn agent<'k>(&self, kernel: &'k dyn Kernel) -> Result<Isolator<&'k dyn Kernel>, String> {
         let mut agent = World::new(kernel, self.directory.to_path_buf()).agent();
         let unreadable = agent.resume_family(&self.id).map_err(|error| error.to_string())?;
         ensure(unreadable.is_empty(), format!("{unreadable:?}"))?;
@@ -72,7 +80,7 @@ fn read(kernel: &dyn Kernel, name: &str) -> Result<String, String> {
 fn a_debug_container_sees_what_its_parent_sees(world: &World<'_>) {
     let mut container =
         Container::new(world, vec![volume("db", "data", "RW", Value::Null)]).with_rootfs().sharing_pids();
-    let mut session = Nested::new(&container, "session");
+    let mut session = Another::nested(&container, "session");
     session.config.container_class = Some(ContainerClass::Debug);
     let before = world.mounts();
     let status = container.run(&|kernel| {
@@ -94,7 +102,7 @@ fn a_debug_container_sees_what_its_parent_sees(world: &World<'_>) {
 
 fn a_nested_container_has_a_filesystem_of_its_own(world: &World<'_>) {
     let mut container = Container::new(world, vec![]).with_rootfs().sharing_pids();
-    let mut nested = Nested::new(&container, "nested");
+    let mut nested = Another::nested(&container, "nested");
     nested.config.rootfs = Some(world.make_directory("another rootfs").into());
     world.write(&world.path("another rootfs/name"), "the other one");
     let before = world.mounts();
@@ -119,7 +127,7 @@ fn volumes_come_and_go_in_nested_containers_too(world: &World<'_>) {
     for with_rootfs in [true, false] {
         let mut container = Container::new(world, vec![]).sharing_pids();
         world.kernel.mkdirat(Fd::CWD, &container.config.directory.as_path().join("data"), Mode(0o755)).unwrap();
-        let mut nested = Nested::new(&container, "nested");
+        let mut nested = Another::nested(&container, "nested");
         let parents_data = container.config.directory.as_path().join("data/file").to_string();
         let file = if with_rootfs { "/mnt/mesos/sandbox/shared/file".to_string() } else { parents_data };
         if with_rootfs {
@@ -154,7 +162,7 @@ fn volumes_come_and_go_in_nested_containers_too(world: &World<'_>) {
 fn a_process_of_the_host_is_no_container_to_join(world: &World<'_>) {
     let mut container = Container::new(world, vec![]);
     container.agent.prepare(&container.id, &container.config).unwrap();
-    let mut session = Nested::new(&container, "session");
+    let mut session = Another::nested(&container, "session");
     session.config.container_class = Some(ContainerClass::Debug);
     let info = container.agent.prepare(&session.id, &session.config).unwrap();
     let parent = world.kernel.getpid().unwrap();

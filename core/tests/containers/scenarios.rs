@@ -93,7 +93,7 @@ impl<'w, 'k> Container<'w, 'k> {
         self.launch(info, program)
     }
 
-    fn run_as(&mut self, credentials: Option<Credentials>, program: &Program<'_>) -> WaitStatus {
+    pub fn run_as(&mut self, credentials: Option<Credentials>, program: &Program<'_>) -> WaitStatus {
         let info = self.agent.prepare(&self.id, &self.config).unwrap();
         self.carry_out(&LaunchRequest { info, credentials, ..LaunchRequest::default() }, program)
     }
