@@ -12,6 +12,8 @@ macro_rules! scenarios {
 mod common;
 #[macro_use]
 mod harness;
+#[path = "../../core/tests/containers/groups.rs"]
+mod groups;
 #[path = "../../core/tests/containers/host_volumes/mod.rs"]
 mod host_volumes;
 #[path = "../../core/tests/containers/nested.rs"]
@@ -39,6 +41,7 @@ fn containers() {
     }
     let modules = [
         scenarios::SCENARIOS,
+        groups::SCENARIOS,
         host_volumes::bidirectional::SCENARIOS,
         host_volumes::hostile::SCENARIOS,
         host_volumes::layers::SCENARIOS,

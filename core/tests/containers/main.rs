@@ -16,6 +16,7 @@ macro_rules! scenarios {
     };
 }
 
+mod groups;
 mod host_volumes;
 mod nested;
 mod scenarios;
