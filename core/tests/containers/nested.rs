@@ -1,7 +1,8 @@
 //! Containers in containers that run.
 
+use cofferdam::error::CallError;
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{CloneFlags, Fd, Intercepted, Kernel, Mode, OpenFlags, WaitStatus};
+use cofferdam::kernel::{CloneFlags, Errno, Fd, Intercepted, Kernel, Mode, OpenFlags, WaitStatus};
 use cofferdam::launch::{LaunchRequest, launch};
 use cofferdam::messages::{
     CommandInfo, ContainerClass, ContainerConfig, ContainerId, ContainerInfo, LinuxInfo, Resource,
@@ -17,6 +18,8 @@ scenarios!(
     a_debug_container_sees_what_its_parent_sees,
     a_nested_container_has_a_filesystem_of_its_own,
     volumes_come_and_go_in_nested_containers_too,
+    a_directory_of_the_parent_is_shared,
+    a_link_of_the_parent_is_no_directory_to_share,
     a_process_of_the_host_is_no_container_to_join,
 );
 
@@ -72,6 +75,10 @@ impl<'w> Another<'w> {
     }
 }
 
+fn write(kernel: &dyn Kernel, name: &str, content: &str) -> Result<(), CallError> {
+    checkpoint::write(kernel, path(name), content.as_bytes(), Mode(0o644))
+}
+
 fn read(kernel: &dyn Kernel, name: &str) -> Result<String, String> {
     let content = checkpoint::read(kernel, path(name)).map_err(|error| error.to_string())?;
     String::from_utf8(content).map_err(|error| error.to_string())
@@ -84,8 +91,7 @@ fn a_debug_container_sees_what_its_parent_sees(world: &World<'_>) {
     session.config.container_class = Some(ContainerClass::Debug);
     let before = world.mounts();
     let status = container.run(&|kernel| {
-        checkpoint::write(kernel, path("/made-inside"), b"by the parent", Mode(0o644))
-            .map_err(|error| error.to_string())?;
+        write(kernel, "/made-inside", "by the parent").map_err(|error| error.to_string())?;
         let seen = lines(kernel);
         session.run(kernel, &|kernel| {
             ensure(lines(kernel) == seen, format!("{:#?} is not {seen:#?}", lines(kernel)))?;
@@ -156,6 +162,79 @@ fn volumes_come_and_go_in_nested_containers_too(world: &World<'_>) {
         container.clean_up();
     }
     assert_eq!(world.read(&source.join("file")), "kept");
+}
+
+/// A volume of the nested container that is a path of its parent's sandbox.
+fn of_parent(nested: &mut Another<'_>, sandbox_path: &str, mode: &str) {
+    let source = json!({ "type": "SANDBOX_PATH", "sandbox_path": { "type": "PARENT", "path": sandbox_path } });
+    let volumes = json!([{ "container_path": "here", "mode": mode, "source": source }]);
+    nested.config.container_info.as_mut().unwrap().volumes = serde_json::from_value(volumes).unwrap();
+}
+
+fn a_directory_of_the_parent_is_shared(world: &World<'_>) {
+    for (parent_has_rootfs, has_rootfs) in [(true, true), (true, false), (false, true), (false, false)] {
+        let container = Container::new(world, vec![]).sharing_pids();
+        let mut container = if parent_has_rootfs { container.with_rootfs() } else { container };
+        let mut writer = Another::nested(&container, "writer");
+        let mut reader = Another::nested(&container, "reader");
+        // That of the writer is made, for the owner of the sandbox.
+        of_parent(&mut writer, "a/shared", "RW");
+        of_parent(&mut reader, "a/shared", "RO");
+        if has_rootfs {
+            for nested in [&mut writer, &mut reader] {
+                nested.config.rootfs = Some(world.make_directory("another rootfs").into());
+            }
+        }
+        let here = |nested: &Another<'_>| match has_rootfs {
+            true => "/mnt/mesos/sandbox/here".to_string(),
+            false => nested.config.directory.as_path().join("here").to_string(),
+        };
+        let (written, seen) = (here(&writer), here(&reader));
+        let shared = container.in_sandbox("a/shared");
+        let status = container.run(&|kernel| {
+            let before = lines(kernel);
+            writer.run(kernel, &|kernel| {
+                write(kernel, &format!("{written}/file"), "of the nested one").map_err(|error| error.to_string())
+            })?;
+            ensure(read(kernel, &format!("{shared}/file"))? == "of the nested one", "the parent has another file")?;
+            write(kernel, &format!("{shared}/file"), "of the parent").map_err(|error| error.to_string())?;
+            reader.run(kernel, &|kernel| {
+                ensure(read(kernel, &format!("{seen}/file"))? == "of the parent", "another file")?;
+                let errno = write(kernel, &format!("{seen}/new"), "").err().map(|error| error.errno);
+                ensure(errno == Some(Errno::EROFS), format!("a read-only volume: {errno:?}"))
+            })?;
+            ensure(lines(kernel) == before, "the parent's mounts have changed")
+        });
+        assert_eq!(status, CONTENT, "rootfs: {parent_has_rootfs}, {has_rootfs}");
+        assert_eq!(world.read(&container.sandbox().join("a/shared/file")), "of the parent");
+        let sandbox = container.sandbox();
+        container.agent.cleanup(&container.id).unwrap();
+        container.agent.remove(&container.id, &sandbox).unwrap();
+    }
+}
+
+/// The program of the parent has made it, and it leads to the host's files.
+fn a_link_of_the_parent_is_no_directory_to_share(world: &World<'_>) {
+    let outside = world.make_directory("outside");
+    for (link, wanted) in [("shared", "shared"), ("a", "a/shared"), ("a", "a/new/shared")] {
+        let mut container = Container::new(world, vec![]).with_rootfs().sharing_pids();
+        let mut nested = Another::nested(&container, "nested");
+        of_parent(&mut nested, wanted, "RW");
+        let status = container.run(&|kernel| {
+            let made = kernel.symlinkat(&outside, Fd::CWD, path("/mnt/mesos/sandbox").join(link).as_path());
+            made.map_err(|errno| errno.to_string())?;
+            on_the_host(kernel, &|kernel| {
+                let refused = nested.agent(kernel)?.prepare(&nested.id, &nested.config).err().map(|e| e.to_string());
+                let is_told = refused.as_ref().is_some_and(|error| error.contains("is a symbolic link"));
+                ensure(is_told, format!("{refused:?}"))
+            })
+        });
+        assert_eq!(status, CONTENT, "{wanted}");
+        assert!(checkpoint::list(world.kernel, &outside).unwrap().is_empty(), "{wanted}");
+        let sandbox = container.sandbox();
+        container.agent.cleanup(&container.id).unwrap();
+        container.agent.remove(&container.id, &sandbox).unwrap();
+    }
 }
 
 /// The number of a container's process may be another's by now.
