@@ -154,9 +154,9 @@ fn containers_end_and_others_keep_their_volumes(world: &World<'_>) {
     }
     let resources = |ids: &[&str]| ids.iter().map(|id| plain(id, "RW")).collect::<Vec<_>>();
     let mut first = Container::new(world, resources(&["a1", "a2"])).with_rootfs().sharing_pids();
-    // The name of the first is that with which those of the others begin.
-    let second = Another::beside(world, "c2", resources(&["b1", "b2"]));
-    let mut third = Another::beside(world, "c22", resources(&["c1", "c2"]));
+    // With the name of one that ends others begin.
+    let second = Another::beside(world, "c22", resources(&["b1", "b2"]));
+    let mut third = Another::beside(world, "c2", resources(&["c1", "c2"]));
     third.config.rootfs = Some(world.make_directory("rootfs of the third").into());
     let fourth = Another::beside(world, "d", resources(&["d1", "a1"]));
     let (first_id, first_config) = (first.id.clone(), first.config.clone());

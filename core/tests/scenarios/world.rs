@@ -104,6 +104,7 @@ impl<'k> World<'k> {
     /// `mount --move`, which the kernel refuses below a shared mount.
     pub fn move_mount(&self, source: &UnixPath, target: &UnixPath) {
         self.kernel.mount(Some(source), target, None, MountFlags::MS_MOVE, None).unwrap();
+        self.ledger.mounted(self.kernel, target);
     }
 
     pub fn umount(&self, target: &UnixPath) {

@@ -29,7 +29,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Notes the mount that was just made.
+    /// Notes the mount that was just made, or moved there.
     pub fn mounted(&self, kernel: &dyn Kernel, target: &UnixPath) {
         let id = mount_id(kernel, target);
         self.mounts.borrow_mut().extend(mount_table(kernel).into_iter().find(|mount| u64::from(mount.id) == id));
@@ -65,17 +65,19 @@ impl Ledger {
         });
     }
 
-    /// By more than its id, which may be another mount's by now; it may have been moved.
+    /// By more than its id, which may be another mount's by now.
     fn is_noted(&self, mount: &OwnedEntry) -> bool {
-        let what = |mount: &OwnedEntry| (mount.id, mount.major, mount.minor, mount.root.clone());
-        self.mounts.borrow().iter().any(|noted| what(noted) == what(mount))
+        self.mounts.borrow().iter().any(|noted| noted.id == mount.id && what(noted) == what(mount))
     }
 
     /// Whether it came from one that is noted, when the mount below it was bound with all that is on it.
     fn is_copy(&self, mount: &OwnedEntry) -> bool {
-        let what = |mount: &OwnedEntry| (mount.major, mount.minor, mount.root.clone(), mount.mountpoint.clone());
         self.mounts.borrow().iter().any(|noted| what(noted) == what(mount))
     }
+}
+
+fn what(mount: &OwnedEntry) -> (u32, u32, &UnixPath, &UnixPath) {
+    (mount.major, mount.minor, &mount.root, &mount.mountpoint)
 }
 
 fn mount_id(kernel: &dyn Kernel, path: &UnixPath) -> u64 {
@@ -90,7 +92,7 @@ pub fn clean_up(world: &World<'_>) {
         clean_up_containers(world.kernel, config, &ledger.states.borrow());
     }
     unmount_noted(world.kernel, ledger);
-    for Layout { work_dir, runtime_dir: _ } in agents.iter().map(|config| &config.layout) {
+    for Layout { work_dir, .. } in agents.iter().map(|config| &config.layout) {
         give_up_directory(world.kernel, ledger, work_dir);
     }
     for config in &agents {
@@ -125,7 +127,9 @@ fn clean_up_containers(kernel: &dyn Kernel, config: &AgentConfig, states: &[Cont
         agent.remove(&id, &sandbox).unwrap();
     }
     assert_eq!(agent.containers().count(), 0);
-    let left = checkpoint::list(kernel, &layout.containers_runtime()).unwrap();
+    let mut left = checkpoint::list(kernel, &layout.runtime_dir).unwrap();
+    left.retain(|entry| entry.name.0 != b"containers");
+    left.extend(checkpoint::list(kernel, &layout.containers_runtime()).unwrap());
     let left: Vec<_> = left.into_iter().map(|entry| entry.name).collect();
     assert!(left.is_empty(), "left in the runtime directory: {left:?}");
 }
@@ -133,12 +137,10 @@ fn clean_up_containers(kernel: &dyn Kernel, config: &AgentConfig, states: &[Cont
 /// What an administrator does who gives up an agent: unmounts a directory that `create` has mounted on itself.
 fn give_up_directory(kernel: &dyn Kernel, ledger: &Ledger, directory: &UnixPath) {
     let table = mount_table(kernel);
-    let mounts = table.iter().filter(|mount| mount.mountpoint == directory && !ledger.is_noted(mount));
-    let [mount] = &mounts.collect::<Vec<_>>()[..] else {
-        let count = table.iter().filter(|mount| mount.mountpoint == directory && !ledger.is_noted(mount)).count();
-        assert_eq!(count, 0, "{} is mounted more than once", directory.display());
-        return;
-    };
+    let is_ours = |mount: &&OwnedEntry| mount.mountpoint == directory && !ledger.is_noted(mount);
+    let mounts: Vec<_> = table.iter().filter(is_ours).collect();
+    assert!(mounts.len() <= 1, "{} is mounted more than once", directory.display());
+    let Some(mount) = mounts.first() else { return };
     let mut tree = vec![mount.id];
     for other in table.iter().filter(|other| other.id != mount.id) {
         // In the table, what is on a mount comes after it.
