@@ -10,7 +10,7 @@ use cofferdam::messages::{
 use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
 
-use crate::host_volumes::on_the_host;
+use crate::host_volumes::{inside, on_the_host};
 use crate::scenarios::{CONTENT, Container, Instead, Program, ensure, exists, lines, path, wait};
 use crate::world::{World, volume};
 
@@ -185,11 +185,7 @@ fn a_directory_of_the_parent_is_shared(world: &World<'_>) {
                 nested.config.rootfs = Some(world.make_directory("another rootfs").into());
             }
         }
-        let here = |nested: &Another<'_>| match has_rootfs {
-            true => "/mnt/mesos/sandbox/here".to_string(),
-            false => nested.config.directory.as_path().join("here").to_string(),
-        };
-        let (written, seen) = (here(&writer), here(&reader));
+        let [written, seen] = [&writer, &reader].map(|nested| inside(&nested.config, "here"));
         let shared = container.in_sandbox("a/shared");
         let status = container.run(&|kernel| {
             let before = lines(kernel);

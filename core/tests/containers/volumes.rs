@@ -5,7 +5,7 @@ use cofferdam::messages::{ContainerConfig, Resource};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde_json::{Value, json};
 
-use crate::host_volumes::{content, host_path, on_the_host};
+use crate::host_volumes::{content, host_path, inside, on_the_host};
 use crate::nested::Another;
 use crate::scenarios::{CONTENT, Container, ensure, exists, lines, path};
 use crate::world::{World, volume};
@@ -23,14 +23,6 @@ fn plain(id: &str, mode: &str) -> Resource {
 
 fn shared(mode: &str) -> Resource {
     Resource { shared: Some(json!({})), ..plain("db", mode) }
-}
-
-/// Where the program of a container finds something of its sandbox.
-fn inside(config: &ContainerConfig, name: &str) -> String {
-    match &config.rootfs {
-        Some(_) => format!("/mnt/mesos/sandbox/{name}"),
-        None => format!("{}/{name}", config.directory.as_path().display()),
-    }
 }
 
 fn source(world: &World<'_>, id: &str) -> UnixPathBuf {

@@ -9,7 +9,7 @@ use cofferdam::kernel::{
     Call, CloneFlags, Errno, Fd, Intercepted, Interceptor, Kernel, Mode, MountFlags, OpenFlags, WaitOptions, WaitStatus,
 };
 use cofferdam::launch::{LaunchRequest, launch};
-use cofferdam::messages::{ContainerLaunchInfo, LinuxInfo};
+use cofferdam::messages::{ContainerConfig, ContainerLaunchInfo, LinuxInfo};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde_json::{Value, json};
 
@@ -70,10 +70,7 @@ impl Container<'_, '_> {
 
     /// Where the program finds something of its sandbox.
     pub fn in_sandbox(&self, name: &str) -> String {
-        match &self.config.rootfs {
-            Some(_) => format!("/mnt/mesos/sandbox/{name}"),
-            None => self.sandbox().join(name).to_string(),
-        }
+        inside(&self.config, name)
     }
 
     /// What the launcher says when it refuses.
@@ -87,6 +84,14 @@ impl Container<'_, '_> {
         let (_, status) = kernel.wait4(child, WaitOptions::empty()).unwrap().unwrap();
         assert_eq!(status, WaitStatus::Exited(125), "it was launched");
         self.world.read(&message)
+    }
+}
+
+/// Where the program of a container finds something of its sandbox.
+pub fn inside(config: &ContainerConfig, name: &str) -> String {
+    match &config.rootfs {
+        Some(_) => format!("/mnt/mesos/sandbox/{name}"),
+        None => format!("{}/{name}", config.directory.as_path().display()),
     }
 }
 
