@@ -12,12 +12,16 @@ macro_rules! scenarios {
 mod common;
 #[macro_use]
 mod harness;
-#[path = "../../core/tests/containers/host_volumes.rs"]
+#[path = "../../core/tests/containers/groups.rs"]
+mod groups;
+#[path = "../../core/tests/containers/host_volumes/mod.rs"]
 mod host_volumes;
 #[path = "../../core/tests/containers/nested.rs"]
 mod nested;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
+#[path = "../../core/tests/containers/volumes.rs"]
+mod volumes;
 #[path = "../../core/tests/scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
@@ -35,7 +39,17 @@ fn containers() {
     if !common::is_root("containers") {
         return;
     }
-    for (name, scenario) in scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS).chain(nested::SCENARIOS) {
+    let modules = [
+        scenarios::SCENARIOS,
+        groups::SCENARIOS,
+        host_volumes::bidirectional::SCENARIOS,
+        host_volumes::hostile::SCENARIOS,
+        host_volumes::layers::SCENARIOS,
+        host_volumes::made::SCENARIOS,
+        nested::SCENARIOS,
+        volumes::SCENARIOS,
+    ];
+    for (name, scenario) in modules.into_iter().flatten() {
         println!("{name}");
         let child = LinuxKernel
             .clone3(CloneFlags::empty(), &mut |_| {

@@ -10,9 +10,17 @@ macro_rules! scenarios {
     };
 }
 
+#[path = "../../../core/tests/containers/groups.rs"]
+mod groups;
+#[path = "../../../core/tests/containers/host_volumes/mod.rs"]
+mod host_volumes;
+#[path = "../../../core/tests/containers/nested.rs"]
+mod nested;
 mod recorded;
 #[path = "../../../core/tests/containers/scenarios.rs"]
 mod scenarios;
+#[path = "../../../core/tests/containers/volumes.rs"]
+mod volumes;
 #[path = "../../../core/tests/scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
@@ -22,6 +30,7 @@ mod agents {
     pub mod cleanup;
     pub mod create;
     pub mod gids;
+    pub mod gone;
     pub mod host_volumes;
     pub mod nested;
     pub mod prepare;
@@ -30,22 +39,18 @@ mod agents {
     pub mod update;
 }
 
-#[path = "../../../core/tests/containers"]
-mod containers {
-    pub mod host_volumes;
-    pub mod nested;
-}
-
 use rstest::rstest;
 
-use agents::{cleanup, create, gids, host_volumes, nested, prepare, recover, remove, update};
+use agents::{cleanup, create, gids, gone, prepare, recover, remove, update};
+use host_volumes::{bidirectional, hostile, layers, made};
 use world::Scenario;
 
 #[rstest]
 #[case::cleanup(cleanup::SCENARIOS)]
 #[case::create(create::SCENARIOS)]
-#[case::host_volumes(host_volumes::SCENARIOS)]
-#[case::nested(nested::SCENARIOS)]
+#[case::gone(gone::SCENARIOS)]
+#[case::host_volumes(agents::host_volumes::SCENARIOS)]
+#[case::nested(agents::nested::SCENARIOS)]
 #[case::prepare(prepare::SCENARIOS)]
 #[case::recover(recover::SCENARIOS)]
 #[case::remove(remove::SCENARIOS)]
@@ -56,8 +61,13 @@ use world::Scenario;
 #[case::gids_that_are_shared(gids::share::SCENARIOS)]
 #[case::gids_of_trees(gids::tree::SCENARIOS)]
 #[case::containers(scenarios::SCENARIOS)]
-#[case::containers_with_host_volumes(containers::host_volumes::SCENARIOS)]
-#[case::containers_in_containers(containers::nested::SCENARIOS)]
+#[case::groups_in_containers(groups::SCENARIOS)]
+#[case::volumes_in_containers(volumes::SCENARIOS)]
+#[case::bidirectional(bidirectional::SCENARIOS)]
+#[case::hostile(hostile::SCENARIOS)]
+#[case::layers(layers::SCENARIOS)]
+#[case::made(made::SCENARIOS)]
+#[case::containers_in_containers(nested::SCENARIOS)]
 fn the_kernels_do_the_same(#[case] scenarios: &[Scenario]) {
     recorded::the_kernels_do_the_same(scenarios);
 }

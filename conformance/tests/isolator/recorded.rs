@@ -17,7 +17,7 @@ use cofferdam_sequences::universe::Privileges;
 use crate::world::{Scenario, World};
 
 /// The mount tables are compared after every call of a scenario that makes fewer than so many, else at its end.
-const FEW: usize = 2000;
+const FEW: usize = 1000;
 
 /// What the tool needs to make namespaces.
 const NO_NAMESPACES: &str = "this needs root";
@@ -45,7 +45,7 @@ fn record(simulation: &Simulation, scenario: fn(&World<'_>)) -> Recording {
     let process = simulation.begin(Universe::Host).process(0).unwrap();
     let recorder = Recorder::default();
     let kernel = Intercepted::new(&process, &recorder);
-    scenario(&World { kernel: &kernel, directory: UnixPath::new("/world").to_path_buf() });
+    scenario(&World::new(&kernel, UnixPath::new("/world").to_path_buf()));
     recorder.finish(Universe::Host).unwrap()
 }
 

@@ -137,16 +137,22 @@ impl<K: Kernel> Isolator<K> {
         Ok(gids)
     }
 
-    /// Whether a volume is mounted where it belongs in a sandbox.
+    /// Whether a volume is mounted where it belongs in a sandbox. What is mounted there may be a directory that was removed
+    /// since: then it was the volume's.
     pub(super) fn is_mounted(&self, sandbox: &Root<'_>, volume: &PersistentVolume) -> Result<bool, IsolatorError> {
         let kernel = &self.kernel;
         let Ok(mountpoint) = sandbox.resolve(&volume.name, OpenFlags::O_NOFOLLOW) else { return Ok(false) };
-        let source = match open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY) {
-            Err(Errno::ENOENT) => return Ok(false),
-            source => source.doing("open volume", &volume.source)?,
-        };
         let target = sandbox.path().join(&volume.name);
-        Ok(matches!(what_is_mounted(kernel, sandbox, &source, &mountpoint, &target)?, Mounted::Volume))
+        match open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            source => {
+                let source = source.doing("open volume", &volume.source)?;
+                if let Mounted::Volume = what_is_mounted(kernel, sandbox, &source, &mountpoint, &target)? {
+                    return Ok(true);
+                }
+            }
+        }
+        is_removed_directory(kernel, sandbox, &mountpoint, &target)
     }
 
     /// The volumes among the resources, if any is one.
@@ -341,6 +347,24 @@ fn what_is_mounted(
     let volume = stat(kernel, source.fd()).doing("look at", target)?;
     let is_volume = (there.device, there.inode) == (volume.device, volume.inode);
     Ok(if is_volume { Mounted::Volume } else { Mounted::SomethingElse })
+}
+
+/// Whether a mount point holds a directory that is nowhere else any more.
+fn is_removed_directory(
+    kernel: &dyn Kernel,
+    sandbox: &Root<'_>,
+    mountpoint: &Descriptor<'_>,
+    target: &UnixPath,
+) -> Result<bool, IsolatorError> {
+    let around = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
+    let there = stat(kernel, mountpoint.fd()).doing("look at", target)?;
+    if there.mount_id == around.mount_id {
+        return Ok(false);
+    }
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let mount = u32::try_from(there.mount_id).ok().and_then(|id| table.by_id(id));
+    Ok(mount.is_some_and(Entry::root_is_deleted))
 }
 
 /// A volume is a mount of its own: as a member of the peer group of the mount that it is in, it would be walked by every

@@ -16,9 +16,11 @@ macro_rules! scenarios {
     };
 }
 
+mod groups;
 mod host_volumes;
 mod nested;
 mod scenarios;
+mod volumes;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;

@@ -64,14 +64,15 @@ fn a_mount_that_was_moved_is_detached_as_well(world: &World<'_>) {
     let mut agent = world.agent();
     let (id, config) = world.container("c", vec![]);
     agent.prepare(&id, &config).unwrap();
+    let apart = world.apart("apart", MountFlags::MS_PRIVATE);
     let before = world.mounts();
     // The upper mount is older than the one that it is on, and stands before it in the table.
-    let elsewhere = world.make_directory("elsewhere");
+    let elsewhere = apart.make_directory("elsewhere");
     world.mount_tmpfs(&elsewhere, MountFlags::empty());
     let sandbox = config.directory.as_path();
     world.mount_tmpfs(sandbox, MountFlags::empty());
     let inner = world.make_directory("work/slaves/a/frameworks/f/executors/e/runs/c/inner");
-    world.kernel.mount(Some(&elsewhere), &inner, None, MountFlags::MS_MOVE, None).unwrap();
+    world.move_mount(&elsewhere, &inner);
     agent.cleanup(&id).unwrap();
     assert_eq!(world.mounts(), before);
 }

@@ -23,6 +23,7 @@ scenarios!(
 );
 
 fn a_private_work_dir_becomes_a_shared_mount(world: &World<'_>) {
+    let world = world.apart("private", MountFlags::MS_PRIVATE);
     world.agent();
     let [mount] = &world.mounts_at(&world.path("work"))[..] else { panic!("no mount") };
     assert!(mount.peer_group.is_some());
@@ -93,7 +94,9 @@ fn devices_work_below_a_nodev_runtime_dir(world: &World<'_>) {
     let null = |path: &UnixPath| {
         let mode = NodeMode { file_type: FileType::CharacterDevice, mode: Mode(0o666) };
         world.kernel.mknodat(Fd::CWD, path, mode, DeviceNumber::NULL).unwrap();
-        world.open(path, OpenFlags::O_WRONLY).map(|fd| world.kernel.close(fd).unwrap())
+        let opened = world.open(path, OpenFlags::O_WRONLY).map(|fd| world.kernel.close(fd).unwrap());
+        world.kernel.unlinkat(Fd::CWD, path, AtFlags::empty()).unwrap();
+        opened
     };
     world.agent();
     assert_eq!(null(&run.join("containers/null")), Ok(()));
@@ -105,7 +108,7 @@ fn devices_work_below_a_nodev_runtime_dir(world: &World<'_>) {
     let nodev = MountAttr { attr_set: cofferdam::kernel::MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() };
     world.kernel.mount_setattr(Fd::CWD, &run.join("containers"), AtFlags::empty(), &nodev).unwrap();
     world.agent();
-    assert_eq!(null(&run.join("containers/again")), Ok(()));
+    assert_eq!(null(&run.join("containers/null")), Ok(()));
     assert_eq!(world.mounts_at(&run.join("containers")).len(), 1);
 }
 
@@ -116,6 +119,7 @@ fn a_runtime_dir_that_allows_devices_gets_no_mount(world: &World<'_>) {
 }
 
 fn work_dir_may_be_a_symbolic_link(world: &World<'_>) {
+    let world = world.apart("private", MountFlags::MS_PRIVATE);
     let real = world.make_directory("real");
     world.kernel.symlinkat(&real, Fd::CWD, &world.path("work")).unwrap();
     let agent = world.create(world.config()).unwrap();

@@ -390,7 +390,7 @@ fn whatever_call_fails_no_directory_is_left(world: &World<'_>) {
     for nth in 1.. {
         let fail = FailNth(Cell::new(0));
         let kernel = Intercepted::new(world.kernel, &fail);
-        let here = World { kernel: &kernel, directory: world.directory.clone() };
+        let here = world.through(&kernel);
         let mut agent = creating_agent(&here);
         let (id, config) = container(&here, &volumes);
         let config = ContainerConfig { user: Some("77".into()), ..config };
@@ -438,7 +438,7 @@ fn what_is_put_in_the_place_of_a_new_directory_is_not_given_away(world: &World<'
     let owner = world.stat(&other).unwrap().uid;
     let swap = Swap { world, made: sandbox.join("new"), other: other.clone() };
     let kernel = Intercepted::new(world.kernel, &swap);
-    let here = World { kernel: &kernel, directory: world.directory.clone() };
+    let here = world.through(&kernel);
     let mut agent = here.agent();
     let (id, config) = container(&here, &json!([sandbox_path("SELF", "new", "v")]));
     let error = agent.prepare(&id, &config).unwrap_err();

@@ -28,7 +28,9 @@ macro_rules! scenarios {
 mod cleanup;
 mod create;
 mod gids;
+mod gone;
 mod host_volumes;
+mod leaks;
 mod nested;
 mod prepare;
 mod recover;

@@ -219,7 +219,7 @@ fn a_prepare_that_the_kernel_refuses_leaves_nothing(world: &World<'_>) {
     for nth in 1..=2 {
         let refuse = Refuse(Cell::new(nth));
         let kernel = Intercepted::new(world.kernel, &refuse);
-        let here = World { kernel: &kernel, directory: world.directory.clone() };
+        let here = world.through(&kernel);
         let mut agent = here.agent();
         let volumes = vec![volume("one", "a", "RW", Value::Null), volume("two", "b", "RW", Value::Null)];
         let (id, config) = here.container("c", volumes);

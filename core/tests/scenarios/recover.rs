@@ -260,7 +260,7 @@ fn dying(world: &World<'_>, mut life: impl FnMut(&World<'_>, &dyn Fn() -> bool))
     for calls in 0.. {
         let dies = Dies { calls_left: Cell::new(calls) };
         let kernel = Intercepted::new(world.kernel, &dies);
-        let its_world = World { kernel: &kernel, directory: world.directory.clone() };
+        let its_world = world.through(&kernel);
         life(&its_world, &|| dies.calls_left.get() == 0);
         if dies.calls_left.get() > 0 {
             return calls;

@@ -1,5 +1,16 @@
 //! A host for each scenario. Everything is done through the kernel's calls, so that it can be any kernel.
 
+// With paths, as programs elsewhere include this file by its path.
+#[path = "world/aftermath.rs"]
+pub mod aftermath;
+#[cfg(target_os = "linux")]
+#[path = "world/linux.rs"]
+pub mod linux;
+#[path = "world/simulated.rs"]
+pub mod simulated;
+
+use std::rc::Rc;
+
 use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::Isolator;
 use cofferdam::kernel::{
@@ -12,6 +23,8 @@ use cofferdam::root::create_directories;
 use cofferdam::user::NumericUsers;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
+use aftermath::Ledger;
+
 /// What happens to a world, by its name.
 pub type Scenario = (&'static str, fn(&World<'_>));
 
@@ -19,11 +32,35 @@ pub type Scenario = (&'static str, fn(&World<'_>));
 pub struct World<'k> {
     pub kernel: &'k dyn Kernel,
     pub directory: UnixPathBuf,
+    /// What is to be taken away after the scenario.
+    ledger: Rc<Ledger>,
 }
 
 impl<'k> World<'k> {
+    pub fn new(kernel: &'k dyn Kernel, directory: UnixPathBuf) -> Self {
+        Self { kernel, directory, ledger: Rc::default() }
+    }
+
+    /// The same world as another process sees it, or through an interceptor.
+    pub fn through<'o>(&self, kernel: &'o dyn Kernel) -> World<'o> {
+        World { kernel, directory: self.directory.clone(), ledger: Rc::clone(&self.ledger) }
+    }
+
+    /// Another directory of the same machine.
+    pub fn elsewhere(&self, directory: UnixPathBuf) -> Self {
+        World { kernel: self.kernel, directory, ledger: Rc::clone(&self.ledger) }
+    }
+
     pub fn path(&self, name: &str) -> UnixPathBuf {
         self.directory.join(name)
+    }
+
+    /// A directory that is a mount of its own, with this propagation whatever that of the machine's mounts is.
+    pub fn apart(&self, name: &str, propagation: MountFlags) -> Self {
+        let directory = self.make_directory(name);
+        self.mount_tmpfs(&directory, MountFlags::empty());
+        self.propagation(&directory, propagation);
+        self.elsewhere(directory)
     }
 
     /// Makes a directory and those above it.
@@ -56,10 +93,18 @@ impl<'k> World<'k> {
 
     pub fn mount_tmpfs(&self, target: &UnixPath, flags: MountFlags) {
         self.kernel.mount(Some(UnixPath::new("tmpfs")), target, Some(b"tmpfs"), flags, None).unwrap();
+        self.ledger.mounted(self.kernel, target);
     }
 
     pub fn bind(&self, source: &UnixPath, target: &UnixPath) {
         self.kernel.mount(Some(source), target, None, MountFlags::MS_BIND, None).unwrap();
+        self.ledger.mounted(self.kernel, target);
+    }
+
+    /// `mount --move`, which the kernel refuses below a shared mount.
+    pub fn move_mount(&self, source: &UnixPath, target: &UnixPath) {
+        self.kernel.mount(Some(source), target, None, MountFlags::MS_MOVE, None).unwrap();
+        self.ledger.mounted(self.kernel, target);
     }
 
     pub fn umount(&self, target: &UnixPath) {
@@ -67,15 +112,15 @@ impl<'k> World<'k> {
     }
 
     pub fn propagation(&self, target: &UnixPath, propagation: MountFlags) {
+        self.ledger.propagation(self.kernel, target, propagation);
         let attr = MountAttr { propagation, ..MountAttr::default() };
         self.kernel.mount_setattr(Fd::CWD, target, AtFlags::empty(), &attr).unwrap();
     }
 
     /// The mounts at or below the scenario's directory.
     pub fn mounts(&self) -> Vec<OwnedEntry> {
-        let text = checkpoint::read(self.kernel, UnixPath::new("/proc/thread-self/mountinfo")).unwrap();
-        let table = Table::parse(&text).unwrap();
-        table.at_or_below(&self.directory).map(OwnedEntry::from).collect()
+        let all = mount_table(self.kernel).into_iter();
+        all.filter(|mount| mount.mountpoint.starts_with(&self.directory)).collect()
     }
 
     /// The mounts at exactly this path.
@@ -90,12 +135,14 @@ impl<'k> World<'k> {
     /// An agent on this world, whose directories are made if they are missing.
     pub fn agent(&self) -> Isolator<&'k dyn Kernel> {
         self.make_directory("work");
-        Isolator::create(self.kernel, self.config(), Box::new(NumericUsers)).unwrap()
+        self.create(self.config()).unwrap()
     }
 
     /// What `Isolator::create` says to a configuration.
     pub fn create(&self, config: AgentConfig) -> Result<Isolator<&'k dyn Kernel>, cofferdam::isolator::CreateError> {
-        Isolator::create(self.kernel, config, Box::new(NumericUsers))
+        let agent = Isolator::create(self.kernel, config, Box::new(NumericUsers))?;
+        self.ledger.agent(agent.config());
+        Ok(agent)
     }
 
     /// A container without a root filesystem, whose sandbox is made.
@@ -103,6 +150,7 @@ impl<'k> World<'k> {
         let id = ContainerId::new(name).unwrap();
         let sandbox = self.config().layout.executor_sandbox("a", "f", "e", &id).unwrap();
         create_directories(self.kernel, &sandbox, Mode(0o755)).unwrap();
+        self.ledger.container(&id, &sandbox);
         (id, ContainerConfig { directory: sandbox.into(), resources, ..ContainerConfig::default() })
     }
 
@@ -111,8 +159,16 @@ impl<'k> World<'k> {
         let id = parent.0.child(name).unwrap();
         let sandbox = Layout::nested_sandbox(parent.1.directory.as_path(), &id);
         create_directories(self.kernel, &sandbox, Mode(0o755)).unwrap();
+        self.ledger.container(&id, &sandbox);
+        self.ledger.container(&id, &sandbox);
         (id, ContainerConfig { directory: sandbox.into(), ..ContainerConfig::default() })
     }
+}
+
+/// The whole mount table of the calling thread.
+pub fn mount_table(kernel: &dyn Kernel) -> Vec<OwnedEntry> {
+    let text = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo")).unwrap();
+    Table::parse(&text).unwrap().entries().iter().map(OwnedEntry::from).collect()
 }
 
 /// A persistent volume of role `role`, seen at `name`; its directory must exist.
@@ -126,71 +182,4 @@ pub fn volume(id: &str, name: &str, mode: &str, source: serde_json::Value) -> Re
     }
     let resource = serde_json::json!({ "name": "disk", "reservations": [{ "role": "role" }], "disk": disk });
     serde_json::from_value(resource).unwrap()
-}
-
-pub mod simulated {
-    use cofferdam::UnixPath;
-    use cofferdam::kernel::{AtFlags, Fd, Kernel as _, Mode, MountAttr, MountFlags};
-    use cofferdam_vfs_sim::{Linux, Process};
-
-    use super::World;
-
-    /// Runs a scenario on a simulated machine of its own.
-    pub fn run(scenario: fn(&World<'_>)) {
-        let kernel = Process::init(Linux::new());
-        let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
-        kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
-        for (directory, filesystem) in [("/proc", "proc"), ("/sys", "sysfs"), ("/dev", "devtmpfs"), ("/world", "tmpfs")]
-        {
-            let directory = UnixPath::new(directory);
-            kernel.mkdirat(Fd::CWD, directory, Mode(0o755)).unwrap();
-            let source = Some(UnixPath::new(filesystem));
-            kernel.mount(source, directory, Some(filesystem.as_bytes()), MountFlags::empty(), None).unwrap();
-        }
-        scenario(&World { kernel: &kernel, directory: UnixPath::new("/world").to_path_buf() });
-        kernel.linux().check().unwrap();
-    }
-}
-
-#[cfg(target_os = "linux")]
-pub mod linux {
-    use std::io::Write as _;
-
-    use cofferdam::UnixPath;
-    use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
-    use cofferdam_linux::LinuxKernel;
-
-    use super::World;
-
-    /// Runs a scenario on the real kernel, in a mount namespace of its own; skips it, visibly, without root.
-    pub fn run(name: &str, scenario: fn(&World<'_>)) {
-        if LinuxKernel.geteuid() != Ok(0) {
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{name}: in CI nothing is skipped");
-            // Not eprintln, which the test harness keeps to itself.
-            #[allow(clippy::explicit_write, reason = "see above")]
-            writeln!(std::io::stderr(), "skipped: needs root: {name}").unwrap();
-            return;
-        }
-        // A mount namespace belongs to a thread.
-        let result = std::thread::scope(|scope| scope.spawn(|| in_a_new_namespace(scenario)).join());
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
-        }
-    }
-
-    /// Runs a scenario in a new mount namespace, which the calling thread keeps.
-    pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
-        let kernel = LinuxKernel;
-        kernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
-        kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let path = std::fs::canonicalize(directory.path()).unwrap();
-        let path = UnixPath::new(path.as_os_str().as_encoded_bytes());
-        let tmpfs = Some(UnixPath::new("world"));
-        kernel.mount(tmpfs, path, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
-        scenario(&World { kernel: &kernel, directory: path.to_path_buf() });
-        // So that the directory can be removed. The rest goes with the thread.
-        while kernel.umount2(path, UmountFlags::MNT_DETACH) != Err(Errno::EINVAL) {}
-    }
 }

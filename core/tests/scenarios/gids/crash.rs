@@ -62,7 +62,7 @@ fn the_record_is_on_disk_before_the_first_change(world: &World<'_>) {
 /// Runs a scenario for a stop at each call that the operation makes, on a machine of its own.
 fn at_each_call(world: &World<'_>, scenario: impl Fn(&World<'_>, &StopAt)) -> usize {
     for number in 1.. {
-        let world = World { kernel: world.kernel, directory: world.make_directory(&format!("stop{number}")) };
+        let world = world.elsewhere(world.make_directory(&format!("stop{number}")));
         let stop = StopAt::call(number);
         scenario(&world, &stop);
         if !stop.has_stopped() {
