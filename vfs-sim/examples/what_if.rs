@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = arguments.next().unwrap_or_else(|| "/proc/self/mountinfo".into());
     let target = arguments.next().unwrap_or_else(|| "/proc".into());
     let linux = Linux::from_mountinfo(&std::fs::read(&file)?)?;
-    if let Some(init) = linux.task(linux.init()) {
-        print!("{}", init.mount_namespace());
+    if let Some(namespace) = linux.task(linux.init()).and_then(|init| init.mount_namespace()) {
+        print!("{namespace}");
     }
 
     for flags in [UmountFlags::empty(), UmountFlags::MNT_DETACH] {

@@ -19,7 +19,7 @@ impl Tables {
     pub(super) fn check(&mut self, linux: &Linux, tasks: &[Id<Task>]) {
         let mut seen = Vec::with_capacity(tasks.len());
         for task in tasks.iter().filter_map(|task| linux.task(*task)) {
-            let place = (task.mount_namespace().key(), task.root_mount().map(|root| root.key()));
+            let place = (task.mount_namespace().map(|namespace| namespace.key()), task.root_mount().map(|root| root.key()));
             // Where the root is in the middle of a mount, it takes more to tell roots apart.
             if place.1.is_some() && seen.contains(&place) {
                 continue;
@@ -31,10 +31,10 @@ impl Tables {
 
     /// The table of a process parses, is written again as it was, and has the mounts that the process can reach.
     fn check_one(&mut self, task: &TaskView<'_>) {
-        let text = task.mountinfo();
+        let text = task.mountinfo().unwrap_or_default();
         let root = task.root_mount();
         let mut lines = text.split_inclusive(|byte| *byte == b'\n').peekable();
-        for mount in task.mount_namespace().mounts() {
+        for mount in task.mount_namespace().iter().flat_map(|namespace| namespace.mounts()) {
             // Where the root of a process is inside a mount, what is elsewhere in that mount is out of reach.
             let is_reached = root.map(|root| is_below(&mount, root.key()));
             let is_shown = lines.peek().is_some_and(|line| id_of(line) == Some(mount.id()));

@@ -28,11 +28,12 @@ impl Linux {
     ///
     /// let linux = Linux::new();
     /// let init = linux.task(linux.init()).expect("init runs");
-    /// let root = init.mount_namespace().mounts().last().expect("it has a root");
+    /// let namespace = init.mount_namespace().expect("init runs");
+    /// let root = namespace.mounts().last().expect("it has a root");
     /// assert_eq!((root.id(), root.filesystem_type()), (2, &b"tmpfs"[..]));
     /// assert_eq!(root.parent().map(|parent| parent.id()), Some(1));
     /// assert_eq!(root.mountpoint().to_string(), r#""/""#);
-    /// println!("{}", init.mount_namespace());
+    /// println!("{namespace}");
     /// ```
     pub fn mounts(&self) -> impl Iterator<Item = MountView<'_>> {
         // Not those of the kernel's own.

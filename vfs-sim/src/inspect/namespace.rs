@@ -52,7 +52,7 @@ impl<'a> NamespaceView<'a> {
     /// The processes in it.
     pub fn tasks(&self) -> impl Iterator<Item = TaskView<'a>> + use<'a> {
         let (linux, id) = (self.linux, self.id);
-        linux.tasks().filter(move |task| task.is_running() && task.mount_namespace().id == id)
+        linux.tasks().filter(move |task| task.mount_namespace().is_some_and(|namespace| namespace.id == id))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{MountView, NamespaceView};
 use crate::arena::Id;
 use crate::linux::Linux;
 use crate::mount::Path;
-use crate::process::{Credentials, OpenFile, Task, TaskState};
+use crate::process::{Credentials, FsState, OpenFile, Task, TaskState};
 
 /// A process of a kernel, to be looked at.
 #[derive(Clone, Copy)]
@@ -69,36 +69,45 @@ impl<'a> TaskView<'a> {
         }
     }
 
-    /// Its mount namespace.
-    pub fn mount_namespace(&self) -> NamespaceView<'a> {
-        NamespaceView::new(self.linux, self.object().mount_namespace)
+    /// What a process has as long as it has not ended.
+    fn running(&self) -> Option<&'a Task> {
+        self.is_running().then(|| self.object())
+    }
+
+    fn fs_state(&self) -> Option<&'a FsState> {
+        self.running().map(|task| &self.linux.fs_states[task.fs])
+    }
+
+    /// Its mount namespace; none if it has ended, as for all that follows.
+    pub fn mount_namespace(&self) -> Option<NamespaceView<'a>> {
+        self.running().map(|task| NamespaceView::new(self.linux, task.mount_namespace))
     }
 
     /// Its root directory, as a path from the root of its namespace's tree of mounts.
-    pub fn root(&self) -> Bytes {
-        self.place(self.linux.fs_states[self.object().fs].root)
+    pub fn root(&self) -> Option<Bytes> {
+        self.place(self.fs_state()?.root)
     }
 
     /// The mount whose root is its root directory; none if that is further inside of a mount.
     pub fn root_mount(&self) -> Option<MountView<'a>> {
-        let root = self.linux.fs_states[self.object().fs].root;
+        let root = self.fs_state()?.root;
         (self.linux.mounts[root.mount].root == root.dentry).then(|| MountView::new(self.linux, root.mount))
     }
 
     /// Its working directory, as a path from the root of its namespace's tree of mounts.
-    pub fn cwd(&self) -> Bytes {
-        self.place(self.linux.fs_states[self.object().fs].cwd)
+    pub fn cwd(&self) -> Option<Bytes> {
+        self.place(self.fs_state()?.cwd)
     }
 
-    fn place(&self, place: Path) -> Bytes {
-        let namespace = &self.linux.mount_namespaces[self.object().mount_namespace];
-        self.linux.place_text(place, self.linux.root_of(namespace.root))
+    fn place(&self, place: Path) -> Option<Bytes> {
+        let namespace = &self.linux.mount_namespaces[self.running()?.mount_namespace];
+        Some(self.linux.place_text(place, self.linux.root_of(namespace.root)))
     }
 
     /// The text of its `/proc/<pid>/mountinfo`.
-    pub fn mountinfo(&self) -> Vec<u8> {
-        let task = self.object();
-        self.linux.mountinfo_text(task.mount_namespace, self.linux.fs_states[task.fs].root)
+    pub fn mountinfo(&self) -> Option<Vec<u8>> {
+        let root = self.fs_state()?.root;
+        Some(self.linux.mountinfo_text(self.running()?.mount_namespace, root))
     }
 
     /// The name of the program that it, or the process that it was copied from, executed last, if that is one of

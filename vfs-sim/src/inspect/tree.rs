@@ -35,8 +35,9 @@ mod tests {
         )
         .unwrap();
         let init = linux.task(linux.init()).unwrap();
+        let namespace = init.mount_namespace().unwrap();
         assert_eq!(
-            init.mount_namespace().to_string(),
+            namespace.to_string(),
             "mnt:[4026531832]\n\
              / rootfs private\n\
              └─ / ext4 shared:1\n\
@@ -44,11 +45,22 @@ mod tests {
              \u{20}  │  └─ /proc/sys/a tmpfs unbindable\n\
              \u{20}  └─ /srv ext4[/home] master:1\n"
         );
-        assert_eq!((init.root().0, init.cwd().0), (b"/".to_vec(), b"/".to_vec()));
-        assert_eq!(init.mount_namespace().tasks().count(), 1);
+        assert_eq!((init.root(), init.cwd()), (Some("/".into()), Some("/".into())));
+        assert_eq!(namespace.tasks().count(), 1);
         let groups = linux.peer_groups();
         assert_eq!(groups.keys().copied().collect::<Vec<_>>(), [1]);
         assert_eq!(groups[&1][0].slaves().map(|slave| slave.id()).collect::<Vec<_>>(), [7]);
         assert_eq!(groups[&1][0].peers().count(), 0);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_nowhere() {
+        let mut linux = Linux::new();
+        let child = linux.fork(linux.init(), cofferdam::kernel::CloneFlags::empty()).unwrap();
+        linux.exit(child, 3);
+        let ended = linux.task(child).unwrap();
+        assert!(!ended.is_running() && ended.status().is_some());
+        assert!(ended.mount_namespace().is_none() && ended.root_mount().is_none());
+        assert_eq!((ended.root(), ended.cwd(), ended.mountinfo()), (None, None, None));
     }
 }

@@ -81,11 +81,8 @@ impl Machine {
         let namespaces = linux.mount_namespaces().map(|namespace| format!("namespace {:?}", namespace.inode()));
         let processes = linux.tasks().map(|task| {
             let pid = task.pid().0;
-            if !task.is_running() {
-                return format!("process {pid}, which has ended");
-            }
-            let namespace = task.mount_namespace().inode();
-            format!("process {pid} in namespace {namespace:?}, root {}, at {}", task.root(), task.cwd())
+            let Some(namespace) = task.mount_namespace() else { return format!("process {pid}, which has ended") };
+            format!("process {pid} in namespace {:?}, root {:?}, at {:?}", namespace.inode(), task.root(), task.cwd())
         });
         Self {
             mounts: namespaces.chain(linux.mounts().map(line)).collect(),
