@@ -12,6 +12,7 @@ mod prepare;
 mod records;
 mod recover;
 mod remove;
+mod sandbox;
 mod update;
 
 use std::collections::BTreeMap;

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use typed_path::UnixPath;
 
+use super::sandbox::open_sandbox;
 use super::{Container, Isolator, IsolatorError};
 use crate::checkpoint;
 use crate::kernel::{Errno, FileType, Kernel, Mode};
 use crate::messages::{ContainerConfig, ContainerId, Resource};
-use crate::root::{Root, real_path};
+use crate::root::real_path;
 use crate::volumes::PersistentVolume;
 
 /// Configurations may hold secrets of an environment.
@@ -122,7 +123,7 @@ impl<K: Kernel> Isolator<K> {
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
         let executor = config.executor_info.as_ref().map_or(&[][..], |executor| &executor.resources);
         let recorded = self.recorded_volumes(id)?;
-        let sandbox = match Root::open(&self.kernel, sandbox) {
+        let sandbox = match open_sandbox(&self.kernel, id, sandbox) {
             Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
             sandbox => sandbox?,
         };

@@ -182,7 +182,7 @@ impl<K: Kernel> Isolator<K> {
         // Of a record that names another directory nothing was mounted.
         let is_its_own = |sandbox: &UnixPathBuf| self.check_sandbox(id, sandbox).is_ok();
         if let Some(sandbox) = sandbox.or_else(recorded).filter(is_its_own) {
-            let errors = self.detach_below(&sandbox)?;
+            let errors = self.detach_in_sandbox(id, &sandbox)?;
             if !errors.is_empty() {
                 return Err(CleanupError::MountsLeft { id: id.clone(), errors });
             }

@@ -1,13 +1,14 @@
 //! Removing what a container leaves behind.
 
-use typed_path::{UnixPath, UnixPathBuf};
+use typed_path::UnixPath;
 
+use super::sandbox::Sandbox;
 use super::{Isolator, RemoveError};
-use crate::kernel::{Descriptor, Errno, Kernel};
+use crate::kernel::{Errno, Kernel};
 use crate::messages::ContainerId;
 use crate::mountinfo::Table;
 use crate::removal::{remove_tree, remove_tree_in};
-use crate::root::{Root, real_path};
+use crate::root::real_path;
 use crate::table;
 
 impl<K: Kernel> Isolator<K> {
@@ -70,20 +71,8 @@ impl<K: Kernel> Isolator<K> {
         };
         self.check_sandbox(id, &directory)?;
         self.check_unmounted(&directory)?;
-        let (parent, name) = self.open_above(id, &directory)?;
+        let (parent, name) = Sandbox::above(&self.kernel, id, &directory)?.parent(&directory)?;
         Ok(remove_tree_in(&self.kernel, &parent, &name, &directory)?)
-    }
-
-    /// The directory that a sandbox is in, and its name there. The program of a container can write all along the way to the
-    /// sandboxes of those that are nested in it: there no symbolic link is followed.
-    fn open_above(&self, id: &ContainerId, sandbox: &UnixPath) -> Result<(Descriptor<'_>, UnixPathBuf), RemoveError> {
-        // `<sandbox>/containers/<child>`, for each that it is nested in.
-        let top = sandbox.ancestors().nth(2 * id.depth()).unwrap_or(sandbox);
-        let base = top.parent().unwrap_or(top);
-        let relative = sandbox.strip_prefix(base).unwrap_or(sandbox);
-        let root = Root::open(&self.kernel, base)?;
-        let (parent, name) = root.parent(relative)?;
-        Ok((parent, name.to_path_buf()))
     }
 
     /// Removes only the runtime directory.

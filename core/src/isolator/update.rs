@@ -2,6 +2,7 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
+use super::sandbox::{open_sandbox, unmount};
 use super::{Isolator, IsolatorError, UpdateError};
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
@@ -88,7 +89,7 @@ impl<K: Kernel> Isolator<K> {
         if removed.is_empty() && added.is_empty() && left.is_empty() {
             return Ok(Vec::new());
         }
-        self.remove_left_mount_points(&sandbox, &left)?;
+        self.remove_left_mount_points(id, &sandbox, &left)?;
         // Before anything is mounted: whoever goes on after us must know what to look for.
         self.record_volumes(id, current.iter().chain(&added))?;
         let result = self.change_volumes(id, &sandbox, &removed, added);
@@ -107,11 +108,16 @@ impl<K: Kernel> Isolator<K> {
         Ok(recorded.into_iter().filter(|volume| !is_among(current, volume)).collect())
     }
 
-    fn remove_left_mount_points(&self, sandbox: &UnixPath, left: &[PersistentVolume]) -> Result<(), UpdateError> {
+    fn remove_left_mount_points(
+        &self,
+        id: &ContainerId,
+        sandbox: &UnixPath,
+        left: &[PersistentVolume],
+    ) -> Result<(), UpdateError> {
         if left.is_empty() {
             return Ok(());
         }
-        let root = Root::open(&self.kernel, sandbox)?;
+        let root = open_sandbox(&self.kernel, id, sandbox)?;
         for volume in left {
             // What is in use, or not empty, is no mount point that we left.
             let _ = self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
@@ -172,22 +178,20 @@ impl<K: Kernel> Isolator<K> {
         volume: &PersistentVolume,
     ) -> Result<(), UpdateError> {
         let target = sandbox.join(&volume.name);
-        match self.kernel.umount2(&target, UmountFlags::UMOUNT_NOFOLLOW) {
-            Ok(()) => self.counters.mounts_undone += 1,
-            // Somebody has unmounted it.
-            Err(Errno::EINVAL | Errno::ENOENT) => {}
-            Err(errno) => {
-                let error = CallError::new("unmount", &target, errno);
-                return Err(match errno {
-                    Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
-                    _ => error,
-                }
-                .into());
-            }
+        let root = open_sandbox(&self.kernel, id, sandbox)?;
+        // Nothing is unmounted if somebody has done so.
+        let unmounted = unmount(&self.kernel, root.fd(), &volume.name, UmountFlags::empty(), &target).map_err(
+            |error| match error.errno {
+                Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
+                _ => error,
+            },
+        )?;
+        let removed = self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
+        self.counters.mounts_undone += u64::from(unmounted);
+        if let Some(container) = self.containers.get_mut(id) {
+            container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
         }
-        self.forget_volume(id, volume);
-        let root = Root::open(&self.kernel, sandbox)?;
-        match self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR) {
+        match removed {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(CallError::new("remove the mount point", &target, errno).into()),
         }
@@ -209,7 +213,7 @@ impl<K: Kernel> Isolator<K> {
                 }
                 _ => error,
             })?;
-        let root = Root::open(kernel, sandbox)?;
+        let root = open_sandbox(&self.kernel, id, sandbox)?;
         let gid = self.give_to_owner_of_sandbox(&root, &source, &volume)?;
         let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();
         match mount_volume(kernel, &root, &source, &volume) {
@@ -252,12 +256,6 @@ impl<K: Kernel> Isolator<K> {
             .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
             .doing("change the owner of volume", &volume.source)?;
         Ok(None)
-    }
-
-    fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
-        if let Some(container) = self.containers.get_mut(id) {
-            container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
-        }
     }
 }
 

@@ -33,6 +33,7 @@ mod nested;
 mod prepare;
 mod recover;
 mod remove;
+mod swapped;
 mod update;
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
