@@ -16,6 +16,8 @@ mod harness;
 mod host_volumes;
 #[path = "../../core/tests/containers/nested.rs"]
 mod nested;
+#[path = "../../core/tests/containers/renames.rs"]
+mod renames;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
 #[path = "../../core/tests/scenarios/world.rs"]
@@ -35,7 +37,9 @@ fn containers() {
     if !common::is_root("containers") {
         return;
     }
-    for (name, scenario) in scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS).chain(nested::SCENARIOS) {
+    for (name, scenario) in
+        scenarios::SCENARIOS.iter().chain(host_volumes::SCENARIOS).chain(nested::SCENARIOS).chain(renames::SCENARIOS)
+    {
         println!("{name}");
         let child = LinuxKernel
             .clone3(CloneFlags::empty(), &mut |_| {

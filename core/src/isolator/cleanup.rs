@@ -146,11 +146,11 @@ fn detach(kernel: &dyn Kernel, sandbox: &Sandbox<'_>, table: &Table<'_>, mount: 
         let error = CallError::new("unmount", &mountpoint, Errno::ESTALE);
         return Err(error.with_hint("the directory that it is in has been replaced; try again"));
     }
-    match unmount(kernel, directory.fd(), &name, UmountFlags::MNT_DETACH, &mountpoint)? {
-        true => Ok(()),
-        false => Err(CallError::new("unmount", &mountpoint, Errno::EINVAL)
-            .with_hint("it is not a mount point any more, or locked by a user namespace; try again")),
+    if unmount(kernel, directory.fd(), &name, UmountFlags::MNT_DETACH, &mountpoint)? {
+        return Ok(());
     }
+    let error = CallError::new("unmount", &mountpoint, Errno::EINVAL);
+    Err(error.with_hint("it is not a mount point any more, or locked by a user namespace; try again"))
 }
 
 /// The mount, by its id, that the mountpoint of a mount is in: not one that it is stacked on.

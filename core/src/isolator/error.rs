@@ -216,6 +216,19 @@ pub enum UpdateError {
         /// Where it should be.
         target: Bytes,
     },
+    /// A volume that is a path of the host or of a sandbox is where the volume would be, or below.
+    #[error(
+        "cannot mount persistent volume {id} on {name}, while the container has the volume at {container_path}: one would hide \
+         the other; choose another name, or prepare the container anew with both"
+    )]
+    OtherVolume {
+        /// The persistence id.
+        id: String,
+        /// The volume's name in the sandbox.
+        name: Bytes,
+        /// The container path of the other one.
+        container_path: Bytes,
+    },
     /// A volume gets no group of its own.
     #[error(transparent)]
     Gid(#[from] GidError),

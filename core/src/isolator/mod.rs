@@ -5,6 +5,7 @@
 //! volumes on the host, from where they reach the container by propagation.
 
 mod cleanup;
+mod conflicts;
 mod create;
 mod error;
 mod gids;

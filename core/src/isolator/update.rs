@@ -60,7 +60,7 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`UpdateError`]. The first error ends the update; what is remembered is what is mounted.
     pub fn update(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<(), UpdateError> {
-        let updated = self.update_volumes(id, resources);
+        let updated = self.check_conflicts(id, resources).and_then(|()| self.update_volumes(id, resources));
         let gids = self.counted("update", updated)?;
         if !gids.is_empty() {
             tracing::info!(%id, ?gids, "a program that runs already is no member of the groups of volumes that are new");

@@ -5,5 +5,6 @@ mod host;
 mod persistent;
 
 pub use gids::{GidError, GidGauges, GidManager, VolumeKind};
+pub(crate) use host::path_in_sandbox;
 pub use host::{ContainerPaths, HostVolumes, VolumeError, VolumeProblem};
 pub use persistent::PersistentVolume;

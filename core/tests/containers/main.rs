@@ -18,6 +18,7 @@ macro_rules! scenarios {
 
 mod host_volumes;
 mod nested;
+mod renames;
 mod scenarios;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]

@@ -26,6 +26,7 @@ macro_rules! scenarios {
 }
 
 mod cleanup;
+mod conflicts;
 mod create;
 mod gids;
 mod host_volumes;
