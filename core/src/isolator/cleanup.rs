@@ -73,6 +73,10 @@ impl<K: Kernel> Isolator<K> {
         if !errors.is_empty() {
             return Err(CleanupError::MountsLeft { id: id.clone(), errors });
         }
+        if id.parent().is_none() {
+            // Of the paths in it that nested containers have shared.
+            self.deallocate_gids(&sandbox)?;
+        }
         self.containers.remove(id);
         Ok(())
     }

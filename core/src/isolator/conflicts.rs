@@ -3,7 +3,7 @@
 use typed_path::UnixPathBuf;
 
 use super::{Isolator, IsolatorError, UpdateError};
-use crate::kernel::{Errno, Kernel};
+use crate::kernel::{Bytes, Errno, Kernel};
 use crate::messages::{ContainerConfig, ContainerId, Resource};
 use crate::volumes::{ContainerPaths, path_in_sandbox};
 
@@ -19,7 +19,7 @@ impl<K: Kernel> Isolator<K> {
         };
         let sandboxes = [container.sandbox.clone()];
         let paths = ContainerPaths {
-            rootfs: config.rootfs.as_ref().map(|rootfs| rootfs.as_path()),
+            rootfs: config.rootfs.as_ref().map(Bytes::as_path),
             sandboxes: &sandboxes,
             sandbox_directory: &self.config.sandbox_directory,
             host_path_creation: &[],

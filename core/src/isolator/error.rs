@@ -256,6 +256,9 @@ pub enum CleanupError {
         /// Why, for each.
         errors: Vec<CallError>,
     },
+    /// Paths in its sandbox, from which nothing is mounted any more, keep their gids.
+    #[error(transparent)]
+    Gid(#[from] GidError),
     /// The runtime directory of a container that nobody knows could not be removed.
     #[error("the runtime directory of container {id} is left: {error}")]
     Runtime {

@@ -9,6 +9,7 @@ mod conflicts;
 mod create;
 mod error;
 mod gids;
+mod groups;
 mod prepare;
 mod records;
 mod recover;

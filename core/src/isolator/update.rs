@@ -20,6 +20,11 @@ impl<K: Kernel> Isolator<K> {
     /// Mounts and unmounts the container's persistent volumes on the host, below its sandbox, so that they are those
     /// among `resources`. A running container sees the change at once.
     ///
+    /// With [`volume_gid_range`](crate::agent::AgentConfig::volume_gid_range), a volume gets a group, which
+    /// [`volume_gids`](Self::volume_gids) tells. A program that runs is no member of the group of a volume that is new, and a
+    /// user without privileges can't use that volume. What is launched later is: the recorded launch info of the container,
+    /// and of those in it that see its filesystem, has the groups of the volumes that there are now.
+    ///
     /// ```
     /// # use cofferdam::agent::AgentConfig;
     /// # use cofferdam::isolator::Isolator;
@@ -61,7 +66,9 @@ impl<K: Kernel> Isolator<K> {
     /// See [`UpdateError`]. The first error ends the update; what is remembered is what is mounted.
     pub fn update(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<(), UpdateError> {
         let updated = self.check_conflicts(id, resources).and_then(|()| self.update_volumes(id, resources));
-        let gids = self.counted("update", updated)?;
+        // Also of what was changed before an error, and by an update that has died.
+        let recorded = self.record_groups(id);
+        let gids = self.counted("update", updated.and_then(|gids| recorded.map(|()| gids)))?;
         if !gids.is_empty() {
             tracing::info!(%id, ?gids, "a program that runs already is no member of the groups of volumes that are new");
         }

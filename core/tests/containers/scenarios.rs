@@ -74,7 +74,7 @@ impl<'w, 'k> Container<'w, 'k> {
     }
 
     /// With another configuration of the agent.
-    fn with_agent(mut self, configure: impl FnOnce(&mut AgentConfig)) -> Self {
+    pub fn with_agent(mut self, configure: impl FnOnce(&mut AgentConfig)) -> Self {
         let mut config = self.world.config();
         configure(&mut config);
         self.agent = self.world.create(config).unwrap();
@@ -103,7 +103,7 @@ impl<'w, 'k> Container<'w, 'k> {
         self.carry_out(&LaunchRequest { info, ..LaunchRequest::default() }, program)
     }
 
-    fn carry_out(&self, request: &LaunchRequest, program: &Program<'_>) -> WaitStatus {
+    pub fn carry_out(&self, request: &LaunchRequest, program: &Program<'_>) -> WaitStatus {
         let kernel = self.world.kernel;
         let child = kernel
             .clone3(CloneFlags::empty(), &mut |kernel| launch(&Intercepted::new(kernel, &Instead(program)), request))

@@ -37,7 +37,7 @@ impl<K: Kernel> Isolator<K> {
         volumes.prepare(&self.kernel, &container, wanted, &taken)?;
         let made = info.file_operations.iter().filter_map(|operation| operation.symlink.as_ref());
         let own = info.masked_paths.iter().chain(made.map(|symlink| &symlink.target)).map(Bytes::as_path);
-        volumes.check_covers_none(own)?;
+        volumes.check_covers_none(&own.collect::<Vec<_>>())?;
         info.mounts.extend_from_slice(volumes.mounts());
         info.untrusted_directories.extend(volumes.untrusted_directories().map(Into::into));
         Ok(())

@@ -67,6 +67,8 @@ pub struct HostVolumes {
     container_paths: Vec<Bytes>,
     untrusted: Vec<UnixPathBuf>,
     made: Vec<MadeDirectory>,
+    /// The sources that are in the sandbox of the parent.
+    of_parent: Vec<UnixPathBuf>,
 }
 
 /// A volume whose container path is all right.
@@ -116,11 +118,11 @@ impl HostVolumes {
     /// # Errors
     ///
     /// [`VolumeProblem::CoversOwn`].
-    pub fn check_covers_none<'p>(&self, own: impl Iterator<Item = &'p UnixPath> + Clone) -> Result<(), VolumeError> {
+    pub fn check_covers_none(&self, own: &[&UnixPath]) -> Result<(), VolumeError> {
         for (mount, container_path) in self.mounts.iter().zip(&self.container_paths) {
             let is_covered = |path: &&UnixPath| path.starts_with(mount.target.as_path());
             if mount.flags.contains(MountFlags::MS_SHARED)
-                && let Some(path) = own.clone().find(is_covered)
+                && let Some(path) = own.iter().copied().find(is_covered)
             {
                 let problem = VolumeProblem::CoversOwn(path.into());
                 return Err(VolumeError { container_path: container_path.clone(), problem });
@@ -138,6 +140,11 @@ impl HostVolumes {
     /// [`ContainerLaunchInfo::untrusted_directories`](crate::messages::ContainerLaunchInfo::untrusted_directories).
     pub fn untrusted_directories(&self) -> impl Iterator<Item = &UnixPath> {
         self.untrusted.iter().map(UnixPathBuf::as_path)
+    }
+
+    /// The sources in the sandbox of the container that this one is nested in.
+    pub fn paths_of_parent(&self) -> &[UnixPathBuf] {
+        &self.of_parent
     }
 
     /// Removes the directories that were made, as far as they are empty. What can't be removed is logged.

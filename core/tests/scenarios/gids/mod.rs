@@ -3,6 +3,7 @@
 mod containers;
 mod crash;
 mod free;
+mod members;
 mod share;
 mod tree;
 
