@@ -121,6 +121,19 @@ pub enum PrepareError {
         /// Why.
         reason: &'static str,
     },
+    /// A persistent volume of the executor that the container would not get.
+    #[error(
+        "persistent volume {volume} on {name} is a resource of the executor (executor_info), but not of container {id}, whose \
+         resources decide what is mounted; add it to them, or take it from the executor"
+    )]
+    ExecutorVolume {
+        /// Which container.
+        id: ContainerId,
+        /// The persistence id.
+        volume: String,
+        /// The volume's name in the sandbox.
+        name: Bytes,
+    },
     /// A nested container whose sandbox is not where it belongs.
     #[error("the sandbox of nested container {id} must be {expected}, but is {found}")]
     NestedSandbox {
