@@ -19,36 +19,14 @@ impl<K: Kernel> Isolator<K> {
     /// still has a file open there.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// # create_directories(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db"), Mode(0o755))?;
-    /// # let volume: Resource = serde_json::from_value(serde_json::json!({
-    /// #     "name": "disk",
-    /// #     "reservations": [{ "role": "web" }],
-    /// #     "disk": { "persistence": { "id": "db" }, "volume": { "container_path": "data", "mode": "RW" } },
-    /// # }))?;
+    /// # use cofferdam_vfs_sim::sample;
+    /// # let sample::Agent { mut isolator, id, container, volume, .. } = sample::agent();
     /// # isolator.prepare(&id, &container)?;
     /// # isolator.update(&id, &[volume])?;
     /// isolator.cleanup(&id)?;
     /// assert!(isolator.container(&id).is_none());
     /// // Once nothing is mounted there any more, the sandbox can be removed.
-    /// isolator.remove(&id, &sandbox)?;
+    /// isolator.remove(&id, container.directory.as_path())?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

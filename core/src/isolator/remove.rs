@@ -18,28 +18,13 @@ impl<K: Kernel> Isolator<K> {
     /// appears in between: volumes keep their data.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
+    /// # use cofferdam_vfs_sim::sample;
+    /// # let sample::Agent { mut isolator, id, container, .. } = sample::agent();
     /// # isolator.prepare(&id, &container)?;
-    /// assert!(isolator.remove(&id, &sandbox).is_err(), "it is not cleaned up yet");
+    /// let sandbox = container.directory.as_path();
+    /// assert!(isolator.remove(&id, sandbox).is_err(), "it is not cleaned up yet");
     /// isolator.cleanup(&id)?;
-    /// isolator.remove(&id, &sandbox)?;
+    /// isolator.remove(&id, sandbox)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -26,34 +26,16 @@ impl<K: Kernel> Isolator<K> {
     /// and of those in it that see its filesystem, has the groups of the volumes that there are now.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// # create_directories(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db"), Mode(0o755))?;
-    /// # let volume: Resource = serde_json::from_value(serde_json::json!({
-    /// #     "name": "disk",
-    /// #     "reservations": [{ "role": "web" }],
-    /// #     "disk": { "persistence": { "id": "db" }, "volume": { "container_path": "data", "mode": "RW" } },
-    /// # }))?;
-    /// # isolator.prepare(&id, &container)?;
+    /// use cofferdam::kernel::Mode;
+    /// use cofferdam::{UnixPath, checkpoint};
+    /// use cofferdam_vfs_sim::sample;
+    ///
+    /// let sample::Agent { kernel, mut isolator, id, container, volume } = sample::agent();
+    /// isolator.prepare(&id, &container)?;
     /// isolator.update(&id, &[volume])?;
     /// assert_eq!(isolator.container(&id).map_or(0, |container| container.volumes().len()), 1);
-    /// checkpoint::write(&kernel, &sandbox.join("data/file"), b"kept", Mode(0o644))?;
+    /// let file = container.directory.as_path().join("data/file");
+    /// checkpoint::write(&kernel, &file, b"kept", Mode(0o644))?;
     ///
     /// isolator.update(&id, &[])?;
     /// let kept = checkpoint::read(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db/file"))?;

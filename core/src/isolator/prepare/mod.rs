@@ -37,25 +37,11 @@ impl<K: Kernel> Isolator<K> {
     /// makes its own below that is one more. So the parent must run when it is launched.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// let container = ContainerConfig { rootfs: Some("/srv/busybox".into()), ..container };
+    /// use cofferdam::messages::ContainerConfig;
+    /// use cofferdam_vfs_sim::sample;
+    ///
+    /// let sample::Agent { mut isolator, id, container, .. } = sample::agent();
+    /// let container = ContainerConfig { rootfs: Some(sample::ROOTFS.into()), ..container };
     /// let info = isolator.prepare(&id, &container)?;
     /// // What the launcher mounts first: the root filesystem on itself, so that it can become the root.
     /// assert_eq!(info.mounts[0].target, "/srv/busybox".into());
