@@ -198,9 +198,14 @@ pub fn real_path(kernel: &dyn Kernel, path: &UnixPath) -> Result<UnixPathBuf, Ca
 
 /// The path of what is open, without symbolic links. `path` is for messages.
 pub(crate) fn real_path_of(kernel: &dyn Kernel, opened: Fd, path: &UnixPath) -> Result<UnixPathBuf, CallError> {
-    let link = UnixPathBuf::from(format!("/proc/self/fd/{}", opened.0));
-    let Bytes(real) = kernel.readlinkat(Fd::CWD, &link).doing("find the real path of", path)?;
+    let Bytes(real) = kernel.readlinkat(Fd::CWD, &descriptor_path(opened)).doing("find the real path of", path)?;
     Ok(UnixPathBuf::from(real))
+}
+
+/// The path of a descriptor of the calling thread, for calls that take nothing but a path: a link that leads to what is open
+/// (proc(5)).
+pub(crate) fn descriptor_path(Fd(number): Fd) -> UnixPathBuf {
+    UnixPathBuf::from(format!("/proc/thread-self/fd/{number}"))
 }
 
 /// The path that, with `AT_EMPTY_PATH`, names what a descriptor is open on.

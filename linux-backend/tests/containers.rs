@@ -18,6 +18,8 @@ mod groups;
 mod host_volumes;
 #[path = "../../core/tests/containers/nested.rs"]
 mod nested;
+#[path = "../../core/tests/containers/renames.rs"]
+mod renames;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
 #[path = "../../core/tests/containers/volumes.rs"]
@@ -47,6 +49,7 @@ fn containers() {
         host_volumes::layers::SCENARIOS,
         host_volumes::made::SCENARIOS,
         nested::SCENARIOS,
+        renames::SCENARIOS,
         volumes::SCENARIOS,
     ];
     for (name, scenario) in modules.into_iter().flatten() {

@@ -17,6 +17,8 @@ mod host_volumes;
 #[path = "../../../core/tests/containers/nested.rs"]
 mod nested;
 mod recorded;
+#[path = "../../../core/tests/containers/renames.rs"]
+mod renames;
 #[path = "../../../core/tests/containers/scenarios.rs"]
 mod scenarios;
 #[path = "../../../core/tests/containers/volumes.rs"]
@@ -28,6 +30,7 @@ mod world;
 #[path = "../../../core/tests/scenarios"]
 mod agents {
     pub mod cleanup;
+    pub mod conflicts;
     pub mod create;
     pub mod gids;
     pub mod gone;
@@ -36,17 +39,19 @@ mod agents {
     pub mod prepare;
     pub mod recover;
     pub mod remove;
+    pub mod swapped;
     pub mod update;
 }
 
 use rstest::rstest;
 
-use agents::{cleanup, create, gids, gone, prepare, recover, remove, update};
+use agents::{cleanup, conflicts, create, gids, gone, prepare, recover, remove, swapped, update};
 use host_volumes::{bidirectional, hostile, layers, made};
 use world::Scenario;
 
 #[rstest]
 #[case::cleanup(cleanup::SCENARIOS)]
+#[case::conflicts(conflicts::SCENARIOS)]
 #[case::create(create::SCENARIOS)]
 #[case::gone(gone::SCENARIOS)]
 #[case::host_volumes(agents::host_volumes::SCENARIOS)]
@@ -54,10 +59,12 @@ use world::Scenario;
 #[case::prepare(prepare::SCENARIOS)]
 #[case::recover(recover::SCENARIOS)]
 #[case::remove(remove::SCENARIOS)]
+#[case::swapped(swapped::SCENARIOS)]
 #[case::update(update::SCENARIOS)]
 #[case::gids_of_containers(gids::containers::SCENARIOS)]
 #[case::gids_after_a_crash(gids::crash::SCENARIOS)]
 #[case::gids_that_are_freed(gids::free::SCENARIOS)]
+#[case::gids_of_members(gids::members::SCENARIOS)]
 #[case::gids_that_are_shared(gids::share::SCENARIOS)]
 #[case::gids_of_trees(gids::tree::SCENARIOS)]
 #[case::containers(scenarios::SCENARIOS)]
@@ -68,6 +75,7 @@ use world::Scenario;
 #[case::layers(layers::SCENARIOS)]
 #[case::made(made::SCENARIOS)]
 #[case::containers_in_containers(nested::SCENARIOS)]
+#[case::renames(renames::SCENARIOS)]
 fn the_kernels_do_the_same(#[case] scenarios: &[Scenario]) {
     recorded::the_kernels_do_the_same(scenarios);
 }

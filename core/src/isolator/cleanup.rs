@@ -2,11 +2,13 @@
 
 use typed_path::UnixPath;
 
+use super::sandbox::{Sandbox, unmount};
 use super::{CleanupError, Isolator};
 use crate::error::{CallError, Doing};
-use crate::kernel::{Kernel, UmountFlags};
+use crate::kernel::{Errno, Kernel, UmountFlags};
 use crate::messages::ContainerId;
-use crate::mountinfo::Table;
+use crate::mountinfo::{Entry, Table};
+use crate::root::stat;
 use crate::table;
 
 impl<K: Kernel> Isolator<K> {
@@ -17,36 +19,14 @@ impl<K: Kernel> Isolator<K> {
     /// still has a file open there.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// # create_directories(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db"), Mode(0o755))?;
-    /// # let volume: Resource = serde_json::from_value(serde_json::json!({
-    /// #     "name": "disk",
-    /// #     "reservations": [{ "role": "web" }],
-    /// #     "disk": { "persistence": { "id": "db" }, "volume": { "container_path": "data", "mode": "RW" } },
-    /// # }))?;
+    /// # use cofferdam_vfs_sim::sample;
+    /// # let sample::Agent { mut isolator, id, container, volume, .. } = sample::agent();
     /// # isolator.prepare(&id, &container)?;
     /// # isolator.update(&id, &[volume])?;
     /// isolator.cleanup(&id)?;
     /// assert!(isolator.container(&id).is_none());
     /// // Once nothing is mounted there any more, the sandbox can be removed.
-    /// isolator.remove(&id, &sandbox)?;
+    /// isolator.remove(&id, container.directory.as_path())?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -67,21 +47,33 @@ impl<K: Kernel> Isolator<K> {
             return Err(CleanupError::HasChild { id: id.clone(), child: child.clone() });
         }
         let sandbox = container.sandbox.clone();
-        let errors = self.detach_below(&sandbox)?;
+        let errors = self.detach_in_sandbox(id, &sandbox)?;
         if !errors.is_empty() {
             return Err(CleanupError::MountsLeft { id: id.clone(), errors });
+        }
+        if id.parent().is_none() {
+            // Of the paths in it that nested containers have shared.
+            self.deallocate_gids(&sandbox)?;
         }
         self.containers.remove(id);
         Ok(())
     }
 
-    /// Detaches all mounts at or below a path, by component. Gives the errors if mounts are left.
-    pub(super) fn detach_below(&mut self, path: &UnixPath) -> Result<Vec<CallError>, CleanupError> {
-        let Detached { count, errors } = detach_below(&self.kernel, path)?;
+    /// Detaches all mounts at or below a container's sandbox, by component. Gives the errors if mounts are left.
+    pub(super) fn detach_in_sandbox(
+        &mut self,
+        id: &ContainerId,
+        sandbox: &UnixPath,
+    ) -> Result<Vec<CallError>, CleanupError> {
+        let Detached { count, errors } = detach_in_sandbox(&self.kernel, id, sandbox)?;
         self.counters.mounts_undone += count;
         Ok(errors)
     }
 }
+
+/// How often a table that has changed, but not become shorter, is looked at anew: whoever still moves mounts about then is
+/// at work against us.
+const ATTEMPTS: usize = 16;
 
 /// What became of mounts that were to be detached.
 struct Detached {
@@ -93,26 +85,65 @@ struct Detached {
 
 /// The latest first, and so, as a rule, the upper ones of a stack and the deeper ones before what they are on. A mount that
 /// was moved stands elsewhere in the table: whether an error matters is told by the table afterwards.
-fn detach_below(kernel: &dyn Kernel, path: &UnixPath) -> Result<Detached, CleanupError> {
-    let mut detached = 0;
-    let mut errors = Vec::new();
-    let mut left = usize::MAX;
+fn detach_in_sandbox(kernel: &dyn Kernel, id: &ContainerId, sandbox: &UnixPath) -> Result<Detached, CleanupError> {
+    let mut detached = Detached { count: 0, errors: Vec::new() };
+    let mut seen = Vec::new();
+    let mut fruitless = 0;
     loop {
         let text = table::read(kernel)?;
         let table = Table::parse(&text)?;
-        match table.at_or_below(path).count() {
-            0 => return Ok(Detached { count: detached, errors: Vec::new() }),
-            count if count >= left => return Ok(Detached { count: detached, errors }),
-            count => left = count,
+        let below: Vec<_> = table.at_or_below(sandbox).collect();
+        let mounts: Vec<_> = below.iter().map(|mount| (mount.id(), mount.mountpoint().into_owned())).collect();
+        if mounts.is_empty() {
+            return Ok(Detached { errors: Vec::new(), ..detached });
         }
-        errors.clear();
-        for mount in table.at_or_below(path).rev() {
-            let mountpoint = mount.mountpoint();
-            let flags = UmountFlags::MNT_DETACH | UmountFlags::UMOUNT_NOFOLLOW;
-            match kernel.umount2(&mountpoint, flags).doing("unmount", &mountpoint) {
-                Ok(()) => detached += 1,
-                Err(error) => errors.push(error),
+        if !seen.is_empty() && mounts.len() >= seen.len() {
+            fruitless += 1;
+            if mounts == seen || fruitless == ATTEMPTS {
+                return Ok(detached);
             }
         }
+        detached.errors.clear();
+        let directory = Sandbox::above(kernel, id, sandbox)?;
+        for mount in below.into_iter().rev() {
+            match detach(kernel, &directory, &table, mount) {
+                Ok(()) => detached.count += 1,
+                Err(error) => detached.errors.push(error),
+            }
+        }
+        seen = mounts;
     }
+}
+
+/// Detaches what is mounted where the table has a mount: that one, or one that was put on it since.
+///
+/// The program that writes in the sandbox may have put another directory on the way to it meanwhile. So the directory that
+/// it is in is opened first, which no symbolic link leads to, and must be in the mount that the table says. The mount itself
+/// is not looked at: its filesystem may not answer any more (FUSE, NFS), and goes nevertheless.
+fn detach(kernel: &dyn Kernel, sandbox: &Sandbox<'_>, table: &Table<'_>, mount: &Entry<'_>) -> Result<(), CallError> {
+    let mountpoint = mount.mountpoint();
+    let (directory, name) = sandbox.parent(&mountpoint)?;
+    let found = stat(kernel, directory.fd()).doing("look at the directory of", &mountpoint)?.mount_id;
+    if found != u64::from(around(table, mount)) {
+        let error = CallError::new("unmount", &mountpoint, Errno::ESTALE);
+        return Err(error.with_hint("the directory that it is in has been replaced; try again"));
+    }
+    if unmount(kernel, directory.fd(), &name, UmountFlags::MNT_DETACH, &mountpoint)? {
+        return Ok(());
+    }
+    let error = CallError::new("unmount", &mountpoint, Errno::EINVAL);
+    Err(error.with_hint("it is not a mount point any more, or locked by a user namespace; try again"))
+}
+
+/// The mount, by its id, that the mountpoint of a mount is in: not one that it is stacked on.
+fn around(table: &Table<'_>, mount: &Entry<'_>) -> u32 {
+    let mut lowest = mount;
+    // A text may have mounts that are each other's parents.
+    for _ in table.entries() {
+        match table.by_id(lowest.parent_id()) {
+            Some(below) if below.mountpoint() == mount.mountpoint() => lowest = below,
+            _ => break,
+        }
+    }
+    lowest.parent_id()
 }

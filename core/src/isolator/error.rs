@@ -121,6 +121,19 @@ pub enum PrepareError {
         /// Why.
         reason: &'static str,
     },
+    /// A persistent volume of the executor that the container would not get.
+    #[error(
+        "persistent volume {volume} on {name} is a resource of the executor (executor_info), but not of container {id}, whose \
+         resources decide what is mounted; add it to them, or take it from the executor"
+    )]
+    ExecutorVolume {
+        /// Which container.
+        id: ContainerId,
+        /// The persistence id.
+        volume: String,
+        /// The volume's name in the sandbox.
+        name: Bytes,
+    },
     /// A nested container whose sandbox is not where it belongs.
     #[error("the sandbox of nested container {id} must be {expected}, but is {found}")]
     NestedSandbox {
@@ -216,6 +229,19 @@ pub enum UpdateError {
         /// Where it should be.
         target: Bytes,
     },
+    /// A volume that is a path of the host or of a sandbox is where the volume would be, or below.
+    #[error(
+        "cannot mount persistent volume {id} on {name}, while the container has the volume at {container_path}: one would hide \
+         the other; choose another name, or prepare the container anew with both"
+    )]
+    OtherVolume {
+        /// The persistence id.
+        id: String,
+        /// The volume's name in the sandbox.
+        name: Bytes,
+        /// The container path of the other one.
+        container_path: Bytes,
+    },
     /// A volume gets no group of its own.
     #[error(transparent)]
     Gid(#[from] GidError),
@@ -243,6 +269,9 @@ pub enum CleanupError {
         /// Why, for each.
         errors: Vec<CallError>,
     },
+    /// Paths in its sandbox, from which nothing is mounted any more, keep their gids.
+    #[error(transparent)]
+    Gid(#[from] GidError),
     /// The runtime directory of a container that nobody knows could not be removed.
     #[error("the runtime directory of container {id} is left: {error}")]
     Runtime {

@@ -5,13 +5,16 @@
 //! volumes on the host, from where they reach the container by propagation.
 
 mod cleanup;
+mod conflicts;
 mod create;
 mod error;
 mod gids;
+mod groups;
 mod prepare;
 mod records;
 mod recover;
 mod remove;
+mod sandbox;
 mod update;
 
 use std::collections::BTreeMap;

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use typed_path::UnixPath;
 
+use super::sandbox::open_sandbox;
 use super::{Container, Isolator, IsolatorError};
 use crate::checkpoint;
 use crate::kernel::{Errno, FileType, Kernel, Mode};
 use crate::messages::{ContainerConfig, ContainerId, Resource};
-use crate::root::{Root, real_path};
+use crate::root::real_path;
 use crate::volumes::PersistentVolume;
 
 /// Configurations may hold secrets of an environment.
@@ -30,26 +31,14 @@ impl<K: Kernel> Isolator<K> {
     /// Nothing on the host is changed.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// # isolator.prepare(&id, &container)?;
-    /// # drop(isolator);
+    /// use cofferdam::isolator::Isolator;
+    /// use cofferdam::user::NumericUsers;
+    /// use cofferdam_vfs_sim::sample;
+    ///
+    /// let sample::Agent { kernel, mut isolator, id, container, .. } = sample::agent();
+    /// isolator.prepare(&id, &container)?;
+    /// // Another process, with the same directories.
+    /// let config = isolator.config().clone();
     /// let mut isolator = Isolator::create(&kernel, config, Box::new(NumericUsers))?;
     /// assert!(isolator.resume()?.is_empty(), "every record can be used");
     /// assert_eq!(isolator.containers().collect::<Vec<_>>(), [&id]);
@@ -122,7 +111,7 @@ impl<K: Kernel> Isolator<K> {
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
         let executor = config.executor_info.as_ref().map_or(&[][..], |executor| &executor.resources);
         let recorded = self.recorded_volumes(id)?;
-        let sandbox = match Root::open(&self.kernel, sandbox) {
+        let sandbox = match open_sandbox(&self.kernel, id, sandbox) {
             Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
             sandbox => sandbox?,
         };

@@ -33,38 +33,20 @@ impl<K: Kernel> Isolator<K> {
     /// It can be repeated, and be called after a reboot, when nothing is mounted.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// # create_directories(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db"), Mode(0o755))?;
-    /// # let volume: Resource = serde_json::from_value(serde_json::json!({
-    /// #     "name": "disk",
-    /// #     "reservations": [{ "role": "web" }],
-    /// #     "disk": { "persistence": { "id": "db" }, "volume": { "container_path": "data", "mode": "RW" } },
-    /// # }))?;
-    /// # isolator.prepare(&id, &container)?;
-    /// # isolator.update(&id, std::slice::from_ref(&volume))?;
-    /// # drop(isolator);
+    /// use cofferdam::isolator::Isolator;
+    /// use cofferdam::messages::ContainerState;
+    /// use cofferdam::user::NumericUsers;
+    /// use cofferdam_vfs_sim::sample;
+    ///
+    /// let sample::Agent { kernel, mut isolator, id, container, volume } = sample::agent();
+    /// isolator.prepare(&id, &container)?;
+    /// isolator.update(&id, &[volume])?;
     /// // Another process, after the agent has died.
+    /// let config = isolator.config().clone();
     /// let mut isolator = Isolator::create(&kernel, config, Box::new(NumericUsers))?;
     /// let state = ContainerState {
     ///     container_id: id.clone(),
-    ///     directory: sandbox.as_path().into(),
+    ///     directory: container.directory,
     ///     executor_info: None,
     ///     pid: None,
     ///     other: Default::default(),
@@ -182,7 +164,7 @@ impl<K: Kernel> Isolator<K> {
         // Of a record that names another directory nothing was mounted.
         let is_its_own = |sandbox: &UnixPathBuf| self.check_sandbox(id, sandbox).is_ok();
         if let Some(sandbox) = sandbox.or_else(recorded).filter(is_its_own) {
-            let errors = self.detach_below(&sandbox)?;
+            let errors = self.detach_in_sandbox(id, &sandbox)?;
             if !errors.is_empty() {
                 return Err(CleanupError::MountsLeft { id: id.clone(), errors });
             }

@@ -1,13 +1,14 @@
 //! Removing what a container leaves behind.
 
-use typed_path::{UnixPath, UnixPathBuf};
+use typed_path::UnixPath;
 
+use super::sandbox::Sandbox;
 use super::{Isolator, RemoveError};
-use crate::kernel::{Descriptor, Errno, Kernel};
+use crate::kernel::{Errno, Kernel};
 use crate::messages::ContainerId;
 use crate::mountinfo::Table;
 use crate::removal::{remove_tree, remove_tree_in};
-use crate::root::{Root, real_path};
+use crate::root::real_path;
 use crate::table;
 
 impl<K: Kernel> Isolator<K> {
@@ -17,28 +18,13 @@ impl<K: Kernel> Isolator<K> {
     /// appears in between: volumes keep their data.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
+    /// # use cofferdam_vfs_sim::sample;
+    /// # let sample::Agent { mut isolator, id, container, .. } = sample::agent();
     /// # isolator.prepare(&id, &container)?;
-    /// assert!(isolator.remove(&id, &sandbox).is_err(), "it is not cleaned up yet");
+    /// let sandbox = container.directory.as_path();
+    /// assert!(isolator.remove(&id, sandbox).is_err(), "it is not cleaned up yet");
     /// isolator.cleanup(&id)?;
-    /// isolator.remove(&id, &sandbox)?;
+    /// isolator.remove(&id, sandbox)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -70,20 +56,8 @@ impl<K: Kernel> Isolator<K> {
         };
         self.check_sandbox(id, &directory)?;
         self.check_unmounted(&directory)?;
-        let (parent, name) = self.open_above(id, &directory)?;
+        let (parent, name) = Sandbox::above(&self.kernel, id, &directory)?.parent(&directory)?;
         Ok(remove_tree_in(&self.kernel, &parent, &name, &directory)?)
-    }
-
-    /// The directory that a sandbox is in, and its name there. The program of a container can write all along the way to the
-    /// sandboxes of those that are nested in it: there no symbolic link is followed.
-    fn open_above(&self, id: &ContainerId, sandbox: &UnixPath) -> Result<(Descriptor<'_>, UnixPathBuf), RemoveError> {
-        // `<sandbox>/containers/<child>`, for each that it is nested in.
-        let top = sandbox.ancestors().nth(2 * id.depth()).unwrap_or(sandbox);
-        let base = top.parent().unwrap_or(top);
-        let relative = sandbox.strip_prefix(base).unwrap_or(sandbox);
-        let root = Root::open(&self.kernel, base)?;
-        let (parent, name) = root.parent(relative)?;
-        Ok((parent, name.to_path_buf()))
     }
 
     /// Removes only the runtime directory.

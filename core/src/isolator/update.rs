@@ -2,6 +2,7 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
+use super::sandbox::{open_sandbox, unmount};
 use super::{Isolator, IsolatorError, UpdateError};
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
@@ -19,35 +20,22 @@ impl<K: Kernel> Isolator<K> {
     /// Mounts and unmounts the container's persistent volumes on the host, below its sandbox, so that they are those
     /// among `resources`. A running container sees the change at once.
     ///
+    /// With [`volume_gid_range`](crate::agent::AgentConfig::volume_gid_range), a volume gets a group, which
+    /// [`volume_gids`](Self::volume_gids) tells. A program that runs is no member of the group of a volume that is new, and a
+    /// user without privileges can't use that volume. What is launched later is: the recorded launch info of the container,
+    /// and of those in it that see its filesystem, has the groups of the volumes that there are now.
+    ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// # create_directories(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db"), Mode(0o755))?;
-    /// # let volume: Resource = serde_json::from_value(serde_json::json!({
-    /// #     "name": "disk",
-    /// #     "reservations": [{ "role": "web" }],
-    /// #     "disk": { "persistence": { "id": "db" }, "volume": { "container_path": "data", "mode": "RW" } },
-    /// # }))?;
-    /// # isolator.prepare(&id, &container)?;
+    /// use cofferdam::kernel::Mode;
+    /// use cofferdam::{UnixPath, checkpoint};
+    /// use cofferdam_vfs_sim::sample;
+    ///
+    /// let sample::Agent { kernel, mut isolator, id, container, volume } = sample::agent();
+    /// isolator.prepare(&id, &container)?;
     /// isolator.update(&id, &[volume])?;
     /// assert_eq!(isolator.container(&id).map_or(0, |container| container.volumes().len()), 1);
-    /// checkpoint::write(&kernel, &sandbox.join("data/file"), b"kept", Mode(0o644))?;
+    /// let file = container.directory.as_path().join("data/file");
+    /// checkpoint::write(&kernel, &file, b"kept", Mode(0o644))?;
     ///
     /// isolator.update(&id, &[])?;
     /// let kept = checkpoint::read(&kernel, UnixPath::new("/var/lib/agent/volumes/roles/web/db/file"))?;
@@ -59,8 +47,10 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`UpdateError`]. The first error ends the update; what is remembered is what is mounted.
     pub fn update(&mut self, id: &ContainerId, resources: &[Resource]) -> Result<(), UpdateError> {
-        let updated = self.update_volumes(id, resources);
-        let gids = self.counted("update", updated)?;
+        let updated = self.check_conflicts(id, resources).and_then(|()| self.update_volumes(id, resources));
+        // Also of what was changed before an error, and by an update that has died.
+        let recorded = self.record_groups(id);
+        let gids = self.counted("update", updated.and_then(|gids| recorded.map(|()| gids)))?;
         if !gids.is_empty() {
             tracing::info!(%id, ?gids, "a program that runs already is no member of the groups of volumes that are new");
         }
@@ -88,7 +78,7 @@ impl<K: Kernel> Isolator<K> {
         if removed.is_empty() && added.is_empty() && left.is_empty() {
             return Ok(Vec::new());
         }
-        self.remove_left_mount_points(&sandbox, &left)?;
+        self.remove_left_mount_points(id, &sandbox, &left)?;
         // Before anything is mounted: whoever goes on after us must know what to look for.
         self.record_volumes(id, current.iter().chain(&added))?;
         let result = self.change_volumes(id, &sandbox, &removed, added);
@@ -107,11 +97,16 @@ impl<K: Kernel> Isolator<K> {
         Ok(recorded.into_iter().filter(|volume| !is_among(current, volume)).collect())
     }
 
-    fn remove_left_mount_points(&self, sandbox: &UnixPath, left: &[PersistentVolume]) -> Result<(), UpdateError> {
+    fn remove_left_mount_points(
+        &self,
+        id: &ContainerId,
+        sandbox: &UnixPath,
+        left: &[PersistentVolume],
+    ) -> Result<(), UpdateError> {
         if left.is_empty() {
             return Ok(());
         }
-        let root = Root::open(&self.kernel, sandbox)?;
+        let root = open_sandbox(&self.kernel, id, sandbox)?;
         for volume in left {
             // What is in use, or not empty, is no mount point that we left.
             let _ = self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
@@ -178,22 +173,20 @@ impl<K: Kernel> Isolator<K> {
         volume: &PersistentVolume,
     ) -> Result<(), UpdateError> {
         let target = sandbox.join(&volume.name);
-        match self.kernel.umount2(&target, UmountFlags::UMOUNT_NOFOLLOW) {
-            Ok(()) => self.counters.mounts_undone += 1,
-            // Somebody has unmounted it.
-            Err(Errno::EINVAL | Errno::ENOENT) => {}
-            Err(errno) => {
-                let error = CallError::new("unmount", &target, errno);
-                return Err(match errno {
-                    Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
-                    _ => error,
-                }
-                .into());
-            }
+        let root = open_sandbox(&self.kernel, id, sandbox)?;
+        // Nothing is unmounted if somebody has done so.
+        let unmounted = unmount(&self.kernel, root.fd(), &volume.name, UmountFlags::empty(), &target).map_err(
+            |error| match error.errno {
+                Errno::EBUSY => error.with_hint("a process uses it; the volume stays until it is given up"),
+                _ => error,
+            },
+        )?;
+        let removed = self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
+        self.counters.mounts_undone += u64::from(unmounted);
+        if let Some(container) = self.containers.get_mut(id) {
+            container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
         }
-        self.forget_volume(id, volume);
-        let root = Root::open(&self.kernel, sandbox)?;
-        match self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR) {
+        match removed {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(CallError::new("remove the mount point", &target, errno).into()),
         }
@@ -215,7 +208,7 @@ impl<K: Kernel> Isolator<K> {
                 }
                 _ => error,
             })?;
-        let root = Root::open(kernel, sandbox)?;
+        let root = open_sandbox(&self.kernel, id, sandbox)?;
         let gid = self.give_to_owner_of_sandbox(&root, &source, &volume)?;
         let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();
         match mount_volume(kernel, &root, &source, &volume) {
@@ -258,12 +251,6 @@ impl<K: Kernel> Isolator<K> {
             .fchownat(source.fd(), itself(), Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
             .doing("change the owner of volume", &volume.source)?;
         Ok(None)
-    }
-
-    fn forget_volume(&mut self, id: &ContainerId, volume: &PersistentVolume) {
-        if let Some(container) = self.containers.get_mut(id) {
-            container.volumes.retain(|remembered| !remembered.is_same_mount(volume));
-        }
     }
 }
 

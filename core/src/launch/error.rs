@@ -58,6 +58,16 @@ pub enum LaunchError {
         /// The target of the bidirectional mount.
         shared: Bytes,
     },
+    /// A bidirectional mount would be moved to another path.
+    #[error("cannot {action} {path}: {shared}, which lies below it, is a bidirectional mount, and keeps its path")]
+    MovesShared {
+        /// What for.
+        action: &'static str,
+        /// The path.
+        path: Bytes,
+        /// The target of the bidirectional mount.
+        shared: Bytes,
+    },
     /// The mount table has a line that we do not understand.
     #[error("cannot understand the mount table (/proc/thread-self/mountinfo): {0}")]
     MountTable(#[from] ParseError),

@@ -96,6 +96,17 @@ impl<'k> View<'k> {
         }
     }
 
+    /// Refuses what would move a bidirectional mount to another path, where it would not be known for one.
+    pub(super) fn moves_no_shared(&self, action: &'static str, path: &UnixPath) -> Result<(), LaunchError> {
+        let normalized = path.normalize();
+        match self.shared.iter().find(|shared| shared.starts_with(&normalized)) {
+            Some(shared) => {
+                Err(LaunchError::MovesShared { action, path: path.into(), shared: shared.as_path().into() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether there are bidirectional mounts, or will be.
     pub(super) fn has_shared(&self) -> bool {
         self.has_shared

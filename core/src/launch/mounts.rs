@@ -1,6 +1,6 @@
 //! The mounts of a launch.
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::error::LaunchError;
 use super::filesystem::{Place, View};
@@ -37,9 +37,10 @@ pub(super) fn mount<'k>(
         },
         None => Copied { mount: new_filesystem(view, request)?, file_type: FileType::Directory },
     };
-    attach(view, target, copied)?;
+    let real = attach(view, target, copied)?;
     if is_shared(request) {
         view.shared(target);
+        view.shared(&real);
     }
     Ok(())
 }
@@ -107,8 +108,10 @@ fn new_filesystem<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<D
 }
 
 /// Attaches a mount at a path of the request, making the mount point if it is missing where the container's own paths are.
-fn attach<'k>(view: &mut View<'k>, target: &UnixPath, copied: Copied<'k>) -> Result<(), LaunchError> {
+/// Gives the path without symbolic links.
+fn attach<'k>(view: &mut View<'k>, target: &UnixPath, copied: Copied<'k>) -> Result<UnixPathBuf, LaunchError> {
     let is_directory = copied.file_type == FileType::Directory;
+    let mut real = target.normalize();
     let mountpoint = match view.place(target) {
         Place::Below(root, relative) if is_directory => root.create_directory(relative)?,
         Place::Below(root, relative) => root.create_file(relative)?,
@@ -116,14 +119,15 @@ fn attach<'k>(view: &mut View<'k>, target: &UnixPath, copied: Copied<'k>) -> Res
             let opened = open_path(view.kernel, target, OpenFlags::empty()).doing("open", target)?;
             // The operator's symbolic links may lead below a bidirectional mount.
             if view.has_shared() {
-                view.stays_inside("mount on", &real_path_of(view.kernel, opened.fd(), target)?)?;
+                real = real_path_of(view.kernel, opened.fd(), target)?;
+                view.stays_inside("mount on", &real)?;
             }
             opened
         }
     };
     let mounted = copied.mount.attach(mountpoint.fd(), target)?;
     view.mounted(mounted, target, is_directory);
-    Ok(())
+    Ok(real)
 }
 
 fn invalid(request: &ContainerMountInfo, reason: String) -> LaunchError {

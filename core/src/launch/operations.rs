@@ -58,6 +58,7 @@ fn make_directory(view: &View<'_>, mkdir: &Mkdir) -> Result<(), LaunchError> {
 fn move_path(view: &View<'_>, rename: &Rename) -> Result<(), LaunchError> {
     let (from_root, from) = view.below("rename", rename.source.as_path())?;
     let (to_root, to): (_, &UnixPath) = view.below("rename to", rename.target.as_path())?;
+    view.moves_no_shared("rename", rename.source.as_path())?;
     let (from_parent, from_name) = from_root.parent(from)?;
     let (to_parent, to_name) = to_root.parent(to)?;
     view.kernel

@@ -167,7 +167,8 @@ impl ContainerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExecutorInfo {
-    /// Its resources, persistent volumes among them.
+    /// Its resources. A persistent volume among them must be among the container's `resources` as well, which decide what is
+    /// mounted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Resource>,
     /// Its kind of container.

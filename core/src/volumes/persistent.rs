@@ -23,6 +23,12 @@ pub struct PersistentVolume {
 }
 
 impl PersistentVolume {
+    /// The persistence id.
+    pub fn id(&self) -> &str {
+        let persistence = self.resource.disk.as_ref().and_then(|disk| disk.persistence.as_ref());
+        persistence.map_or("", |persistence| &persistence.id)
+    }
+
     /// Whether both are the same mount: what else the resources say makes no difference.
     pub fn is_same_mount(&self, other: &Self) -> bool {
         (&self.source, &self.name, self.read_only) == (&other.source, &other.name, other.read_only)

@@ -19,6 +19,7 @@ macro_rules! scenarios {
 mod groups;
 mod host_volumes;
 mod nested;
+mod renames;
 mod scenarios;
 mod volumes;
 #[path = "../scenarios/world.rs"]

@@ -1,12 +1,14 @@
 //! Containers in containers that run.
 
+use cofferdam::agent::GidRange;
 use cofferdam::error::CallError;
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{CloneFlags, Errno, Fd, Intercepted, Kernel, Mode, OpenFlags, WaitStatus};
+use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Intercepted, Kernel, Mode, OpenFlags, WaitStatus};
 use cofferdam::launch::{LaunchRequest, launch};
 use cofferdam::messages::{
     CommandInfo, ContainerClass, ContainerConfig, ContainerId, ContainerInfo, LinuxInfo, Resource,
 };
+use cofferdam::user::Credentials;
 use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
 
@@ -20,6 +22,7 @@ scenarios!(
     volumes_come_and_go_in_nested_containers_too,
     a_directory_of_the_parent_is_shared,
     a_link_of_the_parent_is_no_directory_to_share,
+    users_in_nested_containers_share_a_path_of_their_parent,
     a_process_of_the_host_is_no_container_to_join,
 );
 
@@ -231,6 +234,47 @@ fn a_link_of_the_parent_is_no_directory_to_share(world: &World<'_>) {
         container.agent.cleanup(&container.id).unwrap();
         container.agent.remove(&container.id, &sandbox).unwrap();
     }
+}
+
+/// Each reads and changes what the other one has written; the parent's user has made the first file.
+fn users_in_nested_containers_share_a_path_of_their_parent(world: &World<'_>) {
+    let mut container = Container::new(world, vec![]).sharing_pids().with_agent(|agent| {
+        agent.volume_gid_range = Some(GidRange::new(10000, 10009).unwrap());
+    });
+    let shared = container.config.directory.as_path().join("shared");
+    world.kernel.mkdirat(Fd::CWD, &shared, Mode(0o755)).unwrap();
+    world.write(&shared.join("file"), "77");
+    for path in [container.config.directory.as_path(), &*shared, &*shared.join("file")] {
+        world.kernel.fchownat(Fd::CWD, path, Some(77), Some(77), AtFlags::empty()).unwrap();
+    }
+    container.agent.prepare(&container.id, &container.config).unwrap();
+    for (uid, before, with_rootfs) in [(78, "77", true), (79, "78", true), (78, "79", false)] {
+        let mut nested = Another::nested(&container, &format!("n{uid}{with_rootfs}"));
+        nested.config.user = Some(uid.to_string());
+        let file = if with_rootfs { "/mnt/mesos/sandbox/mine/file" } else { "mine/file" };
+        if with_rootfs {
+            nested.config.rootfs = Some(world.make_directory("rootfs").into());
+        }
+        let source = json!({ "type": "SANDBOX_PATH", "sandbox_path": { "type": "PARENT", "path": "shared" } });
+        let volumes = json!([{ "container_path": "mine", "mode": "RW", "source": source }]);
+        nested.config.container_info.as_mut().unwrap().volumes = serde_json::from_value(volumes).unwrap();
+        let info = container.agent.prepare(&nested.id, &nested.config).unwrap();
+        let credentials = Some(Credentials { uid, gid: uid, groups: Vec::new() });
+        let request = LaunchRequest { info, credentials, ..LaunchRequest::default() };
+        let status = container.carry_out(&request, &|kernel| {
+            ensure(kernel.geteuid() == Ok(uid), "it is another user")?;
+            ensure(read(kernel, file)? == before, format!("{:?}", read(kernel, file)))?;
+            checkpoint::write(kernel, path(file), uid.to_string().as_bytes(), Mode(0o664))
+                .map_err(|error| error.to_string())
+        });
+        assert_eq!(status, CONTENT, "user {uid}");
+        container.agent.cleanup(&nested.id).unwrap();
+        container.agent.remove_runtime(&nested.id).unwrap();
+    }
+    assert_eq!(world.read(&shared.join("file")), "78");
+    container.clean_up();
+    let gone = world.stat(&shared).unwrap();
+    assert_eq!((gone.uid, gone.gid, gone.mode), (77, 77, Mode(0o755)));
 }
 
 /// The number of a container's process may be another's by now.

@@ -107,7 +107,7 @@ impl<'w, 'k> Container<'w, 'k> {
         self.carry_out(&LaunchRequest { info, credentials: Some(user), ..LaunchRequest::default() }, program)
     }
 
-    fn carry_out(&self, request: &LaunchRequest, program: &Program<'_>) -> WaitStatus {
+    pub fn carry_out(&self, request: &LaunchRequest, program: &Program<'_>) -> WaitStatus {
         let kernel = self.world.kernel;
         let child = kernel
             .clone3(CloneFlags::empty(), &mut |kernel| launch(&Intercepted::new(kernel, &Instead(program)), request))

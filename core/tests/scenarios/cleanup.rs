@@ -1,6 +1,6 @@
 //! Taking a container's mounts off the host.
 
-use cofferdam::kernel::{MountFlags, OpenFlags};
+use cofferdam::kernel::{Call, Errno, Intercepted, Interceptor, Kernel, MountFlags, OpenFlags};
 use cofferdam::messages::ContainerId;
 use serde_json::Value;
 
@@ -11,6 +11,8 @@ scenarios!(
     a_busy_volume_does_not_hold_up_cleanup,
     stacked_and_nested_mounts_are_detached,
     a_mount_that_was_moved_is_detached_as_well,
+    a_mount_that_does_not_answer_is_detached,
+    without_proc_the_error_says_so,
     an_unknown_container_needs_no_cleanup,
 );
 
@@ -75,6 +77,51 @@ fn a_mount_that_was_moved_is_detached_as_well(world: &World<'_>) {
     world.move_mount(&elsewhere, &inner);
     agent.cleanup(&id).unwrap();
     assert_eq!(world.mounts(), before);
+}
+
+/// Refuses calls with this errno.
+struct Refuse<F>(Errno, F);
+
+impl<F: Fn(&Call) -> bool> Interceptor for Refuse<F> {
+    fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+        if (self.1)(call) { Err(self.0) } else { Ok(()) }
+    }
+}
+
+/// Such as one of FUSE whose process has died: not even its root can be looked at.
+fn a_mount_that_does_not_answer_is_detached(world: &World<'_>) {
+    let (id, config) = world.container("c", vec![]);
+    world.agent().prepare(&id, &config).unwrap();
+    let before = world.mounts();
+    world.mount_tmpfs(&world.make_directory("work/slaves/a/frameworks/f/executors/e/runs/c/dead"), MountFlags::empty());
+    let refuse = Refuse(Errno::ENOTCONN, |call: &Call| match call {
+        Call::Openat2 { path, .. } | Call::Statx { path, .. } => path.0.ends_with(b"dead"),
+        _ => false,
+    });
+    let kernel = Intercepted::new(world.kernel, &refuse);
+    let mut agent = world.through(&kernel).agent();
+    agent.resume().unwrap();
+    agent.cleanup(&id).unwrap();
+    assert_eq!(world.mounts(), before);
+}
+
+fn without_proc_the_error_says_so(world: &World<'_>) {
+    world.make_directory("work/volumes/roles/role/db");
+    let (id, config) = world.container("c", vec![volume("db", "data", "RW", Value::Null)]);
+    world.agent().prepare(&id, &config).unwrap();
+    let before = world.mounts();
+    let refuse = Refuse(Errno::ENOENT, |call: &Call| match call {
+        Call::Umount2 { target: path, .. } | Call::Statx { path, .. } => path.0.starts_with(b"/proc/thread-self/fd"),
+        _ => false,
+    });
+    let kernel = Intercepted::new(world.kernel, &refuse);
+    let mut agent = world.through(&kernel).agent();
+    agent.resume().unwrap();
+    for error in [agent.update(&id, &[]).unwrap_err().to_string(), agent.cleanup(&id).unwrap_err().to_string()] {
+        assert!(error.contains("is /proc mounted?"), "{error}");
+    }
+    assert_eq!(world.mounts(), before);
+    assert_eq!(agent.container(&id).unwrap().volumes().len(), 1, "it is remembered");
 }
 
 fn an_unknown_container_needs_no_cleanup(world: &World<'_>) {

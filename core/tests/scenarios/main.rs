@@ -26,6 +26,7 @@ macro_rules! scenarios {
 }
 
 mod cleanup;
+mod conflicts;
 mod create;
 mod gids;
 mod gone;
@@ -35,6 +36,7 @@ mod nested;
 mod prepare;
 mod recover;
 mod remove;
+mod swapped;
 mod update;
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;

@@ -6,7 +6,7 @@ use cofferdam::UnixPath;
 use cofferdam::agent::SpecialMount;
 use cofferdam::isolator::{PrepareError, UpdateError};
 use cofferdam::kernel::{Bytes, Call, DeviceNumber, Errno, FileType, Intercepted, Interceptor, Mode, MountFlags};
-use cofferdam::messages::{ContainerConfig, ContainerInfo, LinuxInfo, Namespace};
+use cofferdam::messages::{ContainerConfig, ContainerInfo, ExecutorInfo, LinuxInfo, Namespace};
 use serde_json::{Value, json};
 
 use crate::world::{World, volume};
@@ -23,6 +23,7 @@ scenarios!(
     what_is_prepared_already_is_refused,
     a_runtime_directory_of_another_agent_is_refused,
     bad_paths_are_refused,
+    what_the_executor_is_to_keep_is_mounted,
 );
 
 fn with_rootfs(world: &World<'_>, config: ContainerConfig) -> ContainerConfig {
@@ -271,4 +272,27 @@ fn bad_paths_are_refused(world: &World<'_>) {
     assert!(agent.prepare(&id, &nowhere).is_err());
     assert!(!world.exists(&world.path("run/containers/c")));
     assert_eq!(agent.update(&id, &[]), Err(UpdateError::UnknownContainer(id)));
+}
+
+/// Its resources are among those of its container, or the container is refused.
+fn what_the_executor_is_to_keep_is_mounted(world: &World<'_>) {
+    let mut agent = world.agent();
+    world.make_directory("work/volumes/roles/role/db");
+    let before = world.mounts();
+    let db = |mode: &str| volume("db", "data", mode, Value::Null);
+    let cpus = || serde_json::from_value(json!({ "name": "cpus", "scalar": { "value": 0.5 } })).unwrap();
+    for resources in [vec![], vec![db("RO")]] {
+        let (id, config) = world.container("c", resources);
+        let executor_info = Some(ExecutorInfo { resources: vec![cpus(), db("RW")], ..ExecutorInfo::default() });
+        let error = agent.prepare(&id, &ContainerConfig { executor_info, ..config }).unwrap_err();
+        let expected = PrepareError::ExecutorVolume { id, volume: "db".into(), name: "data".into() };
+        assert_eq!(error, expected);
+        assert_eq!(world.mounts(), before);
+        assert!(!world.exists(&world.path("run/containers/c")));
+    }
+    let (id, config) = world.container("c", vec![db("RW"), cpus()]);
+    let executor_info = Some(ExecutorInfo { resources: vec![cpus(), db("RW")], ..ExecutorInfo::default() });
+    agent.prepare(&id, &ContainerConfig { executor_info, ..config }).unwrap();
+    assert_eq!(agent.container(&id).unwrap().volumes().len(), 1);
+    assert_eq!(world.mounts().len(), before.len() + 1);
 }

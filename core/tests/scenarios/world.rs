@@ -160,7 +160,6 @@ impl<'k> World<'k> {
         let sandbox = Layout::nested_sandbox(parent.1.directory.as_path(), &id);
         create_directories(self.kernel, &sandbox, Mode(0o755)).unwrap();
         self.ledger.container(&id, &sandbox);
-        self.ledger.container(&id, &sandbox);
         (id, ContainerConfig { directory: sandbox.into(), ..ContainerConfig::default() })
     }
 }

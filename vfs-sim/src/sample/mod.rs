@@ -14,9 +14,11 @@
 //! # Ok::<(), cofferdam::kernel::Errno>(())
 //! ```
 
+mod agent;
 mod entry;
 mod files;
 
+pub use agent::{Agent, agent};
 use cofferdam::UnixPath;
 use cofferdam::error::CallError;
 use cofferdam::kernel::{Errno, Kernel as _, Mode, MountFlags};

@@ -9,6 +9,7 @@ use typed_path::UnixPathBuf;
 
 use nesting::PidNamespaces;
 
+use super::groups::groups;
 use super::{Container, Isolator, PrepareError};
 use crate::checkpoint;
 use crate::error::Doing;
@@ -21,10 +22,10 @@ use crate::user::Credentials;
 use crate::volumes::HostVolumes;
 
 /// A configuration whose paths are real ones of the right kind.
-struct Checked {
-    sandbox: UnixPathBuf,
-    rootfs: Option<UnixPathBuf>,
-    credentials: Option<Credentials>,
+pub(super) struct Checked {
+    pub(super) sandbox: UnixPathBuf,
+    pub(super) rootfs: Option<UnixPathBuf>,
+    pub(super) credentials: Option<Credentials>,
     pids: PidNamespaces,
 }
 
@@ -36,25 +37,11 @@ impl<K: Kernel> Isolator<K> {
     /// makes its own below that is one more. So the parent must run when it is launched.
     ///
     /// ```
-    /// # use cofferdam::agent::AgentConfig;
-    /// # use cofferdam::isolator::Isolator;
-    /// # use cofferdam::kernel::{Kernel, Mode};
-    /// # use cofferdam::layout::Layout;
-    /// # use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
-    /// # use cofferdam::root::create_directories;
-    /// # use cofferdam::user::NumericUsers;
-    /// # use cofferdam::{UnixPath, checkpoint};
-    /// # use cofferdam_vfs_sim::{Process, sample};
-    /// # let kernel = Process::init(sample::host());
-    /// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
-    /// # create_directories(&kernel, &layout.work_dir, Mode(0o755))?;
-    /// # let config = AgentConfig::new(layout);
-    /// # let mut isolator = Isolator::create(&kernel, config.clone(), Box::new(NumericUsers))?;
-    /// # let id = ContainerId::new("c1")?;
-    /// # let sandbox = isolator.config().layout.executor_sandbox("agent", "framework", "executor", &id)?;
-    /// # create_directories(&kernel, &sandbox, Mode(0o755))?;
-    /// # let container = ContainerConfig { directory: sandbox.as_path().into(), ..ContainerConfig::default() };
-    /// let container = ContainerConfig { rootfs: Some("/srv/busybox".into()), ..container };
+    /// use cofferdam::messages::ContainerConfig;
+    /// use cofferdam_vfs_sim::sample;
+    ///
+    /// let sample::Agent { mut isolator, id, container, .. } = sample::agent();
+    /// let container = ContainerConfig { rootfs: Some(sample::ROOTFS.into()), ..container };
     /// let info = isolator.prepare(&id, &container)?;
     /// // What the launcher mounts first: the root filesystem on itself, so that it can become the root.
     /// assert_eq!(info.mounts[0].target, "/srv/busybox".into());
@@ -133,9 +120,10 @@ impl<K: Kernel> Isolator<K> {
         volumes: &mut HostVolumes,
     ) -> Result<ContainerLaunchInfo, PrepareError> {
         if config.container_class == Some(ContainerClass::Debug) {
-            return Ok(self.join_parent(id, config, checked));
+            return self.join_parent(id, config, checked);
         }
         let mut info = new_launch_info(config, checked);
+        self.inherit_groups(id, config, checked, &mut info)?;
         info.clone_namespaces.push(Namespace::MOUNT);
         if checked.pids.has_own {
             info.clone_namespaces.push(Namespace::PID);
@@ -159,26 +147,28 @@ impl<K: Kernel> Isolator<K> {
             None => {}
         }
         if id.parent().is_none() {
-            let gids = self.update_volumes(id, &config.resources)?;
-            // The executor of a command task with its own rootfs runs as root: it is the task that needs the groups.
-            if config.task_info.is_some() && config.rootfs.is_some() {
-                info.task_supplementary_groups = gids;
-            } else {
-                info.supplementary_groups = gids;
-            }
+            *groups(&mut info, config) = self.update_volumes(id, &config.resources)?;
         }
         self.add_volumes(id, config, checked, &mut info, volumes)?;
+        // Last, because a path keeps its gid if the container is not prepared after all.
+        self.share_with_parent(id, config, checked, volumes, &mut info)?;
         Ok(info)
     }
 
     /// A session in the container around it, whose filesystem it sees.
-    fn join_parent(&self, id: &ContainerId, config: &ContainerConfig, checked: &Checked) -> ContainerLaunchInfo {
+    fn join_parent(
+        &self,
+        id: &ContainerId,
+        config: &ContainerConfig,
+        checked: &Checked,
+    ) -> Result<ContainerLaunchInfo, PrepareError> {
         let mut info = new_launch_info(config, checked);
+        self.inherit_groups(id, config, checked, &mut info)?;
         info.enter_namespaces.insert(0, Namespace::MOUNT);
         if id.parent().and_then(|parent| self.containers.get(parent)).is_some_and(|parent| parent.has_rootfs) {
             info.working_directory = Some(self.config.sandbox_directory.as_path().into());
         }
-        info
+        Ok(info)
     }
 
     fn check(&self, id: &ContainerId, config: &ContainerConfig) -> Result<Checked, PrepareError> {

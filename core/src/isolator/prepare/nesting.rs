@@ -52,7 +52,24 @@ impl<K: Kernel> Isolator<K> {
         };
         match refusal {
             Some(reason) if has_volumes => Err(PrepareError::PersistentVolumes { id: id.clone(), reason }),
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => self.check_executor(id, config),
+        }
+    }
+
+    /// An agent counts the resources of an executor among those of its container, as Mesos does. Were one forgotten there, the
+    /// executor would write to its sandbox what it means to keep.
+    fn check_executor(&self, id: &ContainerId, config: &ContainerConfig) -> Result<(), PrepareError> {
+        let Some(executor) = &config.executor_info else { return Ok(()) };
+        let mounted = self.persistent_volumes(&config.resources)?;
+        let of_executor = self.persistent_volumes(&executor.resources)?;
+        match of_executor.iter().find(|volume| !mounted.iter().any(|other| other.is_same_mount(volume))) {
+            Some(volume) => Err(PrepareError::ExecutorVolume {
+                id: id.clone(),
+                volume: volume.id().to_owned(),
+                name: volume.name.as_path().into(),
+            }),
+            None => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use typed_path::{UnixPath, UnixPathBuf};
 
 use super::super::{Isolator, PrepareError};
 use super::Checked;
-use crate::kernel::Kernel;
+use crate::kernel::{Bytes, Kernel};
 use crate::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo};
 use crate::volumes::{ContainerPaths, HostVolumes};
 
@@ -35,6 +35,9 @@ impl<K: Kernel> Isolator<K> {
         let taken: Vec<UnixPathBuf> = persistent.iter().map(|volume| sandbox.join(&volume.name)).collect();
         let wanted = config.container_info.as_ref().map_or(&[][..], |info| &info.volumes);
         volumes.prepare(&self.kernel, &container, wanted, &taken)?;
+        let made = info.file_operations.iter().filter_map(|operation| operation.symlink.as_ref());
+        let own = info.masked_paths.iter().chain(made.map(|symlink| &symlink.target)).map(Bytes::as_path);
+        volumes.check_covers_none(&own.collect::<Vec<_>>())?;
         info.mounts.extend_from_slice(volumes.mounts());
         info.untrusted_directories.extend(volumes.untrusted_directories().map(Into::into));
         Ok(())

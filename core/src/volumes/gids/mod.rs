@@ -10,7 +10,7 @@ mod tree;
 
 use std::collections::BTreeSet;
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 pub use error::GidError;
 pub use record::VolumeKind;
@@ -51,6 +51,17 @@ pub struct GidGauges {
     pub total: u32,
     /// Of them, those that no volume has.
     pub free: u32,
+}
+
+/// A gid that is allocated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllocatedGid {
+    /// The path of the volume.
+    pub path: UnixPathBuf,
+    /// What kind of volume that is.
+    pub kind: VolumeKind,
+    /// The gid.
+    pub gid: u32,
 }
 
 impl GidManager {
@@ -135,6 +146,21 @@ impl GidManager {
             }
         }
         self.free(kernel, users, record, &chosen, errors)
+    }
+
+    /// The volumes that have a gid, in the order in which they got it.
+    ///
+    /// # Errors
+    ///
+    /// See [`GidError`].
+    pub fn volumes(&self, kernel: &dyn Kernel) -> Result<Vec<AllocatedGid>, GidError> {
+        let record = self.read(kernel)?;
+        let allocated = |volume: &VolumeGid| AllocatedGid {
+            path: volume.path.as_path().to_path_buf(),
+            kind: volume.kind,
+            gid: volume.gid,
+        };
+        Ok(record.volumes().map(allocated).collect())
     }
 
     /// How many gids there are, and how many of them are free.

@@ -84,6 +84,12 @@ pub enum VolumeProblem {
          another path"
     )]
     BelowBidirectional(Bytes),
+    /// It is to be bidirectional, and something of the container's own would be made, or masked, below it.
+    #[error(
+        "mounts below it propagate in both directions, and {0}, which is masked or made for the container, lies there, so that \
+         the host would get it as well; choose another path"
+    )]
+    CoversOwn(Bytes),
     /// It is to be bidirectional, but the host path is not in a shared mount.
     #[error(
         "mounts below its host path {host_path} can't propagate to the host, because the mount that it is in, \

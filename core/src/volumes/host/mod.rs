@@ -63,8 +63,12 @@ impl ContainerPaths<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct HostVolumes {
     mounts: Vec<ContainerMountInfo>,
+    /// The container path of each mount, as the volume has it.
+    container_paths: Vec<Bytes>,
     untrusted: Vec<UnixPathBuf>,
     made: Vec<MadeDirectory>,
+    /// The sources that are in the sandbox of the parent.
+    of_parent: Vec<UnixPathBuf>,
 }
 
 /// A volume whose container path is all right.
@@ -103,6 +107,26 @@ impl HostVolumes {
             let mount =
                 self.mount(kernel, container, volume, *source, target).map_err(|problem| of(volume, problem))?;
             self.mounts.push(mount);
+            self.container_paths.push(volume.container_path.clone());
+        }
+        Ok(())
+    }
+
+    /// Refuses a bidirectional volume below which something is masked or made for the container, as the launcher does: a path
+    /// at or below its target.
+    ///
+    /// # Errors
+    ///
+    /// [`VolumeProblem::CoversOwn`].
+    pub fn check_covers_none(&self, own: &[&UnixPath]) -> Result<(), VolumeError> {
+        for (mount, container_path) in self.mounts.iter().zip(&self.container_paths) {
+            let is_covered = |path: &&UnixPath| path.starts_with(mount.target.as_path());
+            if mount.flags.contains(MountFlags::MS_SHARED)
+                && let Some(path) = own.iter().copied().find(is_covered)
+            {
+                let problem = VolumeProblem::CoversOwn(path.into());
+                return Err(VolumeError { container_path: container_path.clone(), problem });
+            }
         }
         Ok(())
     }
@@ -116,6 +140,11 @@ impl HostVolumes {
     /// [`ContainerLaunchInfo::untrusted_directories`](crate::messages::ContainerLaunchInfo::untrusted_directories).
     pub fn untrusted_directories(&self) -> impl Iterator<Item = &UnixPath> {
         self.untrusted.iter().map(UnixPathBuf::as_path)
+    }
+
+    /// The sources in the sandbox of the container that this one is nested in.
+    pub fn paths_of_parent(&self) -> &[UnixPathBuf] {
+        &self.of_parent
     }
 
     /// Removes the directories that were made, as far as they are empty. What can't be removed is logged.
@@ -183,6 +212,18 @@ fn plan<'v>(
         return Err(VolumeProblem::SamePath(target.into()));
     }
     Ok(Some(Planned { volume, source, target }))
+}
+
+/// Where in its sandbox the container has a volume that is a path of the host or of a sandbox, if it is there: relative to
+/// the sandbox.
+pub(crate) fn path_in_sandbox(container: &ContainerPaths<'_>, volume: &Volume) -> Option<UnixPathBuf> {
+    let Ok(Some(_)) = Source::of(volume) else { return None };
+    let path = without_parent_components("container path", &volume.container_path).ok()?;
+    if !path.is_absolute() {
+        return Some(path);
+    }
+    let target = container.root().join(relative(&path));
+    Some(target.strip_prefix(container.sandbox_target()).ok()?.to_path_buf())
 }
 
 /// A container path in the host's filesystem. The mount point is the launcher's to make, but one on the host must exist.

@@ -121,7 +121,11 @@ impl HostVolumes {
         let opened = root.resolve(within, OpenFlags::O_DIRECTORY)?;
         let owner = stat(kernel, opened.fd()).doing("look at", sandbox)?;
         self.find_or_create(kernel, &root, &within.join(&wanted), Owner::All(owner.uid, owner.gid))?;
-        Ok(sandbox.join(wanted))
+        let found = sandbox.join(wanted);
+        if *kind == SandboxPathType::Parent {
+            self.of_parent.push(found.clone());
+        }
+        Ok(found)
     }
 
     fn find_or_create<'k>(

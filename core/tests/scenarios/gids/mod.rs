@@ -3,6 +3,7 @@
 pub mod containers;
 pub mod crash;
 pub mod free;
+pub mod members;
 pub mod share;
 pub mod tree;
 
