@@ -20,6 +20,9 @@ use crate::layout::Layout;
 use crate::messages::ContainerId;
 use crate::root::{create_directories, real_path, stat};
 
+/// How often a lock file is made anew whose directory others remove meanwhile.
+const ATTEMPTS: usize = 128;
+
 /// A lock could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LockError {
@@ -93,7 +96,7 @@ impl<'k> AgentLock<'k> {
             runtime_dir: real_path(kernel, &layout.runtime_dir)?,
         };
         // So that two that come at once do not both find the directories to be nobody's.
-        let _directories = [lock(kernel, &layout.work_dir)?, lock(kernel, &layout.runtime_dir)?];
+        let _directories = lock_directories(kernel, &layout)?;
         create_directories(kernel, &layout.meta(), Mode(0o755))?;
         claim(kernel, &layout)?;
         let mut locked = Vec::new();
@@ -187,10 +190,13 @@ impl<'k> CommandLock<'k> {
 }
 
 /// One command at a time for a container and all that are nested in it.
+///
+/// Dropped, it is let go of. Of a container that is not there, or not any more, no lock file is left.
 #[derive(Debug)]
 pub struct ContainerLock<'k> {
     kernel: &'k dyn Kernel,
-    file: UnixPathBuf,
+    layout: Layout,
+    top_level: ContainerId,
     _locked: Descriptor<'k>,
 }
 
@@ -201,15 +207,21 @@ impl<'k> ContainerLock<'k> {
     ///
     /// Those of mkdirat(2), openat2(2) and flock(2).
     pub fn take(kernel: &'k dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Self, LockError> {
-        let directory = layout.runtime_dir.join("locks");
-        create_directories(kernel, &directory, Mode(0o755))?;
-        let file = directory.join(id.top_level().value());
+        let file = layout.container_lock(id);
+        let mut attempts = 0;
         loop {
-            let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
+            attempts += 1;
+            create_directories(kernel, &layout.locks(), Mode(0o755))?;
+            let opened = match open(kernel, &file, OpenFlags::O_CREAT) {
+                // Whoever had the last lock has removed the directory.
+                Err(Errno::ENOENT) if attempts < ATTEMPTS => continue,
+                opened => opened.doing("open lock file", &file)?,
+            };
             flock(kernel, opened.fd(), FlockOperation::LOCK_EX).doing("lock", &file)?;
             // Whoever had it may have removed the file, as the container is gone.
             if is_still(kernel, opened.fd(), &file)? {
-                return Ok(Self { kernel, file, _locked: opened });
+                let (layout, top_level) = (layout.clone(), id.top_level().clone());
+                return Ok(Self { kernel, layout, top_level, _locked: opened });
             }
         }
     }
@@ -220,7 +232,7 @@ impl<'k> ContainerLock<'k> {
     ///
     /// Those of openat2(2) and getdents64(2).
     pub fn names(kernel: &dyn Kernel, layout: &Layout) -> Result<Vec<ContainerId>, LockError> {
-        let entries = match checkpoint::list(kernel, &layout.runtime_dir.join("locks")) {
+        let entries = match checkpoint::list(kernel, &layout.locks()) {
             Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -228,15 +240,30 @@ impl<'k> ContainerLock<'k> {
         Ok(names.filter_map(|name| ContainerId::new(name).ok()).collect())
     }
 
-    /// Lets go of the lock of a container that is gone: of the file nothing is left.
-    ///
-    /// # Errors
-    ///
-    /// Those of unlinkat(2).
-    pub fn remove(self) -> Result<(), LockError> {
-        match self.kernel.unlinkat(Fd::CWD, &self.file, AtFlags::empty()) {
-            Err(Errno::ENOENT) => Ok(()),
-            removed => Ok(removed.doing("remove lock file", &self.file)?),
+    /// Removes the lock file if the container is not there, and the directory if that was the last one.
+    fn remove_unused(&self) -> Result<(), CallError> {
+        let runtime = self.layout.container_runtime(&self.top_level);
+        match self.kernel.statx(Fd::CWD, &runtime, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT) => {}
+            there => return there.doing("look at", &runtime).map(drop),
+        }
+        let (file, directory) = (self.layout.container_lock(&self.top_level), self.layout.locks());
+        match self.kernel.unlinkat(Fd::CWD, &file, AtFlags::empty()) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(CallError::new("remove lock file", &file, errno)),
+        }
+        match self.kernel.unlinkat(Fd::CWD, &directory, AtFlags::AT_REMOVEDIR) {
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(CallError::new("remove directory", &directory, errno)),
+        }
+    }
+}
+
+impl Drop for ContainerLock<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.remove_unused() {
+            // It does no harm, and recovery removes it.
+            tracing::warn!(%error, "a lock file is left");
         }
     }
 }
@@ -257,7 +284,8 @@ pub struct RunningLock<'k> {
 }
 
 impl<'k> RunningLock<'k> {
-    /// Takes the lock in the runtime directory of a container; `None` if it runs already.
+    /// Takes the lock in the runtime directory of a container; `None` if it runs already. The caller has its
+    /// [`ContainerLock`], so that nobody else can take this one meanwhile.
     ///
     /// # Errors
     ///
@@ -265,10 +293,18 @@ impl<'k> RunningLock<'k> {
     pub fn take(kernel: &'k dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Option<Self>, LockError> {
         let file = layout.running_lock(id);
         let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
-        match flock(kernel, opened.fd(), FlockOperation::LOCK_EX | FlockOperation::LOCK_NB) {
-            Err(Errno::EAGAIN) => Ok(None),
-            locked => Ok(Some(locked.doing("lock", &file).map(|()| Self { _locked: opened })?)),
+        let try_to = |operation| match flock(kernel, opened.fd(), operation | FlockOperation::LOCK_NB) {
+            Err(Errno::EAGAIN) => Ok(false),
+            locked => locked.doing("lock", &file).map(|()| true),
+        };
+        if !try_to(FlockOperation::LOCK_EX)? {
+            if !try_to(FlockOperation::LOCK_SH)? {
+                return Ok(None);
+            }
+            // Who looks whether the container runs shares the lock for a moment. That is waited for.
+            flock(kernel, opened.fd(), FlockOperation::LOCK_EX).doing("lock", &file)?;
         }
+        Ok(Some(Self { _locked: opened }))
     }
 
     /// Whether somebody has the lock: the container runs.
@@ -294,6 +330,21 @@ pub(crate) fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<D
     let opened = open(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
     flock(kernel, opened.fd(), FlockOperation::LOCK_EX).doing("lock", directory)?;
     Ok(opened)
+}
+
+/// The same of work_dir and runtime_dir, given by their real paths.
+pub(crate) fn lock_directories<'k>(kernel: &'k dyn Kernel, layout: &Layout) -> Result<[Descriptor<'k>; 2], CallError> {
+    let (work, runtime) = (&layout.work_dir, &layout.runtime_dir);
+    let identity = |path: &UnixPath| {
+        let stat = kernel.statx(Fd::CWD, path, AtFlags::empty()).doing("look at", path)?;
+        Ok::<_, CallError>((stat.device, stat.inode))
+    };
+    if identity(work)? == identity(runtime)? {
+        // We would wait for ourselves.
+        let error = CallError::new("lock", runtime, Errno::EDEADLK);
+        return Err(error.with_hint("work_dir and runtime_dir must be two directories"));
+    }
+    Ok([lock(kernel, work)?, lock(kernel, runtime)?])
 }
 
 fn try_lock<'k>(

@@ -54,10 +54,10 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     if problems.is_empty() { Ok(()) } else { Err(LifeCycleError::NotRecovered(problems).into()) }
 }
 
-/// Removes all lock files of containers: no other command is at work.
+/// Removes the lock files of containers that are gone.
 fn forget_locks(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Failure> {
     for name in ContainerLock::names(kernel, layout)? {
-        ContainerLock::take(kernel, layout, &name)?.remove()?;
+        drop(ContainerLock::take(kernel, layout, &name)?);
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ fn forget_locks(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Failure> {
 fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
     let kernel: &dyn Kernel = *isolator.kernel();
     let booted = checkpoint::read(kernel, UnixPath::new("/proc/sys/kernel/random/boot_id"))?;
-    let record = isolator.config().layout.meta().join("boot_id");
+    let record = isolator.config().layout.boot_id();
     let rebooted = match checkpoint::read(kernel, &record) {
         Err(error) if error.errno == Errno::ENOENT => false,
         before => before? != booted,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{CreateError, Isolator, IsolatorError};
 use crate::agent::AgentConfig;
@@ -13,7 +13,7 @@ use crate::kernel::{
     OpenTreeFlags,
 };
 use crate::layout::Layout;
-use crate::locks::lock;
+use crate::locks::lock_directories;
 use crate::metrics::Counters;
 use crate::mountinfo::{Entry, Table};
 use crate::root::{create_directories, open_path, real_path};
@@ -65,19 +65,9 @@ impl<K: Kernel> Isolator<K> {
     /// See [`CreateError`].
     pub fn create(kernel: K, config: AgentConfig, users: Box<dyn UserDatabase>) -> Result<Self, CreateError> {
         let mut config = config;
-        check_privileges(&kernel)?;
-        let layout = &config.layout;
-        for (name, path) in [("work_dir", &layout.work_dir), ("runtime_dir", &layout.runtime_dir)] {
-            if !path.is_absolute() {
-                return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() });
-            }
-        }
-        config.check()?;
+        let work_dir = check_agent(&kernel, &config)?;
         let layout = &mut config.layout;
-        layout.work_dir = real_path(&kernel, &layout.work_dir).map_err(|error| match error.errno {
-            Errno::ENOENT => CreateError::MissingWorkDir(layout.work_dir.as_path().into()),
-            _ => error.into(),
-        })?;
+        layout.work_dir = work_dir;
         create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
@@ -88,9 +78,33 @@ impl<K: Kernel> Isolator<K> {
 
 /// Two agents, or two commands, that start at once would each bind the directories.
 fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
-    let _locks = [lock(kernel, &layout.work_dir)?, lock(kernel, &layout.runtime_dir)?];
+    let _locks = lock_directories(kernel, layout)?;
     share_mount(kernel, &layout.work_dir)?;
     allow_devices(kernel, &layout.containers_runtime())
+}
+
+/// Checks what [`Isolator::create`] needs, and changes nothing: that this process may isolate filesystems, that the
+/// configuration makes sense, and that work_dir is there. Gives the real path of work_dir.
+///
+/// It is for those that have something to do before that, such as taking an [`AgentLock`](crate::locks::AgentLock), for
+/// which runtime_dir must be there as well.
+///
+/// # Errors
+///
+/// See [`CreateError`].
+pub fn check_agent(kernel: &dyn Kernel, config: &AgentConfig) -> Result<UnixPathBuf, CreateError> {
+    check_privileges(kernel)?;
+    let Layout { work_dir, runtime_dir } = &config.layout;
+    for (name, path) in [("work_dir", work_dir), ("runtime_dir", runtime_dir)] {
+        if !path.is_absolute() {
+            return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() });
+        }
+    }
+    config.check()?;
+    real_path(kernel, work_dir).map_err(|error| match error.errno {
+        Errno::ENOENT => CreateError::MissingWorkDir(work_dir.as_path().into()),
+        _ => error.into(),
+    })
 }
 
 /// Checks that this process may isolate filesystems.

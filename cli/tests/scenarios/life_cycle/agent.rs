@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Seek as _, Write as _};
+use std::io::{ErrorKind, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,10 @@ impl<'h> Agent<'h> {
     pub(super) fn sandbox(&self, id: &str) -> PathBuf {
         let names = id.replace('.', "/containers/");
         let sandbox = self.host.work_dir().join("slaves/a/frameworks/f/executors/e/runs").join(names);
-        fs::create_dir_all(&sandbox).unwrap();
+        // Somebody may be removing the sandbox around it.
+        while let Err(error) = fs::create_dir_all(&sandbox) {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{}: {error}", sandbox.display());
+        }
         sandbox
     }
 
@@ -195,6 +198,16 @@ impl Call {
 
     pub(super) fn outcome(self) -> Outcome {
         self.start().outcome()
+    }
+
+    /// The same, if that is its standard output.
+    pub(super) fn outcome_into(mut self, output: Stdio) -> Outcome {
+        assert!(self.input.len() < 4096, "more than a pipe is sure to take");
+        self.command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        // It may fail before it reads.
+        let _ = child.stdin.take().unwrap().write_all(&self.input);
+        Outcome::from_output(child.wait_with_output().unwrap())
     }
 
     /// The JSON that it prints, in one line.
