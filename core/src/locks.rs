@@ -370,7 +370,8 @@ fn flock(kernel: &dyn Kernel, fd: Fd, operation: FlockOperation) -> Result<(), E
 }
 
 fn open<'k>(kernel: &'k dyn Kernel, path: &UnixPath, flags: OpenFlags) -> Result<Descriptor<'k>, Errno> {
-    let mode = Mode(if flags.contains(OpenFlags::O_CREAT) { 0o644 } else { 0 });
+    // Who may open a file may lock it, and keep us waiting.
+    let mode = Mode(if flags.contains(OpenFlags::O_CREAT) { 0o600 } else { 0 });
     let how = OpenHow { flags: flags | OpenFlags::O_CLOEXEC, mode, resolve: ResolveFlags::empty() };
     kernel.openat2(Fd::CWD, path, how).map(|fd| Descriptor::new(kernel, fd))
 }

@@ -26,8 +26,8 @@ pub(crate) fn launch(
     let layout = session.isolator.config().layout.clone();
     let lock = ContainerLock::take(kernel, &layout, id)?;
     let info = launch_info(kernel, &layout, arguments)?;
-    let parent = match info.enter_namespaces.first() {
-        Some(_) => Some(process_of_parent(kernel, &layout, id)?),
+    let parent = match id.parent() {
+        Some(parent) => Some(process_of_parent(kernel, &layout, id, parent)?),
         None => None,
     };
     let runs_already = || LifeCycleError::RunsAlready(id.clone());
@@ -101,9 +101,13 @@ fn launch_info(
     Ok(info)
 }
 
-/// The process whose namespaces a nested container joins.
-fn process_of_parent(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Pid, Failure> {
-    let Some(parent) = id.parent() else { return Err(LifeCycleError::Unknown(id.clone()).into()) };
+/// The process of the container that one is nested in, whose namespaces it joins, if it joins any.
+fn process_of_parent(
+    kernel: &dyn Kernel,
+    layout: &Layout,
+    id: &ContainerId,
+    parent: &ContainerId,
+) -> Result<Pid, Failure> {
     let runs = RunningLock::is_taken(kernel, layout, parent)?;
     match read_pid(kernel, layout, parent)? {
         Some(pid) if runs => Ok(Pid(pid)),

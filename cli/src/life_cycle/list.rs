@@ -184,7 +184,8 @@ fn state_of(
         return Ok(None);
     }
     let config = isolator.recorded_config(id).ok();
-    let known = isolator.container(id);
+    // Its record may have gone since it was read: it is being cleaned up.
+    let known = isolator.container(id).filter(|_| config.is_some());
     let status = match known {
         None => Status::Unfinished,
         Some(_) if RunningLock::is_taken(kernel, layout, id)? => Status::Running,

@@ -50,8 +50,12 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     told.foreign = recovery.foreign;
     told.known = isolator.containers().cloned().collect();
     forget_locks(kernel, &isolator.config().layout)?;
-    input::write(&told)?;
-    if problems.is_empty() { Ok(()) } else { Err(LifeCycleError::NotRecovered(problems).into()) }
+    let told = input::write(&told);
+    if problems.is_empty() {
+        return told;
+    }
+    problems.extend(told.err().map(|error| error.to_string()));
+    Err(LifeCycleError::NotRecovered(problems).into())
 }
 
 /// Removes the lock files of containers that are gone.

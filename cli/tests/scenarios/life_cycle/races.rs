@@ -1,6 +1,7 @@
 //! Commands that come between the steps of others.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -30,6 +31,42 @@ fn a_look_does_not_keep_a_container_from_being_launched() {
         thread::sleep(Duration::from_millis(50));
         drop(looks);
         assert_eq!(launch.outcome().success(), "launched\n");
+    });
+}
+
+/// Who may open a file may lock it.
+#[test]
+fn nobody_else_can_take_a_lock_file() {
+    scenario("nobody_else_can_take_a_lock_file", |host| {
+        let agent = Agent::new(host);
+        agent.prepared("c1", &[]);
+        agent.launch("c1", "true").outcome().success();
+        let [work, run] = [host.work_dir(), agent.runtime_dir.clone()];
+        for file in [
+            work.join("meta/agent.lock"),
+            run.join("agent.lock"),
+            run.join("locks/c1"),
+            run.join("containers/c1/running.lock"),
+        ] {
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode(), 0o100_600, "{}", file.display());
+        }
+    });
+}
+
+#[test]
+fn two_directories_that_are_one_are_refused() {
+    scenario("two_directories_that_are_one_are_refused", |host| {
+        let other_name = host.path("other");
+        std::os::unix::fs::symlink(host.work_dir(), &other_name).unwrap();
+        for runtime_dir in [host.work_dir(), other_name] {
+            let agent = Agent { host, rootfs: host.path("rootfs"), runtime_dir };
+            let outcome = agent.call("create").outcome();
+            let message = outcome.failure(125);
+            assert!(message.ends_with("; work_dir and runtime_dir must be two directories\n"), "{message}");
+            // That one takes no lock of an agent.
+            let run = host.run_in(&host.work_dir(), &agent.runtime_dir).sh("true");
+            assert!(run.failure(125).contains("must be two directories"), "{run:?}");
+        }
     });
 }
 
