@@ -47,8 +47,8 @@ pub(crate) enum LifeCycleError {
     NoCommand(ContainerId),
     #[error("there is no container {0}")]
     Unknown(ContainerId),
-    #[error("some containers were not recovered: {}", .0.join("; "))]
-    NotRecovered(Vec<String>),
+    #[error("some containers were not recovered: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotRecovered(Vec<Failure>),
     #[error("standard input is no {what}: {error}")]
     Input { what: &'static str, error: String },
 }

@@ -36,12 +36,12 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     isolator.resume()?;
     clean_up_after_runs(isolator, &mut told, &mut problems)?;
     if let Err(error) = recover_gids(isolator) {
-        problems.push(error.to_string());
+        problems.push(error);
     }
     let recovery = match isolator.recover(&request.states, &request.orphans) {
         Ok(recovery) => recovery,
         Err(error) => {
-            problems.extend(error.errors.iter().map(ToString::to_string));
+            problems.extend(error.errors.into_iter().map(Failure::from));
             error.recovery
         }
     };
@@ -54,7 +54,7 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     if problems.is_empty() {
         return told;
     }
-    problems.extend(told.err().map(|error| error.to_string()));
+    problems.extend(told.err());
     Err(LifeCycleError::NotRecovered(problems).into())
 }
 
@@ -83,7 +83,7 @@ fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
 fn clean_up_after_runs(
     isolator: &mut Isolator<&dyn Kernel>,
     told: &mut Told,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
     let layout = isolator.config().layout.clone();
     let kernel: &dyn Kernel = *isolator.kernel();
@@ -99,7 +99,7 @@ fn clean_up_after_runs(
         }
         match cleanup::clean_up(isolator, &id, true) {
             Ok(()) => told.cleaned.push(id),
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(error),
         }
     }
     let recorded = isolator.recorded_containers()?;
@@ -109,7 +109,7 @@ fn clean_up_after_runs(
         }
         match isolator.remove_sandbox(&id, &sandbox) {
             Ok(()) => run::remove_empty_directories_above(kernel, &sandbox, &layout),
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(error.into()),
         }
     }
     run::remove_empty_directories_above(kernel, &run::executors_of_runs(&layout).join("none"), &layout);
