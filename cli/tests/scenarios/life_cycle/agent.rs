@@ -18,12 +18,14 @@ pub(super) struct Agent<'h> {
     pub(super) host: &'h Host,
     pub(super) rootfs: PathBuf,
     pub(super) runtime_dir: PathBuf,
+    /// Its configuration, if it has any but its directories.
+    pub(super) config: Option<PathBuf>,
 }
 
 impl<'h> Agent<'h> {
     /// On a host that is prepared.
     pub(super) fn new(host: &'h Host) -> Self {
-        let agent = Self { host, rootfs: host.busybox(), runtime_dir: host.runtime_dir() };
+        let agent = Self { host, rootfs: host.busybox(), runtime_dir: host.runtime_dir(), config: None };
         agent.call("create").outcome().success();
         agent
     }
@@ -31,6 +33,9 @@ impl<'h> Agent<'h> {
     pub(super) fn call(&self, name: &str) -> Call {
         let mut command = Command::new(COFFERDAM);
         command.arg(name).arg("--work-dir").arg(self.host.work_dir()).arg("--runtime-dir").arg(&self.runtime_dir);
+        if let Some(config) = &self.config {
+            command.arg("--agent-config").arg(config);
+        }
         Call { command, input: Vec::new() }
     }
 

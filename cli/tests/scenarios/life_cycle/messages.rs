@@ -173,7 +173,7 @@ fn two_agents_do_not_share_a_directory() {
         agent.volumes(&["db"]);
         agent.prepared("c1", &["db"]);
         let before = Snapshot::of(host, &["work", "run/containers"]);
-        let other = Agent { host, rootfs: agent.rootfs.clone(), runtime_dir: host.path("run2") };
+        let other = Agent { host, rootfs: agent.rootfs.clone(), runtime_dir: host.path("run2"), config: None };
         let config = agent.config("c2", &[]);
         std::fs::remove_dir(agent.sandbox("c2")).unwrap();
         assert_says(&refused(|| other.call("create")), "create", "belongs to an agent");

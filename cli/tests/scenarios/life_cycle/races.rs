@@ -59,7 +59,7 @@ fn two_directories_that_are_one_are_refused() {
         let other_name = host.path("other");
         std::os::unix::fs::symlink(host.work_dir(), &other_name).unwrap();
         for runtime_dir in [host.work_dir(), other_name] {
-            let agent = Agent { host, rootfs: host.path("rootfs"), runtime_dir };
+            let agent = Agent { host, rootfs: host.path("rootfs"), runtime_dir, config: None };
             let outcome = agent.call("create").outcome();
             let message = outcome.failure(125);
             assert!(message.ends_with("; work_dir and runtime_dir must be two directories\n"), "{message}");

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ const PARENTS: [&str; 2] = ["c0", "c1"];
 const IDS: [&str; 9] = ["c0", "c0.n", "c0.n.s", "c0.s", "c0.d", "c1", "c1.n", "c1.d", "c2"];
 const RUNS: [&str; 2] = ["r0", "r1"];
 const VOLUMES: [&str; 2] = ["db", "log"];
+/// Where volumes have groups: those, and who has the sandboxes.
+const GIDS: std::ops::RangeInclusive<u32> = 70_000..=70_009;
+const OWNER: u32 = 1000;
 
 /// What commands may say when another one was there before them.
 const REFUSALS: [&str; 15] = [
@@ -112,7 +116,12 @@ impl Action {
 }
 
 fn prepare(agent: &Agent<'_>, id: &str) -> Started {
-    let mut config = json!({"directory": agent.sandbox(id)});
+    let sandbox = agent.sandbox(id);
+    if agent.config.is_some() && !id.contains('.') {
+        // Somebody may be removing it.
+        let _ = chown(&sandbox, Some(OWNER), Some(OWNER));
+    }
+    let mut config = json!({"directory": sandbox});
     match id.rsplit('.').next() {
         Some("d") => config["container_class"] = json!("DEBUG"),
         Some("s") => {}
@@ -203,12 +212,35 @@ fn check(agent: &Agent<'_>, before: &Snapshot) {
         let (status, errors) = prepare(agent, id).end();
         assert!(status.success(), "{id}: {errors}");
     }
+    if agent.config.is_some() {
+        let volume = agent.host.work_dir().join("volumes/roles/web/db");
+        let gid = fs::metadata(&volume).unwrap().gid();
+        assert!(GIDS.contains(&gid), "{gid}");
+        assert_is_of_group(&volume, gid);
+    }
     for id in IDS.iter().rev() {
         agent.cleanup(id).outcome().success();
     }
     agent.assert_no_container_left();
     agent.assert_volumes_intact(&VOLUMES);
-    before.assert_unchanged(agent.host, &["work/volumes"]);
+    before.assert_unchanged(agent.host, unchanging(agent));
+}
+
+/// What nobody may change on the host. A volume that gets a group is changed, but for its files' content.
+fn unchanging(agent: &Agent<'_>) -> &'static [&'static str] {
+    if agent.config.is_some() { &[] } else { &["work/volumes"] }
+}
+
+/// All of a volume has its group, as far as it was there when it was mounted: `run` is root, and brings its own.
+fn assert_is_of_group(path: &Path, gid: u32) {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    assert_eq!(metadata.gid(), gid, "{}", path.display());
+    if metadata.is_dir() {
+        assert_eq!(metadata.mode() & 0o2020, 0o2020, "{}", path.display());
+        for name in names(path) {
+            assert_is_of_group(&path.join(name), gid);
+        }
+    }
 }
 
 /// Starts the parents that do not run: most rounds have some.
@@ -248,44 +280,59 @@ fn round(agent: &Agent<'_>, random: &mut Random, story: &mut String) -> (u64, u6
     (planned.iter().filter(|planned| planned.killed_after.is_some()).count() as u64, killed_in_time)
 }
 
+/// Rounds until so many are killed.
+fn storm(agent: &Agent<'_>, kills: u64) {
+    let mut random = Random::new(&format!("{kills} kills"));
+    let before = Snapshot::of(agent.host, unchanging(agent));
+    let (mut killed, mut in_time, mut rounds, mut story) = (0, 0, 0, String::new());
+    let mut running = BTreeMap::new();
+    while killed < kills {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            start_parents(agent, &mut random, &mut running);
+            let (more, of_them) = round(agent, &mut random, &mut story);
+            killed += more;
+            in_time += of_them;
+            rounds += 1;
+            // Some parents are stopped in the middle.
+            running.retain(|_, _| random.below(3) > 0);
+            if rounds % ROUNDS == 0 || killed >= kills {
+                running.clear();
+                check(agent, &before);
+                story.clear();
+            }
+        }));
+        if let Err(panic) = result {
+            eprintln!("after this:\n{story}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+    println!("{rounds} rounds, {in_time} of {killed} were killed before their end");
+    // Otherwise this proves little.
+    assert!(in_time > killed / 4, "{in_time} of {killed} were killed before their end");
+}
+
 #[test]
 fn whatever_is_killed_while_others_go_on_can_be_recovered() {
     scenario("whatever_is_killed_while_others_go_on_can_be_recovered", |host| {
-        let kills = number("COFFERDAM_KILLS").unwrap_or(KILLS);
-        let mut random = Random::new(&format!("{kills} kills"));
         let agent = Agent::new(host);
         agent.volumes(&VOLUMES);
-        let before = Snapshot::of(host, &["work/volumes"]);
-        let (mut killed, mut in_time, mut rounds, mut story) = (0, 0, 0, String::new());
-        let mut running = BTreeMap::new();
-        while killed < kills {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                start_parents(&agent, &mut random, &mut running);
-                let (more, of_them) = round(&agent, &mut random, &mut story);
-                killed += more;
-                in_time += of_them;
-                rounds += 1;
-                for id in PARENTS {
-                    let is_left = rounds % ROUNDS != 0 && random.below(3) > 0;
-                    if let Some(parent) = running.remove(id)
-                        && is_left
-                    {
-                        running.insert(id, parent);
-                    }
-                }
-                if rounds % ROUNDS == 0 || killed >= kills {
-                    running.clear();
-                    check(&agent, &before);
-                    story.clear();
-                }
-            }));
-            if let Err(panic) = result {
-                eprintln!("after this:\n{story}");
-                std::panic::resume_unwind(panic);
-            }
+        storm(&agent, number("COFFERDAM_KILLS").unwrap_or(KILLS));
+    });
+}
+
+#[test]
+fn the_same_where_volumes_have_groups() {
+    scenario("the_same_where_volumes_have_groups", |host| {
+        let config = host.path("agent.toml");
+        fs::write(&config, format!("volume_gid_range = \"{}-{}\"", GIDS.start(), GIDS.end())).unwrap();
+        let agent = Agent { config: Some(config), ..Agent::new(host) };
+        agent.volumes(&VOLUMES);
+        // So many that it takes a while.
+        for number in 0..200 {
+            let directory = host.work_dir().join(format!("volumes/roles/web/db/{}/{number}", number % 7));
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("file"), "").unwrap();
         }
-        println!("{rounds} rounds, {in_time} of {killed} were killed before their end");
-        // Otherwise this proves little.
-        assert!(in_time > killed / 4, "{in_time} of {killed} were killed before their end");
+        storm(&agent, number("COFFERDAM_KILLS").unwrap_or(KILLS / 2));
     });
 }
