@@ -208,6 +208,16 @@ impl Layout {
         self.container_runtime(id).join("launching")
     }
 
+    /// What recovery and other commands lock, to keep apart.
+    pub fn command_lock(&self) -> UnixPathBuf {
+        self.runtime_dir.join("commands.lock")
+    }
+
+    /// What is locked by who adds to the [`metrics`](Self::metrics).
+    pub fn metrics_lock(&self) -> UnixPathBuf {
+        self.runtime_dir.join("metrics.lock")
+    }
+
     /// The directory of the locks of top-level containers.
     pub fn locks(&self) -> UnixPathBuf {
         self.runtime_dir.join("locks")

@@ -1,6 +1,7 @@
 //! Locks between the processes that act on the directories of an agent.
 //!
-//! All are flock(2): a process that dies lets go of them. In this order:
+//! All are flock(2): a process that dies lets go of them. They are on files that root alone can open: who can open one can
+//! lock it. Directories, which others may open, are locked only while they are made an agent's. In this order:
 //!
 //! 1. [`AgentLock`]: who is the agent of work_dir and runtime_dir. An agent that embeds the isolator has it alone, as long as it
 //!    runs; commands share it among themselves.
@@ -95,10 +96,12 @@ impl<'k> AgentLock<'k> {
             work_dir: real_path(kernel, &layout.work_dir)?,
             runtime_dir: real_path(kernel, &layout.runtime_dir)?,
         };
-        // So that two that come at once do not both find the directories to be nobody's.
-        let _directories = lock_directories(kernel, &layout)?;
-        create_directories(kernel, &layout.meta(), Mode(0o755))?;
-        claim(kernel, &layout)?;
+        if !is_claimed(kernel, &layout)? {
+            // So that two that come at once do not both find the directories to be nobody's.
+            let _directories = lock_directories(kernel, &layout)?;
+            create_directories(kernel, &layout.meta(), Mode(0o755))?;
+            claim(kernel, &layout)?;
+        }
         let mut locked = Vec::new();
         for (file, directory) in lock_files(&layout) {
             let opened = open(kernel, &file, OpenFlags::O_CREAT).doing("open lock file", &file)?;
@@ -115,9 +118,24 @@ fn lock_files(layout: &Layout) -> [(UnixPathBuf, UnixPathBuf); 2] {
     ]
 }
 
-/// Notes in each of the two directories which the other is.
+/// Where it is noted in each of the two directories which the other is, and which it is.
+fn claims(layout: &Layout) -> [(UnixPathBuf, &UnixPathBuf); 2] {
+    [(layout.meta().join("runtime_dir"), &layout.runtime_dir), (layout.runtime_dir.join("work_dir"), &layout.work_dir)]
+}
+
+/// Whether that is noted already.
+fn is_claimed(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, LockError> {
+    for (record, value) in claims(layout) {
+        if claimed(kernel, &record)?.as_ref() != Some(value) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Notes it.
 fn claim(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
-    let (ours, record) = (&layout.runtime_dir, layout.meta().join("runtime_dir"));
+    let [(record, ours), (back, work)] = claims(layout);
     if let Some(theirs) = claimed(kernel, &record)?
         && theirs != *ours
         && has_containers(kernel, &theirs)?
@@ -125,7 +143,6 @@ fn claim(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
         let directory = layout.work_dir.as_path().into();
         return Err(LockError::OtherAgent { directory, other: "runtime_dir", theirs: theirs.into() });
     }
-    let (work, back) = (&layout.work_dir, layout.runtime_dir.join("work_dir"));
     if let Some(theirs) = claimed(kernel, &back)?
         && theirs != *work
         && has_containers(kernel, &layout.runtime_dir)?
@@ -181,11 +198,8 @@ impl<'k> CommandLock<'k> {
     }
 
     fn take(kernel: &'k dyn Kernel, layout: &Layout, operation: FlockOperation) -> Result<Self, LockError> {
-        let directory = layout.containers_runtime();
-        create_directories(kernel, &directory, Mode(0o755))?;
-        let opened = open(kernel, &directory, OpenFlags::O_DIRECTORY).doing("open directory", &directory)?;
-        flock(kernel, opened.fd(), operation).doing("lock", &directory)?;
-        Ok(Self { _locked: opened })
+        create_directories(kernel, &layout.runtime_dir, Mode(0o755))?;
+        Ok(Self { _locked: lock_file(kernel, &layout.command_lock(), operation)? })
     }
 }
 
@@ -323,6 +337,17 @@ impl<'k> RunningLock<'k> {
             locked => Ok(locked.doing("lock", &file).map(|()| false)?),
         }
     }
+}
+
+/// Holds the lock of a file, which is made if it is not there, while the descriptor lives; waits for whoever else has it.
+pub(crate) fn lock_file<'k>(
+    kernel: &'k dyn Kernel,
+    file: &UnixPath,
+    operation: FlockOperation,
+) -> Result<Descriptor<'k>, CallError> {
+    let opened = open(kernel, file, OpenFlags::O_CREAT).doing("open lock file", file)?;
+    flock(kernel, opened.fd(), operation).doing("lock", file)?;
+    Ok(opened)
 }
 
 /// Holds the exclusive lock of a directory while the descriptor lives; waits for whoever else has it.

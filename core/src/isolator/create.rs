@@ -78,9 +78,21 @@ impl<K: Kernel> Isolator<K> {
 
 /// Two agents, or two commands, that start at once would each bind the directories.
 fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
+    if are_prepared(kernel, layout)? {
+        return Ok(());
+    }
     let _locks = lock_directories(kernel, layout)?;
     share_mount(kernel, &layout.work_dir)?;
     allow_devices(kernel, &layout.containers_runtime())
+}
+
+/// Whether there is nothing to do.
+fn are_prepared(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, CreateError> {
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());
+    let around = containing(kernel, &table, work_dir)?;
+    Ok(is_shared_alone(&table, around, work_dir) && allows_devices(containing(kernel, &table, &containers)?))
 }
 
 /// Checks what [`Isolator::create`] needs, and changes nothing: that this process may isolate filesystems, that the
@@ -145,10 +157,7 @@ fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateEr
     let text = table::read(kernel)?;
     let table = Table::parse(&text)?;
     let mount = containing(kernel, &table, directory)?;
-    let is_shared_alone = mount.peer_group().is_some_and(|group| {
-        table.peers(group).all(|peer| peer.id() == mount.id() || !is_above(&peer.mountpoint(), directory))
-    });
-    if is_shared_alone {
+    if is_shared_alone(&table, mount, directory) {
         return Ok(());
     }
     if *mount.mountpoint() != *directory {
@@ -162,6 +171,18 @@ fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateEr
     Ok(())
 }
 
+/// Whether a mount that a directory is in is shared, and no other one of its peer group is on the way to the directory.
+fn is_shared_alone(table: &Table<'_>, mount: &Entry<'_>, directory: &UnixPath) -> bool {
+    mount.peer_group().is_some_and(|group| {
+        table.peers(group).all(|peer| peer.id() == mount.id() || !is_above(&peer.mountpoint(), directory))
+    })
+}
+
+/// Whether device nodes can be opened in a mount.
+fn allows_devices(mount: &Entry<'_>) -> bool {
+    !mount.has_mount_option(b"nodev")
+}
+
 /// Whether a mount at `mountpoint` is on the way to `directory`, by component.
 fn is_above(mountpoint: &UnixPath, directory: &UnixPath) -> bool {
     mountpoint != directory && directory.starts_with(mountpoint)
@@ -172,7 +193,7 @@ fn allow_devices(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), Create
     let text = table::read(kernel)?;
     let table = Table::parse(&text)?;
     let mount = containing(kernel, &table, directory)?;
-    if !mount.has_mount_option(b"nodev") {
+    if allows_devices(mount) {
         return Ok(());
     }
     let allow = MountAttr { attr_clr: MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() };

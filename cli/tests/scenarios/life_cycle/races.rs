@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -39,17 +40,32 @@ fn a_look_does_not_keep_a_container_from_being_launched() {
 fn nobody_else_can_take_a_lock_file() {
     scenario("nobody_else_can_take_a_lock_file", |host| {
         let agent = Agent::new(host);
-        agent.prepared("c1", &[]);
+        agent.volumes(&["db"]);
+        agent.prepared("c1", &["db"]);
         agent.launch("c1", "true").outcome().success();
         let [work, run] = [host.work_dir(), agent.runtime_dir.clone()];
         for file in [
             work.join("meta/agent.lock"),
             run.join("agent.lock"),
+            run.join("commands.lock"),
+            run.join("metrics.lock"),
             run.join("locks/c1"),
             run.join("containers/c1/running.lock"),
         ] {
             assert_eq!(fs::metadata(&file).unwrap().permissions().mode(), 0o100_600, "{}", file.display());
         }
+        // Others may open directories.
+        let lock = |directory: &Path| Flock::lock(File::open(directory).unwrap(), FlockArg::LockExclusive).unwrap();
+        let _locked = [&work, &run, &run.join("containers"), &run.join("containers/c1"), &agent.sandbox("c1")]
+            .map(|directory| lock(directory));
+        agent.update("c1", &[]).outcome().success();
+        agent.prepared("c2", &["db"]);
+        agent.launch("c2", "true").outcome().success();
+        agent.call("create").outcome().success();
+        agent.recover();
+        assert_eq!(host.run().rootfs(&agent.rootfs).volume("web/db:data").sh("cat data/file").success(), "kept\n");
+        agent.clean_up_all();
+        agent.assert_no_container_left();
     });
 }
 
