@@ -206,6 +206,30 @@ impl<'k> CommandLock<'k> {
 /// One command at a time for a container and all that are nested in it.
 ///
 /// Dropped, it is let go of. Of a container that is not there, or not any more, no lock file is left.
+///
+/// ```
+/// use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel, Mode};
+/// use cofferdam::layout::Layout;
+/// use cofferdam::locks::ContainerLock;
+/// use cofferdam::messages::ContainerId;
+/// use cofferdam::root::create_directories;
+/// use cofferdam_vfs_sim::{Process, sample};
+///
+/// let kernel = Process::init(sample::host());
+/// let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
+/// let id = ContainerId::new("c1")?;
+/// let look = || kernel.statx(Fd::CWD, &layout.container_lock(&id), AtFlags::empty()).map(|stat| stat.mode);
+///
+/// let lock = ContainerLock::take(&kernel, &layout, &id.child("nested")?)?;
+/// assert_eq!(look(), Ok(Mode(0o600)));
+/// drop(lock);
+/// assert_eq!(look(), Err(Errno::ENOENT), "there is no container c1");
+///
+/// create_directories(&kernel, &layout.container_runtime(&id), Mode(0o755))?;
+/// drop(ContainerLock::take(&kernel, &layout, &id)?);
+/// assert_eq!(look(), Ok(Mode(0o600)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ContainerLock<'k> {
     kernel: &'k dyn Kernel,
@@ -292,6 +316,26 @@ fn is_still(kernel: &dyn Kernel, opened: Fd, file: &UnixPath) -> Result<bool, Lo
 }
 
 /// Held by the process that runs a container, as long as that runs.
+///
+/// ```
+/// # use cofferdam::kernel::Mode;
+/// # use cofferdam::layout::Layout;
+/// # use cofferdam::locks::{ContainerLock, RunningLock};
+/// # use cofferdam::messages::ContainerId;
+/// # use cofferdam::root::create_directories;
+/// # use cofferdam_vfs_sim::{Process, sample};
+/// # let kernel = Process::init(sample::host());
+/// # let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
+/// # let id = ContainerId::new("c1")?;
+/// # create_directories(&kernel, &layout.container_runtime(&id), Mode(0o755))?;
+/// let _lock = ContainerLock::take(&kernel, &layout, &id)?;
+/// let running = RunningLock::take(&kernel, &layout, &id)?;
+/// assert!(running.is_some() && RunningLock::is_taken(&kernel, &layout, &id)?);
+/// assert!(RunningLock::take(&kernel, &layout, &id)?.is_none(), "it runs already");
+/// drop(running);
+/// assert!(!RunningLock::is_taken(&kernel, &layout, &id)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct RunningLock<'k> {
     _locked: Descriptor<'k>,

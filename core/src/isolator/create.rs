@@ -101,6 +101,23 @@ fn are_prepared(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, CreateErro
 /// It is for those that have something to do before that, such as taking an [`AgentLock`](crate::locks::AgentLock), for
 /// which runtime_dir must be there as well.
 ///
+/// ```
+/// use cofferdam::agent::AgentConfig;
+/// use cofferdam::isolator::{CreateError, check_agent};
+/// use cofferdam::kernel::Mode;
+/// use cofferdam::layout::Layout;
+/// use cofferdam::root::create_directories;
+/// use cofferdam_vfs_sim::{Process, sample};
+///
+/// let kernel = Process::init(sample::host());
+/// let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
+/// let config = AgentConfig::new(layout);
+/// assert_eq!(check_agent(&kernel, &config), Err(CreateError::MissingWorkDir("/var/lib/agent".into())));
+/// create_directories(&kernel, &config.layout.work_dir, Mode(0o755))?;
+/// assert_eq!(check_agent(&kernel, &config)?, config.layout.work_dir);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// See [`CreateError`].
