@@ -15,12 +15,12 @@ mod update;
 
 use std::process::ExitCode;
 
-use cofferdam::isolator::{CreateError, Isolator, check_privileges};
-use cofferdam::kernel::{Errno, Kernel, Mode};
+use cofferdam::isolator::{CreateError, Isolator, check_agent};
+use cofferdam::kernel::{Kernel, Mode};
 use cofferdam::launch::block_signals;
 use cofferdam::locks::{AgentLock, CommandLock};
 use cofferdam::messages::ContainerId;
-use cofferdam::root::{create_directories, real_path};
+use cofferdam::root::create_directories;
 use cofferdam::{UnixPath, error::CallError};
 
 use crate::FAILED;
@@ -47,8 +47,8 @@ pub(crate) enum LifeCycleError {
     NoCommand(ContainerId),
     #[error("there is no container {0}")]
     Unknown(ContainerId),
-    #[error("some containers were not recovered: {}", .0.join("; "))]
-    NotRecovered(Vec<String>),
+    #[error("some containers were not recovered: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotRecovered(Vec<Failure>),
     #[error("standard input is no {what}: {error}")]
     Input { what: &'static str, error: String },
 }
@@ -75,21 +75,13 @@ impl<'k> Session<'k> {
         kernel
             .umask(Mode(0o022))
             .map_err(|errno| CallError::new("set the umask of", UnixPath::new("cofferdam"), errno))?;
-        check_privileges(kernel)?;
         let layout = &agent.config.layout;
-        for (name, path) in [("work_dir", &layout.work_dir), ("runtime_dir", &layout.runtime_dir)] {
-            if !path.is_absolute() {
-                return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() }.into());
+        match check_agent(kernel, &agent.config) {
+            // Only the default one is made: another one that is missing is more likely a mistake.
+            Err(CreateError::MissingWorkDir(_)) if agent.has_default_work_dir => {
+                create_directories(kernel, &layout.work_dir, Mode(0o755))?;
             }
-        }
-        if agent.has_default_work_dir {
-            create_directories(kernel, &layout.work_dir, Mode(0o755))?;
-        }
-        match real_path(kernel, &layout.work_dir) {
-            Err(error) if error.errno == Errno::ENOENT => {
-                return Err(CreateError::MissingWorkDir(layout.work_dir.as_path().into()).into());
-            }
-            path => drop(path?),
+            checked => drop(checked?),
         }
         create_directories(kernel, &layout.runtime_dir, Mode(0o755))?;
         let agent_lock = AgentLock::shared(kernel, layout)?;

@@ -6,7 +6,7 @@ use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges}
 use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
 use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
-use cofferdam::locks::{AgentLock, CommandLock, RunningLock};
+use cofferdam::locks::{AgentLock, CommandLock, ContainerLock, RunningLock};
 use cofferdam::messages::{
     CommandInfo, ContainerConfig, ContainerId, ContainerInfo, ContainerLaunchInfo, Environment, EnvironmentVariable,
     LinuxInfo,
@@ -19,6 +19,7 @@ use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, PersistentVolumeArgument, RunArguments};
 use crate::host::Host;
+use crate::life_cycle::LifeCycleError;
 
 /// The ids below which Mesos' layout puts a sandbox: ours are those of an agent that runs one command.
 const AGENT_ID: &str = "local";
@@ -120,15 +121,53 @@ fn run_container(
     let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
     let volumes = volumes(&arguments.persistent_volume, &layout)?;
     let config = container_config(arguments, wanted, &sandbox, &volumes);
-    // Until the container runs, and from its end on, no recovery comes in between.
-    let commands = CommandLock::shared(kernel, &layout)?;
+    // Until the container runs, and from its end on, no other command comes in between.
+    let locks = Locks::take(kernel, &layout, id)?;
     create_sandbox(kernel, id, &sandbox, wanted.owner.as_ref())?;
-    let result = in_sandbox(isolator, host, arguments, id, &config, &volumes, commands);
-    let _commands = CommandLock::shared(kernel, &layout)?;
+    let (result, _locks) = match start_in_sandbox(isolator, host, arguments, id, &config, &volumes) {
+        Ok(started) => {
+            drop(locks);
+            wait(kernel, &layout, id, started)?
+        }
+        Err(error) => (Err(error), locks),
+    };
     let cleaned = clean_up(isolator, id);
     let removed = isolator.remove_sandbox(id, &sandbox);
     remove_empty_directories_above(kernel, &sandbox, &layout);
     both(both(result, cleaned), removed.map_err(Failure::from))
+}
+
+/// What keeps other commands away from a container.
+struct Locks<'k> {
+    // In the order in which they are let go of.
+    _container: ContainerLock<'k>,
+    _commands: CommandLock<'k>,
+}
+
+impl<'k> Locks<'k> {
+    fn take(kernel: &'k dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Self, Failure> {
+        let commands = CommandLock::shared(kernel, layout)?;
+        Ok(Self { _container: ContainerLock::take(kernel, layout, id)?, _commands: commands })
+    }
+}
+
+/// A container whose launcher is started.
+struct Started<'k> {
+    child: Pid,
+    running: RunningLock<'k>,
+}
+
+/// Waits for a container to end. Gives the result with the locks: nobody else cleans up in between.
+fn wait<'k>(
+    kernel: &'k dyn Kernel,
+    layout: &Layout,
+    id: &ContainerId,
+    Started { child, running }: Started<'_>,
+) -> Result<(Result<i32, Failure>, Locks<'k>), Failure> {
+    let status = supervise(kernel, child).map(exit_status).map_err(Failure::from);
+    let locks = Locks::take(kernel, layout, id)?;
+    drop(running);
+    Ok((status, locks))
 }
 
 /// The directory in which each `run` has one for its sandbox.
@@ -213,27 +252,24 @@ fn create_sandbox(
     })
 }
 
-/// Makes the volumes, prepares and launches the container, and waits for it.
-fn in_sandbox(
-    isolator: &mut Isolator<&dyn Kernel>,
+/// Makes the volumes, prepares the container, and starts its launcher.
+fn start_in_sandbox<'k>(
+    isolator: &mut Isolator<&'k dyn Kernel>,
     host: &dyn Host,
     arguments: &RunArguments,
     id: &ContainerId,
     config: &ContainerConfig,
     volumes: &[PersistentVolume],
-    commands: CommandLock<'_>,
-) -> Result<i32, Failure> {
+) -> Result<Started<'k>, Failure> {
     // They stay whatever happens next: another container may use them already, and a directory that is removed under its
     // mount takes along what is written there.
     for volume in volumes {
         volume.create(isolator.kernel())?;
     }
     let info = isolator.prepare(id, config)?;
-    let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?;
-    drop(commands);
-    let result = launch(isolator, host, arguments, id, info);
-    drop(running);
-    result
+    let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?
+        .ok_or_else(|| LifeCycleError::RunsAlready(id.clone()))?;
+    Ok(Started { child: start(isolator, host, arguments, id, info)?, running })
 }
 
 fn container_config(
@@ -261,16 +297,15 @@ fn container_config(
     }
 }
 
-/// Starts the launcher in a process of its own, and waits for it.
-fn launch(
+/// Starts the launcher in a process of its own.
+fn start(
     isolator: &Isolator<&dyn Kernel>,
     host: &dyn Host,
     arguments: &RunArguments,
     id: &ContainerId,
     mut info: ContainerLaunchInfo,
-) -> Result<i32, Failure> {
+) -> Result<Pid, Failure> {
     info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
-    let kernel = isolator.kernel();
     let path = isolator.config().layout.container_launch_info(id);
     let launcher = LaunchArguments {
         launch_info: path.into(),
@@ -279,8 +314,7 @@ fn launch(
         pid_file: vec![isolator.config().layout.container_pid(id).into()],
         trace: arguments.trace,
     };
-    let child = start_launcher(*kernel, host, launcher, &info)?;
-    Ok(exit_status(supervise(kernel, child)?))
+    start_launcher(*isolator.kernel(), host, launcher, &info)
 }
 
 /// Starts the launcher in a process of its own, which dies with this one: writes what it is to carry out to where its

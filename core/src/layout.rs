@@ -198,9 +198,39 @@ impl Layout {
         self.volume_gid_manager().join("volume_gids")
     }
 
-    /// What the launcher of a container is told.
+    /// What was decided for a container when it was prepared.
     pub fn container_launch_info(&self, id: &ContainerId) -> UnixPathBuf {
         self.container_runtime(id).join("launch_info")
+    }
+
+    /// What the launcher of a container is told: the launch info, with the command and the environment of this launch.
+    pub fn container_launching(&self, id: &ContainerId) -> UnixPathBuf {
+        self.container_runtime(id).join("launching")
+    }
+
+    /// What recovery and other commands lock, to keep apart.
+    pub fn command_lock(&self) -> UnixPathBuf {
+        self.runtime_dir.join("commands.lock")
+    }
+
+    /// What is locked by who adds to the [`metrics`](Self::metrics).
+    pub fn metrics_lock(&self) -> UnixPathBuf {
+        self.runtime_dir.join("metrics.lock")
+    }
+
+    /// The directory of the locks of top-level containers.
+    pub fn locks(&self) -> UnixPathBuf {
+        self.runtime_dir.join("locks")
+    }
+
+    /// What a command locks that acts on a container, or on one that is nested in it.
+    pub fn container_lock(&self, id: &ContainerId) -> UnixPathBuf {
+        self.locks().join(id.top_level().value())
+    }
+
+    /// In which boot the gids of volumes that are gone were last freed.
+    pub fn boot_id(&self) -> UnixPathBuf {
+        self.meta().join("boot_id")
     }
 }
 
@@ -221,6 +251,8 @@ mod tests {
         assert_eq!(sandbox, UnixPathBuf::from("/w/slaves/a/frameworks/f/executors/e/runs/c"));
         let child = id.child("d").unwrap();
         assert_eq!(layout().container_devices(&child), UnixPathBuf::from("/r/containers/c/containers/d/devices"));
+        assert_eq!(layout().container_launching(&id), UnixPathBuf::from("/r/containers/c/launching"));
+        assert_eq!(layout().container_lock(&child), UnixPathBuf::from("/r/locks/c"));
         let volume = Layout::persistent_volume(UnixPath::new("/w"), "eng/web", "db").unwrap();
         assert_eq!(volume, UnixPathBuf::from("/w/volumes/roles/eng web/db"));
         assert_eq!(layout().volume_gids(), UnixPathBuf::from("/w/meta/volume_gid_manager/volume_gids"));

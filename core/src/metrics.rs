@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
 use crate::error::CallError;
-use crate::kernel::{Errno, Kernel, Mode};
+use crate::kernel::{Errno, FlockOperation, Kernel, Mode};
 use crate::layout::Layout;
-use crate::locks::lock;
+use crate::locks::lock_file;
 
 /// How often something has happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Counters {
         if *self == Self::default() {
             return Ok(());
         }
-        let _lock = lock(kernel, &layout.runtime_dir)?;
+        let _lock = lock_file(kernel, &layout.metrics_lock(), FlockOperation::LOCK_EX)?;
         let mut sum = Self::recorded(kernel, layout)?;
         sum.add(self);
         // Numbers and names can always be written.

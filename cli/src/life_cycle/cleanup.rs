@@ -21,13 +21,12 @@ pub(super) fn cleanup(
     let id = &arguments.container.id;
     let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
     let layout = session.isolator.config().layout.clone();
-    let lock = ContainerLock::take(kernel, &layout, id)?;
+    let _lock = ContainerLock::take(kernel, &layout, id)?;
     session.isolator.resume_family(id)?;
     if RunningLock::is_taken(kernel, &layout, id)? {
         return Err(LifeCycleError::Runs(id.clone(), layout.container_pid(id).into()).into());
     }
-    clean_up(&mut session.isolator, id, arguments.remove_sandbox)?;
-    if id.parent().is_none() { Ok(lock.remove()?) } else { Ok(()) }
+    clean_up(&mut session.isolator, id, arguments.remove_sandbox)
 }
 
 /// The same, of a container that nobody else acts on. What is kept of it goes last: until then all can be repeated.

@@ -2,6 +2,9 @@
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
+use cofferdam::UnixPath;
+use cofferdam::error::CallError;
+use cofferdam::kernel::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -42,7 +45,22 @@ fn parse<T: DeserializeOwned>(what: &'static str, text: &[u8]) -> Result<T, Fail
 pub(super) fn write<T: Serialize>(value: &T) -> Result<(), Failure> {
     let mut text = serde_json::to_vec(value)?;
     text.push(b'\n');
+    Ok(print(&text)?)
+}
+
+/// Writes text to standard output.
+pub(super) fn print(text: &[u8]) -> Result<(), CallError> {
     let mut output = std::io::stdout().lock();
-    output.write_all(&text)?;
-    Ok(output.flush()?)
+    output.write_all(text).and_then(|()| output.flush()).map_err(|error| {
+        // Of a file that takes no more, though nothing is wrong with it, there is no number.
+        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        let error = CallError::new("write to", UnixPath::new("standard output"), errno);
+        match errno {
+            Errno::EPIPE => error.with_hint("whoever reads it must do so to the end; repeat the command"),
+            Errno::ENOSPC | Errno::EDQUOT => {
+                error.with_hint("make room where it is written to, and repeat the command")
+            }
+            _ => error.with_hint("direct it elsewhere, and repeat the command"),
+        }
+    })
 }

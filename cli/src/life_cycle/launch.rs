@@ -2,7 +2,7 @@
 
 use cofferdam::checkpoint;
 use cofferdam::error::CallError;
-use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel, Pid};
+use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel, Pid};
 use cofferdam::launch::{exit_status, supervise};
 use cofferdam::layout::Layout;
 use cofferdam::locks::{ContainerLock, RunningLock};
@@ -26,17 +26,20 @@ pub(crate) fn launch(
     let layout = session.isolator.config().layout.clone();
     let lock = ContainerLock::take(kernel, &layout, id)?;
     let info = launch_info(kernel, &layout, arguments)?;
-    let parent = match info.enter_namespaces.first() {
-        Some(_) => Some(process_of_parent(kernel, &layout, id)?),
+    let parent = match id.parent() {
+        Some(parent) => Some(process_of_parent(kernel, &layout, id, parent)?),
         None => None,
     };
-    let Some(running) = RunningLock::take(kernel, &layout, id)? else {
-        return Err(LifeCycleError::RunsAlready(id.clone()).into());
-    };
+    let runs_already = || LifeCycleError::RunsAlready(id.clone());
+    if RunningLock::is_taken(kernel, &layout, id)? {
+        return Err(runs_already().into());
+    }
     let pid_files: Vec<_> =
         [Bytes::from(layout.container_pid(id))].into_iter().chain(arguments.pid_file.clone()).collect();
+    remove_stale(kernel, &pid_files)?;
+    let running = RunningLock::take(kernel, &layout, id)?.ok_or_else(runs_already)?;
     let launcher = LaunchArguments {
-        launch_info: layout.container_runtime(id).join("launching").into(),
+        launch_info: layout.container_launching(id).into(),
         die_with_parent: None,
         parent: parent.map(|Pid(pid)| pid),
         pid_file: pid_files.clone(),
@@ -46,14 +49,31 @@ pub(crate) fn launch(
     // From here on others may act on the container, and on the agent's directories.
     drop((lock, session));
     let status = supervise(kernel, child)?;
-    for file in &pid_files {
-        match kernel.unlinkat(Fd::CWD, file.as_path(), AtFlags::empty()) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Err(CallError::new("remove the pid file", file.as_path(), errno).into()),
-        }
-    }
+    remove_pid_files(kernel, &pid_files)?;
     drop(running);
     Ok(exit_status(status))
+}
+
+/// Removes what a launch that was killed has left: once this one is seen to run, a process that is read there is its own.
+fn remove_stale(kernel: &dyn Kernel, pid_files: &[Bytes]) -> Result<(), CallError> {
+    for file in pid_files {
+        match kernel.statx(Fd::CWD, file.as_path(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            // A fifo keeps nothing, and somebody may be waiting for it.
+            Ok(stat) if stat.file_type == FileType::Regular => remove_pid_files(kernel, std::slice::from_ref(file))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn remove_pid_files(kernel: &dyn Kernel, files: &[Bytes]) -> Result<(), CallError> {
+    for file in files {
+        match kernel.unlinkat(Fd::CWD, file.as_path(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(CallError::new("remove the pid file", file.as_path(), errno)),
+        }
+    }
+    Ok(())
 }
 
 /// What was prepared, with the command of the command line, if it has one.
@@ -81,9 +101,13 @@ fn launch_info(
     Ok(info)
 }
 
-/// The process whose namespaces a nested container joins.
-fn process_of_parent(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Pid, Failure> {
-    let Some(parent) = id.parent() else { return Err(LifeCycleError::Unknown(id.clone()).into()) };
+/// The process of the container that one is nested in, whose namespaces it joins, if it joins any.
+fn process_of_parent(
+    kernel: &dyn Kernel,
+    layout: &Layout,
+    id: &ContainerId,
+    parent: &ContainerId,
+) -> Result<Pid, Failure> {
     let runs = RunningLock::is_taken(kernel, layout, parent)?;
     match read_pid(kernel, layout, parent)? {
         Some(pid) if runs => Ok(Pid(pid)),

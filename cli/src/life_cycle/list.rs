@@ -1,7 +1,6 @@
 //! `cofferdam list` and `cofferdam state`: what is there, without changing anything.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use cofferdam::error::CallError;
 use cofferdam::isolator::{Isolator, IsolatorError, Unreadable};
@@ -20,7 +19,8 @@ use crate::run::Failure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
-    /// It is being prepared, or whoever did so has died, or its record is damaged: `cofferdam recover` and `cleanup` help.
+    /// It is being prepared or cleaned up, or whoever did so has died, or its record is damaged: `cofferdam recover` and
+    /// `cleanup` help.
     Unfinished,
     /// An agent has told of it after a reboot: it can be cleaned up.
     Known,
@@ -67,13 +67,15 @@ struct VolumeState {
 
 /// Tells of every container.
 pub(super) fn list(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, json: bool) -> Result<(), Failure> {
-    let Some(isolator) = open(kernel, host, agent)? else {
+    let Some(Found { isolator, unfinished }) = open(kernel, host, agent)? else {
         return if json { input::write(&Vec::<State>::new()) } else { Ok(()) };
     };
     let table = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
+    let mut ids: Vec<_> = isolator.containers().chain(&unfinished).collect();
+    ids.sort_by_key(|id| names(id));
     let mut states = Vec::new();
-    for id in isolator.recorded_containers()? {
-        states.push(state_of(kernel, &isolator, &id, &table)?);
+    for id in ids {
+        states.extend(state_of(kernel, &isolator, id, &table)?);
     }
     if json {
         return input::write(&states);
@@ -85,7 +87,7 @@ pub(super) fn list(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, json: bo
         let sandbox = state.sandbox.as_ref().map_or_else(|| "-".into(), ToString::to_string);
         writeln!(lines, "{:width$}  {:10}  {pid:7}  {sandbox}", state.id, state.status.text())?;
     }
-    Ok(std::io::stdout().lock().write_all(lines.as_bytes())?)
+    Ok(input::print(lines.as_bytes())?)
 }
 
 /// Tells of one container.
@@ -97,12 +99,12 @@ pub(super) fn state(
     json: bool,
 ) -> Result<(), Failure> {
     let unknown = || LifeCycleError::Unknown(id.clone());
-    let isolator = open(kernel, host, agent)?.ok_or_else(unknown)?;
-    if !isolator.recorded_containers()?.contains(id) {
+    let Found { isolator, unfinished } = open(kernel, host, agent)?.ok_or_else(unknown)?;
+    if isolator.container(id).is_none() && !unfinished.contains(id) {
         return Err(unknown().into());
     }
     let table = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
-    let state = state_of(kernel, &isolator, id, &table)?;
+    let state = state_of(kernel, &isolator, id, &table)?.ok_or_else(unknown)?;
     if json {
         return input::write(&state);
     }
@@ -125,23 +127,37 @@ pub(super) fn state(
     for mount in &state.mounts {
         line("mount", mount)?;
     }
-    Ok(std::io::stdout().lock().write_all(lines.as_bytes())?)
+    Ok(input::print(lines.as_bytes())?)
 }
 
-/// An isolator that knows what is recorded; `None` if the directories are not there, and so no container is.
-pub(super) fn open<'k>(
-    kernel: &'k dyn Kernel,
-    host: &dyn Host,
-    agent: &Agent,
-) -> Result<Option<Isolator<&'k dyn Kernel>>, Failure> {
+/// The names of a container and of those that it is nested in, the outermost first.
+fn names(id: &ContainerId) -> Vec<&str> {
+    let mut names = id.parent().map_or_else(Vec::new, names);
+    names.push(id.value());
+    names
+}
+
+/// What is there, by one look at the records: commands may be at work.
+pub(super) struct Found<'k> {
+    /// It knows the containers that can be used.
+    pub(super) isolator: Isolator<&'k dyn Kernel>,
+    /// The others.
+    unfinished: Vec<ContainerId>,
+}
+
+/// What is recorded; `None` if the directories are not there, and so no container is.
+pub(super) fn open<'k>(kernel: &'k dyn Kernel, host: &dyn Host, agent: &Agent) -> Result<Option<Found<'k>>, Failure> {
     match Isolator::open(kernel, agent.config.clone(), host.users()) {
         Ok(mut isolator) => {
-            let is_forbidden = |unreadable: &Unreadable| matches!(&unreadable.error, IsolatorError::Call(error) if error.errno == Errno::EACCES);
-            match isolator.resume()?.into_iter().find(is_forbidden) {
-                // What may not be read is not damaged.
-                Some(Unreadable { error, .. }) => Err(error.into()),
-                None => Ok(Some(isolator)),
+            let mut unfinished = Vec::new();
+            for Unreadable { id, error } in isolator.resume()? {
+                match error {
+                    // What may not be read is not damaged.
+                    IsolatorError::Call(error) if error.errno == Errno::EACCES => return Err(error.into()),
+                    _ => unfinished.push(id),
+                }
             }
+            Ok(Some(Found { isolator, unfinished }))
         }
         Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
         Err(error) => Err(error.into()),
@@ -156,15 +172,20 @@ fn exists(kernel: &dyn Kernel, path: &UnixPath) -> Result<bool, Failure> {
     }
 }
 
+/// The state of a container; `None` if it is gone by now.
 fn state_of(
     kernel: &dyn Kernel,
     isolator: &Isolator<&dyn Kernel>,
     id: &ContainerId,
     table: &[u8],
-) -> Result<State, Failure> {
+) -> Result<Option<State>, Failure> {
     let layout = &isolator.config().layout;
+    if !exists(kernel, &layout.container_runtime(id))? {
+        return Ok(None);
+    }
     let config = isolator.recorded_config(id).ok();
-    let known = isolator.container(id);
+    // Its record may have gone since it was read: it is being cleaned up.
+    let known = isolator.container(id).filter(|_| config.is_some());
     let status = match known {
         None => Status::Unfinished,
         Some(_) if RunningLock::is_taken(kernel, layout, id)? => Status::Running,
@@ -182,7 +203,7 @@ fn state_of(
         source: volume.source.as_path().into(),
         mode: if volume.read_only { "RO" } else { "RW" },
     });
-    Ok(State {
+    Ok(Some(State {
         id: id.to_string(),
         container_id: id.clone(),
         status,
@@ -191,5 +212,5 @@ fn state_of(
         rootfs: config.and_then(|config| config.rootfs),
         volumes: volumes.collect(),
         mounts,
-    })
+    }))
 }

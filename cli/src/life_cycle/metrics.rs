@@ -1,12 +1,11 @@
 //! `cofferdam metrics`
 
-use std::io::Write as _;
-
 use cofferdam::kernel::Kernel;
 use cofferdam::metrics::Counters;
 use prometheus::{Encoder as _, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use super::list;
+use super::input;
+use super::list::{self, Found};
 use crate::agent::Agent;
 use crate::host::Host;
 use crate::run::Failure;
@@ -21,7 +20,7 @@ pub(super) fn metrics(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     )?;
     registry.register(Box::new(new_rootfs.clone()))?;
     let mut counters = Counters::default();
-    if let Some(isolator) = list::open(kernel, host, agent)? {
+    if let Some(Found { isolator, .. }) = list::open(kernel, host, agent)? {
         counters = Counters::recorded(kernel, &isolator.config().layout)?;
         for id in isolator.containers() {
             containers.inc();
@@ -48,7 +47,7 @@ pub(super) fn metrics(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     }
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
-    Ok(std::io::stdout().lock().write_all(&text)?)
+    Ok(input::print(&text)?)
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

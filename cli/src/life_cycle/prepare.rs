@@ -1,6 +1,5 @@
 //! `cofferdam prepare`
 
-use cofferdam::isolator::Isolator;
 use cofferdam::kernel::Kernel;
 use cofferdam::locks::ContainerLock;
 use cofferdam::messages::{ContainerConfig, ContainerId};
@@ -15,25 +14,11 @@ pub(super) fn prepare(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, id: &
     let config: ContainerConfig = input::read("container configuration (see `cofferdam schema container-config`)")?;
     let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
     let layout = session.isolator.config().layout.clone();
-    let lock = ContainerLock::take(kernel, &layout, id)?;
-    let result = prepare_locked(&mut session.isolator, id, &config);
-    if result.is_err() && id.parent().is_none() && session.isolator.container(id).is_none() {
-        // Nobody needs it, unless the container is there, which another prepare has made.
-        if !session.isolator.recorded_containers()?.contains(id) {
-            lock.remove()?;
-        }
-    }
-    result
-}
-
-fn prepare_locked(
-    isolator: &mut Isolator<&dyn Kernel>,
-    id: &ContainerId,
-    config: &ContainerConfig,
-) -> Result<(), Failure> {
+    let _lock = ContainerLock::take(kernel, &layout, id)?;
+    let isolator = &mut session.isolator;
     // Those that can't be used are not known: that they are there is found out when they are to be made.
     isolator.resume_family(id)?;
-    let info = isolator.prepare(id, config)?;
+    let info = isolator.prepare(id, &config)?;
     let told = input::write(&info);
     if told.is_err() {
         // Nobody has learnt that it is prepared.

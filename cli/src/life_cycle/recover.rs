@@ -36,12 +36,12 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     isolator.resume()?;
     clean_up_after_runs(isolator, &mut told, &mut problems)?;
     if let Err(error) = recover_gids(isolator) {
-        problems.push(error.to_string());
+        problems.push(error);
     }
     let recovery = match isolator.recover(&request.states, &request.orphans) {
         Ok(recovery) => recovery,
         Err(error) => {
-            problems.extend(error.errors.iter().map(ToString::to_string));
+            problems.extend(error.errors.into_iter().map(Failure::from));
             error.recovery
         }
     };
@@ -50,14 +50,18 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     told.foreign = recovery.foreign;
     told.known = isolator.containers().cloned().collect();
     forget_locks(kernel, &isolator.config().layout)?;
-    input::write(&told)?;
-    if problems.is_empty() { Ok(()) } else { Err(LifeCycleError::NotRecovered(problems).into()) }
+    let told = input::write(&told);
+    if problems.is_empty() {
+        return told;
+    }
+    problems.extend(told.err());
+    Err(LifeCycleError::NotRecovered(problems).into())
 }
 
-/// Removes all lock files of containers: no other command is at work.
+/// Removes the lock files of containers that are gone.
 fn forget_locks(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Failure> {
     for name in ContainerLock::names(kernel, layout)? {
-        ContainerLock::take(kernel, layout, &name)?.remove()?;
+        drop(ContainerLock::take(kernel, layout, &name)?);
     }
     Ok(())
 }
@@ -66,7 +70,7 @@ fn forget_locks(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Failure> {
 fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
     let kernel: &dyn Kernel = *isolator.kernel();
     let booted = checkpoint::read(kernel, UnixPath::new("/proc/sys/kernel/random/boot_id"))?;
-    let record = isolator.config().layout.meta().join("boot_id");
+    let record = isolator.config().layout.boot_id();
     let rebooted = match checkpoint::read(kernel, &record) {
         Err(error) if error.errno == Errno::ENOENT => false,
         before => before? != booted,
@@ -79,7 +83,7 @@ fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
 fn clean_up_after_runs(
     isolator: &mut Isolator<&dyn Kernel>,
     told: &mut Told,
-    problems: &mut Vec<String>,
+    problems: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
     let layout = isolator.config().layout.clone();
     let kernel: &dyn Kernel = *isolator.kernel();
@@ -95,7 +99,7 @@ fn clean_up_after_runs(
         }
         match cleanup::clean_up(isolator, &id, true) {
             Ok(()) => told.cleaned.push(id),
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(error),
         }
     }
     let recorded = isolator.recorded_containers()?;
@@ -105,7 +109,7 @@ fn clean_up_after_runs(
         }
         match isolator.remove_sandbox(&id, &sandbox) {
             Ok(()) => run::remove_empty_directories_above(kernel, &sandbox, &layout),
-            Err(error) => problems.push(error.to_string()),
+            Err(error) => problems.push(error.into()),
         }
     }
     run::remove_empty_directories_above(kernel, &run::executors_of_runs(&layout).join("none"), &layout);

@@ -3,11 +3,11 @@
 use std::error::Error;
 
 use cofferdam::error::{CallError, Report};
-use cofferdam::isolator::{
-    CleanupError, CreateError, IsolatorError, PrepareError, RecoverError, RemoveError, UpdateError,
-};
+use cofferdam::isolator::{CleanupError, CreateError, IsolatorError, PrepareError, RemoveError, UpdateError};
 use cofferdam::locks::LockError;
+use cofferdam::volumes::{GidError, VolumeError, VolumeProblem};
 
+use super::LifeCycleError;
 use crate::arguments::LifeCycleCommand;
 
 /// Tells on standard error what has failed: in a line, or as one JSON object.
@@ -26,49 +26,116 @@ pub(super) fn print(command: &LifeCycleCommand, error: &(dyn Error + 'static)) {
 
 /// The system call that is to blame, if there is one.
 fn call<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CallError> {
-    let of_isolator = |error: &'e IsolatorError| match error {
-        IsolatorError::Call(call) => Some(call),
-        _ => None,
-    };
-    let of_update = |error: &'e UpdateError| match error {
-        UpdateError::Isolator(error) => of_isolator(error),
-        _ => None,
-    };
-    let of_cleanup = |error: &'e CleanupError| match error {
-        CleanupError::Isolator(error) => of_isolator(error),
-        CleanupError::MountsLeft { errors, .. } => errors.first(),
-        _ => None,
-    };
-    if let Some(error) = error.downcast_ref::<CallError>() {
-        return Some(error);
+    fn of<'e, E: Blames + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e CallError> {
+        error.downcast_ref::<E>().and_then(Blames::call)
     }
-    if let Some(LockError::Call(call)) = error.downcast_ref() {
-        return Some(call);
+    of::<CallError>(error)
+        .or_else(|| of::<LockError>(error))
+        .or_else(|| of::<CreateError>(error))
+        .or_else(|| of::<PrepareError>(error))
+        .or_else(|| of::<UpdateError>(error))
+        .or_else(|| of::<CleanupError>(error))
+        .or_else(|| of::<RemoveError>(error))
+        .or_else(|| of::<GidError>(error))
+        .or_else(|| of::<IsolatorError>(error))
+        .or_else(|| of::<LifeCycleError>(error))
+}
+
+/// What may have failed because of a system call; of several, the first.
+trait Blames: Error {
+    fn call(&self) -> Option<&CallError>;
+}
+
+impl Blames for CallError {
+    fn call(&self) -> Option<&CallError> {
+        Some(self)
     }
-    if let Some(error) = error.downcast_ref::<IsolatorError>() {
-        return of_isolator(error);
-    }
-    if let Some(CreateError::Isolator(error)) = error.downcast_ref() {
-        return of_isolator(error);
-    }
-    if let Some(error) = error.downcast_ref::<PrepareError>() {
-        return match error {
-            PrepareError::Isolator(error) => of_isolator(error),
-            PrepareError::Update(error) => of_update(error),
+}
+
+impl Blames for LockError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Call(error) => Some(error),
             _ => None,
-        };
+        }
     }
-    if let Some(error) = error.downcast_ref::<UpdateError>() {
-        return of_update(error);
+}
+
+impl Blames for IsolatorError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Call(error) => Some(error),
+            _ => None,
+        }
     }
-    if let Some(error) = error.downcast_ref::<CleanupError>() {
-        return of_cleanup(error);
+}
+
+impl Blames for CreateError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Isolator(error) => error.call(),
+            _ => None,
+        }
     }
-    if let Some(RecoverError { errors, .. }) = error.downcast_ref() {
-        return errors.first().and_then(of_cleanup);
+}
+
+impl Blames for PrepareError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Isolator(error) | Self::ParentConfig { error, .. } => error.call(),
+            Self::Update(error) => error.call(),
+            Self::Volume(VolumeError { problem: VolumeProblem::Call(error), .. }) => Some(error),
+            _ => None,
+        }
     }
-    match error.downcast_ref() {
-        Some(RemoveError::Isolator(error)) => of_isolator(error),
-        _ => None,
+}
+
+impl Blames for UpdateError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Isolator(error) => error.call(),
+            Self::Gid(error) => error.call(),
+            _ => None,
+        }
+    }
+}
+
+impl Blames for GidError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Call(error) => Some(error),
+            Self::NotFreed(errors) => errors.iter().find_map(Self::call),
+            _ => None,
+        }
+    }
+}
+
+impl Blames for CleanupError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Isolator(error) => error.call(),
+            Self::MountsLeft { errors, .. } => errors.first(),
+            Self::Runtime { error, .. } => error.call(),
+            Self::Gid(error) => error.call(),
+            Self::HasChild { .. } => None,
+        }
+    }
+}
+
+impl Blames for LifeCycleError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::NotRecovered(errors) => errors.iter().find_map(|error| call(&**error)),
+            _ => None,
+        }
+    }
+}
+
+impl Blames for RemoveError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Isolator(error) => error.call(),
+            _ => None,
+        }
     }
 }

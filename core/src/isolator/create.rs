@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{CreateError, Isolator, IsolatorError};
 use crate::agent::AgentConfig;
@@ -13,7 +13,7 @@ use crate::kernel::{
     OpenTreeFlags,
 };
 use crate::layout::Layout;
-use crate::locks::lock;
+use crate::locks::lock_directories;
 use crate::metrics::Counters;
 use crate::mountinfo::{Entry, Table};
 use crate::root::{create_directories, open_path, real_path};
@@ -65,19 +65,9 @@ impl<K: Kernel> Isolator<K> {
     /// See [`CreateError`].
     pub fn create(kernel: K, config: AgentConfig, users: Box<dyn UserDatabase>) -> Result<Self, CreateError> {
         let mut config = config;
-        check_privileges(&kernel)?;
-        let layout = &config.layout;
-        for (name, path) in [("work_dir", &layout.work_dir), ("runtime_dir", &layout.runtime_dir)] {
-            if !path.is_absolute() {
-                return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() });
-            }
-        }
-        config.check()?;
+        let work_dir = check_agent(&kernel, &config)?;
         let layout = &mut config.layout;
-        layout.work_dir = real_path(&kernel, &layout.work_dir).map_err(|error| match error.errno {
-            Errno::ENOENT => CreateError::MissingWorkDir(layout.work_dir.as_path().into()),
-            _ => error.into(),
-        })?;
+        layout.work_dir = work_dir;
         create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
@@ -88,9 +78,62 @@ impl<K: Kernel> Isolator<K> {
 
 /// Two agents, or two commands, that start at once would each bind the directories.
 fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
-    let _locks = [lock(kernel, &layout.work_dir)?, lock(kernel, &layout.runtime_dir)?];
+    if are_prepared(kernel, layout)? {
+        return Ok(());
+    }
+    let _locks = lock_directories(kernel, layout)?;
     share_mount(kernel, &layout.work_dir)?;
     allow_devices(kernel, &layout.containers_runtime())
+}
+
+/// Whether there is nothing to do.
+fn are_prepared(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, CreateError> {
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());
+    let around = containing(kernel, &table, work_dir)?;
+    Ok(is_shared_alone(&table, around, work_dir) && allows_devices(containing(kernel, &table, &containers)?))
+}
+
+/// Checks what [`Isolator::create`] needs, and changes nothing: that this process may isolate filesystems, that the
+/// configuration makes sense, and that work_dir is there. Gives the real path of work_dir.
+///
+/// It is for those that have something to do before that, such as taking an [`AgentLock`](crate::locks::AgentLock), for
+/// which runtime_dir must be there as well.
+///
+/// ```
+/// use cofferdam::agent::AgentConfig;
+/// use cofferdam::isolator::{CreateError, check_agent};
+/// use cofferdam::kernel::Mode;
+/// use cofferdam::layout::Layout;
+/// use cofferdam::root::create_directories;
+/// use cofferdam_vfs_sim::{Process, sample};
+///
+/// let kernel = Process::init(sample::host());
+/// let layout = Layout { work_dir: "/var/lib/agent".into(), runtime_dir: "/run/agent".into() };
+/// let config = AgentConfig::new(layout);
+/// assert_eq!(check_agent(&kernel, &config), Err(CreateError::MissingWorkDir("/var/lib/agent".into())));
+/// create_directories(&kernel, &config.layout.work_dir, Mode(0o755))?;
+/// assert_eq!(check_agent(&kernel, &config)?, config.layout.work_dir);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// See [`CreateError`].
+pub fn check_agent(kernel: &dyn Kernel, config: &AgentConfig) -> Result<UnixPathBuf, CreateError> {
+    check_privileges(kernel)?;
+    let Layout { work_dir, runtime_dir } = &config.layout;
+    for (name, path) in [("work_dir", work_dir), ("runtime_dir", runtime_dir)] {
+        if !path.is_absolute() {
+            return Err(CreateError::RelativeDirectory { name, path: path.as_path().into() });
+        }
+    }
+    config.check()?;
+    real_path(kernel, work_dir).map_err(|error| match error.errno {
+        Errno::ENOENT => CreateError::MissingWorkDir(work_dir.as_path().into()),
+        _ => error.into(),
+    })
 }
 
 /// Checks that this process may isolate filesystems.
@@ -131,10 +174,7 @@ fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateEr
     let text = table::read(kernel)?;
     let table = Table::parse(&text)?;
     let mount = containing(kernel, &table, directory)?;
-    let is_shared_alone = mount.peer_group().is_some_and(|group| {
-        table.peers(group).all(|peer| peer.id() == mount.id() || !is_above(&peer.mountpoint(), directory))
-    });
-    if is_shared_alone {
+    if is_shared_alone(&table, mount, directory) {
         return Ok(());
     }
     if *mount.mountpoint() != *directory {
@@ -148,6 +188,18 @@ fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateEr
     Ok(())
 }
 
+/// Whether a mount that a directory is in is shared, and no other one of its peer group is on the way to the directory.
+fn is_shared_alone(table: &Table<'_>, mount: &Entry<'_>, directory: &UnixPath) -> bool {
+    mount.peer_group().is_some_and(|group| {
+        table.peers(group).all(|peer| peer.id() == mount.id() || !is_above(&peer.mountpoint(), directory))
+    })
+}
+
+/// Whether device nodes can be opened in a mount.
+fn allows_devices(mount: &Entry<'_>) -> bool {
+    !mount.has_mount_option(b"nodev")
+}
+
 /// Whether a mount at `mountpoint` is on the way to `directory`, by component.
 fn is_above(mountpoint: &UnixPath, directory: &UnixPath) -> bool {
     mountpoint != directory && directory.starts_with(mountpoint)
@@ -158,7 +210,7 @@ fn allow_devices(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), Create
     let text = table::read(kernel)?;
     let table = Table::parse(&text)?;
     let mount = containing(kernel, &table, directory)?;
-    if !mount.has_mount_option(b"nodev") {
+    if allows_devices(mount) {
         return Ok(());
     }
     let allow = MountAttr { attr_clr: MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() };

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use typed_path::{UnixPath, UnixPathBuf};
 
-pub use create::check_privileges;
+pub use create::{check_agent, check_privileges};
 pub use error::{CleanupError, CreateError, IsolatorError, PrepareError, RecoverError, RemoveError, UpdateError};
 pub use records::Unreadable;
 pub use recover::Recovery;

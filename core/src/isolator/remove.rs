@@ -8,7 +8,7 @@ use crate::kernel::{Errno, Kernel};
 use crate::messages::ContainerId;
 use crate::mountinfo::Table;
 use crate::removal::{remove_tree, remove_tree_in};
-use crate::root::real_path;
+use crate::root::{real_path, remove_empty_directories};
 use crate::table;
 
 impl<K: Kernel> Isolator<K> {
@@ -71,7 +71,13 @@ impl<K: Kernel> Isolator<K> {
         }
         let directory = self.config.layout.container_runtime(id);
         self.check_unmounted(&directory)?;
-        Ok(remove_tree(&self.kernel, &directory)?)
+        remove_tree(&self.kernel, &directory)?;
+        if id.parent().is_some() {
+            // It is in the directory that those have in common that are nested in the same one, which goes with the last.
+            let above = directory.parent().map(UnixPath::to_path_buf);
+            remove_empty_directories(&self.kernel, above.as_slice());
+        }
+        Ok(())
     }
 
     fn check_unmounted(&self, directory: &UnixPath) -> Result<(), RemoveError> {

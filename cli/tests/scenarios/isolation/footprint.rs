@@ -71,7 +71,8 @@ fn the_directories_that_are_left_are_known() {
         expected.extend(directories.map(directory));
         expected.sort();
         assert_eq!(host.tree("work"), expected);
-        assert_eq!(host.tree("run"), ["run", "run/containers"].map(directory));
+        let lock = format!("{:?} 100600 0:0 \"\"", host.path("run/commands.lock"));
+        assert_eq!(host.tree("run"), [directory("run"), lock, directory("run/containers")]);
     });
 }
 

@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Seek as _, Write as _};
+use std::io::{ErrorKind, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -18,12 +18,14 @@ pub(super) struct Agent<'h> {
     pub(super) host: &'h Host,
     pub(super) rootfs: PathBuf,
     pub(super) runtime_dir: PathBuf,
+    /// Its configuration, if it has any but its directories.
+    pub(super) config: Option<PathBuf>,
 }
 
 impl<'h> Agent<'h> {
     /// On a host that is prepared.
     pub(super) fn new(host: &'h Host) -> Self {
-        let agent = Self { host, rootfs: host.busybox(), runtime_dir: host.runtime_dir() };
+        let agent = Self { host, rootfs: host.busybox(), runtime_dir: host.runtime_dir(), config: None };
         agent.call("create").outcome().success();
         agent
     }
@@ -31,6 +33,9 @@ impl<'h> Agent<'h> {
     pub(super) fn call(&self, name: &str) -> Call {
         let mut command = Command::new(COFFERDAM);
         command.arg(name).arg("--work-dir").arg(self.host.work_dir()).arg("--runtime-dir").arg(&self.runtime_dir);
+        if let Some(config) = &self.config {
+            command.arg("--agent-config").arg(config);
+        }
         Call { command, input: Vec::new() }
     }
 
@@ -43,7 +48,10 @@ impl<'h> Agent<'h> {
     pub(super) fn sandbox(&self, id: &str) -> PathBuf {
         let names = id.replace('.', "/containers/");
         let sandbox = self.host.work_dir().join("slaves/a/frameworks/f/executors/e/runs").join(names);
-        fs::create_dir_all(&sandbox).unwrap();
+        // Somebody may be removing the sandbox around it.
+        while let Err(error) = fs::create_dir_all(&sandbox) {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{}: {error}", sandbox.display());
+        }
         sandbox
     }
 
@@ -195,6 +203,16 @@ impl Call {
 
     pub(super) fn outcome(self) -> Outcome {
         self.start().outcome()
+    }
+
+    /// The same, if that is its standard output.
+    pub(super) fn outcome_into(mut self, output: Stdio) -> Outcome {
+        assert!(self.input.len() < 4096, "more than a pipe is sure to take");
+        self.command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        // It may fail before it reads.
+        let _ = child.stdin.take().unwrap().write_all(&self.input);
+        Outcome::from_output(child.wait_with_output().unwrap())
     }
 
     /// The JSON that it prints, in one line.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::agent::Agent;
+use super::random::{Random, number};
 use crate::support::{Snapshot, Started, scenario};
 
 /// How many commands are killed, unless the environment says.
@@ -16,22 +17,6 @@ const KILLS: u64 = 150;
 /// A parent before what is nested in it.
 const IDS: [&str; 4] = ["c0", "c0.n", "c1", "c2"];
 const VOLUMES: [&str; 2] = ["db", "log"];
-
-/// The generator xorshift64 (Marsaglia, "Xorshift RNGs", 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Action {
@@ -95,10 +80,6 @@ fn usual_durations(agent: &Agent<'_>) -> Vec<Duration> {
     Action::ALL.iter().map(time).collect()
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
-}
-
 /// All is cleaned up, and each id can be had again.
 #[track_caller]
 fn check(agent: &Agent<'_>, before: &Snapshot, story: &str) {
@@ -127,14 +108,13 @@ fn check(agent: &Agent<'_>, before: &Snapshot, story: &str) {
 fn whatever_is_killed_can_be_recovered() {
     scenario("whatever_is_killed_can_be_recovered", |host| {
         let kills = number("COFFERDAM_KILLS").unwrap_or(KILLS);
-        let seed = number("COFFERDAM_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761) | 1;
-        println!("{kills} kills, COFFERDAM_SEED={seed}");
+        let mut random = Random::new(&format!("{kills} kills"));
         let agent = Agent::new(host);
         agent.volumes(&VOLUMES);
         let before = Snapshot::of(host, &["work/volumes"]);
         let durations = usual_durations(&agent);
         check(&agent, &before, "the usual durations were taken");
-        let (mut random, mut in_time, mut story) = (Random(seed), 0, String::new());
+        let (mut in_time, mut story) = (0, String::new());
         for kill in 0..kills {
             let (id, which) = (random.of(&IDS), random.below(8));
             let which = usize::try_from(which).unwrap();

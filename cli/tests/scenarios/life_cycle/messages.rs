@@ -94,6 +94,37 @@ fn paths_that_are_not_there() {
     });
 }
 
+/// A call that has failed far below is named, whatever it was for.
+#[test]
+fn calls_that_failed_are_named() {
+    scenario("calls_that_failed_are_named", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        let mut config = agent.config("c1", &[]);
+        std::os::unix::fs::symlink("/", agent.sandbox("c1").join("link")).unwrap();
+        config["container_info"] = json!({"volumes": [{
+            "container_path": "data", "mode": "RW",
+            "source": {"type": "SANDBOX_PATH", "sandbox_path": {"type": "SELF", "path": "link/x"}},
+        }]});
+        let report = refused(|| agent.prepare("c1", &config));
+        assert_eq!((&report["path"], &report["errno"]), (&json!(agent.sandbox("c1").join("link/x")), &json!("ELOOP")));
+
+        let with_gids = host.path("agent.toml");
+        std::fs::write(&with_gids, "volume_gid_range = \"70000-70009\"").unwrap();
+        let manager = host.work_dir().join("meta/volume_gid_manager");
+        std::fs::write(&manager, "").unwrap();
+        std::os::unix::fs::chown(agent.sandbox("c1"), Some(1000), Some(1000)).unwrap();
+        let config = agent.config("c1", &["db"]);
+        let report = refused(|| agent.prepare("c1", &config).arg("--agent-config").arg(&with_gids));
+        assert_eq!(report["errno"], "ENOTDIR", "{report}");
+        assert!(report["path"].as_str().unwrap().starts_with(manager.to_str().unwrap()), "{report}");
+        std::fs::remove_file(&manager).unwrap();
+        agent.prepare("c1", &config).outcome().success();
+        agent.clean_up_all();
+        agent.assert_no_container_left();
+    });
+}
+
 #[test]
 fn a_container_in_the_wrong_state() {
     scenario("a_container_in_the_wrong_state", |host| {
@@ -142,7 +173,7 @@ fn two_agents_do_not_share_a_directory() {
         agent.volumes(&["db"]);
         agent.prepared("c1", &["db"]);
         let before = Snapshot::of(host, &["work", "run/containers"]);
-        let other = Agent { host, rootfs: agent.rootfs.clone(), runtime_dir: host.path("run2") };
+        let other = Agent { host, rootfs: agent.rootfs.clone(), runtime_dir: host.path("run2"), config: None };
         let config = agent.config("c2", &[]);
         std::fs::remove_dir(agent.sandbox("c2")).unwrap();
         assert_says(&refused(|| other.call("create")), "create", "belongs to an agent");

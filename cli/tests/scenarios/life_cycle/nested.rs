@@ -21,6 +21,33 @@ fn parent(host: &Host) -> Agent<'_> {
     agent
 }
 
+/// Where nothing has a pid namespace of its own, a nested container joins nothing of its parent.
+#[test]
+fn also_without_pid_namespaces_a_parent_must_run() {
+    scenario("also_without_pid_namespaces_a_parent_must_run", |host| {
+        let agent = Agent::new(host);
+        for id in ["c1", "c1.n1"] {
+            let mut config = agent.config(id, &[]);
+            config["container_info"] = json!({"linux_info": {"share_pid_namespace": true}});
+            agent.prepare(id, &config).outcome().success();
+        }
+        let outcome = agent.launch("c1.n1", "true").outcome();
+        assert!(outcome.failure(125).contains("container c1, in which it is nested, does not run"), "{outcome:?}");
+        let mut running = agent.running("c1");
+        let mut nested = agent.running("c1.n1");
+        running.send(Signal::SIGTERM);
+        assert_eq!(running.status().code(), Some(143));
+        // It goes on, and keeps its parent.
+        assert_eq!(agent.state("c1.n1")["status"], "running");
+        let outcome = agent.cleanup("c1").outcome();
+        assert!(outcome.failure(125).contains("still has the nested container c1.n1"), "{outcome:?}");
+        nested.send(Signal::SIGTERM);
+        assert_eq!(nested.status().code(), Some(143));
+        agent.clean_up_all();
+        agent.assert_no_container_left();
+    });
+}
+
 #[test]
 fn a_nested_container_has_a_filesystem_and_processes_of_its_own() {
     scenario("a_nested_container_has_a_filesystem_and_processes_of_its_own", |host| {

@@ -1,7 +1,7 @@
 //! What became of a command.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// The exit status of a command and what it printed.
 #[derive(Debug)]
@@ -14,7 +14,11 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Runs a command to its end.
     pub(crate) fn of(mut command: Command) -> Self {
-        let output = command.output().unwrap();
+        Self::from_output(command.output().unwrap())
+    }
+
+    /// Of a command that has run to its end.
+    pub(crate) fn from_output(output: Output) -> Self {
         assert_eq!(output.status.signal(), None, "cofferdam itself was killed by a signal");
         Self {
             status: output.status.code().unwrap(),

@@ -69,6 +69,12 @@ impl Started {
         self.child.wait().unwrap()
     }
 
+    /// Waits for the end, whatever it is. Gives what was printed to standard error as well.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        (self.status(), String::from_utf8_lossy(&content(&self.stderr)).into_owned())
+    }
+
     /// Waits for an end by exiting.
     #[track_caller]
     pub(crate) fn outcome(mut self) -> Outcome {
