@@ -19,7 +19,8 @@ impl Tables {
     pub(super) fn check(&mut self, linux: &Linux, tasks: &[Id<Task>]) {
         let mut seen = Vec::with_capacity(tasks.len());
         for task in tasks.iter().filter_map(|task| linux.task(*task)) {
-            let place = (task.mount_namespace().map(|namespace| namespace.key()), task.root_mount().map(|root| root.key()));
+            let place =
+                (task.mount_namespace().map(|namespace| namespace.key()), task.root_mount().map(|root| root.key()));
             // Where the root is in the middle of a mount, it takes more to tell roots apart.
             if place.1.is_some() && seen.contains(&place) {
                 continue;
