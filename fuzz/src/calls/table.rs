@@ -1,7 +1,7 @@
 //! The mount tables of processes, against what the kernel is known to have.
 
 use cofferdam::mountinfo::{Entry, OwnedEntry, Table};
-use cofferdam_vfs_sim::{Id, Linux, Mount, MountView, Task, TaskView};
+use cofferdam_vfs_sim::{Id, Linux, Mount, MountView, NamespaceView, Task, TaskView};
 use rustc_hash::FxHashMap;
 
 /// More lines than this are not remembered.
@@ -35,7 +35,7 @@ impl Tables {
         let text = task.mountinfo().unwrap_or_default();
         let root = task.root_mount();
         let mut lines = text.split_inclusive(|byte| *byte == b'\n').peekable();
-        for mount in task.mount_namespace().iter().flat_map(|namespace| namespace.mounts()) {
+        for mount in task.mount_namespace().iter().flat_map(NamespaceView::mounts) {
             // Where the root of a process is inside a mount, what is elsewhere in that mount is out of reach.
             let is_reached = root.map(|root| is_below(&mount, root.key()));
             let is_shown = lines.peek().is_some_and(|line| id_of(line) == Some(mount.id()));
