@@ -1,6 +1,6 @@
 //! Taking a container's mounts off the host.
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::sandbox::{Sandbox, unmount};
 use super::{CleanupError, Isolator};
@@ -39,24 +39,35 @@ impl<K: Kernel> Isolator<K> {
     }
 
     fn cleanup_known(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
-        let Some(container) = self.containers.get(id) else {
+        let Some(sandbox) = self.detach_known(id)? else {
             tracing::debug!(%id, "cleanup of an unknown container");
             return Ok(());
         };
-        if let Some(child) = self.containers.keys().find(|other| other.parent() == Some(id)) {
-            return Err(CleanupError::HasChild { id: id.clone(), child: child.clone() });
-        }
-        let sandbox = container.sandbox.clone();
-        let errors = self.detach_in_sandbox(id, &sandbox)?;
-        if !errors.is_empty() {
-            return Err(CleanupError::MountsLeft { id: id.clone(), errors });
-        }
         if id.parent().is_none() {
             // Of the paths in it that nested containers have shared.
             self.deallocate_gids(&sandbox)?;
         }
         self.containers.remove(id);
         Ok(())
+    }
+
+    /// Forgets a container that has never been the parent of another one, and detaches its mounts.
+    pub(super) fn forget(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        let detached = self.detach_known(id);
+        self.counted("cleanup", detached)?;
+        self.containers.remove(id);
+        Ok(())
+    }
+
+    /// Detaches all mounts in the sandbox of a container, which is given; none if the container is not known.
+    fn detach_known(&mut self, id: &ContainerId) -> Result<Option<UnixPathBuf>, CleanupError> {
+        let Some(container) = self.containers.get(id) else { return Ok(None) };
+        if let Some(child) = self.containers.keys().find(|other| other.parent() == Some(id)) {
+            return Err(CleanupError::HasChild { id: id.clone(), child: child.clone() });
+        }
+        let sandbox = container.sandbox.clone();
+        let errors = self.detach_in_sandbox(id, &sandbox)?;
+        if errors.is_empty() { Ok(Some(sandbox)) } else { Err(CleanupError::MountsLeft { id: id.clone(), errors }) }
     }
 
     /// Detaches all mounts at or below a container's sandbox, by component. Gives the errors if mounts are left.

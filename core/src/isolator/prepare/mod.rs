@@ -225,7 +225,7 @@ impl<K: Kernel> Isolator<K> {
         {
             tracing::error!(%id, %error, "cannot unmount the volumes of a failed prepare");
         }
-        if let Err(error) = self.cleanup(id) {
+        if let Err(error) = self.forget(id) {
             tracing::error!(%id, %error, "cannot clean up after a failed prepare");
             return;
         }
