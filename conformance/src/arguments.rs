@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Show which outcomes of which calls random sequences reach; fails if one that should occur does not
     Coverage(CoverageArguments),
+    /// Let everything go wrong in what the isolator does, on the simulated kernel; fails if an invariant does not hold
+    Explore(ExploreArguments),
     /// Try sequences for another conform (not for people)
     #[command(hide = true)]
     Worker,
@@ -140,6 +142,35 @@ pub(crate) struct ReplayArguments {
     /// Privileges of the sequences [default: root, or else a user namespace]
     #[arg(long, value_enum)]
     pub(crate) privileges: Option<Privileges>,
+}
+
+/// Arguments of `conform explore`.
+#[derive(Debug, Args)]
+pub(crate) struct ExploreArguments {
+    /// Only scenarios with this in their names
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) scenario: Option<String>,
+    /// List the scenarios
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// One fault a run, and only at every fifth call: takes less than 40 s
+    #[arg(long)]
+    pub(crate) bounded: bool,
+    /// After a call that failed, let the operation die before each of so many calls that follow
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) second: usize,
+    /// After a death, let the recovery die before each of its first N calls
+    #[arg(long, value_name = "N", default_value_t = 80)]
+    pub(crate) recovery: usize,
+    /// How many threads to use [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<std::num::NonZeroU16>,
+    /// Where to save variants in which an invariant does not hold
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Tell what happens in a variant that was saved
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tell: Option<PathBuf>,
 }
 
 /// Arguments of `conform coverage`.

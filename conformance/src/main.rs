@@ -6,6 +6,7 @@ mod campaign;
 mod compare;
 mod coverage;
 mod exhaustive;
+mod explore;
 mod generate;
 mod random;
 mod real;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments).map_err(|error| error.to_string()),
         Command::Coverage(arguments) => random::coverage(&arguments).map_err(|error| error.to_string()),
         Command::Exhaustive(arguments) => exhaustive::exhaustive(&arguments).map_err(|error| error.to_string()),
+        Command::Explore(arguments) => explore::explore(&arguments).map_err(|error| error.to_string()),
         Command::Worker => return ExitCode::from(worker::run()),
     };
     match result {

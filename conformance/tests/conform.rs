@@ -136,3 +136,36 @@ fn a_file_that_is_no_sequence_is_an_error() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("x.json"));
 }
+
+/// It needs no privileges: all of it happens on the simulated kernel.
+#[test]
+fn a_bounded_exploration_finds_no_violation() {
+    let output = conform(&["explore", "--bounded", "--scenario", "groups"]);
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}{errors}");
+    let runs: u32 = text.split(" runs").next().unwrap().rsplit(' ').next().unwrap().replace(',', "").parse().unwrap();
+    assert!(runs > 1000, "{text}");
+    assert!(text.ends_with("no violation\n"), "{text}");
+}
+
+#[test]
+fn a_variant_that_was_saved_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("variant.json");
+    let variant = serde_json::json!({ "operation": 1, "faults": [[30, { "fails": "EIO" }]], "cut": [33, "dies"] });
+    let saved = serde_json::json!({ "scenario": "volumes of the host", "variant": variant, "violation": "" });
+    std::fs::write(&file, saved.to_string()).unwrap();
+    let output = conform(&["explore", "--tell", file.to_str().unwrap()]);
+    let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}{errors}");
+    assert!(text.contains("1. prepare c\n") && text.contains("= -1 EIO"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("     ")).count(), 33, "{text}");
+    assert!(text.ends_with("every invariant holds\n"), "{text}");
+}
+
+#[test]
+fn a_scenario_that_is_not_there_is_an_error() {
+    let output = conform(&["explore", "--scenario", "nothing like it"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("explore --list"));
+}

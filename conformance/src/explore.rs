@@ -1,0 +1,289 @@
+//! `conform explore`: what becomes of the isolator's operations when anything in them goes wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use cofferdam_explorer::explore::{Bounds, Exploration, ExploreError};
+use cofferdam_explorer::invariants::Violation;
+use cofferdam_explorer::scenario::{Operation, Scenario};
+use cofferdam_explorer::scenarios::{self, InvalidScenario};
+use cofferdam_explorer::variant::Variant;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::ExploreArguments;
+
+/// How many calls of an operation there are for one that a bounded run begins with.
+const BOUNDED_STEP: usize = 5;
+/// How many violations of the same kind are told of.
+const TOLD: usize = 1;
+
+/// Scenarios could not be explored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExplorationError {
+    /// One can't be.
+    #[error(transparent)]
+    Scenario(#[from] InvalidScenario),
+    /// One does not work, whatever goes wrong.
+    #[error("scenario {name:?}: {error}")]
+    Explore {
+        /// Which.
+        name: String,
+        /// Why.
+        error: ExploreError,
+    },
+    /// No scenario has this in its name.
+    #[error("no scenario has {0:?} in its name: see `conform explore --list`")]
+    NoSuchScenario(String),
+    /// A file can't be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A file has no variant.
+    #[error("{}: not a saved variant: {error}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: serde_json::Error,
+    },
+}
+
+/// A variant as it is saved.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    scenario: String,
+    variant: Variant,
+    /// What was found.
+    violation: String,
+}
+
+/// Where variants begin.
+struct Place {
+    scenario: usize,
+    operation: usize,
+    call: usize,
+}
+
+/// What a thread has to say.
+enum Event {
+    /// So many variants were tried.
+    Tried(u64),
+    /// An invariant does not hold.
+    Found(usize, Variant, Violation),
+}
+
+/// Explores scenarios; true if every invariant holds in all variants.
+pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationError> {
+    let scenarios = chosen(arguments)?;
+    if arguments.list {
+        for Scenario { name, operations, .. } in &scenarios {
+            println!("{name}: {}", operations.iter().map(Operation::title).collect::<Vec<_>>().join(", "));
+        }
+        return Ok(true);
+    }
+    let explorations = scenarios.iter().map(|scenario| {
+        let failed = |error| ExplorationError::Explore { name: scenario.name.clone(), error };
+        Exploration::new(scenario).map_err(failed)
+    });
+    let explorations = explorations.collect::<Result<Vec<_>, _>>()?;
+    if let Some(path) = &arguments.tell {
+        return tell(path, &scenarios, &explorations);
+    }
+    let step = if arguments.bounded { BOUNDED_STEP } else { 1 };
+    let bounds = if arguments.bounded {
+        Bounds { second: 0, recovery: 0 }
+    } else {
+        Bounds { second: arguments.second, recovery: arguments.recovery }
+    };
+    let started = Instant::now();
+    let places = places(&explorations, step);
+    let mut tally = Tally::new(&scenarios, &places);
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let (sender, receiver) = channel();
+        let (next, places, explorations) = (&next, &places, &explorations);
+        for _ in 0..arguments.jobs.map_or_else(processors, |jobs| usize::from(jobs.get())) {
+            let sender = sender.clone();
+            scope.spawn(move || work(explorations, places, next, bounds, &sender));
+        }
+        drop(sender);
+        tally.listen(&receiver);
+    });
+    tally.conclude(arguments, &explorations, started)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn chosen(arguments: &ExploreArguments) -> Result<Vec<Scenario>, ExplorationError> {
+    let mut scenarios = scenarios::all()?;
+    if let Some(part) = &arguments.scenario {
+        scenarios.retain(|scenario| scenario.name.contains(part.as_str()));
+        if scenarios.is_empty() {
+            return Err(ExplorationError::NoSuchScenario(part.clone()));
+        }
+    }
+    Ok(scenarios)
+}
+
+fn places(explorations: &[Exploration<'_>], step: usize) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (scenario, exploration) in explorations.iter().enumerate() {
+        for operation in 0..exploration.operations() {
+            // Not always the same ones.
+            let first = operation % step;
+            let calls = (first..=exploration.calls(operation)).step_by(step);
+            places.extend(calls.map(|call| Place { scenario, operation, call }));
+        }
+    }
+    places
+}
+
+fn work(
+    explorations: &[Exploration<'_>],
+    places: &[Place],
+    next: &AtomicUsize,
+    bounds: Bounds,
+    sender: &Sender<Event>,
+) {
+    while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let Some(exploration) = explorations.get(place.scenario) else { continue };
+        let mut tried = 0;
+        exploration.explore(place.operation, place.call, bounds, &mut |variant, result| {
+            tried += 1;
+            match result {
+                Ok(()) => true,
+                // Nobody listens any more.
+                Err(violation) => sender.send(Event::Found(place.scenario, variant, violation)).is_ok(),
+            }
+        });
+        if sender.send(Event::Tried(tried)).is_err() {
+            return;
+        }
+    }
+}
+
+/// What violations have in common that are often the same mistake: scenario, operation, and invariant.
+type Kind = (usize, usize, &'static str);
+
+/// What was found so far.
+struct Tally<'a> {
+    scenarios: &'a [Scenario],
+    bar: ProgressBar,
+    tried: u64,
+    found: BTreeMap<Kind, Vec<(Variant, Violation)>>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(scenarios: &'a [Scenario], places: &[Place]) -> Self {
+        let bar = ProgressBar::new(places.len() as u64);
+        let style = ProgressStyle::with_template("{bar:30} {percent} %  {elapsed}, {eta} left  {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { scenarios, bar, tried: 0, found: BTreeMap::new() }
+    }
+
+    fn listen(&mut self, receiver: &Receiver<Event>) {
+        for event in receiver {
+            match event {
+                Event::Tried(tried) => {
+                    self.tried += tried;
+                    self.bar.inc(1);
+                    let violations: usize = self.found.values().map(Vec::len).sum();
+                    self.bar.set_message(format!("{} runs, {violations} violations", HumanCount(self.tried)));
+                }
+                Event::Found(scenario, variant, violation) => {
+                    let kind = (scenario, variant.operation, violation.invariant);
+                    self.found.entry(kind).or_default().push((variant, violation));
+                }
+            }
+        }
+        self.bar.finish_and_clear();
+    }
+
+    fn conclude(
+        &self,
+        arguments: &ExploreArguments,
+        explorations: &[Exploration<'_>],
+        started: Instant,
+    ) -> Result<bool, ExplorationError> {
+        let mut number = 0;
+        for ((scenario, _, invariant), all) in &self.found {
+            let Some(name) = self.scenarios.get(*scenario).map(|scenario| &scenario.name) else { continue };
+            println!("{invariant}: {} violations in scenario {name:?}, the first of them:", all.len());
+            for (variant, violation) in all.iter().take(TOLD) {
+                number += 1;
+                let saved =
+                    Saved { scenario: name.clone(), variant: variant.clone(), violation: violation.to_string() };
+                let path = arguments.output.join(format!("violation-{number}.json"));
+                write(&path, &saved)?;
+                if let Some(exploration) = explorations.get(*scenario) {
+                    print_story(exploration, variant);
+                }
+                println!("saved as {}\n", path.display());
+            }
+        }
+        let violations: usize = self.found.values().map(Vec::len).sum();
+        println!(
+            "{} scenarios, {} runs in which something goes wrong, {:.1} s: {}",
+            self.scenarios.len(),
+            HumanCount(self.tried),
+            started.elapsed().as_secs_f64(),
+            if violations == 0 { "no violation".to_owned() } else { format!("{violations} violations") },
+        );
+        Ok(violations == 0)
+    }
+}
+
+fn write(path: &Path, saved: &Saved) -> Result<(), ExplorationError> {
+    let text =
+        serde_json::to_string_pretty(saved).map_err(|error| ExplorationError::Format { path: path.into(), error })?;
+    std::fs::write(path, text + "\n").map_err(|error| ExplorationError::File { path: path.into(), error })
+}
+
+/// Tells what happens in a saved variant.
+fn tell(path: &Path, scenarios: &[Scenario], explorations: &[Exploration<'_>]) -> Result<bool, ExplorationError> {
+    let text = std::fs::read(path).map_err(|error| ExplorationError::File { path: path.into(), error })?;
+    let saved: Saved =
+        serde_json::from_slice(&text).map_err(|error| ExplorationError::Format { path: path.into(), error })?;
+    let number = scenarios.iter().position(|scenario| scenario.name == saved.scenario);
+    let exploration = number.and_then(|number| explorations.get(number));
+    let exploration = exploration.ok_or(ExplorationError::NoSuchScenario(saved.scenario))?;
+    Ok(print_story(exploration, &saved.variant))
+}
+
+/// Prints what happens; true if every invariant holds.
+fn print_story(exploration: &Exploration<'_>, variant: &Variant) -> bool {
+    println!("  {variant}");
+    match exploration.tell(variant) {
+        Err(violation) => {
+            println!("  {violation}");
+            false
+        }
+        Ok(story) => {
+            for (number, title) in story.titles.iter().enumerate() {
+                println!("  {number}. {title}");
+            }
+            for (number, line) in story.lines.iter().enumerate() {
+                println!("     {number:4}  {line}");
+            }
+            if let Some(error) = &story.error {
+                println!("  It says: {error}");
+            }
+            println!("  An agent starts again, recovers, and cleans everything up:");
+            match &story.result {
+                Ok(()) => println!("  every invariant holds"),
+                Err(violation) => println!("  {violation}"),
+            }
+            story.result.is_ok()
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What an agent does that starts again after something went wrong.
+
+use std::cell::Cell;
+use std::cmp::Reverse;
+
+use cofferdam::isolator::Isolator;
+use cofferdam::kernel::{Call, Errno, Intercepted, Interceptor, Kernel};
+use cofferdam::messages::ContainerId;
+use cofferdam_vfs_sim::{Process, Propagation};
+
+use crate::invariants::{Baseline, Violation};
+use crate::operation::State;
+
+/// Dies before a call: none is made any more.
+struct Dies {
+    at: usize,
+    calls: Cell<usize>,
+}
+
+impl Interceptor for Dies {
+    fn before(&self, _: &dyn Kernel, _: &Call) -> Result<(), Errno> {
+        let number = self.calls.get();
+        self.calls.set(number + 1);
+        if number >= self.at { Err(Errno::ENOSYS) } else { Ok(()) }
+    }
+}
+
+/// Starts an agent that dies before this call of its recovery. Gives whether it came to that call.
+pub fn dying(state: &mut State, at: usize) -> Result<bool, Violation> {
+    let before = state.clone();
+    let is_dead = state.machine.act(|process| {
+        let dies = Dies { at, calls: Cell::new(0) };
+        let kernel = Intercepted::new(process, &dies);
+        // Whatever it says: it is dead.
+        let _ = before.agent(&kernel).map(|mut agent| agent.recover(&before.known(), &[]).map(drop));
+        dies.calls.get() > at
+    })?;
+    Ok(is_dead)
+}
+
+/// Starts an agent, which recovers, twice; ends all containers, cleans all up, and checks what must hold then.
+pub fn settle(state: &State, baseline: &Baseline) -> Result<(), Violation> {
+    let mut settled = state.clone();
+    let programs: Vec<_> = state.containers.values().flat_map(|container| &container.processes).collect();
+    settled.machine.act_as(|init, process| {
+        start(process, state)?;
+        let before = mounts(process);
+        let agent = start(process, state)?;
+        if before != mounts(process) {
+            return Err(Violation::of("idempotence", "a second recovery has changed mounts"));
+        }
+        for program in programs {
+            init.other(*program).exit(137);
+        }
+        clean_up(agent)
+    })??;
+    baseline.check_end(&settled)
+}
+
+/// An agent that has recovered.
+fn start<'k>(kernel: &'k dyn Kernel, state: &State) -> Result<Isolator<&'k dyn Kernel>, Violation> {
+    let mut agent = state.agent(kernel).map_err(|error| Violation::of("recovery", error))?;
+    let recovery = agent.recover(&state.known(), &[]);
+    let recovery = recovery.map_err(|error| Violation::of("recovery", format!("{:?}", error.errors)))?;
+    match recovery.foreign.first() {
+        Some(foreign) => Err(Violation::of("recovery", format!("{foreign} is taken for somebody else's"))),
+        None => Ok(agent),
+    }
+}
+
+/// All mounts of the machine, with whom they share.
+fn mounts(process: &Process) -> Vec<(u64, Propagation)> {
+    process.linux().mounts().map(|mount| (mount.unique_id().0, mount.propagation())).collect()
+}
+
+/// Cleans up all containers, the innermost first.
+fn clean_up(mut agent: Isolator<&dyn Kernel>) -> Result<(), Violation> {
+    let mut ids: Vec<ContainerId> = agent.containers().cloned().collect();
+    ids.sort_by_key(|id| Reverse(id.depth()));
+    for id in ids {
+        let failed = |error: String| Violation::of("cleanup", format!("{id}: {error}"));
+        let sandbox = agent.container(&id).map(|container| container.sandbox().to_path_buf());
+        agent.cleanup(&id).map_err(|error| failed(error.to_string()))?;
+        if let Some(sandbox) = sandbox {
+            agent.remove(&id, &sandbox).map_err(|error| failed(error.to_string()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Mount tables of several namespaces, to be compared.
+
+use std::collections::BTreeMap;
+
+use cofferdam_vfs_sim::{Id, Linux, Task};
+
+/// The mounts that processes see, one a line, without the numbers that depend on what was mounted before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables(Vec<String>);
+
+impl Tables {
+    /// Those of processes, each in a namespace of its own; without those at a place.
+    pub fn of(linux: &Linux, tasks: &[Id<Task>], without: &str) -> Self {
+        let mut groups = BTreeMap::new();
+        let mut lines = Vec::new();
+        for (number, task) in tasks.iter().enumerate() {
+            let Some(namespace) = linux.task(*task).and_then(|task| task.mount_namespace()) else {
+                lines.push(format!("{number} the process is gone"));
+                continue;
+            };
+            for mount in namespace.mounts() {
+                if mount.mountpoint().0 == without.as_bytes() {
+                    continue;
+                }
+                let next = groups.len();
+                let mut name = |group: u32| *groups.entry(group).or_insert(next);
+                let propagation = mount.propagation();
+                let shared = propagation.peer_group.map(&mut name);
+                let master = propagation.master.map(&mut name);
+                lines.push(format!(
+                    "{number} {} {}[{}] {} {} shared:{shared:?} master:{master:?}",
+                    mount.mountpoint(),
+                    String::from_utf8_lossy(mount.filesystem_type()),
+                    mount.root(),
+                    mount.options(),
+                    mount.super_options(),
+                ));
+            }
+        }
+        Self(lines)
+    }
+
+    /// What is in one of them only, one a line.
+    pub fn difference(&self, other: &Self) -> String {
+        let only = |these: &Self, those: &Self, sign: char| {
+            let mut rest = those.0.clone();
+            let mut lines = String::new();
+            for line in &these.0 {
+                match rest.iter().position(|other| other == line) {
+                    Some(position) => drop(rest.swap_remove(position)),
+                    None => lines.extend([&*sign.to_string(), " ", line, "\n"]),
+                }
+            }
+            lines
+        };
+        only(self, other, '-') + &only(other, self, '+')
+    }
+}

@@ -1,0 +1,79 @@
+//! Variants of every scenario: a part of those that `conform explore` tries.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use cofferdam::kernel::Errno;
+use cofferdam_explorer::disk::Loss;
+use cofferdam_explorer::explore::{Bounds, Exploration};
+use cofferdam_explorer::scenario::Operation;
+use cofferdam_explorer::scenarios;
+use cofferdam_explorer::variant::{Cut, Fault, Step, Variant};
+use cofferdam_sequences::errors::Row;
+use rstest::rstest;
+
+/// One call of so many.
+const STEP: usize = 61;
+
+#[rstest]
+fn every_invariant_holds(#[values(0, 1, 2, 3, 4, 5)] number: usize) {
+    let scenario = &scenarios::all().unwrap()[number];
+    let exploration = Exploration::new(scenario).unwrap();
+    let bounds = Bounds { second: 1, recovery: 2 };
+    let mut tried = 0;
+    for operation in 0..exploration.operations() {
+        for call in (operation..=exploration.calls(operation)).step_by(STEP) {
+            exploration.explore(operation, call, bounds, &mut |variant, result| {
+                tried += 1;
+                assert_eq!(result, Ok(()), "{}: {variant}", scenario.name);
+                true
+            });
+        }
+    }
+    assert!(tried > 150, "{tried} variants");
+}
+
+#[test]
+fn no_scenario_is_left_out() {
+    assert_eq!(scenarios::all().unwrap().len(), 6);
+}
+
+/// Each is tried with every fault, every step, and every way to be cut short.
+#[test]
+fn no_kind_of_fault_is_left_out() {
+    let scenario = &scenarios::all().unwrap()[0];
+    let exploration = Exploration::new(scenario).unwrap();
+    let mut variants = Vec::new();
+    exploration.explore(1, 40, Bounds { second: 1, recovery: 1 }, &mut |variant, _| {
+        variants.push(variant);
+        true
+    });
+    let cuts: Vec<_> = variants.iter().filter(|variant| variant.faults.is_empty()).collect();
+    for cut in [Cut::Dies, Cut::Reboots(Loss::Nothing), Cut::Reboots(Loss::Unsynced), Cut::Reboots(Loss::Contents)] {
+        assert!(
+            cuts.iter().any(|variant| variant.cut == Some((40, cut)) && variant.recovery_dies.is_none()),
+            "{cut:?}"
+        );
+    }
+    assert!(cuts.iter().any(|variant| variant.recovery_dies == Some(0)));
+    let has = |fault| variants.iter().any(|variant| variant.faults == [(40, fault)]);
+    for errno in Row::of(exploration.name(1, 40).unwrap()).unwrap().possible() {
+        assert!(has(Fault::Fails(errno)), "{errno}");
+    }
+    assert!(Step::ALL.into_iter().all(|step| has(Fault::Step(step))));
+    let second = |variant: &&Variant| !variant.faults.is_empty() && variant.cut == Some((41, Cut::Dies));
+    assert!(variants.iter().any(|variant| second(&variant)));
+    let all: std::collections::BTreeSet<_> = variants.iter().map(ToString::to_string).collect();
+    assert_eq!(all.len(), variants.len(), "each is another one");
+}
+
+#[test]
+fn a_variant_is_told_call_by_call() {
+    let scenario = &scenarios::all().unwrap()[0];
+    let exploration = Exploration::new(scenario).unwrap();
+    let prepare = scenario.operations.iter().position(|what| matches!(what, Operation::Prepare { .. })).unwrap();
+    let variant = Variant { operation: prepare, faults: vec![(50, Fault::Fails(Errno::EIO))], ..Variant::default() };
+    let story = exploration.tell(&variant).unwrap();
+    assert_eq!(story.titles, ["create", "prepare c"]);
+    assert!(story.lines[50].ends_with("= -1 EIO (Input/output error)"), "{}", story.lines[50]);
+    assert!(story.error.unwrap().contains("EIO"));
+    assert_eq!(story.result, Ok(()));
+}
