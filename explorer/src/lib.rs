@@ -2,8 +2,8 @@
 //! machine loses power, a call fails, somebody else does something in between. It all happens on the simulated kernel, from
 //! snapshots of it, so that every variant can be tried and not only some.
 //!
-//! A [`Scenario`](scenario::Scenario) is a list of operations. [`explore`](explore::explore) performs them one after the other
-//! and, for each, every [`Variant`](variant::Variant). After each variant an agent starts again, recovers and cleans up, and
+//! A [`Scenario`](scenario::Scenario) is a list of operations. [`Exploration`](explore::Exploration) performs them one after the
+//! other and, for each, every [`Variant`](variant::Variant). After each variant an agent starts again, recovers and cleans up, and
 //! the [`invariants`] must hold.
 #![forbid(unsafe_code)]
 
