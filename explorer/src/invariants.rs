@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use cofferdam::volumes::GidManager;
+
 use crate::machine::{MachineError, layout};
 use crate::operation::State;
 use crate::steps::ELSEWHERE;
 use crate::tables::Tables;
+use crate::tree::{Content, Node};
 
 /// An invariant does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +66,24 @@ fn tables(state: &State) -> Tables {
     Tables::of(state.machine.linux(), state.machine.observers(), ELSEWHERE)
 }
 
+/// A group that a volume has is recorded for it, or another volume may get it too.
+fn check_gids(state: &State) -> Result<(), Violation> {
+    let Some(range) = state.config.volume_gid_range else { return Ok(()) };
+    let manager = GidManager::new(&layout(), range);
+    let allocated = state.machine.clone().act(|process| manager.volumes(process))?;
+    let allocated = allocated.map_err(|error| Violation::of("gids", error.to_string()))?;
+    let role = layout().work_dir.join("volumes/roles/role");
+    let Some(Node { content: Content::Directory(volumes), .. }) = state.machine.tree(&role)? else { return Ok(()) };
+    for (name, volume) in volumes {
+        let gid = volume.owner.1;
+        let is_recorded = allocated.iter().any(|other| other.gid == gid && other.path == role.join(name.as_path()));
+        if range.contains(gid) && !is_recorded {
+            return Err(Violation::of("gids", format!("volume {name} has gid {gid}, which is not recorded")));
+        }
+    }
+    Ok(())
+}
+
 impl Baseline {
     /// This state.
     pub fn of(state: &State) -> Result<Self, Violation> {
@@ -96,6 +117,7 @@ impl Baseline {
         if !left.is_empty() {
             return Err(Violation::of("runtime directory", left.join("\n")));
         }
+        check_gids(state)?;
         let processes = state.machine.running().len();
         if processes != self.processes {
             return Err(Violation::of("processes", format!("{processes} and not {}", self.processes)));

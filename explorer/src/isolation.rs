@@ -1,5 +1,6 @@
 //! What must hold of a program in a container, when it begins: that it sees what it should, and reaches nothing else.
 
+use cofferdam::kernel::Fd;
 use cofferdam::messages::ContainerId;
 use cofferdam_vfs_sim::{Id, MountView, Task};
 
@@ -30,10 +31,11 @@ pub fn check(state: &State, undisturbed: &State, id: &ContainerId) -> Result<(),
     check_reach(state, id, program)
 }
 
-/// Nothing that is open is the agent's. (The machine has no standard streams.)
+/// Nothing that is open is the agent's but the standard streams.
 fn check_descriptors(state: &State, program: Id<Task>) -> Result<(), Violation> {
     let open = state.machine.linux().task(program).into_iter().flat_map(|task| task.files().collect::<Vec<_>>());
-    let open: Vec<_> = open.map(|file| format!("{:?}", file.fd)).collect();
+    let open = open.map(|file| file.fd).filter(|fd| ![Fd::STDIN, Fd::STDOUT, Fd::STDERR].contains(fd));
+    let open: Vec<_> = open.map(|fd| fd.0.to_string()).collect();
     if open.is_empty() { Ok(()) } else { Err(Violation::of("descriptors", open.join(", "))) }
 }
 

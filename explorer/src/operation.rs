@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use cofferdam::UnixPath;
 use cofferdam::agent::{AgentConfig, GidRange};
+use cofferdam::error::CallError;
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{AtFlags, Call, DeviceNumber, Errno, Fd, Intercepted, Kernel, Mode};
+use cofferdam::kernel::{
+    AtFlags, Call, DeviceNumber, Errno, Fd, Intercepted, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags,
+};
 use cofferdam::launch::{LaunchRequest, launch};
 use cofferdam::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo, ContainerState};
 use cofferdam::root::create_directories;
@@ -95,8 +98,7 @@ impl State {
     /// What others make for an operation before it begins.
     pub fn set_out(&mut self, operation: &Operation) -> Result<(), MachineError> {
         if let Operation::Prepare { config, .. } = operation {
-            let sandbox = config.directory.as_path().to_path_buf();
-            self.machine.act(|process| create_directories(process, &sandbox, Mode(0o755)))??;
+            self.machine.act(|process| make_sandbox(process, config))??;
             self.sync_all()?;
         }
         Ok(())
@@ -115,6 +117,11 @@ impl State {
         let act = |step: Step, init: &Process| self.step(step, init);
         let (result, seen) = state.machine.act_as(|init, process| {
             let injector = Injector::new(faults, watch, init, (self.disk, self.synced.clone()), &act);
+            if let Operation::Launch { .. } = operation
+                && let Err(errno) = open_descriptors(process)
+            {
+                return (Err(format!("it has no descriptors: {errno}")), injector.finish());
+            }
             let result = self.carry_out(&Intercepted::new(process, &injector), operation);
             (result, injector.finish())
         })?;
@@ -197,6 +204,28 @@ impl State {
     fn step(&self, step: Step, init: &Process) {
         crate::steps::act(step, init, self);
     }
+}
+
+/// Makes a sandbox for the user of the container.
+fn make_sandbox(kernel: &dyn Kernel, config: &ContainerConfig) -> Result<(), CallError> {
+    let sandbox = config.directory.as_path();
+    create_directories(kernel, sandbox, Mode(0o755))?;
+    let user = config.user.as_ref().and_then(|user| user.parse().ok());
+    let given = kernel.fchownat(Fd::CWD, sandbox, user, user, AtFlags::empty());
+    given.map_err(|errno| CallError::new("change the owner of", sandbox, errno))
+}
+
+/// Opens what a launcher has open that an agent with some faults of its own has started: standard streams, and a directory of
+/// the host that is not closed by execve(2).
+fn open_descriptors(process: &Process) -> Result<(), Errno> {
+    let open = |path: &str, flags| {
+        let how = OpenHow { flags, mode: Mode(0), resolve: ResolveFlags::empty() };
+        process.openat2(Fd::CWD, UnixPath::new(path), how)
+    };
+    for _ in 0..3 {
+        open("/dev/null", OpenFlags::O_RDWR)?;
+    }
+    open("/world/precious", OpenFlags::O_DIRECTORY).map(drop)
 }
 
 /// The state in which the newest process, which has no children, has executed its program.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{Call, Errno, Intercepted, Interceptor, Kernel};
+use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel};
 use cofferdam::messages::ContainerId;
 use cofferdam_vfs_sim::{Process, Propagation};
 
@@ -62,10 +62,20 @@ fn start<'k>(kernel: &'k dyn Kernel, state: &State) -> Result<Isolator<&'k dyn K
     let mut agent = state.agent(kernel).map_err(|error| Violation::of("recovery", error))?;
     let recovery = agent.recover(&state.known(), &[]);
     let recovery = recovery.map_err(|error| Violation::of("recovery", format!("{:?}", error.errors)))?;
-    match recovery.foreign.first() {
-        Some(foreign) => Err(Violation::of("recovery", format!("{foreign} is taken for somebody else's"))),
-        None => Ok(agent),
+    if let Some(foreign) = recovery.foreign.first() {
+        return Err(Violation::of("recovery", format!("{foreign} is taken for somebody else's")));
     }
+    for id in agent.containers().filter(|id| !state.containers.contains_key(*id)) {
+        // Nobody has learnt of it. It may be there, if it was prepared to the end.
+        let info = agent.config().layout.container_launch_info(id);
+        if kernel.statx(Fd::CWD, &info, AtFlags::empty()).is_err() {
+            return Err(Violation::of(
+                "recovery",
+                format!("{id} was not prepared to the end, and is taken for a container"),
+            ));
+        }
+    }
+    Ok(agent)
 }
 
 /// All mounts of the machine, with whom they share.

@@ -28,7 +28,7 @@
 //!
 //! let linux = process.linux();
 //! let init = linux.task(process.task()).expect("init runs");
-//! let table = String::from_utf8_lossy(&init.mountinfo()).into_owned();
+//! let table = String::from_utf8_lossy(&init.mountinfo().expect("it runs")).into_owned();
 //! assert!(table.ends_with(" / /tmp rw,nosuid,relatime - tmpfs /tmp rw,mode=700\n"), "{table}");
 //! # Ok::<(), Errno>(())
 //! ```
