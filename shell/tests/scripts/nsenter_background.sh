@@ -11,8 +11,11 @@ start() {
 }
 
 stop() {
-    kill "$pid"
-    wait "$job"
+    # Whether a shell tells of the signal depends on when it learns that the process has ended.
+    {
+        kill "$pid"
+        wait "$job"
+    } 2>/dev/null
     echo "the keeper ended with $?"
 }
 
