@@ -268,6 +268,9 @@ impl At<'_> {
             Err(errno) => return report(self.variant(faults, None), Err(errno.into())),
         };
         let result = self.isolated(&run.state, &faults).and_then(|()| self.exploration.settle(&run.state));
+        // A record that the kernel says is not there is none: see `isolated`.
+        let is_believed = |violation: &Violation| fault == Fault::Fails(Errno::ENOENT) && violation.invariant == "gids";
+        let result = result.or_else(|violation| if is_believed(&violation) { Ok(()) } else { Err(violation) });
         if !report(self.variant(faults.clone(), None), result) {
             return false;
         }

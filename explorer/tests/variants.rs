@@ -31,6 +31,20 @@ fn every_invariant_holds(#[values(0, 1, 2, 3, 4, 5)] number: usize) {
     assert!(tried > 150, "{tried} variants");
 }
 
+/// What is left of a runtime directory must not look like that of a container which was prepared.
+#[test]
+fn a_recovery_that_dies_while_it_takes_back_can_be_repeated() {
+    let scenario = &scenarios::all().unwrap()[0];
+    let exploration = Exploration::new(scenario).unwrap();
+    let mut died = 0;
+    exploration.explore(1, 46, Bounds { second: 0, recovery: 200 }, &mut |variant, result| {
+        died += usize::from(variant.recovery_dies.is_some());
+        assert_eq!(result, Ok(()), "{variant}");
+        true
+    });
+    assert!(died > 50, "{died}");
+}
+
 #[test]
 fn no_scenario_is_left_out() {
     assert_eq!(scenarios::all().unwrap().len(), 6);

@@ -4,7 +4,8 @@ use typed_path::UnixPath;
 
 use super::sandbox::Sandbox;
 use super::{Isolator, RemoveError};
-use crate::kernel::{Errno, Kernel};
+use crate::error::CallError;
+use crate::kernel::{AtFlags, Errno, Fd, Kernel};
 use crate::messages::ContainerId;
 use crate::mountinfo::Table;
 use crate::removal::{remove_tree, remove_tree_in};
@@ -71,6 +72,12 @@ impl<K: Kernel> Isolator<K> {
         }
         let directory = self.config.layout.container_runtime(id);
         self.check_unmounted(&directory)?;
+        // First: whoever dies before the rest is gone must not leave what looks like a container that was prepared.
+        let config = self.config.layout.container_config(id);
+        match self.kernel.unlinkat(Fd::CWD, &config, AtFlags::empty()) {
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(errno) => return Err(CallError::new("remove", &config, errno).into()),
+        }
         remove_tree(&self.kernel, &directory)?;
         if id.parent().is_some() {
             // It is in the directory that those have in common that are nested in the same one, which goes with the last.
