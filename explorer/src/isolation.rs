@@ -81,12 +81,17 @@ fn is_own(state: &State, id: &ContainerId, mount: &MountView<'_>) -> bool {
     while let Some(id) = next {
         if let Some(container) = state.containers.get(&id) {
             own.push(on_disk(container.config.directory.as_path()));
+            own.extend(container.config.resources.iter().filter_map(|resource| {
+                let id = &resource.disk.as_ref()?.persistence.as_ref()?.id;
+                Some(format!("/work/volumes/roles/role/{id}"))
+            }));
+            if container.config.container_info.as_ref().is_some_and(|info| !info.volumes.is_empty()) {
+                own.push("/shared".into());
+            }
         }
         own.push(layout().container_devices(&id).to_string().trim_start_matches("/run").to_owned());
         next = id.parent().cloned();
     }
-    own.push("/work/volumes/roles/role".into());
-    own.push("/shared".into());
     // A device that covers what is to be hidden.
     own.push("/dev/null".into());
     own.iter().any(|own| root == own || root.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('/')))

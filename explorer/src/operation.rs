@@ -150,6 +150,11 @@ impl State {
                 let container = Container { config: config.clone(), info, processes: Vec::new() };
                 self.containers.insert(id.clone(), container);
             }
+            (Operation::Update { id, resources }, _) => {
+                if let Some(container) = self.containers.get_mut(id) {
+                    container.config.resources.clone_from(resources);
+                }
+            }
             (Operation::Cleanup { id }, _) => drop(self.containers.remove(id)),
             _ => {}
         }

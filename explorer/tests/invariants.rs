@@ -109,9 +109,12 @@ fn a_mask_that_is_missing_is_found() {
     assert!(violation.what.starts_with("- 0 \"/proc/"), "{}", violation.what);
 }
 
-/// A volume that is not the container's is out of its reach, and that it is not is found.
-#[test]
-fn what_a_program_must_not_reach_is_found() {
+/// What is the host's, another container's volume, and a volume of the host that only another scenario has.
+#[rstest]
+#[case("/world/precious")]
+#[case("/world/work/volumes/roles/role/log")]
+#[case("/world/shared")]
+fn what_a_program_must_not_reach_is_found(#[case] source: &str) {
     let scenario = &scenarios::all().unwrap()[0];
     let states = states(scenario);
     let launch = scenario.operations.iter().position(|what| matches!(what, Operation::Launch { .. })).unwrap();
@@ -124,10 +127,11 @@ fn what_a_program_must_not_reach_is_found() {
         .act(|process| {
             let target = sandbox.join("precious");
             process.mkdirat(Fd::CWD, &target, Mode(0o755)).unwrap();
-            process.mount(Some(path("/world/precious")), &target, None, MountFlags::MS_BIND, None).unwrap();
+            process.mount(Some(path(source)), &target, None, MountFlags::MS_BIND, None).unwrap();
         })
         .unwrap();
     let violation = isolation::check(&disturbed, &disturbed, id).unwrap_err();
     assert_eq!(violation.invariant, "reach");
-    assert!(violation.what.contains("/precious"), "{}", violation.what);
+    let root = source.strip_prefix("/world").unwrap();
+    assert!(violation.what.contains(root), "{}", violation.what);
 }
