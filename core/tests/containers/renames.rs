@@ -1,12 +1,11 @@
 //! File operations that rename, near bidirectional mounts.
 
-use cofferdam::kernel::{Call, CloneFlags, Errno, Fd, Intercepted, Interceptor, Kernel, Mode, MountFlags, WaitStatus};
-use cofferdam::launch::{LaunchRequest, launch};
-use cofferdam::messages::{ContainerFileOperation, ContainerLaunchInfo, FileOperationKind, Mkdir, Rename};
-use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
+use cofferdam::kernel::{Fd, MountFlags};
+use cofferdam::messages::{ContainerFileOperation, FileOperationKind, Mkdir, Rename};
+use cofferdam::{UnixPath, UnixPathBuf};
 use serde_json::json;
 
-use crate::scenarios::{CONTENT, Container, ensure, exists, wait};
+use crate::scenarios::{CONTENT, Container, ensure, exists};
 use crate::world::World;
 
 scenarios!(
@@ -14,33 +13,6 @@ scenarios!(
     the_name_of_a_bidirectional_mount_that_is_a_link_does_not_hide_it,
     something_else_is_renamed,
 );
-
-/// Writes to a file what the launcher writes to standard error. Nothing is executed.
-struct Recorder(UnixPathBuf);
-
-impl Interceptor for Recorder {
-    fn before(&self, kernel: &dyn Kernel, call: &Call) -> Result<(), Errno> {
-        match call {
-            Call::Write { fd: Fd::STDERR, data } => {
-                checkpoint::write(kernel, &self.0, &data.0, Mode(0o644)).map_err(|error| error.errno)
-            }
-            Call::Execve { .. } => Err(Errno::EIO),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What the launcher says when it refuses.
-fn refusal(world: &World<'_>, info: ContainerLaunchInfo) -> String {
-    let message = world.path("message");
-    world.write(&message, "");
-    let recorder = Recorder(message.clone());
-    let request = LaunchRequest { info, ..LaunchRequest::default() };
-    let mut launch = |kernel: &dyn Kernel| launch(&Intercepted::new(kernel, &recorder), &request);
-    let child = world.kernel.clone3(CloneFlags::empty(), &mut launch).unwrap();
-    assert_eq!(wait(world.kernel, child), WaitStatus::Exited(125), "it was launched: {}", world.read(&message));
-    world.read(&message)
-}
 
 fn rename(source: &UnixPath, target: &UnixPath) -> ContainerFileOperation {
     let rename = Some(Rename { source: source.into(), target: target.into() });
@@ -87,7 +59,7 @@ fn what_is_above_a_bidirectional_mount_is_not_renamed(world: &World<'_>) {
             let mut info = info.clone();
             info.file_operations.push(rename(&from, &top.join("c")));
             info.file_operations.push(make(&top.join("c/b/new")));
-            let refusal = refusal(world, info);
+            let refusal = container.refusal(info);
             assert!(!world.exists(&data.join("new")), "it was made on the host");
             assert!(refusal.contains("rename") && refusal.contains(&top.join("a/b").to_string()), "{refusal}");
             assert!(refusal.contains("bidirectional mount"), "{refusal}");
@@ -112,7 +84,7 @@ fn the_name_of_a_bidirectional_mount_that_is_a_link_does_not_hide_it(world: &Wor
         let mut info = info.clone();
         info.mounts.last_mut().unwrap().target = link.join("b").into();
         info.file_operations = operations;
-        let refusal = refusal(world, info);
+        let refusal = container.refusal(info);
         assert!(refusal.contains("bidirectional mount"), "{refusal}");
         assert!(!world.exists(&data.join("new")), "it was made on the host");
     }

@@ -74,7 +74,7 @@ impl Container<'_, '_> {
     }
 
     /// What the launcher says when it refuses.
-    fn refusal(&self, info: ContainerLaunchInfo) -> String {
+    pub fn refusal(&self, info: ContainerLaunchInfo) -> String {
         let message = self.world.path("message");
         let recorder = Recorder(message.clone());
         let request = LaunchRequest { info, ..LaunchRequest::default() };
