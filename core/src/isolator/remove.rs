@@ -7,7 +7,7 @@ use super::{Isolator, RemoveError};
 use crate::error::CallError;
 use crate::kernel::{AtFlags, Errno, Fd, Kernel};
 use crate::messages::ContainerId;
-use crate::mountinfo::Table;
+use crate::mountinfo::{Entry, Table};
 use crate::removal::{remove_tree, remove_tree_in};
 use crate::root::{real_path, remove_empty_directories};
 use crate::table;
@@ -61,7 +61,8 @@ impl<K: Kernel> Isolator<K> {
         Ok(remove_tree_in(&self.kernel, &parent, &name, &directory)?)
     }
 
-    /// Removes only the runtime directory.
+    /// Removes only the runtime directory. It refuses while anything is mounted in a sandbox of that container: what says
+    /// whose mounts these are must not go before them.
     ///
     /// # Errors
     ///
@@ -72,6 +73,7 @@ impl<K: Kernel> Isolator<K> {
         }
         let directory = self.config.layout.container_runtime(id);
         self.check_unmounted(&directory)?;
+        self.check_no_sandbox_is_mounted_in(id)?;
         // First: whoever dies before the rest is gone must not leave what looks like a container that was prepared.
         let config = self.config.layout.container_config(id);
         match self.kernel.unlinkat(Fd::CWD, &config, AtFlags::empty()) {
@@ -90,12 +92,22 @@ impl<K: Kernel> Isolator<K> {
     fn check_unmounted(&self, directory: &UnixPath) -> Result<(), RemoveError> {
         let text = table::read(&self.kernel)?;
         let table = Table::parse(&text)?;
-        if let Some(mount) = table.at_or_below(directory).next() {
-            return Err(RemoveError::MountLeft {
-                directory: directory.into(),
-                mountpoint: mount.mountpoint().into_owned().into(),
-            });
-        }
-        Ok(())
+        table.at_or_below(directory).next().map_or(Ok(()), |mount| Err(mount_left(directory, mount)))
     }
+
+    /// It may be known by its mounts alone, as its record can't be read.
+    fn check_no_sandbox_is_mounted_in(&self, id: &ContainerId) -> Result<(), RemoveError> {
+        let text = table::read(&self.kernel)?;
+        let table = Table::parse(&text)?;
+        let layout = &self.config.layout;
+        let found = table.at_or_below(&layout.work_dir).find_map(|mount| {
+            let (found, sandbox) = layout.container_of(&mount.mountpoint())?;
+            (found == *id).then(|| mount_left(&sandbox, mount))
+        });
+        found.map_or(Ok(()), Err)
+    }
+}
+
+fn mount_left(directory: &UnixPath, mount: &Entry<'_>) -> RemoveError {
+    RemoveError::MountLeft { directory: directory.into(), mountpoint: mount.mountpoint().into_owned().into() }
 }

@@ -87,7 +87,7 @@ macro_rules! syscalls {
         }
 
         /// A system call as data: it can be displayed, recorded, generated, and applied to any kernel.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(tag = "call", rename_all = "snake_case")]
         pub enum Call {
             $(

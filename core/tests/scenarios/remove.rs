@@ -11,6 +11,7 @@ scenarios!(
     a_sandbox_is_removed_with_all_that_is_in_it,
     nothing_is_removed_while_a_mount_is_left,
     nothing_is_removed_before_cleanup,
+    a_record_stays_as_long_as_the_mounts_that_it_is_about,
     a_tree_deeper_than_there_are_descriptors_is_removed,
     what_is_gone_already_is_no_error,
     nothing_but_a_sandbox_is_removed,
@@ -61,6 +62,27 @@ fn nothing_is_removed_before_cleanup(world: &World<'_>) {
     let error = agent.remove(&id, config.directory.as_path()).unwrap_err();
     assert_eq!(error, RemoveError::NotCleanedUp(id));
     assert_eq!(world.read(&source.join("file")), "kept");
+}
+
+/// Of a container that is not known, as its record is damaged, nothing is cleaned up. The record must not go as if it was.
+fn a_record_stays_as_long_as_the_mounts_that_it_is_about(world: &World<'_>) {
+    world.make_directory("work/volumes/roles/role/db");
+    let (id, config) = world.container("c", vec![volume("db", "data", "RW", Value::Null)]);
+    world.agent().prepare(&id, &config).unwrap();
+    let record = world.path("run/containers/c/config");
+    let text = world.read(&record);
+    world.write(&record, "{");
+    let mut agent = world.agent();
+    assert_eq!(agent.resume().unwrap().len(), 1);
+    agent.cleanup(&id).unwrap();
+    let error = agent.remove_runtime(&id).unwrap_err();
+    let mounted = config.directory.as_path().join("data");
+    assert!(matches!(&error, RemoveError::MountLeft { mountpoint, .. } if mountpoint.as_path() == mounted), "{error}");
+    assert_eq!(world.read(&record), "{");
+    world.write(&record, &text);
+    assert!(agent.resume().unwrap().is_empty());
+    agent.cleanup(&id).unwrap();
+    agent.remove_runtime(&id).unwrap();
 }
 
 fn a_tree_deeper_than_there_are_descriptors_is_removed(world: &World<'_>) {

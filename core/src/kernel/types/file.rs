@@ -190,7 +190,7 @@ pub struct DirectoryEntry {
 }
 
 /// How openat2(2) opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OpenHow {
     /// As in open(2).
     pub flags: OpenFlags,
@@ -201,7 +201,7 @@ pub struct OpenHow {
 }
 
 /// What lseek(2) counts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Whence {
     /// `SEEK_SET`
     Start,
@@ -212,7 +212,7 @@ pub enum Whence {
 }
 
 /// A file type with permissions, as mknod(2) takes them in one number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NodeMode {
     /// What to make.
     pub file_type: FileType,

@@ -17,7 +17,7 @@ impl UniqueMountId {
 }
 
 /// What mount_setattr(2) changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MountAttr {
     /// Attributes to set.
     pub attr_set: MountAttrFlags,
@@ -30,7 +30,7 @@ pub struct MountAttr {
 }
 
 /// A command of fsconfig(2) with its arguments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FsConfig {
     /// `FSCONFIG_SET_FLAG`: a parameter without a value.
     SetFlag {

@@ -24,7 +24,7 @@ pub struct Utsname {
 }
 
 /// The capability sets of a thread (capabilities(7)).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CapabilitySets {
     /// What is checked.
     pub effective: Capabilities,
@@ -35,7 +35,7 @@ pub struct CapabilitySets {
 }
 
 /// An operation of prctl(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Prctl {
     /// `PR_SET_PDEATHSIG`: the signal that we get when our parent dies; `None` for none.
     SetParentDeathSignal(Option<Signal>),
@@ -79,7 +79,7 @@ pub enum RlimitResource {
 }
 
 /// The limits of a resource; `None` is `RLIM_INFINITY`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rlimit {
     /// What is enforced.
     pub soft: Option<u64>,
@@ -166,7 +166,7 @@ impl fmt::Display for Signal {
 }
 
 /// A set of signals; bit n-1 is the signal n.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SignalSet(pub u64);
 
@@ -199,7 +199,7 @@ impl FromIterator<Signal> for SignalSet {
 }
 
 /// What sigprocmask(2) does with the set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SignalMaskHow {
     /// `SIG_BLOCK`: add to the blocked signals.
     Block,
@@ -210,7 +210,7 @@ pub enum SignalMaskHow {
 }
 
 /// What a signal does (sigaction(2)), without handlers: those are code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SignalAction {
     /// `SIG_DFL`
     Default,
