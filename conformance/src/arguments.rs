@@ -156,11 +156,14 @@ pub(crate) struct ExploreArguments {
     /// One fault a run, and only at every fifth call: takes less than 40 s
     #[arg(long)]
     pub(crate) bounded: bool,
-    /// After a call that failed, let the operation die before each of so many calls that follow
+    /// After a call that failed, let the operation die before each of the N calls that follow
     #[arg(long, value_name = "N", default_value_t = 8)]
-    pub(crate) second: usize,
+    pub(crate) deaths: usize,
+    /// After a call that failed, let each of the N calls that follow fail as well, in every way
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) failures: usize,
     /// After a death, let the recovery die before each of its first N calls
-    #[arg(long, value_name = "N", default_value_t = 80)]
+    #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) recovery: usize,
     /// How many threads to use [default: one for each processor]
     #[arg(long, value_name = "N")]

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use cofferdam_explorer::explore::{Bounds, Exploration, ExploreError};
+use cofferdam_explorer::explore::{Exploration, ExploreError};
 use cofferdam_explorer::invariants::Violation;
+use cofferdam_explorer::place::Bounds;
 use cofferdam_explorer::scenario::{Operation, Scenario};
 use cofferdam_explorer::scenarios::{self, InvalidScenario};
 use cofferdam_explorer::variant::Variant;
@@ -99,9 +100,9 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
     }
     let step = if arguments.bounded { BOUNDED_STEP } else { 1 };
     let bounds = if arguments.bounded {
-        Bounds { second: 0, recovery: 0 }
+        Bounds { deaths: 0, failures: 0, recovery: 0 }
     } else {
-        Bounds { second: arguments.second, recovery: arguments.recovery }
+        Bounds { deaths: arguments.deaths, failures: arguments.failures, recovery: arguments.recovery }
     };
     let started = Instant::now();
     let places = places(&explorations, step);
@@ -233,9 +234,10 @@ impl<'a> Tally<'a> {
         }
         let violations: usize = self.found.values().map(Vec::len).sum();
         println!(
-            "{} scenarios, {} runs in which something goes wrong, {:.1} s: {}",
+            "{} scenarios, {} runs in which something goes wrong, which lead to {} states, {:.1} s: {}",
             self.scenarios.len(),
             HumanCount(self.tried),
+            HumanCount(explorations.iter().map(|exploration| exploration.states() as u64).sum()),
             started.elapsed().as_secs_f64(),
             if violations == 0 { "no violation".to_owned() } else { format!("{violations} violations") },
         );

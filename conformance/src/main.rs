@@ -24,6 +24,9 @@ use cofferdam_sequences::{census, control, errors, observation, saved, script, s
 
 use arguments::{Command, CommandLine};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit status when the kernels differ.
 const DIFFERENT: u8 = 1;
 /// The exit status when they could not be compared.

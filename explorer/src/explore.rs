@@ -1,27 +1,20 @@
 //! Tries every variant of every operation of a scenario.
 
-use cofferdam::kernel::Errno;
-use cofferdam_sequences::errors::Row;
+use std::collections::HashMap;
+use std::sync::Mutex;
 
-use crate::disk::Loss;
-use crate::inject::Watch;
+use cofferdam::UnixPath;
+use cofferdam::kernel::Errno;
+
+use crate::inject::{Snapshot, Watch};
 use crate::invariants::{Baseline, Violation};
 use crate::isolation;
 use crate::machine::{DISK, Machine, MachineError};
 use crate::operation::{Run, State};
+use crate::place::{Bounds, Place};
 use crate::restart;
 use crate::scenario::{Operation, Scenario};
-use crate::variant::{Cut, Fault, Step, Variant};
-
-/// How far to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// After a call that failed, or before which somebody did something: before how many of the calls that follow the
-    /// operation dies as well.
-    pub second: usize,
-    /// After a death: before how many of the calls of the recovery that dies as well.
-    pub recovery: usize,
-}
+use crate::variant::{Cut, Variant};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -59,13 +52,17 @@ pub struct Exploration<'a> {
     scenario: &'a Scenario,
     baseline: Baseline,
     stages: Vec<Stage>,
+    /// What came of the states in which an agent has started, by where they came from.
+    settled: Mutex<HashMap<u64, Result<(), Violation>>>,
 }
 
 /// An operation without faults.
 #[derive(Debug)]
-struct Stage {
-    before: State,
-    run: Run,
+pub(crate) struct Stage {
+    /// The state before it.
+    pub(crate) before: State,
+    /// What came of it.
+    pub(crate) run: Run,
 }
 
 /// What happens in a variant.
@@ -92,7 +89,7 @@ impl<'a> Exploration<'a> {
         let mut baseline = None;
         for (number, operation) in scenario.operations.iter().enumerate() {
             state.set_out(operation)?;
-            let run = state.perform(operation, &[], Watch::From(0)).map_err(MachineError::from)?;
+            let run = state.perform(operation, &[], Watch::ALL).map_err(MachineError::from)?;
             if let Err(error) = &run.result {
                 let error = error.clone();
                 return Err(ExploreError::Operation { operation: number, title: operation.title(), error });
@@ -109,7 +106,7 @@ impl<'a> Exploration<'a> {
         }
         let baseline = baseline.map_or_else(|| Baseline::of(&state), Ok)?;
         restart::settle(&state, &baseline)?;
-        Ok(Self { scenario, baseline, stages })
+        Ok(Self { scenario, baseline, stages, settled: Mutex::default() })
     }
 
     /// How many operations there are.
@@ -124,7 +121,7 @@ impl<'a> Exploration<'a> {
 
     /// What a call of an operation is.
     pub fn name(&self, operation: usize, call: usize) -> Option<&'static str> {
-        self.stages.get(operation)?.run.seen.names.get(call).copied()
+        self.stages.get(operation)?.run.seen.name(call)
     }
 
     /// Tries the variants of an operation that begin at one of its calls; at the one after the last there is only its end.
@@ -136,8 +133,7 @@ impl<'a> Exploration<'a> {
             // It is not the agent's doing.
             return true;
         }
-        let at = At { exploration: self, stage, what, operation, call };
-        at.cuts(report) && at.recoveries(bounds, report) && at.faults(bounds, report)
+        Place { exploration: self, stage, what, operation, call }.explore(bounds, report)
     }
 
     /// Tries one variant, and tells what happens: the calls of the operation one a line, and what is wrong at the end.
@@ -148,138 +144,68 @@ impl<'a> Exploration<'a> {
             return Err(Violation::of("scenario", format!("it has no operation {}", variant.operation)));
         };
         let mut run = stage.before.perform(what, &variant.faults, Watch::Story)?;
-        let at = At { exploration: self, stage, what, operation: variant.operation, call: 0 };
+        let place = Place { exploration: self, stage, what, operation: variant.operation, call: 0 };
         let mut lines = std::mem::take(&mut run.seen.lines);
-        let (mut after, isolated) = match variant.cut {
-            None => (run.state.clone(), at.isolated(&run.state, &variant.faults)),
-            Some((call, cut)) => {
+        let result = match variant.cut {
+            None => place.check(&run, &variant.faults),
+            Some((call, how)) => {
                 lines.truncate(call);
-                (Self::cut(&stage.before, &run, call, cut)?, Ok(()))
+                let mut after = cut(&stage.before, &run, call, how)?;
+                if let Some(call) = variant.recovery_dies {
+                    let recovery = after.perform(&Operation::Recover, &[], Watch::ALL)?;
+                    after = cut(&after, &recovery, call, Cut::Dies)?;
+                }
+                self.settle(&after)
             }
         };
-        if let Some(call) = variant.recovery_dies {
-            restart::dying(&mut after, call)?;
-        }
-        let result = isolated.and_then(|()| self.settle(&after));
         let titles = self.scenario.operations.iter().take(variant.operation + 1).map(Operation::title).collect();
         Ok(Story { titles, lines, error: run.result.err(), result })
     }
 
-    fn settle(&self, state: &State) -> Result<(), Violation> {
-        restart::settle(state, &self.baseline)
-    }
-
-    /// The state after an operation that was cut short: the agent knows what it knew before it.
-    fn cut(before: &State, run: &Run, call: usize, cut: Cut) -> Result<State, Violation> {
-        let first = run.seen.calls - run.seen.before.len();
-        let seen = call.checked_sub(first).and_then(|index| run.seen.before.get(index));
-        let (linux, synced) = match seen {
-            Some((linux, synced)) => (linux.clone(), synced.clone()),
-            // All calls were made, but nobody has learnt of it.
-            None => (run.state.machine.linux().clone(), run.seen.synced.clone()),
-        };
-        let mut state = before.clone();
-        state.machine = state.machine.at(linux);
-        match cut {
-            Cut::Dies => {
-                let alive = before.machine.running();
-                let dead: Vec<_> = state.machine.running().into_iter().filter(|task| !alive.contains(task)).collect();
-                state.machine.kill(&dead)?;
+    /// What an agent makes of a state that starts again; of one that another variant has led to as well, what it made of it.
+    pub(crate) fn settle(&self, state: &State) -> Result<(), Violation> {
+        let known = self.settled.lock().ok().and_then(|settled| settled.get(&state.origin).cloned());
+        known.unwrap_or_else(|| {
+            let result = restart::settle(state, &self.baseline);
+            if let Ok(mut settled) = self.settled.lock() {
+                settled.insert(state.origin, result.clone());
             }
-            Cut::Reboots(loss) => {
-                let disk = state.machine.tree(cofferdam::UnixPath::new(DISK))?.ok_or(Errno::ENOENT)?;
-                state.machine = Machine::with_disk(&synced.left(&disk, loss))?;
-                for container in state.containers.values_mut() {
-                    container.processes.clear();
-                }
-            }
-        }
-        Ok(state)
-    }
-}
-
-/// A call of an operation.
-struct At<'a> {
-    exploration: &'a Exploration<'a>,
-    stage: &'a Stage,
-    what: &'a Operation,
-    operation: usize,
-    call: usize,
-}
-
-impl At<'_> {
-    fn variant(&self, faults: Vec<(usize, Fault)>, cut: Option<(usize, Cut)>) -> Variant {
-        Variant { operation: self.operation, faults, cut, recovery_dies: None }
-    }
-
-    /// A program that was reached in spite of everything is as isolated as any.
-    fn isolated(&self, state: &State, faults: &[(usize, Fault)]) -> Result<(), Violation> {
-        // A kernel that says that something is not there is believed: what is not there is not covered.
-        let is_denied = faults.iter().any(|(_, fault)| *fault == Fault::Fails(Errno::ENOENT));
-        match self.what {
-            Operation::Launch { id } if !is_denied => isolation::check(state, &self.stage.run.state, id),
-            _ => Ok(()),
-        }
-    }
-
-    /// The operation is cut short before the call.
-    fn cuts(&self, report: &mut Report<'_>) -> bool {
-        let reboots = Loss::ALL.map(Cut::Reboots);
-        [Cut::Dies].into_iter().chain(reboots).all(|cut| {
-            let state = Exploration::cut(&self.stage.before, &self.stage.run, self.call, cut);
-            let result = state.and_then(|state| self.exploration.settle(&state));
-            report(self.variant(Vec::new(), Some((self.call, cut))), result)
+            result
         })
     }
 
-    /// The operation dies before the call, and the recovery dies as well.
-    fn recoveries(&self, bounds: Bounds, report: &mut Report<'_>) -> bool {
-        let cut = Some((self.call, Cut::Dies));
-        let dead = Exploration::cut(&self.stage.before, &self.stage.run, self.call, Cut::Dies);
-        let Ok(dead) = dead else { return true };
-        for call in 0..bounds.recovery {
-            let mut state = dead.clone();
-            let result = match restart::dying(&mut state, call) {
-                // There are no more calls.
-                Ok(false) => return true,
-                Ok(true) => self.exploration.settle(&state),
-                Err(violation) => Err(violation),
-            };
-            if !report(Variant { recovery_dies: Some(call), ..self.variant(Vec::new(), cut) }, result) {
-                return false;
+    /// How many different states an agent has started in.
+    pub fn states(&self) -> usize {
+        self.settled.lock().map_or(0, |settled| settled.len())
+    }
+}
+
+/// The state after an operation that was cut short: the agent knows what it knew before it.
+pub(crate) fn cut(before: &State, run: &Run, call: usize, cut: Cut) -> Result<State, Violation> {
+    let (linux, synced, trace) = match run.seen.before(call) {
+        Some(Snapshot { linux, synced, trace }) => (linux.clone(), synced, trace),
+        // All calls were made, but nobody has learnt of it.
+        None => (run.state.machine.linux().clone(), &run.seen.synced, &run.seen.trace),
+    };
+    let mut state = before.clone();
+    state.machine = state.machine.at(linux);
+    state.synced = synced.clone();
+    match cut {
+        Cut::Dies => {
+            let alive = before.machine.running();
+            let dead: Vec<_> = state.machine.running().into_iter().filter(|task| !alive.contains(task)).collect();
+            state.machine.kill(&dead)?;
+            state.came_to(("dies", trace.durable()));
+        }
+        Cut::Reboots(loss) => {
+            let disk = state.machine.tree(UnixPath::new(DISK))?.ok_or(Errno::ENOENT)?;
+            let left = synced.left(&disk, loss);
+            state.machine = Machine::with_disk(&left)?;
+            for container in state.containers.values_mut() {
+                container.processes.clear();
             }
+            state.came_to(("reboots", left));
         }
-        true
     }
-
-    /// The call fails in every way, or somebody does something before it.
-    fn faults(&self, bounds: Bounds, report: &mut Report<'_>) -> bool {
-        let Some(name) = self.stage.run.seen.names.get(self.call) else { return true };
-        let errors = Row::of(name).into_iter().flat_map(Row::possible).map(Fault::Fails);
-        let steps = Step::ALL.map(Fault::Step);
-        errors.chain(steps).all(|fault| self.fault(fault, bounds, report))
-    }
-
-    fn fault(&self, fault: Fault, bounds: Bounds, report: &mut Report<'_>) -> bool {
-        let faults = vec![(self.call, fault)];
-        let watch = if bounds.second > 0 { Watch::From(self.call + 1) } else { Watch::Nothing };
-        let run = match self.stage.before.perform(self.what, &faults, watch) {
-            Ok(run) => run,
-            Err(errno) => return report(self.variant(faults, None), Err(errno.into())),
-        };
-        let result = self.isolated(&run.state, &faults).and_then(|()| self.exploration.settle(&run.state));
-        // A record that the kernel says is not there is none: see `isolated`.
-        let is_believed = |violation: &Violation| fault == Fault::Fails(Errno::ENOENT) && violation.invariant == "gids";
-        let result = result.or_else(|violation| if is_believed(&violation) { Ok(()) } else { Err(violation) });
-        if !report(self.variant(faults.clone(), None), result) {
-            return false;
-        }
-        let last = run.seen.calls.min(self.call + bounds.second);
-        (self.call + 1..=last).all(|second| {
-            let cut = Cut::Dies;
-            let state = Exploration::cut(&self.stage.before, &run, second, cut);
-            let result = state.and_then(|state| self.exploration.settle(&state));
-            report(self.variant(faults.clone(), Some((second, cut))), result)
-        })
-    }
+    Ok(state)
 }

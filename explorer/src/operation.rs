@@ -1,6 +1,7 @@
 //! Operations, carried out on a machine.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cofferdam::UnixPath;
 use cofferdam::agent::{AgentConfig, GidRange};
@@ -43,6 +44,8 @@ pub struct State {
     pub containers: BTreeMap<ContainerId, Container>,
     /// The agent's configuration.
     pub config: AgentConfig,
+    /// What it came from: two states with the same number are the same.
+    pub origin: u64,
     disk: DeviceNumber,
 }
 
@@ -70,7 +73,8 @@ impl State {
         let disk = machine.act(|process| process.statx(Fd::CWD, UnixPath::new(DISK), AtFlags::empty()))??.device;
         let mut config = AgentConfig::new(layout());
         config.volume_gid_range = scenario.gids.and_then(|(first, last)| GidRange::new(first, last).ok());
-        let mut state = Self { machine, synced: Synced::default(), containers: BTreeMap::new(), config, disk };
+        let synced = Synced::default();
+        let mut state = Self { machine, synced, containers: BTreeMap::new(), config, origin: 0, disk };
         state.sync_all()?;
         Ok(state)
     }
@@ -104,12 +108,20 @@ impl State {
         Ok(())
     }
 
+    /// Notes that this happened to it.
+    pub fn came_to(&mut self, what: impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        (self.origin, what).hash(&mut hasher);
+        self.origin = hasher.finish();
+    }
+
     /// Carries out an operation with these faults.
     pub fn perform(&self, operation: &Operation, faults: &[(usize, Fault)], watch: Watch) -> Result<Run, Errno> {
         if let Operation::End { id } = operation {
             let mut state = self.clone();
             let processes = state.containers.get_mut(id).map(|container| std::mem::take(&mut container.processes));
             state.machine.kill(&processes.unwrap_or_default())?;
+            state.came_to(("ends", id));
             return Ok(Run { state, result: Ok(()), seen: Seen { synced: self.synced.clone(), ..Seen::default() } });
         }
         let mut state = self.clone();
@@ -132,8 +144,10 @@ impl State {
         let result = result.map(|outcome| state.remember(operation, outcome));
         let result =
             result.map_err(|error| if seen.said.is_empty() { error } else { format!("{error}: {}", seen.said) });
+        let trace = seen.executing.as_ref().map_or(&seen.trace, |executing| &executing.trace);
+        state.came_to((trace.durable(), result.is_ok()));
         if let Some(executing) = &seen.executing {
-            state.machine = state.machine.at(running_program(executing.clone(), &before)?);
+            state.machine = state.machine.at(running_program(executing.linux.clone(), &before)?);
             let after = state.machine.running();
             if let Operation::Launch { id } = operation
                 && let Some(container) = state.containers.get_mut(id)

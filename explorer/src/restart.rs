@@ -1,42 +1,14 @@
 //! What an agent does that starts again after something went wrong.
 
-use std::cell::Cell;
 use std::cmp::Reverse;
 
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel};
+use cofferdam::kernel::{AtFlags, Fd, Kernel};
 use cofferdam::messages::ContainerId;
 use cofferdam_vfs_sim::{Process, Propagation};
 
 use crate::invariants::{Baseline, Violation};
 use crate::operation::State;
-
-/// Dies before a call: none is made any more.
-struct Dies {
-    at: usize,
-    calls: Cell<usize>,
-}
-
-impl Interceptor for Dies {
-    fn before(&self, _: &dyn Kernel, _: &Call) -> Result<(), Errno> {
-        let number = self.calls.get();
-        self.calls.set(number + 1);
-        if number >= self.at { Err(Errno::ENOSYS) } else { Ok(()) }
-    }
-}
-
-/// Starts an agent that dies before this call of its recovery. Gives whether it came to that call.
-pub fn dying(state: &mut State, at: usize) -> Result<bool, Violation> {
-    let before = state.clone();
-    let is_dead = state.machine.act(|process| {
-        let dies = Dies { at, calls: Cell::new(0) };
-        let kernel = Intercepted::new(process, &dies);
-        // Whatever it says: it is dead.
-        let _ = before.agent(&kernel).map(|mut agent| agent.recover(&before.known(), &[]).map(drop));
-        dies.calls.get() > at
-    })?;
-    Ok(is_dead)
-}
 
 /// Starts an agent, which recovers, twice; ends all containers, cleans all up, and checks what must hold then.
 pub fn settle(state: &State, baseline: &Baseline) -> Result<(), Violation> {

@@ -1,6 +1,7 @@
 //! Directories with all that is in them, as values.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
@@ -21,8 +22,16 @@ pub struct Node {
     pub content: Content,
 }
 
+/// Its number is another one in each filesystem that has the same files.
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { inode: _, mode, owner, content } = self;
+        (mode, owner, content).hash(state);
+    }
+}
+
 /// What a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// A directory, with what is in it.
     Directory(BTreeMap<Bytes, Node>),
