@@ -62,8 +62,14 @@ fn data(state: &State) -> Result<BTreeMap<String, String>, Violation> {
 }
 
 /// The host's mounts, without those of the administrator.
-fn tables(state: &State) -> Tables {
+pub(crate) fn tables(state: &State) -> Tables {
     Tables::of(state.machine.linux(), state.machine.observers(), ELSEWHERE)
+}
+
+/// What is kept of containers.
+pub(crate) fn records(state: &State) -> Result<BTreeMap<String, String>, Violation> {
+    let tree = state.machine.tree(&layout().containers_runtime())?;
+    Ok(tree.map(|tree| tree.data()).unwrap_or_default())
 }
 
 /// A group that a volume has is recorded for it, or another volume may get it too.
@@ -111,9 +117,7 @@ impl Baseline {
         if now != self.tables {
             return Err(Violation::of("mounts", self.tables.difference(&now)));
         }
-        let containers = layout().containers_runtime();
-        let left = state.machine.tree(&containers)?.map(|tree| tree.data()).unwrap_or_default();
-        let left: Vec<_> = left.keys().filter(|name| !name.is_empty()).cloned().collect();
+        let left: Vec<_> = records(state)?.keys().filter(|name| !name.is_empty()).cloned().collect();
         if !left.is_empty() {
             return Err(Violation::of("runtime directory", left.join("\n")));
         }

@@ -1,12 +1,13 @@
 //! What must hold of a program in a container, when it begins: that it sees what it should, and reaches nothing else.
 
 use cofferdam::kernel::Fd;
-use cofferdam::messages::ContainerId;
+use cofferdam::messages::{ContainerId, Resource};
 use cofferdam_vfs_sim::{Id, MountView, Task};
 
 use crate::invariants::Violation;
 use crate::machine::{IMAGE, layout};
 use crate::operation::{Container, State};
+use crate::sight;
 use crate::steps::ELSEWHERE;
 use crate::tables::Tables;
 
@@ -27,8 +28,16 @@ pub fn check(state: &State, undisturbed: &State, id: &ContainerId) -> Result<(),
     if tables != expected {
         return Err(Violation::of("isolation", expected.difference(&tables)));
     }
+    sight::check(state, id, program)?;
+    check_limits(state, id, &[])
+}
+
+/// The same without what it should see, as somebody has changed that, and may have given it these as well: it must reach
+/// nothing else.
+pub fn check_limits(state: &State, id: &ContainerId, given: &[Resource]) -> Result<(), Violation> {
+    let Some(program) = state.containers.get(id).and_then(|container| program(state, container)) else { return Ok(()) };
     check_descriptors(state, program)?;
-    check_reach(state, id, program)
+    check_reach(state, id, program, given)
 }
 
 /// Nothing that is open is the agent's but the standard streams.
@@ -41,7 +50,7 @@ fn check_descriptors(state: &State, program: Id<Task>) -> Result<(), Violation> 
 
 /// Of the host's filesystems there is nothing below the program's root, visible or hidden, but what is its own. Beneath the
 /// root is what no path leads to: the rootfs that every mount namespace has.
-fn check_reach(state: &State, id: &ContainerId, program: Id<Task>) -> Result<(), Violation> {
+fn check_reach(state: &State, id: &ContainerId, program: Id<Task>, given: &[Resource]) -> Result<(), Violation> {
     let linux = state.machine.linux();
     if state.containers.get(id).is_none_or(|container| container.config.rootfs.is_none()) {
         // It has the host's files.
@@ -61,14 +70,14 @@ fn check_reach(state: &State, id: &ContainerId, program: Id<Task>) -> Result<(),
     }
     let foreign = mounts
         .iter()
-        .filter(|mount| of_host.contains(&mount.device()) && !is_own(state, id, mount))
+        .filter(|mount| of_host.contains(&mount.device()) && !is_own(state, id, given, mount))
         .map(std::string::ToString::to_string);
     let foreign: Vec<_> = foreign.collect();
     if foreign.is_empty() { Ok(()) } else { Err(Violation::of("reach", foreign.join("\n"))) }
 }
 
 /// Whether a mount of one of the host's filesystems is for this container.
-fn is_own(state: &State, id: &ContainerId, mount: &MountView<'_>) -> bool {
+fn is_own(state: &State, id: &ContainerId, given: &[Resource], mount: &MountView<'_>) -> bool {
     // What they show depends on who looks, or is the machine's.
     if [&b"proc"[..], b"sysfs"].contains(&mount.filesystem_type()) {
         return true;
@@ -81,7 +90,7 @@ fn is_own(state: &State, id: &ContainerId, mount: &MountView<'_>) -> bool {
     while let Some(id) = next {
         if let Some(container) = state.containers.get(&id) {
             own.push(on_disk(container.config.directory.as_path()));
-            own.extend(container.config.resources.iter().filter_map(|resource| {
+            own.extend(container.config.resources.iter().chain(given).filter_map(|resource| {
                 let id = &resource.disk.as_ref()?.persistence.as_ref()?.id;
                 Some(format!("/work/volumes/roles/role/{id}"))
             }));

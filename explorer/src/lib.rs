@@ -18,6 +18,7 @@ pub mod place;
 pub mod restart;
 pub mod scenario;
 pub mod scenarios;
+mod sight;
 mod steps;
 pub mod tables;
 pub mod trace;

@@ -20,6 +20,7 @@ use crate::disk::Synced;
 use crate::inject::{Injector, Seen, Watch};
 use crate::machine::{DISK, Machine, MachineError, layout};
 use crate::scenario::{Operation, Scenario};
+use crate::steps;
 use crate::variant::{Fault, Step};
 
 /// A container that the agent knows.
@@ -126,7 +127,7 @@ impl State {
         }
         let mut state = self.clone();
         let before = state.machine.running();
-        let act = |step: Step, init: &Process| self.step(step, init);
+        let act = |step: Step, init: &Process| steps::act(step, operation, init, self);
         let (result, seen) = state.machine.act_as(|init, process| {
             let injector = Injector::new(faults, watch, init, (self.disk, self.synced.clone()), &act);
             if let Operation::Launch { .. } = operation
@@ -219,14 +220,10 @@ impl State {
             status => Err(format!("exit status {status}")),
         }
     }
-
-    fn step(&self, step: Step, init: &Process) {
-        crate::steps::act(step, init, self);
-    }
 }
 
 /// Makes a sandbox for the user of the container.
-fn make_sandbox(kernel: &dyn Kernel, config: &ContainerConfig) -> Result<(), CallError> {
+pub(crate) fn make_sandbox(kernel: &dyn Kernel, config: &ContainerConfig) -> Result<(), CallError> {
     let sandbox = config.directory.as_path();
     create_directories(kernel, sandbox, Mode(0o755))?;
     let user = config.user.as_ref().and_then(|user| user.parse().ok());

@@ -11,7 +11,9 @@ use crate::inject::Watch;
 use crate::invariants::Violation;
 use crate::isolation;
 use crate::operation::{Run, State};
+use crate::restart;
 use crate::scenario::Operation;
+use crate::scenarios;
 use crate::variant::{Cut, Fault, Step, Variant};
 
 /// How far to go.
@@ -126,19 +128,37 @@ impl Place<'_> {
     }
 
     /// What must hold after an operation with these faults.
-    pub(crate) fn check(&self, run: &Run, faults: &Faults) -> Result<(), Violation> {
-        self.isolated(&run.state, faults)?;
+    pub(crate) fn check(&self, run: &Run, faults: &[(usize, Fault)]) -> Result<(), Violation> {
+        self.check_isolation(&run.state, faults)?;
+        self.check_rollback(run, faults)?;
         let result = self.exploration.settle(&run.state);
-        // A record that the kernel says is not there is none: see `isolated`.
+        // A record that the kernel says is not there is none: see `check_isolation`.
         result.or_else(|violation| {
             if is_denied(faults) && violation.invariant == "gids" { Ok(()) } else { Err(violation) }
         })
     }
 
     /// A program that was reached in spite of everything is as isolated as any.
-    fn isolated(&self, state: &State, faults: &Faults) -> Result<(), Violation> {
-        match self.what {
-            Operation::Launch { id } if !is_denied(faults) => isolation::check(state, &self.stage.run.state, id),
+    fn check_isolation(&self, state: &State, faults: &[(usize, Fault)]) -> Result<(), Violation> {
+        let Operation::Launch { id } = self.what else { return Ok(()) };
+        if is_denied(faults) {
+            return Ok(());
+        }
+        let steps = faults.iter().filter_map(|(_, fault)| if let Fault::Step(step) = fault { Some(*step) } else { None });
+        let has_image = state.containers.get(id).is_some_and(|container| container.config.rootfs.is_some());
+        if steps.into_iter().any(|step| step.changes_what_is_seen(has_image)) {
+            let given = scenarios::more_volumes().unwrap_or_default();
+            return isolation::check_limits(state, id, &given);
+        }
+        isolation::check(state, &self.stage.run.state, id)
+    }
+
+    /// What says that it has failed, because of one call, has taken back what it had done.
+    fn check_rollback(&self, run: &Run, faults: &[(usize, Fault)]) -> Result<(), Violation> {
+        match (self.what, faults, &run.result) {
+            (Operation::Prepare { .. }, [(_, Fault::Fails(_))], Err(error)) => {
+                restart::check_unchanged(&self.stage.before, &run.state, error)
+            }
             _ => Ok(()),
         }
     }

@@ -7,8 +7,9 @@ use cofferdam::kernel::{AtFlags, Fd, Kernel};
 use cofferdam::messages::ContainerId;
 use cofferdam_vfs_sim::{Process, Propagation};
 
-use crate::invariants::{Baseline, Violation};
+use crate::invariants::{self, Baseline, Violation};
 use crate::operation::State;
+use crate::steps;
 
 /// Starts an agent, which recovers, twice; ends all containers, cleans all up, and checks what must hold then.
 pub fn settle(state: &State, baseline: &Baseline) -> Result<(), Violation> {
@@ -24,7 +25,9 @@ pub fn settle(state: &State, baseline: &Baseline) -> Result<(), Violation> {
         for program in programs {
             init.other(*program).exit(137);
         }
-        clean_up(agent)
+        clean_up(agent)?;
+        steps::undo(init, state);
+        Ok::<_, Violation>(())
     })??;
     baseline.check_end(&settled)
 }
@@ -66,6 +69,20 @@ fn clean_up(mut agent: Isolator<&dyn Kernel>) -> Result<(), Violation> {
         if let Some(sandbox) = sandbox {
             agent.remove(&id, &sandbox).map_err(|error| failed(error.to_string()))?;
         }
+    }
+    Ok(())
+}
+
+/// That an operation which has failed has left the host as it was.
+pub fn check_unchanged(before: &State, after: &State, error: &str) -> Result<(), Violation> {
+    let (was, is) = (invariants::tables(before), invariants::tables(after));
+    if was != is {
+        return Err(Violation::of("rollback", format!("{}although it says: {error}", was.difference(&is))));
+    }
+    let (was, is) = (invariants::records(before)?, invariants::records(after)?);
+    if was != is {
+        let left: Vec<_> = is.keys().filter(|name| !was.contains_key(*name)).map(String::as_str).collect();
+        return Err(Violation::of("rollback", format!("left: {}, although it says: {error}", left.join(", "))));
     }
     Ok(())
 }

@@ -58,6 +58,18 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The container that it is about, if it is about one.
+    pub fn id(&self) -> Option<&ContainerId> {
+        match self {
+            Self::Prepare { id, .. }
+            | Self::Launch { id }
+            | Self::Update { id, .. }
+            | Self::End { id }
+            | Self::Cleanup { id } => Some(id),
+            Self::Create | Self::Recover => None,
+        }
+    }
+
     /// In a few words.
     pub fn title(&self) -> String {
         match self {

@@ -60,6 +60,16 @@ fn container(name: &str, with_image: bool, resources: Vec<Resource>) -> Result<D
     Ok((id, config(&sandbox, with_image, resources)))
 }
 
+/// One that is in no scenario, and has nothing to do with theirs.
+pub(crate) fn another() -> Result<Described> {
+    container("another", true, volumes(&[("log", "log", "RO")])?)
+}
+
+/// The volumes that another command gives the containers of a scenario.
+pub(crate) fn more_volumes() -> Result<Vec<Resource>> {
+    volumes(&[("db", "data", "RW"), ("db", "shared", "RO"), ("log", "log", "RO")])
+}
+
 fn nested((parent, around): &Described, name: &str, with_image: bool) -> Result<Described> {
     let id = parent.child(name).map_err(invalid)?;
     let sandbox = Layout::nested_sandbox(around.directory.as_path(), &id);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use cofferdam_vfs_sim::{Id, Linux, Task};
 
+use crate::steps::ASIDE;
+
 /// The mounts that processes see, one a line, without the numbers that depend on what was mounted before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables(Vec<String>);
@@ -19,17 +21,20 @@ impl Tables {
                 continue;
             };
             for mount in namespace.mounts() {
-                if mount.mountpoint().0 == without.as_bytes() {
+                let mountpoint = mount.mountpoint().0;
+                if mountpoint == without.as_bytes() {
                     continue;
                 }
+                // A program may have renamed the directory since: it is the same one.
+                let mountpoint = String::from_utf8_lossy(&mountpoint).replace(ASIDE, "");
                 let next = groups.len();
                 let mut name = |group: u32| *groups.entry(group).or_insert(next);
                 let propagation = mount.propagation();
                 let shared = propagation.peer_group.map(&mut name);
                 let master = propagation.master.map(&mut name);
                 lines.push(format!(
-                    "{number} {} {}[{}] {} {} shared:{shared:?} master:{master:?}",
-                    mount.mountpoint(),
+                    "{number} {:?} {}[{}] {} {} shared:{shared:?} master:{master:?}",
+                    mountpoint,
                     String::from_utf8_lossy(mount.filesystem_type()),
                     mount.root(),
                     mount.options(),

@@ -25,23 +25,50 @@ pub enum Step {
     AdministratorMounts,
     /// An administrator mounts a tmpfs on the directory above all sandboxes, and takes it away again.
     AdministratorCovers,
+    /// An administrator unmounts the volumes of all containers.
+    AdministratorUnmounts,
+    /// An administrator's working directory is a volume in a sandbox.
+    AdministratorEnters,
     /// A program in a container replaces what is in its sandbox by symbolic links to what is the host's.
     ProgramPlantsLinks,
-    /// A program in a container makes directories and files where mount points of volumes would be.
+    /// A program in a container makes directories with something in them where mount points of volumes would be.
     ProgramOccupies,
+    /// A program in a container makes files there.
+    ProgramLeavesFiles,
+    /// A program in a container replaces what mounts are on in its image by symbolic links.
+    ProgramReplacesImage,
     /// Another command asks what there is.
     AnotherCommandLooks,
+    /// Another command prepares a container with the same volumes.
+    AnotherCommandPrepares,
+    /// Another command gives the other containers other volumes, and the one itself while it is launched.
+    AnotherCommandUpdates,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 11] = [
         Self::AdministratorMounts,
         Self::AdministratorCovers,
+        Self::AdministratorUnmounts,
+        Self::AdministratorEnters,
         Self::ProgramPlantsLinks,
         Self::ProgramOccupies,
+        Self::ProgramLeavesFiles,
+        Self::ProgramReplacesImage,
         Self::AnotherCommandLooks,
+        Self::AnotherCommandPrepares,
+        Self::AnotherCommandUpdates,
     ];
+
+    /// Whether it changes what a program is to see, which has an image of its own or sees the host's mounts.
+    pub fn changes_what_is_seen(self, has_image: bool) -> bool {
+        match self {
+            Self::AdministratorUnmounts | Self::AnotherCommandUpdates => true,
+            Self::AnotherCommandPrepares => !has_image,
+            _ => false,
+        }
+    }
 }
 
 /// How an operation is cut short before a call.
