@@ -127,7 +127,7 @@ pub(crate) struct ExhaustiveArguments {
 /// Arguments of `conform replay`.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// Files with sequences, as `random` saves them
+    /// Files with sequences, as `random` saves them, or with what `explore` has found
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Print every sequence with what the real kernel did
@@ -168,12 +168,12 @@ pub(crate) struct ExploreArguments {
     /// How many threads to use [default: one for each processor]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<std::num::NonZeroU16>,
-    /// Where to save variants in which an invariant does not hold
+    /// Where to save what was found, for `conform replay`
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
-    /// Tell what happens in a variant that was saved
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tell: Option<PathBuf>,
+    /// Stop when so many violations were found
+    #[arg(long, value_name = "N")]
+    pub(crate) violations: Option<usize>,
 }
 
 /// Arguments of `conform coverage`.

@@ -1,8 +1,8 @@
 //! `conform explore`: what becomes of the isolator's operations when anything in them goes wrong.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
@@ -13,9 +13,9 @@ use cofferdam_explorer::scenario::{Operation, Scenario};
 use cofferdam_explorer::scenarios::{self, InvalidScenario};
 use cofferdam_explorer::variant::Variant;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
 
 use crate::arguments::ExploreArguments;
+use crate::story::Found;
 
 /// How many calls of an operation there are for one that a bounded run begins with.
 const BOUNDED_STEP: usize = 5;
@@ -47,23 +47,14 @@ pub(crate) enum ExplorationError {
         /// Why.
         error: std::io::Error,
     },
-    /// A file has no variant.
-    #[error("{}: not a saved variant: {error}", path.display())]
+    /// What was found can't be written down.
+    #[error("{}: {error}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// Why.
         error: serde_json::Error,
     },
-}
-
-/// A variant as it is saved.
-#[derive(Debug, Serialize, Deserialize)]
-struct Saved {
-    scenario: String,
-    variant: Variant,
-    /// What was found.
-    violation: String,
 }
 
 /// Where variants begin.
@@ -95,9 +86,6 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
         Exploration::new(scenario).map_err(failed)
     });
     let explorations = explorations.collect::<Result<Vec<_>, _>>()?;
-    if let Some(path) = &arguments.tell {
-        return tell(path, &scenarios, &explorations);
-    }
     let step = if arguments.bounded { BOUNDED_STEP } else { 1 };
     let bounds = if arguments.bounded {
         Bounds { deaths: 0, failures: 0, recovery: 0 }
@@ -108,15 +96,16 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
     let places = places(&explorations, step);
     let mut tally = Tally::new(&scenarios, &places);
     let next = AtomicUsize::new(0);
+    let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (sender, receiver) = channel();
-        let (next, places, explorations) = (&next, &places, &explorations);
+        let (next, enough, places, explorations) = (&next, &enough, &places, &explorations);
         for _ in 0..arguments.jobs.map_or_else(processors, |jobs| usize::from(jobs.get())) {
             let sender = sender.clone();
-            scope.spawn(move || work(explorations, places, next, bounds, &sender));
+            scope.spawn(move || work(explorations, places, (next, enough), bounds, &sender));
         }
         drop(sender);
-        tally.listen(&receiver);
+        tally.listen(&receiver, arguments.violations, enough);
     });
     tally.conclude(arguments, &explorations, started)
 }
@@ -152,7 +141,7 @@ fn places(explorations: &[Exploration<'_>], step: usize) -> Vec<Place> {
 fn work(
     explorations: &[Exploration<'_>],
     places: &[Place],
-    next: &AtomicUsize,
+    (next, enough): (&AtomicUsize, &AtomicBool),
     bounds: Bounds,
     sender: &Sender<Event>,
 ) {
@@ -161,13 +150,14 @@ fn work(
         let mut tried = 0;
         exploration.explore(place.operation, place.call, bounds, &mut |variant, result| {
             tried += 1;
-            match result {
+            let is_told = match result {
                 Ok(()) => true,
                 // Nobody listens any more.
                 Err(violation) => sender.send(Event::Found(place.scenario, variant, violation)).is_ok(),
-            }
+            };
+            is_told && !enough.load(Ordering::Relaxed)
         });
-        if sender.send(Event::Tried(tried)).is_err() {
+        if sender.send(Event::Tried(tried)).is_err() || enough.load(Ordering::Relaxed) {
             return;
         }
     }
@@ -192,22 +182,29 @@ impl<'a> Tally<'a> {
         Self { scenarios, bar, tried: 0, found: BTreeMap::new() }
     }
 
-    fn listen(&mut self, receiver: &Receiver<Event>) {
+    fn listen(&mut self, receiver: &Receiver<Event>, limit: Option<usize>, enough: &AtomicBool) {
         for event in receiver {
             match event {
                 Event::Tried(tried) => {
                     self.tried += tried;
                     self.bar.inc(1);
-                    let violations: usize = self.found.values().map(Vec::len).sum();
+                    let violations = self.violations();
                     self.bar.set_message(format!("{} runs, {violations} violations", HumanCount(self.tried)));
                 }
                 Event::Found(scenario, variant, violation) => {
                     let kind = (scenario, variant.operation, violation.invariant);
                     self.found.entry(kind).or_default().push((variant, violation));
+                    if limit.is_some_and(|limit| self.violations() >= limit) {
+                        enough.store(true, Ordering::Relaxed);
+                    }
                 }
             }
         }
         self.bar.finish_and_clear();
+    }
+
+    fn violations(&self) -> usize {
+        self.found.values().map(Vec::len).sum()
     }
 
     fn conclude(
@@ -222,17 +219,12 @@ impl<'a> Tally<'a> {
             println!("{invariant}: {} violations in scenario {name:?}, the first of them:", all.len());
             for (variant, violation) in all.iter().take(TOLD) {
                 number += 1;
-                let saved =
-                    Saved { scenario: name.clone(), variant: variant.clone(), violation: violation.to_string() };
                 let path = arguments.output.join(format!("violation-{number}.json"));
-                write(&path, &saved)?;
-                if let Some(exploration) = explorations.get(*scenario) {
-                    print_story(exploration, variant);
-                }
-                println!("saved as {}\n", path.display());
+                Found::new(name, variant, violation).save(&path)?;
+                println!("  {variant}\n  {violation}\n  `conform replay {}` tells of it call by call", path.display());
             }
         }
-        let violations: usize = self.found.values().map(Vec::len).sum();
+        let violations = self.violations();
         println!(
             "{} scenarios, {} runs in which something goes wrong, which lead to {} states, {:.1} s: {}",
             self.scenarios.len(),
@@ -242,50 +234,5 @@ impl<'a> Tally<'a> {
             if violations == 0 { "no violation".to_owned() } else { format!("{violations} violations") },
         );
         Ok(violations == 0)
-    }
-}
-
-fn write(path: &Path, saved: &Saved) -> Result<(), ExplorationError> {
-    let text =
-        serde_json::to_string_pretty(saved).map_err(|error| ExplorationError::Format { path: path.into(), error })?;
-    std::fs::write(path, text + "\n").map_err(|error| ExplorationError::File { path: path.into(), error })
-}
-
-/// Tells what happens in a saved variant.
-fn tell(path: &Path, scenarios: &[Scenario], explorations: &[Exploration<'_>]) -> Result<bool, ExplorationError> {
-    let text = std::fs::read(path).map_err(|error| ExplorationError::File { path: path.into(), error })?;
-    let saved: Saved =
-        serde_json::from_slice(&text).map_err(|error| ExplorationError::Format { path: path.into(), error })?;
-    let number = scenarios.iter().position(|scenario| scenario.name == saved.scenario);
-    let exploration = number.and_then(|number| explorations.get(number));
-    let exploration = exploration.ok_or(ExplorationError::NoSuchScenario(saved.scenario))?;
-    Ok(print_story(exploration, &saved.variant))
-}
-
-/// Prints what happens; true if every invariant holds.
-fn print_story(exploration: &Exploration<'_>, variant: &Variant) -> bool {
-    println!("  {variant}");
-    match exploration.tell(variant) {
-        Err(violation) => {
-            println!("  {violation}");
-            false
-        }
-        Ok(story) => {
-            for (number, title) in story.titles.iter().enumerate() {
-                println!("  {number}. {title}");
-            }
-            for (number, line) in story.lines.iter().enumerate() {
-                println!("     {number:4}  {line}");
-            }
-            if let Some(error) = &story.error {
-                println!("  It says: {error}");
-            }
-            println!("  An agent starts again, recovers, and cleans everything up:");
-            match &story.result {
-                Ok(()) => println!("  every invariant holds"),
-                Err(violation) => println!("  {violation}"),
-            }
-            story.result.is_ok()
-        }
     }
 }

@@ -13,6 +13,7 @@ mod real;
 mod replay;
 mod report;
 mod shrink;
+mod story;
 mod trial;
 mod worker;
 mod workers;

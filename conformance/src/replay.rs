@@ -1,12 +1,14 @@
-//! `conform replay`: saved sequences.
+//! `conform replay`: saved sequences, and what the explorer has found.
 
 use std::path::{Path, PathBuf};
 
 use crate::arguments::ReplayArguments;
+use crate::explore::ExplorationError;
 use crate::report::{self, script};
 use crate::saved::Saved;
 use crate::sequence::Looks;
 use crate::shrink::{Failure, shrink};
+use crate::story::Found;
 use crate::trial::{MachineError, Machines};
 
 /// Saved sequences could not be tried.
@@ -28,20 +30,45 @@ pub(crate) enum ReplayError {
         /// Why.
         error: serde_json::Error,
     },
+    /// What was found can't be tried again.
+    #[error(transparent)]
+    Exploration(#[from] ExplorationError),
     /// The kernels are not available.
     #[error(transparent)]
     Machine(#[from] MachineError),
 }
 
-/// Tries saved sequences; true if the kernels did the same on all.
+/// What a file has.
+enum File {
+    /// Calls, tried on both kernels.
+    Sequence(Saved),
+    /// Something that goes wrong in a scenario, tried on the simulated kernel.
+    Found(Found),
+}
+
+/// Tries what was saved; true if the kernels did the same on all sequences, and all invariants held.
 pub(crate) fn replay(arguments: &ReplayArguments) -> Result<bool, ReplayError> {
     let files = arguments.files.iter().map(|path| Ok((path, read(path)?)));
     let files = files.collect::<Result<Vec<_>, ReplayError>>()?;
+    let (mut sequences, mut all_hold) = (Vec::new(), true);
+    for (path, file) in files {
+        match file {
+            File::Sequence(saved) => sequences.push((path, saved)),
+            File::Found(found) => {
+                println!("{}:", path.display());
+                all_hold &= found.replay()?;
+            }
+        }
+    }
+    Ok((sequences.is_empty() || try_all(&sequences, arguments)?) && all_hold)
+}
+
+fn try_all(sequences: &[(&PathBuf, Saved)], arguments: &ReplayArguments) -> Result<bool, ReplayError> {
     std::panic::set_hook(Box::new(|_| {}));
     let machines = Machines::new(arguments.privileges)?;
     let (mut same, mut different) = (0, 0);
-    for (path, saved) in files {
-        if try_saved(&machines, path, &saved, arguments)? {
+    for (path, saved) in sequences {
+        if try_saved(&machines, path, saved, arguments)? {
             same += 1;
         } else {
             different += 1;
@@ -51,9 +78,13 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Result<bool, ReplayError> {
     Ok(different == 0)
 }
 
-fn read(path: &Path) -> Result<Saved, ReplayError> {
+fn read(path: &Path) -> Result<File, ReplayError> {
     let text = std::fs::read(path).map_err(|error| ReplayError::File { path: path.into(), error })?;
-    serde_json::from_slice(&text).map_err(|error| ReplayError::Format { path: path.into(), error })
+    if let Ok(found) = serde_json::from_slice(&text) {
+        return Ok(File::Found(found));
+    }
+    let sequence = serde_json::from_slice(&text);
+    sequence.map(File::Sequence).map_err(|error| ReplayError::Format { path: path.into(), error })
 }
 
 fn try_saved(

@@ -74,7 +74,11 @@ pub struct Story {
     pub lines: Vec<String>,
     /// The error with which it ended.
     pub error: Option<String>,
-    /// What was wrong when everything had been cleaned up.
+    /// The calls of the recovery that dies, if one does.
+    pub recovery: Option<Vec<String>>,
+    /// The calls of an agent that starts again, recovers, twice, and cleans everything up.
+    pub restart: Vec<String>,
+    /// What was wrong then.
     pub result: Result<(), Violation>,
 }
 
@@ -145,21 +149,31 @@ impl<'a> Exploration<'a> {
         };
         let mut run = stage.before.perform(what, &variant.faults, Watch::Story)?;
         let place = Place { exploration: self, stage, what, operation: variant.operation, call: 0 };
-        let mut lines = std::mem::take(&mut run.seen.lines);
-        let result = match variant.cut {
-            None => place.check(&run, &variant.faults),
-            Some((call, how)) => {
-                lines.truncate(call);
-                let mut after = cut(&stage.before, &run, call, how)?;
-                if let Some(call) = variant.recovery_dies {
-                    let recovery = after.perform(&Operation::Recover, &[], Watch::ALL)?;
-                    after = cut(&after, &recovery, call, Cut::Dies)?;
-                }
-                self.settle(&after)
-            }
+        let mut story = Story {
+            titles: self.scenario.operations.iter().take(variant.operation + 1).map(Operation::title).collect(),
+            lines: std::mem::take(&mut run.seen.lines),
+            error: None,
+            recovery: None,
+            restart: Vec::new(),
+            result: Ok(()),
         };
-        let titles = self.scenario.operations.iter().take(variant.operation + 1).map(Operation::title).collect();
-        Ok(Story { titles, lines, error: run.result.err(), result })
+        let Some((call, how)) = variant.cut else {
+            story.error = run.result.clone().err();
+            story.result = place.check(&run, &variant.faults);
+            story.restart = restart::tell(&run.state, &self.baseline).0;
+            return Ok(story);
+        };
+        story.lines.truncate(call);
+        let mut after = cut(&stage.before, &run, call, how)?;
+        if let Some(call) = variant.recovery_dies {
+            let mut recovery = after.perform(&Operation::Recover, &[], Watch::Story)?;
+            let mut lines = std::mem::take(&mut recovery.seen.lines);
+            lines.truncate(call);
+            story.recovery = Some(lines);
+            after = cut(&after, &recovery, call, Cut::Dies)?;
+        }
+        (story.restart, story.result) = restart::tell(&after, &self.baseline);
+        Ok(story)
     }
 
     /// What an agent makes of a state that starts again; of one that another variant has led to as well, what it made of it.

@@ -119,7 +119,8 @@ impl Place<'_> {
         let only_one = Bounds { deaths: 0, failures: 0, ..bounds };
         goes_on
             && (self.call + 1..=self.call + bounds.failures).all(|second| {
-                let more = every_fault(run, second).filter(|fault| !(is_denied(faults) && is_denied(&[(second, *fault)])));
+                let more =
+                    every_fault(run, second).filter(|fault| !(is_denied(faults) && is_denied(&[(second, *fault)])));
                 more.into_iter().all(|fault| {
                     let faults = [faults.as_slice(), &[(second, fault)]].concat();
                     self.fault(&faults, only_one, report).is_some()
@@ -133,9 +134,11 @@ impl Place<'_> {
         self.check_rollback(run, faults)?;
         let result = self.exploration.settle(&run.state);
         // A record that the kernel says is not there is none: see `check_isolation`.
-        result.or_else(|violation| {
-            if is_denied(faults) && violation.invariant == "gids" { Ok(()) } else { Err(violation) }
-        })
+        result.or_else(
+            |violation| {
+                if is_denied(faults) && violation.invariant == "gids" { Ok(()) } else { Err(violation) }
+            },
+        )
     }
 
     /// A program that was reached in spite of everything is as isolated as any.
@@ -144,7 +147,8 @@ impl Place<'_> {
         if is_denied(faults) {
             return Ok(());
         }
-        let steps = faults.iter().filter_map(|(_, fault)| if let Fault::Step(step) = fault { Some(*step) } else { None });
+        let steps =
+            faults.iter().filter_map(|(_, fault)| if let Fault::Step(step) = fault { Some(*step) } else { None });
         let has_image = state.containers.get(id).is_some_and(|container| container.config.rootfs.is_some());
         if steps.into_iter().any(|step| step.changes_what_is_seen(has_image)) {
             let given = scenarios::more_volumes().unwrap_or_default();

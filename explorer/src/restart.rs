@@ -1,9 +1,10 @@
 //! What an agent does that starts again after something went wrong.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 
 use cofferdam::isolator::Isolator;
-use cofferdam::kernel::{AtFlags, Fd, Kernel};
+use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel, Value};
 use cofferdam::messages::ContainerId;
 use cofferdam_vfs_sim::{Process, Propagation};
 
@@ -14,22 +15,46 @@ use crate::steps;
 /// Starts an agent, which recovers, twice; ends all containers, cleans all up, and checks what must hold then.
 pub fn settle(state: &State, baseline: &Baseline) -> Result<(), Violation> {
     let mut settled = state.clone();
-    let programs: Vec<_> = state.containers.values().flat_map(|container| &container.processes).collect();
-    settled.machine.act_as(|init, process| {
-        start(process, state)?;
-        let before = mounts(process);
-        let agent = start(process, state)?;
-        if before != mounts(process) {
-            return Err(Violation::of("idempotence", "a second recovery has changed mounts"));
-        }
-        for program in programs {
-            init.other(*program).exit(137);
-        }
-        clean_up(agent)?;
-        steps::undo(init, state);
-        Ok::<_, Violation>(())
-    })??;
+    settled.machine.act_as(|init, process| restart(init, process, process, state))??;
     baseline.check_end(&settled)
+}
+
+/// The same, with the calls that were made, as strace prints them.
+pub fn tell(state: &State, baseline: &Baseline) -> (Vec<String>, Result<(), Violation>) {
+    let lines = Lines::default();
+    let mut settled = state.clone();
+    let done = settled.machine.act_as(|init, process| {
+        let kernel = Intercepted::new(process, &lines);
+        restart(init, process, &kernel, state)
+    });
+    let result = done.map_err(Violation::from).and_then(|done| done).and_then(|()| baseline.check_end(&settled));
+    (lines.0.into_inner(), result)
+}
+
+/// Calls in words.
+#[derive(Default)]
+struct Lines(RefCell<Vec<String>>);
+
+impl Interceptor for Lines {
+    fn after(&self, _: &dyn Kernel, call: &Call, result: &Result<Value, Errno>) {
+        self.0.borrow_mut().push(call.with_result(result).to_string());
+    }
+}
+
+/// What a process does whose calls are made on this kernel.
+fn restart(init: &Process, process: &Process, kernel: &dyn Kernel, state: &State) -> Result<(), Violation> {
+    start(kernel, state)?;
+    let before = mounts(process);
+    let agent = start(kernel, state)?;
+    if before != mounts(process) {
+        return Err(Violation::of("idempotence", "a second recovery has changed mounts"));
+    }
+    for program in state.containers.values().flat_map(|container| &container.processes) {
+        init.other(*program).exit(137);
+    }
+    clean_up(agent)?;
+    steps::undo(init, state);
+    Ok(())
 }
 
 /// An agent that has recovered.

@@ -30,9 +30,8 @@ pub(crate) fn check(state: &State, id: &ContainerId, program: Id<Task>) -> Resul
 
 /// Whether a container shares the host's processes: it does if all around it do, and those of the top-level one are the host's.
 fn is_privileged(state: &State, id: &ContainerId) -> bool {
-    let shares = |id: &ContainerId| {
-        state.containers.get(id).is_some_and(|container| container.config.shares_pid_namespace())
-    };
+    let shares =
+        |id: &ContainerId| state.containers.get(id).is_some_and(|container| container.config.shares_pid_namespace());
     std::iter::successors(Some(id), |id| id.parent()).all(shares)
 }
 

@@ -3,7 +3,8 @@
 
 use cofferdam::kernel::Errno;
 use cofferdam_explorer::disk::Loss;
-use cofferdam_explorer::explore::{Bounds, Exploration};
+use cofferdam_explorer::explore::Exploration;
+use cofferdam_explorer::place::Bounds;
 use cofferdam_explorer::scenario::Operation;
 use cofferdam_explorer::scenarios;
 use cofferdam_explorer::variant::{Cut, Fault, Step, Variant};
@@ -17,7 +18,7 @@ const STEP: usize = 61;
 fn every_invariant_holds(#[values(0, 1, 2, 3, 4, 5)] number: usize) {
     let scenario = &scenarios::all().unwrap()[number];
     let exploration = Exploration::new(scenario).unwrap();
-    let bounds = Bounds { second: 1, recovery: 2 };
+    let bounds = Bounds { deaths: 1, failures: 0, recovery: 2 };
     let mut tried = 0;
     for operation in 0..exploration.operations() {
         for call in (operation..=exploration.calls(operation)).step_by(STEP) {
@@ -37,7 +38,7 @@ fn a_recovery_that_dies_while_it_takes_back_can_be_repeated() {
     let scenario = &scenarios::all().unwrap()[0];
     let exploration = Exploration::new(scenario).unwrap();
     let mut died = 0;
-    exploration.explore(1, 46, Bounds { second: 0, recovery: 200 }, &mut |variant, result| {
+    exploration.explore(1, 46, Bounds { deaths: 0, failures: 0, recovery: 200 }, &mut |variant, result| {
         died += usize::from(variant.recovery_dies.is_some());
         assert_eq!(result, Ok(()), "{variant}");
         true
@@ -56,7 +57,7 @@ fn no_kind_of_fault_is_left_out() {
     let scenario = &scenarios::all().unwrap()[0];
     let exploration = Exploration::new(scenario).unwrap();
     let mut variants = Vec::new();
-    exploration.explore(1, 40, Bounds { second: 1, recovery: 1 }, &mut |variant, _| {
+    exploration.explore(1, 40, Bounds { deaths: 1, failures: 1, recovery: 1 }, &mut |variant, _| {
         variants.push(variant);
         true
     });
@@ -68,6 +69,9 @@ fn no_kind_of_fault_is_left_out() {
         );
     }
     assert!(cuts.iter().any(|variant| variant.recovery_dies == Some(0)));
+    assert!(variants.iter().any(|variant| {
+        matches!(variant.faults[..], [(40, Fault::Fails(_)), (41, Fault::Fails(_))]) && variant.cut.is_none()
+    }));
     let has = |fault| variants.iter().any(|variant| variant.faults == [(40, fault)]);
     for errno in Row::of(exploration.name(1, 40).unwrap()).unwrap().possible() {
         assert!(has(Fault::Fails(errno)), "{errno}");
