@@ -91,8 +91,8 @@ fn a_container_that_can_not_be_looked_at_is_left_alone(world: &World<'_>) {
             }
             // Or else there is nobody who could recover.
             let Ok(unreadable) = resumed else { continue };
-            let refused: Vec<_> = unreadable.iter().filter(|container| container.error.is_refusal()).collect();
-            assert_eq!(refused.len(), 1, "{errno:?} at call {nth} was lost: {unreadable:?}");
+            let in_doubt = unreadable.iter().filter(|container| container.error.is_refusal());
+            assert_eq!(in_doubt.count(), 1, "{errno:?} at call {nth} was lost: {unreadable:?}");
             assert_eq!(agent.recover(&[], &[]), Ok(Recovery::default()), "{errno:?} at call {nth}");
             assert_eq!(world.mounts(), before, "{errno:?} at call {nth}");
             assert!(is_whole(world), "{errno:?} at call {nth}");
@@ -128,13 +128,13 @@ fn a_container_that_has_been_seen_meanwhile_is_no_longer_in_doubt(world: &World<
     let refuses = Refuses::new(Errno::EMFILE);
     let kernel = Intercepted::new(world.kernel, &refuses);
     let mut agent = world.through(&kernel).agent();
-    let refused = (1..).find_map(|nth| {
+    let first = (1..).find_map(|nth| {
         refuses.left.set(nth);
         let unreadable = agent.resume_family(&child).ok();
         refuses.left.set(0);
         unreadable.filter(|unreadable| !unreadable.is_empty())
     });
-    assert!(refused.unwrap()[0].error.is_refusal());
+    assert!(first.unwrap()[0].error.is_refusal());
     assert!(agent.resume().unwrap().is_empty());
     assert_eq!(agent.containers().count(), 2);
     agent.cleanup(&child).unwrap();
