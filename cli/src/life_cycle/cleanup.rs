@@ -37,7 +37,11 @@ pub(super) fn clean_up(
 ) -> Result<(), Failure> {
     let recorded = isolator.recorded_sandbox(id)?;
     let sandbox = isolator.container(id).map(|container| container.sandbox().to_path_buf()).or(recorded);
-    isolator.cleanup(id)?;
+    if isolator.container(id).is_some() {
+        isolator.cleanup(id)?;
+    } else {
+        isolator.clean_up_unknown(id)?;
+    }
     let was_unfinished = isolator.clean_up_unfinished(id)?;
     if let (true, Some(sandbox)) = (remove_sandbox, &sandbox) {
         isolator.deallocate_gids(sandbox)?;

@@ -46,6 +46,8 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
             error.recovery
         }
     };
+    // Those that had not come far have only been taken back by now.
+    remove_sandboxes_of_runs(isolator, &mut problems)?;
     told.orphans = recovery.orphans;
     told.cleaned.extend(recovery.cleaned);
     told.foreign = recovery.foreign;
@@ -108,6 +110,13 @@ fn clean_up_after_runs(
             Err(error) => problems.push(error),
         }
     }
+    Ok(())
+}
+
+/// Removes the sandboxes of each `cofferdam run` that has no container any more.
+fn remove_sandboxes_of_runs(isolator: &Isolator<&dyn Kernel>, problems: &mut Vec<Failure>) -> Result<(), Failure> {
+    let layout = isolator.config().layout.clone();
+    let kernel: &dyn Kernel = *isolator.kernel();
     let recorded = isolator.recorded_containers()?;
     for (id, sandbox) in sandboxes_of_runs(kernel, &layout)? {
         if recorded.contains(&id) {

@@ -230,7 +230,8 @@ impl<K: Kernel> Isolator<K> {
         Ok(found)
     }
 
-    fn add_recorded(&self, id: &ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
+    /// A container that has a runtime directory, and those that are nested in it.
+    pub(super) fn add_recorded(&self, id: &ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
         let mut next = found.len();
         if self.exists(&self.config.layout.container_runtime(id))? {
             found.push(id.clone());

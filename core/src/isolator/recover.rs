@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use typed_path::UnixPathBuf;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{CleanupError, Isolator, IsolatorError, RecoverError};
 use crate::error::CallError;
@@ -166,6 +166,35 @@ impl<K: Kernel> Isolator<K> {
         Ok(true)
     }
 
+    /// Detaches all mounts in the sandbox of a container that has a runtime directory and is not known, because its record
+    /// can't be used: its sandbox is where the mount table shows one.
+    ///
+    /// # Errors
+    ///
+    /// See [`CleanupError`]. It can be repeated.
+    pub fn clean_up_unknown(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        if self.containers.contains_key(id) {
+            return Ok(());
+        }
+        let mut family = Vec::new();
+        self.add_recorded(id, &mut family)?;
+        if !family.contains(id) {
+            return Ok(());
+        }
+        if let Some(child) = family.into_iter().find(|other| other.parent() == Some(id)) {
+            return Err(CleanupError::HasChild { id: id.clone(), child });
+        }
+        match self.strays()?.into_iter().find(|(stray, _)| stray == id) {
+            Some((_, Some(sandbox))) => self.detach_unknown(id, &sandbox),
+            _ => Ok(()),
+        }
+    }
+
+    fn detach_unknown(&mut self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), CleanupError> {
+        let errors = self.detach_in_sandbox(id, sandbox)?;
+        if errors.is_empty() { Ok(()) } else { Err(CleanupError::MountsLeft { id: id.clone(), errors }) }
+    }
+
     /// Detaches all mounts in the sandbox of a container that is not known, and removes its runtime directory.
     fn take_back(&mut self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
         let sandbox = match sandbox {
@@ -175,10 +204,7 @@ impl<K: Kernel> Isolator<K> {
         // Of a record that names another directory nothing was mounted.
         let is_its_own = |sandbox: &UnixPathBuf| self.check_sandbox(id, sandbox).is_ok();
         if let Some(sandbox) = sandbox.filter(is_its_own) {
-            let errors = self.detach_in_sandbox(id, &sandbox)?;
-            if !errors.is_empty() {
-                return Err(CleanupError::MountsLeft { id: id.clone(), errors });
-            }
+            self.detach_unknown(id, &sandbox)?;
         }
         self.remove_runtime(id).map_err(|error| CleanupError::Runtime { id: id.clone(), error: Box::new(error) })
     }

@@ -14,6 +14,7 @@ scenarios!(
     a_container_that_can_not_be_looked_at_is_left_alone,
     a_container_that_the_agent_knows_keeps_its_record,
     a_container_that_has_been_seen_meanwhile_is_no_longer_in_doubt,
+    what_is_mounted_for_a_damaged_record_can_be_unmounted,
 );
 
 /// Lets one call fail: the nth that there is, from 1.
@@ -139,4 +140,29 @@ fn a_container_that_has_been_seen_meanwhile_is_no_longer_in_doubt(world: &World<
     assert_eq!(agent.containers().count(), 2);
     agent.cleanup(&child).unwrap();
     assert_eq!(agent.recover(&[], &[]).unwrap().cleaned, [child]);
+}
+
+fn what_is_mounted_for_a_damaged_record_can_be_unmounted(world: &World<'_>) {
+    world.agent();
+    let before = world.mounts();
+    let [(id, config), (child, _)] = family(world);
+    for record in ["c/config", "c/containers/d/config"] {
+        world.write(&world.path("run/containers").join(record), "{\"directory\":");
+    }
+    let mut agent = world.agent();
+    assert_eq!(agent.resume().unwrap().len(), 2);
+    let refused = agent.clean_up_unknown(&id).unwrap_err().to_string();
+    assert!(refused.contains("c.d"), "{refused}");
+    for id in [&child, &id] {
+        agent.clean_up_unknown(id).unwrap();
+        agent.remove_runtime(id).unwrap();
+    }
+    assert_eq!(world.mounts(), before);
+    assert_eq!(world.read(&world.path("work/volumes/roles/role/db/file")), "kept");
+    // Somebody else's, which is not recorded here.
+    let target = config.directory.as_path().join("data");
+    world.bind(&world.path("work/volumes"), &target);
+    agent.clean_up_unknown(&id).unwrap();
+    assert_eq!(world.mounts().len(), before.len() + 1);
+    world.umount(&target);
 }
