@@ -40,18 +40,27 @@ const WATCHED: [&str; 3] = ["canary", "work/volumes", "given"];
 const PROGRAM: &str = "
     exec 2>&-
     tries=0
-    until cat /proc/self/mountinfo || cat /proc-link?/self/mountinfo; do
+    until
+        for path in /proc /proc-link? none; do
+            cat $path/self/mountinfo && break
+        done
+        [ $path != none ]
+    do
         tries=$((tries + 1))
         [ $tries -lt 10000 ] || exit 99
     done
     echo probes
+    set --
     for name in dev proc sys tmp mnt inside mnt/mesos inside/volume; do
         for path in /$name /$name-link?; do
-            cat $path/CANARY $path/*/CANARY $path/other/file
+            set -- \"$@\" $path/CANARY $path/*/CANARY $path/other/file
             echo evil >$path/evil
         done
     done
-    for path in shared shared-link? db-link? log-link?; do cat $path/CANARY $path/*/CANARY; done
+    for path in shared shared-link? db-link? log-link?; do
+        set -- \"$@\" $path/CANARY $path/*/CANARY $path/other/file
+    done
+    cat \"$@\"
     find / -xdev -name 'CANARY*'
     true";
 

@@ -12,7 +12,7 @@ use cofferdam_linux::LinuxKernel;
 
 use super::super::agent::{assert_is_of_group, names, processes};
 use super::operation::{Bench, GIDS, Operation, VOLUMES};
-use super::trace::{Fault, Traced};
+use super::trace::{Fault, Strike, Traced};
 use crate::support::{Host, Snapshot, Started, table, wait_until};
 
 /// What may not be changed. A volume that gets a group is changed, but for the content of its files.
@@ -105,16 +105,18 @@ impl Achieved {
         [only("-", &here, &there), only("+", &there, &here)].concat().join("\n")
     }
 
-    /// A kernel that says that something is not there is believed. A program may lack nothing but what is to be masked or to
-    /// be read-only; what is there all the same of a container is found by those that come later.
-    fn is_believed(&self, other: &Self, operation: Operation, errno: Errno) -> bool {
+    /// A kernel that says that something is not there is believed, and one that says that a lock is taken. A program may lack
+    /// nothing but what is to be masked or to be read-only; what is there all the same of a container is found by those that
+    /// come later.
+    fn is_believed(&self, other: &Self, operation: Operation, call: &str, errno: Errno) -> bool {
         let may_lack = |line: &String| line.starts_with("/proc/") || line.starts_with("/sys/");
         let is_launched = || {
             self.output.iter().all(|line| other.output.contains(line) || may_lack(line))
                 && other.output.iter().all(|line| self.output.contains(line))
                 && (&self.mounts, &self.containers) == (&other.mounts, &other.containers)
         };
-        errno == Errno::ENOENT && (!operation.is_launch() || is_launched())
+        let is_told = errno == Errno::ENOENT || (call, errno) == ("flock", Errno::EAGAIN);
+        is_told && (!operation.is_launch() || is_launched())
     }
 }
 
@@ -158,9 +160,9 @@ impl Baseline {
     }
 
     /// Right after the command.
-    pub(super) fn check_end(&self, bench: &Bench<'_>, traced: &Traced, fault: Fault, expected: &Achieved) -> End {
+    pub(super) fn check_end(&self, bench: &Bench<'_>, traced: &Traced, strike: Strike<'_>, expected: &Achieved) -> End {
         assert_eq!(traced.problem, None);
-        let Fault::Fail(errno) = fault else { return End::Killed };
+        let Fault::Fail(errno) = strike.fault else { return End::Killed };
         match traced.status {
             Some(0) if traced.hit => {
                 let achieved = Achieved::by(bench, self.operation, traced);
@@ -168,10 +170,8 @@ impl Baseline {
                     return End::Achieved;
                 }
                 let difference = expected.difference(&achieved);
-                assert!(
-                    expected.is_believed(&achieved, self.operation, errno),
-                    "it says that all went well, but:\n{difference}"
-                );
+                let is_believed = expected.is_believed(&achieved, self.operation, strike.name, errno);
+                assert!(is_believed, "it says that all went well, but:\n{difference}");
                 End::Believed
             }
             Some(0) => End::Achieved,

@@ -178,7 +178,7 @@ fn explore(host: &Host, operation: Operation, next: &mut usize, found: &mut Foun
         let result = catch_unwind(AssertUnwindSafe(|| {
             let running = bench.arrange();
             let traced = bench.carry_out(Some(variant.strike()));
-            let end = baseline.check_end(&bench, &traced, variant.fault, &expected);
+            let end = baseline.check_end(&bench, &traced, variant.strike(), &expected);
             baseline.check_aftermath(&bench, running, Some(variant.fault));
             found.add(end, traced.hit);
         }));
