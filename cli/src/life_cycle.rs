@@ -92,6 +92,16 @@ impl<'k> Session<'k> {
         let isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
         Ok(Self { isolator, _agent: agent_lock, _commands: commands })
     }
+
+    /// Remembers a container and those around it. Those that can't be used are not known: that they are there is found out
+    /// when they are to be made. But of those that can't be looked at nobody knows what would become.
+    fn resume_family(&mut self, id: &ContainerId) -> Result<(), Failure> {
+        let unreadable = self.isolator.resume_family(id)?;
+        match unreadable.into_iter().find(|container| container.error.is_refusal()) {
+            Some(container) => Err(container.error.into()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Carries out a command. What has failed is told on standard error.

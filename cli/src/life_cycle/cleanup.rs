@@ -22,7 +22,7 @@ pub(super) fn cleanup(
     let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
     let layout = session.isolator.config().layout.clone();
     let _lock = ContainerLock::take(kernel, &layout, id)?;
-    session.isolator.resume_family(id)?;
+    session.resume_family(id)?;
     if RunningLock::is_taken(kernel, &layout, id)? {
         return Err(LifeCycleError::Runs(id.clone(), layout.container_pid(id).into()).into());
     }
@@ -35,9 +35,13 @@ pub(super) fn clean_up(
     id: &ContainerId,
     remove_sandbox: bool,
 ) -> Result<(), Failure> {
-    let recorded = isolator.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
+    let recorded = isolator.recorded_sandbox(id)?;
     let sandbox = isolator.container(id).map(|container| container.sandbox().to_path_buf()).or(recorded);
-    isolator.cleanup(id)?;
+    if isolator.container(id).is_some() {
+        isolator.cleanup(id)?;
+    } else {
+        isolator.clean_up_unknown(id)?;
+    }
     let was_unfinished = isolator.clean_up_unfinished(id)?;
     if let (true, Some(sandbox)) = (remove_sandbox, &sandbox) {
         isolator.deallocate_gids(sandbox)?;

@@ -151,11 +151,11 @@ pub(super) fn open<'k>(kernel: &'k dyn Kernel, host: &dyn Host, agent: &Agent) -
         Ok(mut isolator) => {
             let mut unfinished = Vec::new();
             for Unreadable { id, error } in isolator.resume()? {
-                match error {
-                    // What may not be read is not damaged.
-                    IsolatorError::Call(error) if error.errno == Errno::EACCES => return Err(error.into()),
-                    _ => unfinished.push(id),
+                // What may not be read is not damaged.
+                if error.is_refusal() {
+                    return Err(error.into());
                 }
+                unfinished.push(id);
             }
             Ok(Some(Found { isolator, unfinished }))
         }
@@ -183,7 +183,10 @@ fn state_of(
     if !exists(kernel, &layout.container_runtime(id))? {
         return Ok(None);
     }
-    let config = isolator.recorded_config(id).ok();
+    let config = match isolator.recorded_config(id) {
+        Err(error) if error.is_refusal() => return Err(error.into()),
+        config => config.ok(),
+    };
     // Its record may have gone since it was read: it is being cleaned up.
     let known = isolator.container(id).filter(|_| config.is_some());
     let status = match known {

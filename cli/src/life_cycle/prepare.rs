@@ -15,9 +15,8 @@ pub(super) fn prepare(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, id: &
     let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
     let layout = session.isolator.config().layout.clone();
     let _lock = ContainerLock::take(kernel, &layout, id)?;
+    session.resume_family(id)?;
     let isolator = &mut session.isolator;
-    // Those that can't be used are not known: that they are there is found out when they are to be made.
-    isolator.resume_family(id)?;
     let info = isolator.prepare(id, &config)?;
     let told = input::write(&info);
     if told.is_err() {

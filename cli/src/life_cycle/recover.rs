@@ -1,6 +1,6 @@
 //! `cofferdam recover`
 
-use cofferdam::isolator::Isolator;
+use cofferdam::isolator::{Isolator, IsolatorError};
 use cofferdam::kernel::{Errno, Kernel, Mode};
 use cofferdam::layout::Layout;
 use cofferdam::locks::{ContainerLock, RunningLock};
@@ -33,7 +33,8 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     let isolator = &mut session.isolator;
     let mut told = Told::default();
     let mut problems = Vec::new();
-    isolator.resume()?;
+    let refused = isolator.resume()?.into_iter().map(|container| container.error).filter(IsolatorError::is_refusal);
+    problems.extend(refused.map(Failure::from));
     clean_up_after_runs(isolator, &mut told, &mut problems)?;
     if let Err(error) = recover_gids(isolator) {
         problems.push(error);
@@ -45,6 +46,8 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
             error.recovery
         }
     };
+    // Those that had not come far have only been taken back by now.
+    remove_sandboxes_of_runs(isolator, &mut problems)?;
     told.orphans = recovery.orphans;
     told.cleaned.extend(recovery.cleaned);
     told.foreign = recovery.foreign;
@@ -92,9 +95,14 @@ fn clean_up_after_runs(
     containers.reverse();
     for id in containers {
         let Some(sandbox) = run::sandbox_of_run(&layout, id.top_level()) else { continue };
-        let recorded = isolator.recorded_config(id.top_level());
-        let is_of_run = recorded.is_ok_and(|config| config.directory == sandbox.as_path().into());
-        if !is_of_run || RunningLock::is_taken(kernel, &layout, id.top_level())? {
+        let recorded = match isolator.recorded_sandbox(id.top_level()) {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                problems.push(error.into());
+                continue;
+            }
+        };
+        if recorded.as_ref() != Some(&sandbox) || RunningLock::is_taken(kernel, &layout, id.top_level())? {
             continue;
         }
         match cleanup::clean_up(isolator, &id, true) {
@@ -102,6 +110,13 @@ fn clean_up_after_runs(
             Err(error) => problems.push(error),
         }
     }
+    Ok(())
+}
+
+/// Removes the sandboxes of each `cofferdam run` that has no container any more.
+fn remove_sandboxes_of_runs(isolator: &Isolator<&dyn Kernel>, problems: &mut Vec<Failure>) -> Result<(), Failure> {
+    let layout = isolator.config().layout.clone();
+    let kernel: &dyn Kernel = *isolator.kernel();
     let recorded = isolator.recorded_containers()?;
     for (id, sandbox) in sandboxes_of_runs(kernel, &layout)? {
         if recorded.contains(&id) {

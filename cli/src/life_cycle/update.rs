@@ -13,9 +13,8 @@ use crate::run::Failure;
 pub(super) fn update(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, id: &ContainerId) -> Result<(), Failure> {
     let resources: Vec<Resource> = input::read("list of resources (see `cofferdam schema resources`)")?;
     let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
-    let isolator = &mut session.isolator;
-    let layout = isolator.config().layout.clone();
+    let layout = session.isolator.config().layout.clone();
     let _lock = ContainerLock::take(kernel, &layout, id)?;
-    isolator.resume_family(id)?;
-    Ok(isolator.update(id, &resources)?)
+    session.resume_family(id)?;
+    Ok(session.isolator.update(id, &resources)?)
 }

@@ -75,7 +75,7 @@ fn make_device(path: &Path, number: DeviceNumber) {
 }
 
 /// A host directory in which all is that a mount could go to by way of a symbolic link.
-fn make_canary(host: &Host) -> PathBuf {
+pub(crate) fn make_canary(host: &Host) -> PathBuf {
     let canary = host.path("canary");
     for directory in ["mesos/sandbox", "sandbox", "pts", "shm", "sys", "bus", "fs/cgroup", "irq", "firmware"] {
         let directory = canary.join(directory);

@@ -3,6 +3,7 @@
 
 mod agent;
 mod example;
+mod faults;
 mod killed;
 mod messages;
 mod nested;
@@ -12,4 +13,5 @@ mod races;
 mod random;
 mod recovery;
 mod storm;
+mod swaps;
 mod whole;

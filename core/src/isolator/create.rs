@@ -1,6 +1,6 @@
 //! Making a host ready for containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use typed_path::{UnixPath, UnixPathBuf};
 
@@ -32,7 +32,15 @@ impl<K: Kernel> Isolator<K> {
         config.layout.work_dir = real_path(&kernel, &config.layout.work_dir)?;
         config.layout.runtime_dir = real_path(&kernel, &config.layout.runtime_dir)?;
         let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
-        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new(), counters: Counters::default() })
+        Ok(Self {
+            kernel,
+            config,
+            users,
+            gids,
+            containers: BTreeMap::new(),
+            in_doubt: BTreeSet::new(),
+            counters: Counters::default(),
+        })
     }
 
     /// Checks that this process can isolate filesystems, and prepares the agent's directories:
@@ -72,7 +80,15 @@ impl<K: Kernel> Isolator<K> {
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
         let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
-        Ok(Self { kernel, config, users, gids, containers: BTreeMap::new(), counters: Counters::default() })
+        Ok(Self {
+            kernel,
+            config,
+            users,
+            gids,
+            containers: BTreeMap::new(),
+            in_doubt: BTreeSet::new(),
+            counters: Counters::default(),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Recovery;
 use crate::agent::InvalidConfig;
 use crate::error::CallError;
-use crate::kernel::{Bytes, FileType};
+use crate::kernel::{Bytes, Errno, FileType};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::user::UnknownUser;
@@ -40,6 +40,20 @@ pub enum IsolatorError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl IsolatorError {
+    /// Whether a system call failed for a reason that says nothing of what it was to look at, such as `EMFILE` or `EIO`: that
+    /// may be as it should be. It is told of a path, on the other hand, that it is missing or not what it was: whoever may
+    /// write in a sandbox can put links in the place of its directories.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Call(error) if !tells_what_is_there(error.errno))
+    }
+}
+
+/// Whether an error on the way to a path tells what is there, and not that nothing could be told.
+pub(super) fn tells_what_is_there(errno: Errno) -> bool {
+    [Errno::ENOENT, Errno::ENOTDIR, Errno::ELOOP, Errno::ENAMETOOLONG, Errno::EXDEV].contains(&errno)
 }
 
 /// [`Isolator::create`](super::Isolator::create) failed.

@@ -17,7 +17,7 @@ mod remove;
 mod sandbox;
 mod update;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use typed_path::{UnixPath, UnixPathBuf};
 
@@ -79,6 +79,9 @@ pub struct Isolator<K> {
     /// If gids are configured for it.
     gids: Option<GidManager>,
     containers: BTreeMap<ContainerId, Container>,
+    /// Containers that may be there, but that the kernel refused to show when they were to be remembered. Nobody cleans them
+    /// up for not being known.
+    in_doubt: BTreeSet<ContainerId>,
     counters: Counters,
 }
 

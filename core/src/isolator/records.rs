@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::sandbox::open_sandbox;
 use super::{Container, Isolator, IsolatorError};
@@ -26,7 +26,8 @@ pub struct Unreadable {
 
 impl<K: Kernel> Isolator<K> {
     /// Remembers the containers that other processes with the same directories have prepared. Gives those whose records
-    /// can't be used: whoever prepared them has died in the middle, and [`recover`](Self::recover) is due.
+    /// can't be used: whoever prepared them has died in the middle, and [`recover`](Self::recover) is due; or the kernel
+    /// refused to show them ([`IsolatorError::is_refusal`]), and this is to be repeated.
     ///
     /// Nothing on the host is changed.
     ///
@@ -79,6 +80,21 @@ impl<K: Kernel> Isolator<K> {
         if self.containers.contains_key(id) {
             return Ok(());
         }
+        let resumed = self.resume_recorded(id);
+        self.note_refusal(id, &resumed);
+        resumed
+    }
+
+    /// Notes whether a container is in doubt, because the kernel refused to show what there is of it.
+    pub(super) fn note_refusal(&mut self, id: &ContainerId, looked: &Result<(), IsolatorError>) {
+        if looked.as_ref().is_err_and(IsolatorError::is_refusal) {
+            self.in_doubt.insert(id.clone());
+        } else {
+            self.in_doubt.remove(id);
+        }
+    }
+
+    fn resume_recorded(&mut self, id: &ContainerId) -> Result<(), IsolatorError> {
         let unfinished = self.config.layout.preparing_marker(id);
         if self.exists(&unfinished)? {
             let reason = "whoever prepared the container has died in the middle; recover cleans up after it".into();
@@ -155,6 +171,19 @@ impl<K: Kernel> Isolator<K> {
         self.recorded(&self.config.layout.container_config(id))
     }
 
+    /// Where a container's sandbox is by its record; `None` if there is none, or it is damaged.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be told, as with [`IsolatorError::is_refusal`].
+    pub fn recorded_sandbox(&self, id: &ContainerId) -> Result<Option<UnixPathBuf>, IsolatorError> {
+        match self.recorded_config(id) {
+            Ok(config) => Ok(Some(config.directory.as_path().to_path_buf())),
+            Err(error) if error.is_refusal() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Writes down the volumes that are mounted for a container, or about to be.
     pub(super) fn record_volumes<'v>(
         &self,
@@ -201,7 +230,8 @@ impl<K: Kernel> Isolator<K> {
         Ok(found)
     }
 
-    fn add_recorded(&self, id: &ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
+    /// A container that has a runtime directory, and those that are nested in it.
+    pub(super) fn add_recorded(&self, id: &ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
         let mut next = found.len();
         if self.exists(&self.config.layout.container_runtime(id))? {
             found.push(id.clone());

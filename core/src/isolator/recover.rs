@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use typed_path::UnixPathBuf;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{CleanupError, Isolator, IsolatorError, RecoverError};
 use crate::error::CallError;
@@ -29,6 +29,9 @@ impl<K: Kernel> Isolator<K> {
     /// sandboxes below work_dir: what belongs to one of the `orphans` is remembered and waits for its cleanup, what belongs
     /// to a nested container that is not known is cleaned up at once, and everything else is left alone. Containers that an
     /// agent was preparing when it died are cleaned up, too, unless it says that it knows them.
+    ///
+    /// A container that the kernel refused to show, to this or to [`resume`](Self::resume), may be there and run: it is left
+    /// alone.
     ///
     /// It can be repeated, and be called after a reboot, when nothing is mounted.
     ///
@@ -64,7 +67,9 @@ impl<K: Kernel> Isolator<K> {
         let mut recovery = Recovery::default();
         let mut errors = Vec::new();
         for state in states {
-            if let Err(error) = self.recover_container(state) {
+            let recovered = self.recover_container(state);
+            self.note_refusal(&state.container_id, &recovered);
+            if let Err(error) = recovered {
                 errors.push(CleanupError::from(error));
             }
         }
@@ -90,7 +95,10 @@ impl<K: Kernel> Isolator<K> {
         if self.containers.contains_key(id) {
             return Ok(());
         }
-        let recorded = self.recorded_config(id);
+        let recorded = match self.recorded_config(id) {
+            Err(error) if error.is_refusal() => return Err(error),
+            recorded => recorded,
+        };
         let is_recorded = recorded.is_ok();
         let config = ContainerConfig {
             directory: state.directory.clone(),
@@ -132,7 +140,7 @@ impl<K: Kernel> Isolator<K> {
                 strays.insert(id, Some(sandbox));
             }
         }
-        strays.retain(|id, _| !self.containers.contains_key(id));
+        strays.retain(|id, _| !self.containers.contains_key(id) && !self.in_doubt.contains(id));
         let mut strays: Vec<_> = strays.into_iter().collect();
         strays.sort_by_key(|(id, _)| Reverse(id.depth()));
         Ok(strays)
@@ -158,16 +166,45 @@ impl<K: Kernel> Isolator<K> {
         Ok(true)
     }
 
+    /// Detaches all mounts in the sandbox of a container that has a runtime directory and is not known, because its record
+    /// can't be used: its sandbox is where the mount table shows one.
+    ///
+    /// # Errors
+    ///
+    /// See [`CleanupError`]. It can be repeated.
+    pub fn clean_up_unknown(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        if self.containers.contains_key(id) {
+            return Ok(());
+        }
+        let mut family = Vec::new();
+        self.add_recorded(id, &mut family)?;
+        if !family.contains(id) {
+            return Ok(());
+        }
+        if let Some(child) = family.into_iter().find(|other| other.parent() == Some(id)) {
+            return Err(CleanupError::HasChild { id: id.clone(), child });
+        }
+        match self.strays()?.into_iter().find(|(stray, _)| stray == id) {
+            Some((_, Some(sandbox))) => self.detach_unknown(id, &sandbox),
+            _ => Ok(()),
+        }
+    }
+
+    fn detach_unknown(&mut self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), CleanupError> {
+        let errors = self.detach_in_sandbox(id, sandbox)?;
+        if errors.is_empty() { Ok(()) } else { Err(CleanupError::MountsLeft { id: id.clone(), errors }) }
+    }
+
     /// Detaches all mounts in the sandbox of a container that is not known, and removes its runtime directory.
     fn take_back(&mut self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
-        let recorded = || self.recorded_config(id).ok().map(|config| config.directory.as_path().to_path_buf());
+        let sandbox = match sandbox {
+            None => self.recorded_sandbox(id)?,
+            sandbox => sandbox,
+        };
         // Of a record that names another directory nothing was mounted.
         let is_its_own = |sandbox: &UnixPathBuf| self.check_sandbox(id, sandbox).is_ok();
-        if let Some(sandbox) = sandbox.or_else(recorded).filter(is_its_own) {
-            let errors = self.detach_in_sandbox(id, &sandbox)?;
-            if !errors.is_empty() {
-                return Err(CleanupError::MountsLeft { id: id.clone(), errors });
-            }
+        if let Some(sandbox) = sandbox.filter(is_its_own) {
+            self.detach_unknown(id, &sandbox)?;
         }
         self.remove_runtime(id).map_err(|error| CleanupError::Runtime { id: id.clone(), error: Box::new(error) })
     }

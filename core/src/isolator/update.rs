@@ -2,6 +2,7 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
+use super::error::tells_what_is_there;
 use super::sandbox::{open_sandbox, unmount};
 use super::{Isolator, IsolatorError, UpdateError};
 use crate::detached::DetachedMount;
@@ -136,7 +137,10 @@ impl<K: Kernel> Isolator<K> {
     /// since: then it was the volume's.
     pub(super) fn is_mounted(&self, sandbox: &Root<'_>, volume: &PersistentVolume) -> Result<bool, IsolatorError> {
         let kernel = &self.kernel;
-        let Ok(mountpoint) = sandbox.resolve(&volume.name, OpenFlags::O_NOFOLLOW) else { return Ok(false) };
+        let mountpoint = match sandbox.resolve(&volume.name, OpenFlags::O_NOFOLLOW) {
+            Err(error) if tells_what_is_there(error.errno) => return Ok(false),
+            mountpoint => mountpoint?,
+        };
         let target = sandbox.path().join(&volume.name);
         match open_path(kernel, &volume.source, OpenFlags::O_DIRECTORY) {
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}

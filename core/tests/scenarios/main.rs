@@ -37,6 +37,7 @@ mod leaks;
 mod nested;
 mod prepare;
 mod recover;
+mod refused;
 mod remove;
 mod swapped;
 mod update;

@@ -1,11 +1,13 @@
 //! The commands of one agent.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::sys::stat::{major, minor};
 use serde_json::{Value, json};
 
 use crate::support::{COFFERDAM, Host, Outcome, Started, wait_until};
@@ -160,6 +162,31 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// The processes that see the directory of a host, apart from ourselves.
+pub(super) fn processes(host: &Host) -> Vec<String> {
+    let device = fs::metadata(host.path("")).unwrap().dev();
+    let device = format!(" {}:{} ", major(device), minor(device));
+    let is_process = |name: &String| name.parse().is_ok_and(|pid: u32| pid != std::process::id());
+    let pids = names("/proc".as_ref()).into_iter().filter(is_process);
+    let sees =
+        |pid: &String| fs::read_to_string(format!("/proc/{pid}/mountinfo")).is_ok_and(|table| table.contains(&device));
+    let what =
+        |pid: String| format!("{pid} {}", fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default());
+    pids.filter(sees).map(what).collect()
+}
+
+/// All of a volume has its group, as far as it was there when it was mounted: `run` is root, and brings its own.
+pub(super) fn assert_is_of_group(path: &Path, gid: u32) {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    assert_eq!(metadata.gid(), gid, "{}", path.display());
+    if metadata.is_dir() {
+        assert_eq!(metadata.mode() & 0o2020, 0o2020, "{}", path.display());
+        for name in names(path) {
+            assert_is_of_group(&path.join(name), gid);
+        }
+    }
+}
+
 /// Persistent volumes of the role web, each at its id in the sandbox.
 pub(super) fn resources(volumes: &[&str]) -> Value {
     let resource = |id: &&str| {
@@ -193,12 +220,18 @@ impl Call {
         self
     }
 
-    pub(super) fn start(mut self) -> Started {
+    /// The command, and a file with what it finds on standard input.
+    pub(super) fn into_parts(self) -> (Command, File) {
         let mut input = tempfile::tempfile().unwrap();
         input.write_all(&self.input).unwrap();
         input.rewind().unwrap();
-        self.command.stdin(input);
-        Started::start(self.command)
+        (self.command, input)
+    }
+
+    pub(super) fn start(self) -> Started {
+        let (mut command, input) = self.into_parts();
+        command.stdin(input);
+        Started::start(command)
     }
 
     pub(super) fn outcome(self) -> Outcome {

@@ -18,8 +18,13 @@ impl Random {
         self.0 % limit
     }
 
+    /// An index into so many.
+    pub(super) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
+
     pub(super) fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+        all[self.index(all.len())]
     }
 }
 

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::agent::Agent;
-use crate::support::{Host, Run, Snapshot, Started, scenario};
+use crate::support::{Host, Run, Snapshot, Started, scenario, wait_until};
 
 #[test]
 fn prepared_containers_are_known() {
@@ -74,7 +74,7 @@ fn a_run_that_was_killed_is_cleaned_up() {
         let mut killed = running(host, "r1");
         killed.send(Signal::SIGKILL);
         killed.status();
-        crate::support::wait_until("the end of its processes", || agent.state("r1")["status"] != "running");
+        wait_until("the end of its processes", || agent.state("r1")["status"] != "running");
         let told = agent.recover();
         assert_eq!(told, json!({"known": [], "orphans": [], "cleaned": [{"value": "r1"}], "foreign": []}));
         agent.assert_no_container_left();
@@ -93,10 +93,45 @@ fn a_run_that_runs_is_left_alone() {
         let mut killed = running(host, "r2");
         killed.send(Signal::SIGKILL);
         killed.status();
-        crate::support::wait_until("the end of its processes", || agent.state("r2")["status"] != "running");
+        wait_until("the end of its processes", || agent.state("r2")["status"] != "running");
         assert_eq!(agent.recover()["cleaned"], json!([{"value": "r2"}]));
         assert_eq!(agent.state("r1")["status"], "running");
         assert_eq!(alive.finish().success(), "kept\ndata\n");
         agent.assert_no_container_left();
+    });
+}
+
+/// Whoever removed what is kept of a container died when its configuration was gone.
+#[test]
+fn one_recovery_is_enough_for_a_run_that_was_half_cleaned_up() {
+    scenario("one_recovery_is_enough_for_a_run_that_was_half_cleaned_up", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        let before = Snapshot::of(host, &["work/volumes"]);
+        drop(running(host, "r1"));
+        wait_until("the end of its processes", || agent.state("r1")["status"] != "running");
+        std::fs::remove_file(agent.runtime_dir.join("containers/r1/config")).unwrap();
+        let told = agent.recover();
+        assert_eq!(told, json!({"known": [], "orphans": [], "cleaned": [{"value": "r1"}], "foreign": []}));
+        agent.assert_no_container_left();
+        agent.assert_volumes_intact(&["db"]);
+        before.assert_unchanged(host, &["work/volumes"]);
+    });
+}
+
+#[test]
+fn a_container_with_a_damaged_record_is_cleaned_up() {
+    scenario("a_container_with_a_damaged_record_is_cleaned_up", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        let before = Snapshot::of(host, &["work/volumes"]);
+        for record in ["config", "volumes"] {
+            agent.prepared("c1", &["db"]);
+            std::fs::write(agent.runtime_dir.join("containers/c1").join(record), "{\"directory\":").unwrap();
+            agent.of("cleanup", "c1").outcome().success();
+            before.assert_unchanged(host, &["work/volumes"]);
+            std::fs::remove_dir_all(agent.sandbox("c1")).unwrap();
+            agent.assert_no_container_left();
+        }
     });
 }

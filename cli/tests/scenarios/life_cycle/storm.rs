@@ -6,17 +6,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::sys::stat::{major, minor};
 use serde_json::json;
 
-use super::agent::{Agent, names};
+use super::agent::{Agent, assert_is_of_group, processes};
 use super::random::{Random, number};
-use crate::support::{Host, Snapshot, Started, scenario, wait_until};
+use crate::support::{Snapshot, Started, scenario, wait_until};
 
 /// How many commands are killed, unless the environment says.
 const KILLS: u64 = 60;
@@ -189,19 +187,6 @@ impl Planned {
     }
 }
 
-/// The processes that see the directory of a host, apart from ourselves.
-fn processes(host: &Host) -> Vec<String> {
-    let device = fs::metadata(host.path("")).unwrap().dev();
-    let device = format!(" {}:{} ", major(device), minor(device));
-    let is_process = |name: &String| name.parse().is_ok_and(|pid: u32| pid != std::process::id());
-    let pids = names("/proc".as_ref()).into_iter().filter(is_process);
-    let sees =
-        |pid: &String| fs::read_to_string(format!("/proc/{pid}/mountinfo")).is_ok_and(|table| table.contains(&device));
-    let what =
-        |pid: String| format!("{pid} {}", fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default());
-    pids.filter(sees).map(what).collect()
-}
-
 /// All is cleaned up, and each id can be had again.
 fn check(agent: &Agent<'_>, before: &Snapshot) {
     agent.recover();
@@ -229,18 +214,6 @@ fn check(agent: &Agent<'_>, before: &Snapshot) {
 /// What nobody may change on the host. A volume that gets a group is changed, but for its files' content.
 fn unchanging(agent: &Agent<'_>) -> &'static [&'static str] {
     if agent.config.is_some() { &[] } else { &["work/volumes"] }
-}
-
-/// All of a volume has its group, as far as it was there when it was mounted: `run` is root, and brings its own.
-fn assert_is_of_group(path: &Path, gid: u32) {
-    let metadata = fs::symlink_metadata(path).unwrap();
-    assert_eq!(metadata.gid(), gid, "{}", path.display());
-    if metadata.is_dir() {
-        assert_eq!(metadata.mode() & 0o2020, 0o2020, "{}", path.display());
-        for name in names(path) {
-            assert_is_of_group(&path.join(name), gid);
-        }
-    }
 }
 
 /// Starts the parents that do not run: most rounds have some.

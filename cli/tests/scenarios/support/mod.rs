@@ -20,7 +20,7 @@ use cofferdam_linux::LinuxKernel;
 pub(crate) use install::install_probe;
 pub(crate) use outcome::Outcome;
 pub(crate) use snapshot::Snapshot;
-pub(crate) use started::{Started, wait_until};
+pub(crate) use started::{Started, content, wait_until};
 use tempfile::TempDir;
 
 /// The binary under test.
@@ -29,19 +29,20 @@ pub(crate) const COFFERDAM: &str = env!("CARGO_BIN_EXE_cofferdam");
 /// Runs a scenario on a host of its own; skips it, visibly, without root.
 pub(crate) fn scenario(name: &str, body: impl FnOnce(&Host) + Send) {
     if !nix::unistd::geteuid().is_root() {
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "{name} needs root, and in CI nothing is skipped"
-        );
-        // Not eprintln, which the test harness keeps to itself.
-        std::io::stderr().write_all(format!("skipped: needs root: {name}\n").as_bytes()).unwrap();
-        return;
+        return skip(name, "needs root");
     }
     // A mount namespace belongs to a thread, and so does what that starts.
     let result = std::thread::scope(|scope| scope.spawn(|| body(&Host::new())).join());
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Says that a scenario is skipped, and why. In CI none may be.
+pub(crate) fn skip(name: &str, why: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{name} {why}, and in CI nothing is skipped");
+    // Not eprintln, which the test harness keeps to itself.
+    std::io::stderr().write_all(format!("skipped: {why}: {name}\n").as_bytes()).unwrap();
 }
 
 /// A machine to run containers on.
@@ -150,6 +151,11 @@ impl Host {
     }
 
     pub(crate) fn propagation(&self, target: impl AsRef<Path>, propagation: MountFlags, recursive: bool) {
+        Self::set_propagation(target, propagation, recursive);
+    }
+
+    /// The same, in whatever mount namespace we are.
+    pub(crate) fn set_propagation(target: impl AsRef<Path>, propagation: MountFlags, recursive: bool) {
         let attr = MountAttr { propagation, ..MountAttr::default() };
         let flags = if recursive { AtFlags::AT_RECURSIVE } else { AtFlags::empty() };
         LinuxKernel.mount_setattr(Fd::CWD, unix(target.as_ref()), flags, &attr).unwrap();

@@ -93,7 +93,7 @@ impl Drop for Started {
 }
 
 /// The file's position is the program's: it writes there.
-fn content(file: &File) -> Vec<u8> {
+pub(crate) fn content(file: &File) -> Vec<u8> {
     let mut content = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
     let length = file.read_at(&mut content, 0).unwrap();
     content.truncate(length);
