@@ -16,12 +16,19 @@ macro_rules! scenarios {
     };
 }
 
+/// How many hostile trees are tried, on each kind of host.
+const TREES: u64 = 400;
+/// A race is tried at each of so many calls.
+const EVERY: usize = 5;
+
 mod groups;
 mod host_volumes;
 mod nested;
 mod renames;
 mod scenarios;
+mod trees;
 mod volumes;
+mod weaknesses;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
