@@ -36,6 +36,28 @@ fn own_runtime(host: &Host) -> (PathBuf, Run) {
     (copy, Run { command })
 }
 
+/// CVE-2024-21626 (runc): a program was executed by a path through a descriptor of the runtime, which was open on the host.
+///
+/// All descriptors, also those of whoever starts us, are closed before the program's path is looked at.
+#[test]
+fn cve_2024_21626() {
+    scenario("cve_2024_21626", |host| {
+        let rootfs = host.busybox();
+        for descriptor in 3..16 {
+            let program = format!("/proc/self/fd/{descriptor}/bin/busybox");
+            symlink(&program, rootfs.join(format!("link{descriptor}"))).unwrap();
+            for program in [program, format!("/link{descriptor}")] {
+                let run = host.run().rootfs(&rootfs);
+                let mut command = Command::new("/bin/sh");
+                command.args(["-c", "exec 7<\"$0\" 9<\"$0\" && exec \"$@\""]).arg(&rootfs);
+                command.arg(run.command.get_program()).args(run.command.get_args());
+                let outcome = Run { command }.program([program.as_str(), "true"]);
+                assert!(outcome.failure(127).contains("command not found"), "{outcome:?}");
+            }
+        }
+    });
+}
+
 /// CVE-2019-5736 (runc): a program that is `/proc/self/exe`, or has it as its interpreter, is the runtime's own executable
 /// on the host, which an accomplice then opens by way of /proc, to write to it once it is not executed any more.
 ///

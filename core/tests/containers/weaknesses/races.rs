@@ -31,10 +31,15 @@ scenarios!(
 /// Exchanges a directory with a symbolic link to the host's, before one call after the other of what is done. Gives how often
 /// that was.
 pub fn at_each_call(host: &Host<'_, '_>, directory: &UnixPath, act: &dyn Fn(&dyn Kernel)) -> usize {
+    at_calls(host, directory, crate::EVERY, act)
+}
+
+/// The same before one call of so many.
+pub fn at_calls(host: &Host<'_, '_>, directory: &UnixPath, every: usize, act: &dyn Fn(&dyn Kernel)) -> usize {
     let world = host.world;
     let namespace = open(world.kernel, "/proc/thread-self/ns/mnt", OpenFlags::empty()).unwrap();
-    let mut swaps = 0;
-    for before_call in (1..).step_by(crate::EVERY) {
+    let (mut swaps, mut misses) = (0, 0);
+    for before_call in (1..).step_by(every) {
         let swapper = Swapper {
             namespace,
             path: directory.to_path_buf(),
@@ -48,8 +53,14 @@ pub fn at_each_call(host: &Host<'_, '_>, directory: &UnixPath, act: &dyn Fn(&dyn
         // A child that counts on may be a copy of this process.
         let is_link = world.stat(directory).is_ok_and(|stat| stat.file_type == FileType::Symlink);
         if swapper.calls.get() < before_call && !is_link {
-            break;
+            // There may be one call at which nobody can do it, such as that of a process that is being killed.
+            misses += 1;
+            if misses == 3 {
+                break;
+            }
+            continue;
         }
+        misses = 0;
         swaps += 1;
         if is_link {
             world.kernel.unlinkat(Fd::CWD, directory, AtFlags::empty()).unwrap();
@@ -92,8 +103,19 @@ fn in_a_shared_directory(world: &World<'_>, swapped: &str, second: &str) {
     let other = world.make_directory("other");
     let volumes = json!([host_path(&shared, "/shared", "RW"), host_path(&other, second, "RW")]);
     let container = Container::new(world, vec![]).with_rootfs().volumes(volumes);
-    let swaps = at_each_call(&host, &directory, &|kernel| prepare_and_launch(&container, kernel, &nothing_precious));
-    assert!(swaps * crate::EVERY > 100, "only {swaps} times");
+    let moved = second.replacen(swapped, "moved aside", 1);
+    let program: &Program<'_> = &|kernel| {
+        nothing_precious(kernel)?;
+        // Wherever the directory is by now that was opened.
+        let is_mounted = [second, &moved].into_iter().any(|place| {
+            let stat = kernel.statx(Fd::CWD, path(place), AtFlags::AT_SYMLINK_NOFOLLOW);
+            stat.is_ok_and(|stat| stat.is_mount_root)
+        });
+        ensure(is_mounted, format!("the volume is neither on {second} nor on {moved}"))
+    };
+    let every = if crate::EVERY > 6 { crate::EVERY } else { 1 };
+    let swaps = at_calls(&host, &directory, every, &|kernel| prepare_and_launch(&container, kernel, program));
+    assert!(swaps * every > 100, "only {swaps} times");
 }
 
 /// CVE-2021-30465 (runc): a mount point in a directory that another container can change became a symbolic link between the
