@@ -17,7 +17,7 @@ macro_rules! scenarios {
 }
 
 /// How many hostile trees are tried, on each kind of host.
-const TREES: u64 = 400;
+const TREES: u64 = 300;
 /// A race is tried at each of so many calls.
 const EVERY: usize = 5;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cofferdam::kernel::{AtFlags, DeviceNumber, Fd, FileType, Kernel, MountFlags, OpenFlags, Stat};
+use cofferdam::kernel::{AtFlags, DeviceNumber, Fd, FileType, Kernel, MountFlags, OpenFlags, OpenHow, Stat};
 use cofferdam::mountinfo::{OwnedEntry, Table};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 
@@ -12,6 +12,9 @@ use crate::scenarios::{ensure, path};
 
 /// A directory or file of the host: in which filesystem, and by which path there.
 pub type Origin = ((u32, u32), UnixPathBuf);
+
+/// Tells where an expected mount is from.
+type FindOrigin = dyn Fn(&What) -> Option<Origin>;
 
 /// What is to be known of the host, and what must be seen.
 pub struct Inside {
@@ -24,7 +27,7 @@ pub struct Inside {
     /// The mounts; unless somebody has changed the trees meanwhile.
     pub expected: Option<Vec<Expected>>,
     /// Where each of them is from, if it is a part of the host.
-    pub origin: Box<dyn Fn(&What) -> Option<Origin>>,
+    pub origin: Box<FindOrigin>,
     /// The filesystems of the host.
     pub host_filesystems: BTreeSet<(u32, u32)>,
     /// What of them the container may have.
@@ -197,18 +200,14 @@ fn check_device(name: &str, stat: &Stat) -> Check {
 }
 
 fn check_mask(kernel: &dyn Kernel, place: &UnixPath, stat: &Stat) -> Check {
-    match stat.file_type {
-        FileType::Directory => {
-            let entries = checkpoint::list(kernel, place).map_err(|error| error.to_string())?;
-            ensure(entries.is_empty(), format!("{} is not empty", place.display()))
-        }
-        _ => {
-            ensure(stat.rdev == DeviceNumber::NULL, format!("{} is no null device", place.display()))?;
-            let how = cofferdam::kernel::OpenHow { flags: OpenFlags::O_CLOEXEC, ..Default::default() };
-            let opened = kernel.openat2(Fd::CWD, place, how).map_err(|errno| errno.to_string())?;
-            let content = kernel.read(opened, 16).map_err(|errno| errno.to_string())?;
-            kernel.close(opened).map_err(|errno| errno.to_string())?;
-            ensure(content.0.is_empty(), format!("{} can be read", place.display()))
-        }
+    if stat.file_type == FileType::Directory {
+        let entries = checkpoint::list(kernel, place).map_err(|error| error.to_string())?;
+        return ensure(entries.is_empty(), format!("{} is not empty", place.display()));
     }
+    ensure(stat.rdev == DeviceNumber::NULL, format!("{} is no null device", place.display()))?;
+    let how = OpenHow { flags: OpenFlags::O_CLOEXEC, ..OpenHow::default() };
+    let opened = kernel.openat2(Fd::CWD, place, how).map_err(|errno| errno.to_string())?;
+    let content = kernel.read(opened, 16).map_err(|errno| errno.to_string())?;
+    kernel.close(opened).map_err(|errno| errno.to_string())?;
+    ensure(content.0.is_empty(), format!("{} can be read", place.display()))
 }

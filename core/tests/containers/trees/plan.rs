@@ -9,6 +9,7 @@ use super::swap::{Deed, Swap};
 use super::tree::{DIRECTORY, Node, Tree};
 
 /// One tree of an image, one of a sandbox, and a container with both.
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Plan {
     pub image: Option<Tree>,
     /// Of the sandbox of the top-level container.

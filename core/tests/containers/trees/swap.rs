@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 
 use cofferdam::kernel::{
-    AtFlags, Call, CloneFlags, DeviceNumber, Errno, Fd, FileType, Interceptor, Kernel, Mode, NodeMode, RenameFlags,
+    AtFlags, Call, CloneFlags, DeviceNumber, Errno, Fd, FileType, Interceptor, Kernel, Mode, NodeMode, OpenFlags,
+    OpenHow, RenameFlags, ResolveFlags,
 };
 use cofferdam::{UnixPath, UnixPathBuf};
 
@@ -54,6 +55,10 @@ impl Swapper {
     }
 
     fn act(&self, kernel: &dyn Kernel) -> Result<(), Errno> {
+        // A program's way to it does not lead through a link to the host.
+        let flags = OpenFlags::O_PATH | OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC;
+        let how = OpenHow { flags, mode: Mode(0), resolve: ResolveFlags::RESOLVE_NO_SYMLINKS };
+        kernel.close(kernel.openat2(Fd::CWD, self.path.parent().unwrap(), how)?)?;
         let aside = self.aside();
         let exists = |path: &UnixPath| kernel.statx(Fd::CWD, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
         if exists(&aside) {

@@ -36,8 +36,9 @@ pub struct Tree(BTreeMap<Vec<u8>, Node>);
 impl Tree {
     /// Adds something, with the directories above it. What is there already stays, and nothing is below what is no directory.
     pub fn add(&mut self, path: &UnixPath, node: Node) {
+        let mut node = Some(node);
         for above in from_the_top(path) {
-            let wanted = if above == path { node.clone() } else { DIRECTORY };
+            let wanted = if above == path { node.take().unwrap_or(DIRECTORY) } else { DIRECTORY };
             if !matches!(self.0.entry(above.as_bytes().to_vec()).or_insert(wanted), Node::Directory(_)) {
                 return;
             }

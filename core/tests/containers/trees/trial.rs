@@ -176,7 +176,7 @@ impl<'w, 'k> Trial<'w, 'k> {
             }
             Ok(info) => {
                 let prepared = mount_table(self.world.kernel);
-                let ended = self.launch(info, expected.as_ref().ok().map(|expected| expected.to_vec()))?;
+                let ended = self.launch(info, expected.as_ref().ok().cloned())?;
                 ensure(mount_table(self.world.kernel) == prepared, "the launcher has mounted something on the host")?;
                 ended
             }
@@ -204,7 +204,10 @@ impl<'w, 'k> Trial<'w, 'k> {
     fn names_a_path(&self, message: &str) -> Result<(), String> {
         let names = |path: &UnixPath| message.contains(&path.to_string());
         let is_named = |wanted: &super::plan::Volume| message.contains(&wanted.container_path.to_string());
-        let found = names(&self.world.directory) || self.plan.volumes.iter().any(is_named);
+        // Once it has switched the root, the launcher sees what the program will see.
+        let found = names(&self.world.directory)
+            || names(&self.world.config().sandbox_directory)
+            || self.plan.volumes.iter().any(is_named);
         ensure(found, format!("no path is named: {message}"))
     }
 
@@ -289,6 +292,10 @@ impl<'w, 'k> Trial<'w, 'k> {
             place(&disk),
         ];
         allowed.extend(sources.iter().cloned());
+        if self.plan.swap.is_some() {
+            // What was moved aside is in there.
+            allowed.push(place(&self.top.1));
+        }
         let mut precious = BTreeSet::new();
         for name in ["", "file", "directory", "directory/file", "device"] {
             let stat = self.world.stat(&self.place.join("precious").join(name)).map_err(|errno| errno.to_string())?;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use cofferdam::agent::GidRange;
 use cofferdam::isolator::Isolator;
 use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel, Mode};
-use cofferdam::messages::ContainerState;
+use cofferdam::messages::{ContainerState, OtherFields};
 use cofferdam::user::NumericUsers;
 use serde_json::Value;
 
@@ -188,8 +188,8 @@ fn cve_2026_119101(world: &World<'_>) {
     let kernel = Intercepted::new(world.kernel, &dies);
     let mut agent = Isolator::open(&kernel as &dyn Kernel, config.clone(), Box::new(NumericUsers)).unwrap();
     agent.resume().unwrap();
-    let died = agent.update(&container.id, std::slice::from_ref(&db)).is_err();
-    assert!(died && dies.0.get(), "it did not come to a mount");
+    let is_dead = agent.update(&container.id, std::slice::from_ref(&db)).is_err();
+    assert!(is_dead && dies.0.get(), "it did not come to a mount");
     drop(agent);
     let name = container.sandbox().join("data");
     world.kernel.unlinkat(Fd::CWD, &name, AtFlags::AT_REMOVEDIR).unwrap();
@@ -201,7 +201,7 @@ fn cve_2026_119101(world: &World<'_>) {
             directory: container.config.directory.clone(),
             executor_info: None,
             pid: None,
-            other: Default::default(),
+            other: OtherFields::new(),
         };
         agent.recover(&[state], &[]).unwrap();
         assert!(agent.container(&container.id).unwrap().volumes().is_empty(), "it takes the link for the volume");

@@ -49,18 +49,20 @@ impl Look {
 impl Interceptor for Look {
     fn before(&self, kernel: &dyn Kernel, call: &Call) -> Result<(), Errno> {
         match call {
-            // The first two of the launcher's calls.
+            // The first of the launcher's calls; with the second one it protects itself.
             Call::Umask { .. } => {
                 self.has_begun.set(true);
                 return Ok(());
             }
-            Call::Prctl { operation: Prctl::SetDumpable(false) } => return Ok(()),
             // Whoever waits is done, or is another process.
             Call::Wait4 { .. } => {
                 self.has_begun.set(false);
                 return Ok(());
             }
-            Call::Execve { .. } | Call::Clone3 { .. } | Call::Sigwaitinfo { .. } => return Ok(()),
+            Call::Prctl { operation: Prctl::SetDumpable(false) }
+            | Call::Execve { .. }
+            | Call::Clone3 { .. }
+            | Call::Sigwaitinfo { .. } => return Ok(()),
             _ if !self.has_begun.get() => return Ok(()),
             _ => {}
         }

@@ -124,9 +124,11 @@ struct Etc;
 
 impl Interceptor for Etc {
     fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
-        let opened = match call {
-            Call::Openat2 { path, .. } | Call::Statx { path, .. } | Call::Readlinkat { path, .. } => path,
-            _ => return Ok(()),
+        let (Call::Openat2 { path: opened, .. }
+        | Call::Statx { path: opened, .. }
+        | Call::Readlinkat { path: opened, .. }) = call
+        else {
+            return Ok(());
         };
         let is_among = [&b"passwd"[..], b"etc/group", b"nsswitch.conf"].iter().any(|name| opened.0.ends_with(name));
         if is_among { Err(Errno::EUCLEAN) } else { Ok(()) }
