@@ -11,7 +11,7 @@ macro_rules! scenarios {
 
 /// How many hostile trees are tried.
 const TREES: u64 = 200;
-/// A race is tried at each of so many calls.
+/// A race is tried before one call of so many.
 const EVERY: usize = 5;
 
 mod common;

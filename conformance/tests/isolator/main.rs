@@ -12,7 +12,7 @@ macro_rules! scenarios {
 
 /// How many hostile trees are tried: each is a few hundred calls to be repeated.
 const TREES: u64 = 12;
-/// A race is tried at each of so many calls.
+/// A race is tried before one call of so many.
 const EVERY: usize = 37;
 
 #[path = "../../../core/tests/containers/groups.rs"]

@@ -16,10 +16,12 @@ macro_rules! scenarios {
     };
 }
 
+/// On wasm32 there is one thread for all tests.
+const IS_SLOW: bool = cfg!(target_family = "wasm");
 /// How many hostile trees are tried, on each kind of host.
-const TREES: u64 = 300;
-/// A race is tried at each of so many calls.
-const EVERY: usize = 5;
+const TREES: u64 = if IS_SLOW { 50 } else { 300 };
+/// A race is tried before one call of so many.
+const EVERY: usize = if IS_SLOW { 37 } else { 5 };
 
 mod groups;
 mod host_volumes;
