@@ -4,7 +4,7 @@ use cofferdam::agent::CONTAINER_CAPABILITIES;
 use cofferdam::error::CallError;
 use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges};
 use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
-use cofferdam::launch::{block_signals, exit_status, supervise};
+use cofferdam::launch::{block_signals, execute_again, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
 use cofferdam::locks::{AgentLock, CommandLock, ContainerLock, RunningLock};
 use cofferdam::messages::{
@@ -336,10 +336,9 @@ pub(crate) fn start_launcher(
 
 /// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
 fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
-    let program = UnixPath::new("/proc/self/exe");
-    match kernel.execve(program, &launcher.command_line(), &[]) {
+    match execute_again(kernel, &launcher.command_line(), &[]) {
         Ok(()) => host.launched(kernel, launcher),
-        Err(errno) => failed(kernel, &CallError::new("execute the launcher", program, errno)),
+        Err(error) => failed(kernel, &error),
     }
 }
 

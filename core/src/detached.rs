@@ -3,14 +3,14 @@
 //! A mount is made detached, given its attributes, and attached at a descriptor: no path is resolved twice, and nothing is
 //! ever visible before it is as it should be.
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use crate::error::{CallError, Doing};
 use crate::kernel::{
     AtFlags, Bytes, Descriptor, Errno, Fd, FsConfig, FsmountFlags, FsopenFlags, Kernel, MountAttr, MountAttrFlags,
     MountFlags, MoveMountFlags, OpenTreeFlags,
 };
-use crate::root::itself;
+use crate::root::{descriptor_path, itself};
 
 /// A mount that is attached nowhere. Dropped, it is gone.
 #[derive(Debug)]
@@ -100,6 +100,11 @@ impl<'k> DetachedMount<'k> {
         self.kernel
             .mount_setattr(self.descriptor.fd(), itself(), AtFlags::AT_EMPTY_PATH | below, attr)
             .doing("set the mount attributes of", path)
+    }
+
+    /// A path to its root, for this thread.
+    pub(crate) fn path(&self) -> UnixPathBuf {
+        descriptor_path(self.descriptor.fd())
     }
 
     /// Attaches it on an open file or directory.

@@ -9,6 +9,11 @@ macro_rules! scenarios {
     };
 }
 
+/// How many hostile trees are tried.
+const TREES: u64 = 200;
+/// A race is tried before one call of so many.
+const EVERY: usize = 5;
+
 mod common;
 #[macro_use]
 mod harness;
@@ -22,8 +27,12 @@ mod nested;
 mod renames;
 #[path = "../../core/tests/containers/scenarios.rs"]
 mod scenarios;
+#[path = "../../core/tests/containers/trees/mod.rs"]
+mod trees;
 #[path = "../../core/tests/containers/volumes.rs"]
 mod volumes;
+#[path = "../../core/tests/containers/weaknesses/mod.rs"]
+mod weaknesses;
 #[path = "../../core/tests/scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
@@ -50,7 +59,14 @@ fn containers() {
         host_volumes::made::SCENARIOS,
         nested::SCENARIOS,
         renames::SCENARIOS,
+        trees::SCENARIOS,
         volumes::SCENARIOS,
+        weaknesses::devices::SCENARIOS,
+        weaknesses::leftovers::SCENARIOS,
+        weaknesses::processes::SCENARIOS,
+        weaknesses::procfs::SCENARIOS,
+        weaknesses::races::SCENARIOS,
+        weaknesses::sources::SCENARIOS,
     ];
     for (name, scenario) in modules.into_iter().flatten() {
         println!("{name}");

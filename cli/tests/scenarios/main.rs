@@ -13,3 +13,4 @@ mod simulated;
 mod support;
 mod unprivileged;
 mod userland;
+mod weaknesses;

@@ -10,6 +10,11 @@ macro_rules! scenarios {
     };
 }
 
+/// How many hostile trees are tried: each is a few hundred calls to be repeated.
+const TREES: u64 = 12;
+/// A race is tried before one call of so many.
+const EVERY: usize = 37;
+
 #[path = "../../../core/tests/containers/groups.rs"]
 mod groups;
 #[path = "../../../core/tests/containers/host_volumes/mod.rs"]
@@ -21,8 +26,12 @@ mod recorded;
 mod renames;
 #[path = "../../../core/tests/containers/scenarios.rs"]
 mod scenarios;
+#[path = "../../../core/tests/containers/trees/mod.rs"]
+mod trees;
 #[path = "../../../core/tests/containers/volumes.rs"]
 mod volumes;
+#[path = "../../../core/tests/containers/weaknesses/mod.rs"]
+mod weaknesses;
 #[path = "../../../core/tests/scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
@@ -76,6 +85,13 @@ use world::Scenario;
 #[case::made(made::SCENARIOS)]
 #[case::containers_in_containers(nested::SCENARIOS)]
 #[case::renames(renames::SCENARIOS)]
+#[case::hostile_trees(trees::SCENARIOS)]
+#[case::weak_devices(weaknesses::devices::SCENARIOS)]
+#[case::weak_leftovers(weaknesses::leftovers::SCENARIOS)]
+#[case::weak_processes(weaknesses::processes::SCENARIOS)]
+#[case::weak_procfs(weaknesses::procfs::SCENARIOS)]
+#[case::weak_races(weaknesses::races::SCENARIOS)]
+#[case::weak_sources(weaknesses::sources::SCENARIOS)]
 fn the_kernels_do_the_same(#[case] scenarios: &[Scenario]) {
     recorded::the_kernels_do_the_same(scenarios);
 }

@@ -4,9 +4,9 @@ use typed_path::UnixPath;
 
 use super::error::LaunchError;
 use super::filesystem::View;
-use crate::detached::DetachedMount;
+use crate::detached::{DetachedMount, attributes};
 use crate::error::Doing;
-use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountAttr, MountFlags, OpenFlags};
+use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountFlags, OpenFlags};
 use crate::root::{open_path, stat};
 
 /// Masks each path. One that does not exist needs no mask.
@@ -34,6 +34,9 @@ fn empty_directory<'k>(view: &View<'k>, path: &UnixPath) -> Result<DetachedMount
 
 /// The host's null device: one from the image could be anything. A regular file bound over /dev/null, as it happens on
 /// hosts too, would take what is written to masked files, and give it to readers.
+///
+/// Read-only, which a device that is written to does not care about: its mode and owner are those of the host's null device,
+/// and not for the container to change.
 fn null_device<'k>(view: &View<'k>, masked: &Bytes) -> Result<DetachedMount<'k>, LaunchError> {
     let path = UnixPath::new("/dev/null");
     let opened: Descriptor<'k> = open_path(view.kernel, path, OpenFlags::O_NOFOLLOW).doing("open", path)?;
@@ -41,5 +44,5 @@ fn null_device<'k>(view: &View<'k>, masked: &Bytes) -> Result<DetachedMount<'k>,
     if found.file_type != FileType::CharacterDevice || found.rdev != DeviceNumber::NULL {
         return Err(LaunchError::NullDevice { masked: masked.clone(), found: found.file_type, rdev: found.rdev });
     }
-    view.copy_of(opened.fd(), path, &MountAttr::default(), false)
+    view.copy_of(opened.fd(), path, &attributes(MountFlags::MS_RDONLY), false)
 }

@@ -11,6 +11,7 @@
 //! `supervise` is what a process of ours does while the program runs: it passes signals on and reaps.
 
 mod error;
+mod executable;
 mod filesystem;
 mod join;
 mod masks;
@@ -28,6 +29,7 @@ use join::Joined;
 use pid_file::PidFiles;
 
 pub use error::LaunchError;
+pub use executable::execute_again;
 pub use supervise::{block_signals, supervise, unblock_signals};
 
 use crate::error::{CallError, Doing};

@@ -16,12 +16,21 @@ macro_rules! scenarios {
     };
 }
 
+/// On wasm32 there is one thread for all tests.
+const IS_SLOW: bool = cfg!(target_family = "wasm");
+/// How many hostile trees are tried, on each kind of host.
+const TREES: u64 = if IS_SLOW { 50 } else { 300 };
+/// A race is tried before one call of so many.
+const EVERY: usize = if IS_SLOW { 37 } else { 5 };
+
 mod groups;
 mod host_volumes;
 mod nested;
 mod renames;
 mod scenarios;
+mod trees;
 mod volumes;
+mod weaknesses;
 #[path = "../scenarios/world.rs"]
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;

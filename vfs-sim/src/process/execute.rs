@@ -186,11 +186,12 @@ impl Linux {
     /// What can't fail any more (`begin_new_exec()`).
     fn begin_program(&mut self, task: Id<Task>, memory: Memory, loaded: &Loaded) {
         let (credentials, is_privileged) = self.credentials_of_program(task, loaded.executable);
-        self.unshare_descriptors(task);
-        self.close_on_exec(self.tasks[task].files);
         let own = self.tasks[task].credentials.user_namespace;
         let (namespace, is_readable) = self.namespace_of_memory(task, loaded, own);
+        // Before descriptors are closed: the program may be on a mount that one of them alone keeps.
         self.memory_get(&memory, namespace);
+        self.unshare_descriptors(task);
+        self.close_on_exec(self.tasks[task].files);
         let object = &mut self.tasks[task];
         let old_memory = std::mem::replace(&mut object.memory, memory);
         let old_namespace = std::mem::replace(&mut object.memory_namespace, namespace);

@@ -1,4 +1,6 @@
-use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Fd, FileType, MountFlags, OpenFlags, OpenHow, ResolveFlags};
+use cofferdam::kernel::{
+    AtFlags, Bytes, CloneFlags, Fd, FileType, MountFlags, OpenFlags, OpenHow, OpenTreeFlags, ResolveFlags,
+};
 
 use super::*;
 
@@ -24,6 +26,22 @@ fn the_host_has_its_mounts_and_files() {
         assert_eq!(stat(&process, path), Some(file_type), "{path}");
     }
     assert_eq!(process.execve(UnixPath::new("/srv/busybox/bin/sh"), &[Bytes::from("sh")], &[]), Ok(()));
+}
+
+/// The descriptor that keeps the mount is closed by the execve(2), and the mount is there as long as the program is.
+#[test]
+fn a_program_on_a_detached_mount_keeps_it() {
+    let process = Process::init(host());
+    let mounts = process.linux().mounts().count();
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mount = process.open_tree(Fd::CWD, UnixPath::new("/srv/busybox/bin/busybox"), flags).unwrap();
+    let path = format!("/proc/self/fd/{}", mount.0);
+    assert_eq!(process.execve(UnixPath::new(&path), &[Bytes::from("sh")], &[]), Ok(()));
+    process.linux().check().unwrap();
+    assert_eq!(process.linux().mounts().count(), mounts + 1);
+    assert_eq!(process.execve(UnixPath::new("/srv/busybox/bin/sh"), &[Bytes::from("sh")], &[]), Ok(()));
+    process.linux().check().unwrap();
+    assert_eq!(process.linux().mounts().count(), mounts);
 }
 
 /// Of the host's own files none is replaced, and what was read-only is so again.

@@ -8,8 +8,13 @@ use super::{Outcome, Run};
 
 impl Run {
     /// Starts a shell script in the container. What it reads is what [`Running::say`] gives it.
-    pub(crate) fn start(mut self, script: &str) -> Running {
-        self.command.args(["--", "/bin/sh", "-c", script]);
+    pub(crate) fn start(self, script: &str) -> Running {
+        self.start_program(&["/bin/sh", "-c", script])
+    }
+
+    /// The same with any program.
+    pub(crate) fn start_program(mut self, argv: &[&str]) -> Running {
+        self.command.arg("--").args(argv);
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap();
         let (input, output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
