@@ -84,10 +84,14 @@ impl<K: Kernel> Isolator<K> {
         let runtime = self.config.layout.container_runtime(id);
         let above = create_directories(&self.kernel, runtime.parent().unwrap_or(&runtime), Mode(0o755))?;
         // Exclusive: whoever makes it owns the id, also among several agents on one host.
-        match self.kernel.mkdirat(Fd::CWD, &runtime, Mode(0o755)) {
+        let made = match self.kernel.mkdirat(Fd::CWD, &runtime, Mode(0o755)) {
             Err(Errno::EEXIST) => Err(PrepareError::Exists { id: id.clone(), directory: runtime.into() }),
-            made => Ok(made.doing("create directory", &runtime).map(|()| above)?),
+            made => made.doing("create directory", &runtime).map_err(PrepareError::from),
+        };
+        if made.is_err() {
+            remove_empty_directories(&self.kernel, &above);
         }
+        made.map(|()| above)
     }
 
     /// Decides, with a record that says from the beginning how the container is configured, and until the end that it is not
