@@ -153,18 +153,21 @@ pub(crate) struct ExploreArguments {
     /// List the scenarios
     #[arg(long)]
     pub(crate) list: bool,
-    /// One fault a run, and only at every fifth call: takes less than 40 s
+    /// Only at every fifth call, and with one call that fails in a run: takes less than 40 s
     #[arg(long)]
     pub(crate) bounded: bool,
-    /// After a call that failed, let the operation die before each of the N calls that follow
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub(crate) deaths: usize,
-    /// After a call that failed, let each of the N calls that follow fail as well, in every way
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(crate) failures: usize,
-    /// After a death, let the recovery die before each of its first N calls
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub(crate) recovery: usize,
+    /// After a call that failed, let the operation die before each of the N calls that follow [default: 8, or 0 if
+    /// bounded]
+    #[arg(long, value_name = "N")]
+    pub(crate) deaths: Option<usize>,
+    /// After a call that failed, let each of the N calls that follow fail as well, in every way [default: 1, or 0 if
+    /// bounded]
+    #[arg(long, value_name = "N")]
+    pub(crate) failures: Option<usize>,
+    /// After a death, let the recovery die before each of its first N calls [default: 1000, or 100 if
+    /// bounded]
+    #[arg(long, value_name = "N")]
+    pub(crate) recovery: Option<usize>,
     /// How many threads to use [default: one for each processor]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<std::num::NonZeroU16>,

@@ -19,6 +19,10 @@ use crate::story::Found;
 
 /// How many calls of an operation there are for one that a bounded run begins with.
 const BOUNDED_STEP: usize = 5;
+/// How far a bounded run goes.
+const BOUNDED: Bounds = Bounds { deaths: 0, failures: 0, recovery: 100 };
+/// How far another one goes.
+const WHOLE: Bounds = Bounds { deaths: 8, failures: 1, recovery: 1000 };
 /// How many violations of the same kind are told of.
 const TOLD: usize = 1;
 
@@ -87,10 +91,11 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
     });
     let explorations = explorations.collect::<Result<Vec<_>, _>>()?;
     let step = if arguments.bounded { BOUNDED_STEP } else { 1 };
-    let bounds = if arguments.bounded {
-        Bounds { deaths: 0, failures: 0, recovery: 0 }
-    } else {
-        Bounds { deaths: arguments.deaths, failures: arguments.failures, recovery: arguments.recovery }
+    let usual = if arguments.bounded { BOUNDED } else { WHOLE };
+    let bounds = Bounds {
+        deaths: arguments.deaths.unwrap_or(usual.deaths),
+        failures: arguments.failures.unwrap_or(usual.failures),
+        recovery: arguments.recovery.unwrap_or(usual.recovery),
     };
     let started = Instant::now();
     let places = places(&explorations, step);
