@@ -171,8 +171,8 @@ impl Interceptor for Dies {
     }
 }
 
-/// CVE-2026-119101 (crun, on restore): external mounts were found again by names that the image had made symbolic links of,
-/// and a directory of the host was bound.
+/// CVE-2026-119101 (runc, on restore; CVE-2026-115520 in crun): external mounts were found again by names that the image
+/// had made symbolic links of, and a directory of the host was bound.
 ///
 /// What an agent takes up again after it has died is in its own records; the names in a sandbox are opened there anew, and
 /// a link is an error.

@@ -255,8 +255,9 @@ impl Interceptor for Writes {
     }
 }
 
-/// CVE-2025-52881 (runc; of its kind are CVE-2025-62161 in youki and CVE-2025-65105 in Apptainer): what the runtime writes to `/proc/self/attr/exec` or to `/proc/sys` went to other files in proc, such as
-/// `/proc/sysrq-trigger`, once somebody had put links or mounts in its way.
+/// CVE-2025-52881 (runc; of its kind are CVE-2025-62161 in youki and CVE-2025-65105 in Apptainer): what the runtime writes
+/// to `/proc/self/attr/exec` or to `/proc/sys` went to other files in proc, such as `/proc/sysrq-trigger`, once somebody had
+/// put links or mounts in its way.
 ///
 /// The launcher opens no file for writing at all.
 fn cve_2025_52881(world: &World<'_>) {

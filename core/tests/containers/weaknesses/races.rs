@@ -24,8 +24,8 @@ scenarios!(
     cve_2021_30465,
     cve_2024_23651,
     cve_2024_45310,
-    cve_2026_115520,
     read_only_and_masked_paths_are_resolved_once,
+    read_only_binds_can_never_be_written,
 );
 
 /// Exchanges a directory with a symbolic link to the host's, before one call after the other of what is done. Gives how often
@@ -272,11 +272,11 @@ impl Interceptor for Watch {
     }
 }
 
-/// CVE-2026-115520 (crun, on restore): binds that are to be read-only could be written for a moment, until they were
-/// remounted.
+/// Binds that are to be read-only could be written for a moment, until they were remounted (runc on restore, mended with
+/// CVE-2026-119101).
 ///
 /// At no call of update, prepare or the launcher is there a mount of a read-only volume or path that can be written.
-fn cve_2026_115520(world: &World<'_>) {
+fn read_only_binds_can_never_be_written(world: &World<'_>) {
     let data = world.make_directory("of the host");
     world.make_directory("rootfs/opt/only");
     let read_only = ["roles/role/ro", "of the host", "opt/only"].map(UnixPathBuf::from).to_vec();
