@@ -6,22 +6,15 @@ use cofferdam_vfs_sim::{Id, MountView, Task};
 
 use crate::invariants::Violation;
 use crate::machine::{IMAGE, layout};
-use crate::operation::{Container, State};
+use crate::operation::State;
 use crate::sight;
 use crate::steps::ELSEWHERE;
 use crate::tables::Tables;
 
-/// The program of a container: the process that was made last.
-fn program(state: &State, container: &Container) -> Option<Id<Task>> {
-    let linux = state.machine.linux();
-    let processes = container.processes.iter().filter_map(|process| linux.task(*process));
-    processes.max_by_key(cofferdam_vfs_sim::TaskView::pid).map(|process| process.key())
-}
-
 /// Checks the program of a container that was launched while something went wrong, and that runs all the same: it must see
 /// the very mounts that it sees if nothing goes wrong.
 pub fn check(state: &State, undisturbed: &State, id: &ContainerId) -> Result<(), Violation> {
-    let find = |state: &State| Some(program(state, state.containers.get(id)?)).flatten();
+    let find = |state: &State| state.containers.get(id)?.program(state.machine.linux());
     let (Some(program), Some(other)) = (find(state), find(undisturbed)) else { return Ok(()) };
     let tables = Tables::of(state.machine.linux(), &[program], ELSEWHERE);
     let expected = Tables::of(undisturbed.machine.linux(), &[other], ELSEWHERE);
@@ -35,7 +28,8 @@ pub fn check(state: &State, undisturbed: &State, id: &ContainerId) -> Result<(),
 /// The same without what it should see, as somebody has changed that, and may have given it these as well: it must reach
 /// nothing else.
 pub fn check_limits(state: &State, id: &ContainerId, given: &[Resource]) -> Result<(), Violation> {
-    let Some(program) = state.containers.get(id).and_then(|container| program(state, container)) else { return Ok(()) };
+    let program = state.containers.get(id).and_then(|container| container.program(state.machine.linux()));
+    let Some(program) = program else { return Ok(()) };
     check_descriptors(state, program)?;
     check_reach(state, id, program, given)
 }

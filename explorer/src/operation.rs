@@ -34,6 +34,14 @@ pub struct Container {
     pub processes: Vec<Id<Task>>,
 }
 
+impl Container {
+    /// Its program: the process that was made last.
+    pub(crate) fn program(&self, linux: &Linux) -> Option<Id<Task>> {
+        let processes = self.processes.iter().filter_map(|process| linux.task(*process));
+        processes.max_by_key(cofferdam_vfs_sim::TaskView::pid).map(|process| process.key())
+    }
+}
+
 /// The machine, and what an agent knows that does not forget.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -212,7 +220,11 @@ impl State {
     fn launch(&self, kernel: &dyn Kernel, id: &ContainerId) -> Result<(), String> {
         let container = self.containers.get(id).ok_or("it was not prepared")?;
         let parent = id.parent().and_then(|parent| self.containers.get(parent));
-        let parent = parent.and_then(|parent| Some(self.machine.linux().task(*parent.processes.get(1)?)?.pid()));
+        let parent = parent.and_then(|parent| {
+            let linux = self.machine.linux();
+            // As the host knows it: what is joined shares the host's processes in all scenarios.
+            Process::of(linux.clone(), parent.program(linux)?)?.getpid().ok()
+        });
         let request = LaunchRequest { info: container.info.clone(), parent, ..LaunchRequest::default() };
         match launch(kernel, &request) {
             // There was no program, as it was run elsewhere.

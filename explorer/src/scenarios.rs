@@ -23,6 +23,8 @@ pub fn all() -> Result<Vec<Scenario>, InvalidScenario> {
         nested_containers()?,
         groups()?,
         host_volumes()?,
+        sessions()?,
+        shared_paths()?,
     ])
 }
 
@@ -213,4 +215,53 @@ fn host_volumes() -> Result<Scenario> {
     c.1.container_info =
         Some(ContainerInfo { volumes: serde_json::from_value(volumes).map_err(invalid)?, ..ContainerInfo::default() });
     Ok(scenario("volumes of the host", vec![prepare(&c), launch(&c), Operation::Recover, end(&c), cleanup(&c)]))
+}
+
+/// A session that is launched in a container, whose id is used again once it is cleaned up.
+fn sessions() -> Result<Scenario> {
+    let top = sharing_pids(container("c", true, volumes(&[("db", "data", "RO")])?)?);
+    let mut session = sharing_pids(nested(&top, "d", false)?);
+    session.1.container_class = Some(ContainerClass::Debug);
+    let operations = vec![
+        prepare(&top),
+        launch(&top),
+        prepare(&session),
+        launch(&session),
+        Operation::Recover,
+        end(&session),
+        cleanup(&session),
+        prepare(&session),
+        cleanup(&session),
+        end(&top),
+        cleanup(&top),
+    ];
+    Ok(scenario("a session in a container", operations))
+}
+
+/// A path in the sandbox of a container that the one in it has as a volume, with a group of its own.
+fn shared_paths() -> Result<Scenario> {
+    let mut top = sharing_pids(container("c", true, volumes(&[("db", "data", "RW")])?)?);
+    let mut inner = sharing_pids(nested(&top, "n", true)?);
+    for (_, config) in [&mut top, &mut inner] {
+        config.user = Some("1000".into());
+    }
+    let volumes = json!([{
+        "container_path": "theirs",
+        "mode": "RW",
+        "source": { "type": "SANDBOX_PATH", "sandbox_path": { "type": "PARENT", "path": "ours" } },
+    }]);
+    inner.1.container_info.get_or_insert_with(ContainerInfo::default).volumes =
+        serde_json::from_value(volumes).map_err(invalid)?;
+    let operations = vec![
+        prepare(&top),
+        launch(&top),
+        prepare(&inner),
+        launch(&inner),
+        Operation::Recover,
+        end(&inner),
+        cleanup(&inner),
+        end(&top),
+        cleanup(&top),
+    ];
+    Ok(Scenario { gids: Some((10000, 10009)), ..scenario("a path that containers share", operations) })
 }

@@ -15,7 +15,7 @@ use rstest::rstest;
 const STEP: usize = 61;
 
 #[rstest]
-fn every_invariant_holds(#[values(0, 1, 2, 3, 4, 5)] number: usize) {
+fn every_invariant_holds(#[values(0, 1, 2, 3, 4, 5, 6, 7)] number: usize) {
     let scenario = &scenarios::all().unwrap()[number];
     let exploration = Exploration::new(scenario).unwrap();
     let bounds = Bounds { deaths: 1, failures: 0, recovery: 2 };
@@ -77,7 +77,7 @@ fn nothing_is_left_of_a_nested_container_whose_directory_cannot_be_made() {
 
 #[test]
 fn no_scenario_is_left_out() {
-    assert_eq!(scenarios::all().unwrap().len(), 6);
+    assert_eq!(scenarios::all().unwrap().len(), 8);
 }
 
 /// Each is tried with every fault, every step, and every way to be cut short.
