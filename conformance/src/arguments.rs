@@ -153,9 +153,12 @@ pub(crate) struct ExploreArguments {
     /// List the scenarios
     #[arg(long)]
     pub(crate) list: bool,
-    /// Only at every fifth call, and with one call that fails in a run: takes less than 40 s
+    /// Go less far, as described for the other options: takes less than 40 s
     #[arg(long)]
     pub(crate) bounded: bool,
+    /// Let something go wrong at every Nth call [default: 1, or 5 if bounded]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) every: Option<u16>,
     /// After a call that failed, let the operation die before each of the N calls that follow [default: 8, or 0 if
     /// bounded]
     #[arg(long, value_name = "N")]

@@ -90,7 +90,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
         Exploration::new(scenario).map_err(failed)
     });
     let explorations = explorations.collect::<Result<Vec<_>, _>>()?;
-    let step = if arguments.bounded { BOUNDED_STEP } else { 1 };
+    let step = arguments.every.map_or(if arguments.bounded { BOUNDED_STEP } else { 1 }, usize::from);
     let usual = if arguments.bounded { BOUNDED } else { WHOLE };
     let bounds = Bounds {
         deaths: arguments.deaths.unwrap_or(usual.deaths),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{AtFlags, Bytes, DeviceNumber, Errno, Fd, Kernel};
+use cofferdam::kernel::{AtFlags, Bytes, DeviceNumber, Errno, Fd, Kernel, Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::tree::{Content, Node};
@@ -16,13 +16,15 @@ pub enum Loss {
     Nothing,
     /// Names and contents that were not synced are as they were when they were last.
     Unsynced,
+    /// The same, but owners and permissions had been written.
+    Names,
     /// The names are there, but not the contents: files that were not synced are empty.
     Contents,
 }
 
 impl Loss {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Nothing, Self::Unsynced, Self::Contents];
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::Unsynced, Self::Names, Self::Contents];
 }
 
 /// What was synced of a filesystem: the contents of files and directories by their numbers.
@@ -79,6 +81,13 @@ impl Synced {
             Loss::Nothing => node.clone(),
             Loss::Contents => self.without_contents(node),
             Loss::Unsynced => self.as_synced(node),
+            Loss::Names => {
+                let mut left = self.as_synced(node);
+                let mut attributes = BTreeMap::new();
+                add_attributes(node, &mut attributes);
+                set_attributes(&mut left, &attributes);
+                left
+            }
         }
     }
 
@@ -111,9 +120,28 @@ impl Synced {
     }
 }
 
+/// Permissions and owners, by the numbers of files.
+type Attributes = BTreeMap<u64, (Mode, (u32, u32))>;
+
+fn add_attributes(node: &Node, attributes: &mut Attributes) {
+    attributes.insert(node.inode, (node.mode, node.owner));
+    if let Content::Directory(entries) = &node.content {
+        entries.values().for_each(|node| add_attributes(node, attributes));
+    }
+}
+
+fn set_attributes(node: &mut Node, attributes: &Attributes) {
+    if let Some((mode, owner)) = attributes.get(&node.inode) {
+        (node.mode, node.owner) = (*mode, *owner);
+    }
+    if let Content::Directory(entries) = &mut node.content {
+        entries.values_mut().for_each(|node| set_attributes(node, attributes));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{AtFlags, CloneFlags, Mode, OpenFlags, OpenHow, RenameFlags, ResolveFlags};
+    use cofferdam::kernel::{AtFlags, CloneFlags, OpenFlags, OpenHow, RenameFlags, ResolveFlags};
     use cofferdam_vfs_sim::{Linux, Process};
 
     use super::*;
@@ -201,5 +229,21 @@ mod tests {
         let fd = open(&kernel, "/disk", OpenFlags::O_DIRECTORY);
         sync(&mut synced, &kernel, fd);
         assert_eq!(left(&kernel, &synced, Loss::Unsynced), files(&[("old", "2")]));
+    }
+
+    #[test]
+    fn an_owner_may_be_written_before_a_name_is() {
+        let (kernel, synced) = machine();
+        let fd = write(&kernel, "/disk/new", b"2");
+        kernel.close(fd).unwrap();
+        kernel.fchownat(Fd::CWD, path("/disk/old"), Some(7), Some(8), AtFlags::empty()).unwrap();
+        assert_eq!(left(&kernel, &synced, Loss::Names), files(&[("old", "1")]));
+        let node = Node::read(&kernel, path("/disk")).unwrap().unwrap();
+        let owner = |loss| match &synced.left(&node, loss).content {
+            Content::Directory(entries) => entries.values().map(|node| node.owner).collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        assert_eq!(owner(Loss::Names), [(7, 8)]);
+        assert_eq!(owner(Loss::Unsynced), [(0, 0)]);
     }
 }

@@ -93,7 +93,7 @@ fn no_kind_of_fault_is_left_out() {
         true
     });
     let cuts: Vec<_> = variants.iter().filter(|variant| variant.faults.is_empty()).collect();
-    for cut in [Cut::Dies, Cut::Reboots(Loss::Nothing), Cut::Reboots(Loss::Unsynced), Cut::Reboots(Loss::Contents)] {
+    for cut in [Cut::Dies].into_iter().chain(Loss::ALL.map(Cut::Reboots)) {
         assert!(
             cuts.iter().any(|variant| variant.cut == Some((call, cut)) && variant.recovery_dies.is_none()),
             "{cut:?}"
