@@ -3,7 +3,7 @@
 use super::Recovery;
 use crate::agent::InvalidConfig;
 use crate::error::CallError;
-use crate::kernel::{Bytes, Errno, FileType};
+use crate::kernel::{Bytes, Errno, FileType, quoted};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::user::UnknownUser;
@@ -228,7 +228,7 @@ pub enum UpdateError {
     #[error("container {0} belongs to no executor, and can't have persistent volumes")]
     Standalone(ContainerId),
     /// A resource can't be a persistent volume.
-    #[error("persistent volume {id}: {reason}")]
+    #[error("persistent volume {}: {reason}", quoted(.id))]
     InvalidVolume {
         /// The persistence id.
         id: String,
