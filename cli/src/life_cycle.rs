@@ -15,7 +15,7 @@ mod update;
 
 use std::process::ExitCode;
 
-use cofferdam::isolator::{CreateError, Isolator, check_agent};
+use cofferdam::isolator::{CreateError, Isolator, IsolatorError, check_agent};
 use cofferdam::kernel::{Kernel, Mode};
 use cofferdam::launch::block_signals;
 use cofferdam::locks::{AgentLock, CommandLock};
@@ -47,6 +47,13 @@ pub(crate) enum LifeCycleError {
     NoCommand(ContainerId),
     #[error("there is no container {0}")]
     Unknown(ContainerId),
+    #[error(
+        "what is recorded of container {id} can't be used: {error}; once it has ended, `cofferdam cleanup --id {id}` takes \
+         its mounts and its records away"
+    )]
+    Unreadable { id: ContainerId, error: IsolatorError },
+    #[error("container {id} is cleaned up, but its sandbox is still there: nobody knows where, because {error}")]
+    SandboxUnknown { id: ContainerId, error: IsolatorError },
     #[error("some containers were not recovered: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     NotRecovered(Vec<Failure>),
     #[error("standard input is no {what}: {error}")]

@@ -306,7 +306,7 @@ fn start(
     mut info: ContainerLaunchInfo,
 ) -> Result<Pid, Failure> {
     info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
-    let path = isolator.config().layout.container_launch_info(id);
+    let path = isolator.config().layout.container_launching(id);
     let launcher = LaunchArguments {
         launch_info: path.into(),
         die_with_parent: None,

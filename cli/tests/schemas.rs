@@ -59,8 +59,8 @@ fn is_read(name: &str, message: &Value) -> bool {
 #[test]
 fn without_a_name_the_names_are_printed() {
     let names = printed(&[]);
-    let expected =
-        "agent-config\ncontainer-config\ncontainer-id\ncontainer-state\nerror\nlaunch-info\nresources\nstates\n";
+    let expected = "agent-config\ncontainer-config\ncontainer-id\ncontainer-state\nerror\nlaunch-info\nrecord\nresources\n\
+                    states\n";
     assert_eq!(names, expected);
     for name in names.lines() {
         let schema: Value = serde_json::from_str(&printed(&[name])).unwrap();

@@ -16,7 +16,11 @@ const CHUNK: usize = 1 << 16;
 ///
 /// Those of openat2(2) and read(2).
 pub fn read(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<u8>, CallError> {
-    let file = open(kernel, path, OpenFlags::empty(), Mode(0))?;
+    read_open(kernel, &open(kernel, path, OpenFlags::empty(), Mode(0))?, path)
+}
+
+/// The same of a file that is open.
+pub(crate) fn read_open(kernel: &dyn Kernel, file: &Descriptor<'_>, path: &UnixPath) -> Result<Vec<u8>, CallError> {
     let mut content = Vec::new();
     loop {
         let Bytes(chunk) = kernel.read(file.fd(), CHUNK).doing("read", path)?;
@@ -86,7 +90,8 @@ fn write_new(kernel: &dyn Kernel, path: &UnixPath, content: &[u8], mode: Mode) -
     file.close().doing("write", path)
 }
 
-fn open<'k>(
+/// Opens a file by a trusted path.
+pub(crate) fn open<'k>(
     kernel: &'k dyn Kernel,
     path: &UnixPath,
     flags: OpenFlags,

@@ -23,6 +23,7 @@ pub mod locks;
 pub mod messages;
 pub mod metrics;
 pub mod mountinfo;
+pub mod record;
 mod removal;
 pub mod root;
 #[cfg(feature = "schema")]

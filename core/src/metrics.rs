@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint;
 use crate::error::CallError;
 use crate::kernel::{Errno, FlockOperation, Kernel, Mode};
 use crate::layout::Layout;
 use crate::locks::lock_file;
+use crate::record::{self, RecordError};
 
 /// How often something has happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +47,14 @@ impl Counters {
     ///
     /// Those of openat2(2) and read(2).
     pub fn recorded(kernel: &dyn Kernel, layout: &Layout) -> Result<Self, CallError> {
-        match checkpoint::read(kernel, &layout.metrics()) {
-            Err(error) if error.errno == Errno::ENOENT => Ok(Self::default()),
-            text => Ok(serde_json::from_slice(&text?).unwrap_or_default()),
+        match record::read(kernel, layout, &layout.metrics()) {
+            Err(RecordError::Call(error)) if error.errno == Errno::ENOENT => Ok(Self::default()),
+            Err(RecordError::Call(error)) => Err(error),
+            Err(error @ RecordError::Damaged { .. }) => {
+                tracing::warn!(%error, "what was counted until now is lost");
+                Ok(Self::default())
+            }
+            Ok(counters) => Ok(counters),
         }
     }
 
@@ -57,16 +62,14 @@ impl Counters {
     ///
     /// # Errors
     ///
-    /// Those of [`recorded`](Self::recorded), and of [`checkpoint::write`].
-    pub fn record(&self, kernel: &dyn Kernel, layout: &Layout) -> Result<(), CallError> {
+    /// Those of [`recorded`](Self::recorded), and of [`record::write`].
+    pub fn record(&self, kernel: &dyn Kernel, layout: &Layout) -> Result<(), RecordError> {
         if *self == Self::default() {
             return Ok(());
         }
         let _lock = lock_file(kernel, &layout.metrics_lock(), FlockOperation::LOCK_EX)?;
         let mut sum = Self::recorded(kernel, layout)?;
         sum.add(self);
-        // Numbers and names can always be written.
-        let text = serde_json::to_vec(&sum).unwrap_or_default();
-        checkpoint::write(kernel, &layout.metrics(), &text, Mode(0o644))
+        record::write(kernel, layout, &layout.metrics(), &sum, Mode(0o644))
     }
 }

@@ -19,13 +19,14 @@ use crate::messages::{
 };
 
 /// The names of the schemas.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "agent-config",
     "container-config",
     "container-id",
     "container-state",
     "error",
     "launch-info",
+    "record",
     "resources",
     "states",
 ];
@@ -41,6 +42,7 @@ pub fn schema(name: &str) -> Option<Value> {
         "container-state" => accepted(SchemaGenerator::into_root_schema_for::<ContainerState>),
         "error" => settings.for_serialize().into_generator().into_root_schema_for::<Report>(),
         "launch-info" => accepted(SchemaGenerator::into_root_schema_for::<ContainerLaunchInfo>),
+        "record" => record(),
         "resources" => accepted(SchemaGenerator::into_root_schema_for::<Vec<Resource>>),
         "states" => accepted(SchemaGenerator::into_root_schema_for::<RecoverRequest>),
         _ => return None,
@@ -139,6 +141,32 @@ schemas! {
         "description": "An error of a system call: its name, or its number if it has none.",
         "anyOf": [{ "type": "string", "pattern": "^E[A-Z0-9]+$" }, { "type": "integer" }],
     });
+}
+
+/// Of a file that [`record::write`](crate::record::write) makes. What it is a record of has a schema of its own, or is our business.
+fn record() -> Schema {
+    json_schema!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "description": "What an agent writes down for itself: a file of three lines, one for each of these, in this order.",
+        "type": "object",
+        "properties": {
+            "sha256": {
+                "description": "The checksum of all that follows the first line.",
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+            },
+            "of": {
+                "description": "The path of the file, below runtime_dir or work_dir.",
+                "type": "string",
+            },
+            "record": {
+                "description": "What is recorded: of `config` a container-config, of `launch_info` a launch-info, of `volumes` \
+                                resources.",
+            },
+        },
+        "required": ["sha256", "of", "record"],
+        "additionalProperties": false,
+    })
 }
 
 /// Of `AgentConfigFile::tmpfs_sizes`.

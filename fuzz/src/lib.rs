@@ -8,8 +8,15 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod agent_config;
 pub mod calls;
+pub mod checkpoint;
 mod choice;
+pub mod config;
+pub mod foreign_mountinfo;
+mod host;
 pub mod isolator;
+mod json;
+pub mod launch_info;
 pub mod mountinfo;
 pub mod walk;

@@ -1,6 +1,6 @@
 //! `cofferdam cleanup`
 
-use cofferdam::isolator::Isolator;
+use cofferdam::isolator::{Isolator, IsolatorError};
 use cofferdam::kernel::Kernel;
 use cofferdam::locks::{ContainerLock, RunningLock};
 use cofferdam::messages::ContainerId;
@@ -35,8 +35,13 @@ pub(super) fn clean_up(
     id: &ContainerId,
     remove_sandbox: bool,
 ) -> Result<(), Failure> {
-    let recorded = isolator.recorded_sandbox(id)?;
-    let sandbox = isolator.container(id).map(|container| container.sandbox().to_path_buf()).or(recorded);
+    let (sandbox, damage) = match (isolator.container(id), isolator.recorded_config(id)) {
+        (Some(container), _) => (Some(container.sandbox().to_path_buf()), None),
+        (None, Ok(config)) => (Some(config.directory.as_path().to_path_buf()), None),
+        (None, Err(error)) if error.is_refusal() => return Err(error.into()),
+        (None, Err(error @ IsolatorError::Record { .. })) => (None, Some(error)),
+        (None, Err(_)) => (None, None),
+    };
     if isolator.container(id).is_some() {
         isolator.cleanup(id)?;
     } else {
@@ -50,5 +55,8 @@ pub(super) fn clean_up(
     if !was_unfinished {
         isolator.remove_runtime(id)?;
     }
-    Ok(())
+    match damage {
+        Some(error) if remove_sandbox => Err(LifeCycleError::SandboxUnknown { id: id.clone(), error }.into()),
+        _ => Ok(()),
+    }
 }

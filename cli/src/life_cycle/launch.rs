@@ -7,6 +7,7 @@ use cofferdam::launch::{exit_status, supervise};
 use cofferdam::layout::Layout;
 use cofferdam::locks::{ContainerLock, RunningLock};
 use cofferdam::messages::{CommandInfo, ContainerId, ContainerLaunchInfo};
+use cofferdam::record::{self, RecordError};
 
 use super::{LifeCycleError, Session, Sharing};
 use crate::agent::Agent;
@@ -84,12 +85,12 @@ fn launch_info(
 ) -> Result<ContainerLaunchInfo, Failure> {
     let id = &arguments.container.id;
     let path = layout.container_launch_info(id);
-    let text = match checkpoint::read(kernel, &path) {
-        Err(error) if error.errno == Errno::ENOENT => return Err(LifeCycleError::NotPrepared(id.clone()).into()),
-        text => text?,
+    let mut info: ContainerLaunchInfo = match record::read(kernel, layout, &path) {
+        Err(RecordError::Call(error)) if error.errno == Errno::ENOENT => {
+            return Err(LifeCycleError::NotPrepared(id.clone()).into());
+        }
+        info => info?,
     };
-    let mut info: ContainerLaunchInfo = serde_json::from_slice(&text)
-        .map_err(|error| crate::launch::LaunchInfoError::Malformed { path: path.into(), error })?;
     if !arguments.command.is_empty() {
         info.command = Some(CommandInfo::program(arguments.command.clone()));
     }

@@ -1,10 +1,11 @@
 //! `cofferdam recover`
 
-use cofferdam::isolator::{Isolator, IsolatorError};
-use cofferdam::kernel::{Errno, Kernel, Mode};
+use cofferdam::isolator::{Isolator, Unreadable};
+use cofferdam::kernel::{Bytes, Errno, Kernel, Mode};
 use cofferdam::layout::Layout;
 use cofferdam::locks::{ContainerLock, RunningLock};
 use cofferdam::messages::{ContainerId, RecoverRequest};
+use cofferdam::record::{self, RecordError};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde::Serialize;
 
@@ -33,8 +34,8 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     let isolator = &mut session.isolator;
     let mut told = Told::default();
     let mut problems = Vec::new();
-    let refused = isolator.resume()?.into_iter().map(|container| container.error).filter(IsolatorError::is_refusal);
-    problems.extend(refused.map(Failure::from));
+    let (refused, unusable): (Vec<_>, Vec<_>) = isolator.resume()?.into_iter().partition(|one| one.error.is_refusal());
+    problems.extend(refused.into_iter().map(|one| Failure::from(one.error)));
     clean_up_after_runs(isolator, &mut told, &mut problems)?;
     if let Err(error) = recover_gids(isolator) {
         problems.push(error);
@@ -46,6 +47,11 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
             error.recovery
         }
     };
+    // Whoever was at work has died, and recovery has taken that back; or the agent has said what the record does not.
+    let recorded = isolator.recorded_containers()?;
+    let is_left = |one: &Unreadable| isolator.container(&one.id).is_none() && recorded.contains(&one.id);
+    let left = unusable.into_iter().filter(is_left);
+    problems.extend(left.map(|Unreadable { id, error }| LifeCycleError::Unreadable { id, error }.into()));
     // Those that had not come far have only been taken back by now.
     remove_sandboxes_of_runs(isolator, &mut problems)?;
     told.orphans = recovery.orphans;
@@ -72,14 +78,20 @@ fn forget_locks(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Failure> {
 /// Frees the gids of volumes that are gone, and remembers that this was done since the machine was started.
 fn recover_gids(isolator: &Isolator<&dyn Kernel>) -> Result<(), Failure> {
     let kernel: &dyn Kernel = *isolator.kernel();
-    let booted = checkpoint::read(kernel, UnixPath::new("/proc/sys/kernel/random/boot_id"))?;
-    let record = isolator.config().layout.boot_id();
-    let rebooted = match checkpoint::read(kernel, &record) {
-        Err(error) if error.errno == Errno::ENOENT => false,
-        before => before? != booted,
+    let booted = Bytes(checkpoint::read(kernel, UnixPath::new("/proc/sys/kernel/random/boot_id"))?);
+    let layout = &isolator.config().layout;
+    let path = layout.boot_id();
+    let before: Result<Bytes, _> = record::read(kernel, layout, &path);
+    let (rebooted, damage) = match before {
+        Ok(before) => (before != booted, None),
+        Err(RecordError::Call(error)) if error.errno == Errno::ENOENT => (false, None),
+        // Those of containers that run must not be freed. From the next time on it is known again.
+        Err(error @ RecordError::Damaged { .. }) => (false, Some(error)),
+        Err(error) => return Err(error.into()),
     };
     isolator.recover_gids(rebooted)?;
-    Ok(checkpoint::write(kernel, &record, &booted, Mode(0o644))?)
+    record::write(kernel, layout, &path, &booted, Mode(0o644))?;
+    damage.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Cleans up after each `cofferdam run` that has died, and after what was nested in its container.

@@ -5,6 +5,7 @@ use std::error::Error;
 use cofferdam::error::{CallError, Report};
 use cofferdam::isolator::{CleanupError, CreateError, IsolatorError, PrepareError, RemoveError, UpdateError};
 use cofferdam::locks::LockError;
+use cofferdam::record::RecordError;
 use cofferdam::volumes::{GidError, VolumeError, VolumeProblem};
 
 use super::LifeCycleError;
@@ -38,6 +39,7 @@ fn call<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CallError> {
         .or_else(|| of::<RemoveError>(error))
         .or_else(|| of::<GidError>(error))
         .or_else(|| of::<IsolatorError>(error))
+        .or_else(|| of::<RecordError>(error))
         .or_else(|| of::<LifeCycleError>(error))
 }
 
@@ -66,6 +68,15 @@ impl Blames for IsolatorError {
         match self {
             Self::Call(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl Blames for RecordError {
+    fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Call(error) => Some(error),
+            Self::Damaged { .. } => None,
         }
     }
 }
@@ -126,6 +137,7 @@ impl Blames for LifeCycleError {
     fn call(&self) -> Option<&CallError> {
         match self {
             Self::NotRecovered(errors) => errors.iter().find_map(|error| call(&**error)),
+            Self::Unreadable { error, .. } => error.call(),
             _ => None,
         }
     }

@@ -26,8 +26,8 @@ pub(super) enum StateError {
         path.display()
     )]
     Foreign { path: PathBuf },
-    #[error("the state file {} is damaged ({source}): remove it to start with a new machine", path.display())]
-    Damaged { path: PathBuf, source: rmp_serde::decode::Error },
+    #[error("the state file {} is damaged ({reason}): remove it to start with a new machine", path.display())]
+    Damaged { path: PathBuf, reason: String },
     #[error("cannot put the machine into a form to be saved: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
 }
@@ -45,8 +45,10 @@ impl StateFile {
         let Some(encoded) = bytes.strip_prefix(HEADER) else {
             return Err(StateError::Foreign { path: path.to_path_buf() });
         };
-        let linux = rmp_serde::from_slice(encoded)
-            .map_err(|source| StateError::Damaged { path: path.to_path_buf(), source })?;
+        let damaged = |reason: String| StateError::Damaged { path: path.to_path_buf(), reason };
+        let linux: Linux = rmp_serde::from_slice(encoded).map_err(|error| damaged(error.to_string()))?;
+        // What does not hang together would end in a panic, somewhere.
+        linux.check().map_err(|error| damaged(error.to_string()))?;
         Ok((file, Some(linux)))
     }
 
@@ -87,4 +89,38 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError + use<> {
     let path = path.to_path_buf();
     move |source| StateError::Io { operation, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam_shell::Machine;
+
+    use super::*;
+
+    /// Whatever is in the file, it is a machine that hangs together, or an error.
+    #[test]
+    fn a_state_file_in_which_something_has_changed_is_damaged_or_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state");
+        let (file, none) = StateFile::open(&path).unwrap();
+        assert!(none.is_none());
+        file.save(&Machine::boot()).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = 0;
+        for place in (HEADER.len()..whole.len()).step_by(whole.len() / 200) {
+            let mut changed = whole.clone();
+            changed[place] ^= 1;
+            fs::write(&path, &changed).unwrap();
+            match StateFile::open(&path) {
+                Ok((_, Some(linux))) => linux.check().unwrap(),
+                Ok((_, None)) => panic!("the file is there"),
+                Err(error) => {
+                    assert!(matches!(error, StateError::Damaged { .. }), "{error}");
+                    assert!(error.to_string().contains("remove it to start with a new machine"), "{error}");
+                    damaged += 1;
+                }
+            }
+        }
+        assert!(damaged > 0);
+    }
 }

@@ -3,9 +3,10 @@
 use super::Recovery;
 use crate::agent::InvalidConfig;
 use crate::error::CallError;
-use crate::kernel::{Bytes, Errno, FileType};
+use crate::kernel::{Bytes, Errno, FileType, quoted};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
+use crate::record::RecordError;
 use crate::user::UnknownUser;
 use crate::volumes::{GidError, VolumeError};
 
@@ -42,10 +43,19 @@ pub enum IsolatorError {
     },
 }
 
+impl From<RecordError> for IsolatorError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Call(error) => error.into(),
+            RecordError::Damaged { path, reason } => Self::Record { path, reason },
+        }
+    }
+}
+
 impl IsolatorError {
     /// Whether a system call failed for a reason that says nothing of what it was to look at, such as `EMFILE` or `EIO`: that
     /// may be as it should be. It is told of a path, on the other hand, that it is missing or not what it was: whoever may
-    /// write in a sandbox can put links in the place of its directories.
+    /// write in a sandbox can put links in the place of its directories. And what was read and is damaged is no refusal.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Call(error) if !tells_what_is_there(error.errno))
     }
@@ -228,7 +238,7 @@ pub enum UpdateError {
     #[error("container {0} belongs to no executor, and can't have persistent volumes")]
     Standalone(ContainerId),
     /// A resource can't be a persistent volume.
-    #[error("persistent volume {id}: {reason}")]
+    #[error("persistent volume {}: {reason}", quoted(.id))]
     InvalidVolume {
         /// The persistence id.
         id: String,

@@ -7,7 +7,6 @@ use typed_path::{UnixPath, UnixPathBuf};
 use super::prepare::Checked;
 use super::sandbox::open_sandbox;
 use super::{Container, Isolator, IsolatorError, PrepareError, UpdateError};
-use crate::checkpoint;
 use crate::error::Doing;
 use crate::kernel::{Bytes, Errno, Kernel, OpenFlags};
 use crate::messages::{ContainerConfig, ContainerId, ContainerLaunchInfo};
@@ -167,15 +166,11 @@ impl<K: Kernel> Isolator<K> {
     }
 
     fn recorded_launch_info(&self, id: &ContainerId) -> Result<Option<ContainerLaunchInfo>, IsolatorError> {
-        let path = self.config.layout.container_launch_info(id);
-        let text = match checkpoint::read(&self.kernel, &path) {
+        match self.recorded(&self.config.layout.container_launch_info(id)) {
             // It was prepared before a reboot.
-            Err(error) if error.errno == Errno::ENOENT => return Ok(None),
-            text => text?,
-        };
-        serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| IsolatorError::Record { path: path.into(), reason: error.to_string() })
+            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
+            info => info.map(Some),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Container, Isolator, IsolatorError};
 use crate::checkpoint;
 use crate::kernel::{Errno, FileType, Kernel, Mode};
 use crate::messages::{ContainerConfig, ContainerId, Resource};
+use crate::record;
 use crate::root::real_path;
 use crate::volumes::PersistentVolume;
 
@@ -204,15 +205,11 @@ impl<K: Kernel> Isolator<K> {
 
     /// Writes something down that only we may read.
     pub(super) fn record<T: Serialize>(&self, path: &UnixPath, value: &T) -> Result<(), IsolatorError> {
-        let text = serde_json::to_vec(value)
-            .map_err(|error| IsolatorError::Record { path: path.into(), reason: error.to_string() })?;
-        Ok(checkpoint::write(&self.kernel, path, &text, PRIVATE)?)
+        Ok(record::write(&self.kernel, &self.config.layout, path, value, PRIVATE)?)
     }
 
-    fn recorded<T: DeserializeOwned>(&self, path: &UnixPath) -> Result<T, IsolatorError> {
-        let text = checkpoint::read(&self.kernel, path)?;
-        serde_json::from_slice(&text)
-            .map_err(|error| IsolatorError::Record { path: path.into(), reason: error.to_string() })
+    pub(super) fn recorded<T: DeserializeOwned>(&self, path: &UnixPath) -> Result<T, IsolatorError> {
+        Ok(record::read(&self.kernel, &self.config.layout, path)?)
     }
 
     /// The containers that have a runtime directory, each before those that are nested in it.

@@ -1,9 +1,9 @@
 //! Finding out what is left after an agent was restarted, or has died.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use typed_path::{UnixPath, UnixPathBuf};
+use typed_path::UnixPathBuf;
 
 use super::{CleanupError, Isolator, IsolatorError, RecoverError};
 use crate::error::CallError;
@@ -162,7 +162,7 @@ impl<K: Kernel> Isolator<K> {
         if self.containers.contains_key(id) || !self.is_unfinished(id)? {
             return Ok(false);
         }
-        self.take_back(id, None)?;
+        self.take_back(id)?;
         Ok(true)
     }
 
@@ -173,7 +173,7 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`CleanupError`]. It can be repeated.
     pub fn clean_up_unknown(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
-        if self.containers.contains_key(id) {
+        if self.containers.contains_key(id) || self.in_doubt.contains(id) {
             return Ok(());
         }
         let mut family = Vec::new();
@@ -184,29 +184,43 @@ impl<K: Kernel> Isolator<K> {
         if let Some(child) = family.into_iter().find(|other| other.parent() == Some(id)) {
             return Err(CleanupError::HasChild { id: id.clone(), child });
         }
-        match self.strays()?.into_iter().find(|(stray, _)| stray == id) {
-            Some((_, Some(sandbox))) => self.detach_unknown(id, &sandbox),
-            _ => Ok(()),
-        }
+        self.detach_unknown(id)
     }
 
-    fn detach_unknown(&mut self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), CleanupError> {
-        let errors = self.detach_in_sandbox(id, sandbox)?;
-        if errors.is_empty() { Ok(()) } else { Err(CleanupError::MountsLeft { id: id.clone(), errors }) }
+    /// Detaches all mounts in the sandboxes of a container that is not known, and frees the gids of what is in them.
+    fn detach_unknown(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        for sandbox in self.sandboxes_of_unknown(id)? {
+            let errors = self.detach_in_sandbox(id, &sandbox)?;
+            if !errors.is_empty() {
+                return Err(CleanupError::MountsLeft { id: id.clone(), errors });
+            }
+            if id.parent().is_none() {
+                self.deallocate_gids(&sandbox)?;
+            }
+        }
+        Ok(())
     }
 
     /// Detaches all mounts in the sandbox of a container that is not known, and removes its runtime directory.
-    fn take_back(&mut self, id: &ContainerId, sandbox: Option<UnixPathBuf>) -> Result<(), CleanupError> {
-        let sandbox = match sandbox {
-            None => self.recorded_sandbox(id)?,
-            sandbox => sandbox,
-        };
-        // Of a record that names another directory nothing was mounted.
-        let is_its_own = |sandbox: &UnixPathBuf| self.check_sandbox(id, sandbox).is_ok();
-        if let Some(sandbox) = sandbox.filter(is_its_own) {
-            self.detach_unknown(id, &sandbox)?;
-        }
+    fn take_back(&mut self, id: &ContainerId) -> Result<(), CleanupError> {
+        self.detach_unknown(id)?;
         self.remove_runtime(id).map_err(|error| CleanupError::Runtime { id: id.clone(), error: Box::new(error) })
+    }
+
+    /// Where the sandbox of a container is whose record may be of no use: as the record says, and wherever something is
+    /// mounted.
+    fn sandboxes_of_unknown(&self, id: &ContainerId) -> Result<BTreeSet<UnixPathBuf>, IsolatorError> {
+        let recorded = self.recorded_sandbox(id)?;
+        // Of a record that names another directory nothing was mounted.
+        let recorded = recorded.filter(|sandbox| self.check_sandbox(id, sandbox).is_ok());
+        let mut sandboxes: BTreeSet<_> = recorded.into_iter().collect();
+        let text = table::read(&self.kernel)?;
+        let table = Table::parse(&text)?;
+        for mount in table.at_or_below(&self.config.layout.work_dir) {
+            let found = self.config.layout.container_of(&mount.mountpoint());
+            sandboxes.extend(found.filter(|(found, _)| found == id).map(|(_, sandbox)| sandbox));
+        }
+        Ok(sandboxes)
     }
 
     fn recover_stray(
@@ -225,7 +239,7 @@ impl<K: Kernel> Isolator<K> {
             self.record_anew(id, &config)?;
             recovery.orphans.push(id.clone());
         } else if id.parent().is_some() || self.is_unfinished(id)? {
-            self.take_back(id, sandbox)?;
+            self.take_back(id)?;
             recovery.cleaned.push(id.clone());
         } else {
             recovery.foreign.push(id.clone());

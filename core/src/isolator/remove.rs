@@ -77,7 +77,8 @@ impl<K: Kernel> Isolator<K> {
         // First: whoever dies before the rest is gone must not leave what looks like a container that was prepared.
         let config = self.config.layout.container_config(id);
         match self.kernel.unlinkat(Fd::CWD, &config, AtFlags::empty()) {
-            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            // A directory there is no record, and goes with the rest.
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EISDIR) => {}
             Err(errno) => return Err(CallError::new("remove", &config, errno).into()),
         }
         remove_tree(&self.kernel, &directory)?;

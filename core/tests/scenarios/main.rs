@@ -28,6 +28,7 @@ macro_rules! scenarios {
 mod cleanup;
 mod conflicts;
 mod create;
+mod damaged;
 mod gids;
 mod gone;
 mod host_volumes;

@@ -211,7 +211,7 @@ fn a_record_that_is_damaged_is_told(world: &World<'_>) {
     assert_eq!(unreadable.len(), 1);
     assert_eq!(unreadable[0].id, id);
     let message = unreadable[0].error.to_string();
-    assert!(message.contains("run/containers/c/config") && message.contains("EOF"), "{message}");
+    assert!(message.contains("run/containers/c/config") && message.contains("checksum"), "{message}");
     // The agent knows better.
     agent.recover(&[state(&id, &config)], &[]).unwrap();
     agent.update(&id, &[]).unwrap();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::world::{World, volume};
 
 scenarios!(
+    an_error_is_one_line_whatever_the_id_of_a_volume_is,
     a_volume_is_mounted_and_unmounted,
     a_read_only_volume_can_only_be_read,
     volumes_of_path_and_mount_disks,
@@ -250,4 +251,11 @@ fn a_shared_volume_in_use_keeps_its_owner(world: &World<'_>) {
         agent.prepare(&id, &config).unwrap();
     }
     assert_eq!(owner(world, &source), (77, 77));
+}
+
+fn an_error_is_one_line_whatever_the_id_of_a_volume_is(world: &World<'_>) {
+    let mut agent = world.agent();
+    let (id, config) = world.container("c", vec![volume("a\u{1b}[2J\nb", "data", "RW", Value::Null)]);
+    let error = agent.prepare(&id, &config).unwrap_err().to_string();
+    assert!(error.contains(r#"persistent volume "a\033[2J\nb": "#) && !error.contains(char::is_control), "{error}");
 }

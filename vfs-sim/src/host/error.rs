@@ -51,6 +51,12 @@ pub enum LineError {
     /// A part of the root or the mountpoint is known to be no directory.
     #[error("\"{0}\" is no directory")]
     NotADirectory(String),
+    /// Only a directory can be mounted on a directory, and nothing else on anything else.
+    #[error("one of what is mounted and its mountpoint is a directory, and the other is none: \"{0}\"")]
+    MixedKinds(String),
+    /// Nothing is in a directory that was removed, so that nothing is mounted there.
+    #[error("there can be no \"{0}\" in a directory that was removed")]
+    Removed(String),
     /// The kernel has no such option of a mount.
     #[error("unknown option of a mount: \"{0}\"")]
     MountOption(String),

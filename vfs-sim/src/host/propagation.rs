@@ -147,7 +147,13 @@ impl Loader<'_> {
             let slave = &self.linux.mounts[self.mounts[*line]];
             let (mounted, source) = (slave.root, slave.source.clone());
             let mount = self.linux.new_mount(mounted, &source);
-            let dentry = self.linux.new_directory(root.dentry, Name::from(&*group.to_string()));
+            let name = Name::from(&*group.to_string());
+            let is_directory = self.linux.inodes[self.linux.dentries[mounted].inode].is_directory();
+            let dentry = if is_directory {
+                self.linux.new_directory(root.dentry, name)
+            } else {
+                self.linux.new_empty_file(root.dentry, name)
+            };
             self.linux.mounts[mount].id = next(first_unused);
             self.linux.mounts[mount].flags = MntFlags::RELATIME;
             self.linux.mounts[mount].group = *group;

@@ -145,6 +145,13 @@ impl Linux {
         self.new_dentry(parent, name, inode)
     }
 
+    /// A new file with nothing in it, like one that root made.
+    pub(super) fn new_empty_file(&mut self, parent: Id<Dentry>, name: Name) -> Id<Dentry> {
+        let superblock = self.dentries[parent].superblock;
+        let inode = self.new_inode(superblock, InodeKind::Regular(std::sync::Arc::default()), 0o644, (0, 0));
+        self.new_dentry(parent, name, inode)
+    }
+
     /// Finds what is at a path, and makes what is not there.
     pub(super) fn make_path(
         &mut self,
@@ -159,17 +166,15 @@ impl Linux {
             let known = self.find_directory_in_proc(dentry, name);
             dentry = match known.or_else(|| self.dentries[dentry].children.get(&name[..]).copied()) {
                 Some(child) => child,
+                None if self.inodes[self.dentries[dentry].inode].is_dead => {
+                    return Err(LineError::Removed(quote(name)));
+                }
                 None if is_directory || index + 1 < names.len() => {
                     let directory = self.new_directory(dentry, Name::from(&name[..]));
                     self.mark_mount_point(directory, &names[..=index]);
                     directory
                 }
-                None => {
-                    let superblock = self.dentries[dentry].superblock;
-                    let inode =
-                        self.new_inode(superblock, InodeKind::Regular(std::sync::Arc::default()), 0o644, (0, 0));
-                    self.new_dentry(dentry, Name::from(&name[..]), inode)
-                }
+                None => self.new_empty_file(dentry, Name::from(&name[..])),
             };
         }
         Ok(dentry)

@@ -132,6 +132,12 @@ fn events_of_groups_that_are_not_shown_come_from_another_process() {
 }
 
 #[test]
+fn a_file_may_receive_events_of_a_group_that_is_not_shown() {
+    let linux = load("5 1 0:2 / / rw - t s rw\n6 5 0:3 net:[4026531840] /a rw master:7 - nsfs nsfs rw\n");
+    linux.check().unwrap();
+}
+
+#[test]
 fn new_numbers_are_above_those_of_the_text() {
     let mut linux = load(DESKTOP);
     let superblock = linux.new_superblock(FilesystemType::Tmpfs, linux.initial_user_namespace);
@@ -196,6 +202,18 @@ fn nothing_is_left_of_the_machine_that_it_began_as() {
 #[case(
     "5 1 0:2 / / rw shared:1 master:2 - t s rw\n6 5 0:2 / /a rw shared:1 - t s rw\n",
     "line 2: not all mounts of the peer group 1 receive events from the same group"
+)]
+#[case(
+    "5 1 0:2 / / rw - t s rw\n6 5 0:2 net:[4026531840] /a rw - nsfs s rw\n7 6 0:3 / /a rw - t s rw\n",
+    "line 3: one of what is mounted and its mountpoint is a directory, and the other is none: \"/a\""
+)]
+#[case(
+    "5 1 0:2 net:[4026531840] / rw - nsfs s rw\n",
+    "line 1: one of what is mounted and its mountpoint is a directory, and the other is none: \"/\""
+)]
+#[case(
+    "5 1 0:2 / / rw - t s rw\n6 5 0:3 /x//deleted /a rw - t s rw\n7 6 0:2 / /a/b rw - t s rw\n",
+    "line 3: there can be no \"b\" in a directory that was removed"
 )]
 fn what_no_process_sees_is_refused(#[case] text: &str, #[case] message: &str) {
     assert_eq!(Linux::from_mountinfo(text.as_bytes()).unwrap_err().to_string(), message);

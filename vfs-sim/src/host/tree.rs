@@ -176,6 +176,9 @@ impl Loader<'_> {
         let root = self.linux.dentries[self.linux.mounts[mount].root].inode;
         let is_directory = self.linux.inodes[root].is_directory();
         let dentry = self.linux.make_path(above.dentry, names, is_directory)?;
+        if self.linux.inodes[self.linux.dentries[dentry].inode].is_directory() != is_directory {
+            return Err(LineError::MixedKinds(line.quoted_mountpoint()));
+        }
         let place = Path { mount: above.mount, dentry };
         if self.linux.lookup_mount(place).is_some() {
             return Err(LineError::Occupied(line.quoted_mountpoint()));

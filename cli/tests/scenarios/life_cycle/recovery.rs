@@ -119,19 +119,51 @@ fn one_recovery_is_enough_for_a_run_that_was_half_cleaned_up() {
     });
 }
 
+/// What is mounted for a container whose record is damaged is not forgotten.
 #[test]
-fn a_container_with_a_damaged_record_is_cleaned_up() {
-    scenario("a_container_with_a_damaged_record_is_cleaned_up", |host| {
+fn a_damaged_record_is_told_and_its_mounts_are_taken_away() {
+    scenario("a_damaged_record_is_told_and_its_mounts_are_taken_away", |host| {
         let agent = Agent::new(host);
         agent.volumes(&["db"]);
+        agent.prepared("c0", &["db"]);
         let before = Snapshot::of(host, &["work/volumes"]);
-        for record in ["config", "volumes"] {
+        for name in ["config", "volumes"] {
             agent.prepared("c1", &["db"]);
-            std::fs::write(agent.runtime_dir.join("containers/c1").join(record), "{\"directory\":").unwrap();
-            agent.of("cleanup", "c1").outcome().success();
+            let record = agent.runtime_dir.join("containers/c1").join(name);
+            let text = std::fs::read_to_string(&record).unwrap();
+            std::fs::write(&record, text.replace("\"db\"", "\"dc\"")).unwrap();
+            let outcome = agent.call("recover").outcome();
+            let message = outcome.failure(125);
+            assert!(message.contains(record.to_str().unwrap()) && message.contains("checksum"), "{message}");
+            assert_eq!(agent.state("c1")["status"], "unfinished");
+            agent.call("cleanup").arg("--id").arg("c1").outcome().success();
             before.assert_unchanged(host, &["work/volumes"]);
-            std::fs::remove_dir_all(agent.sandbox("c1")).unwrap();
-            agent.assert_no_container_left();
+            std::fs::remove_dir(agent.sandbox("c1").join("db")).unwrap();
+            std::fs::remove_dir(agent.sandbox("c1")).unwrap();
         }
+        agent.clean_up_all();
+        agent.assert_no_container_left();
+        agent.assert_volumes_intact(&["db"]);
+    });
+}
+
+#[test]
+fn a_damaged_launch_info_is_not_launched() {
+    scenario("a_damaged_launch_info_is_not_launched", |host| {
+        let agent = Agent::new(host);
+        agent.volumes(&["db"]);
+        agent.prepared("c1", &["db"]);
+        let record = agent.runtime_dir.join("containers/c1/launch_info");
+        let text = std::fs::read_to_string(&record).unwrap();
+        for damaged in
+            [text.replace("/proc/kcore", "/proc/kcorf"), text[..text.len() / 2].into(), String::new(), "{}".into()]
+        {
+            std::fs::write(&record, damaged).unwrap();
+            let outcome = agent.launch("c1", "echo started").outcome();
+            let message = outcome.failure(125);
+            assert!(message.contains(record.to_str().unwrap()) && message.contains("checksum"), "{message}");
+        }
+        agent.clean_up_all();
+        agent.assert_no_container_left();
     });
 }

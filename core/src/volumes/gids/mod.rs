@@ -5,7 +5,7 @@
 
 mod change;
 mod error;
-mod record;
+mod infos;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use typed_path::{UnixPath, UnixPathBuf};
 
 pub use error::GidError;
-pub use record::VolumeKind;
+pub use infos::VolumeKind;
 
 use crate::agent::GidRange;
 use crate::checkpoint;
@@ -21,10 +21,11 @@ use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, Descriptor, Errno, Fd, Kernel, Mode};
 use crate::layout::Layout;
 use crate::locks::lock;
+use crate::record::{self, RecordError};
 use crate::root::create_directories;
 use crate::user::UserDatabase;
 use change::Change;
-use record::{Record, VolumeGid, clean};
+use infos::{Record, VolumeGid, clean};
 use tree::Tree;
 
 /// Allocates the gids of a range to volumes, and remembers them on disk, in [`Layout::volume_gids`].
@@ -240,24 +241,31 @@ impl GidManager {
 
     fn read(&self, kernel: &dyn Kernel) -> Result<Record, GidError> {
         let file = self.layout.volume_gids();
-        let content = match checkpoint::read(kernel, &file) {
-            Err(error) if error.errno == Errno::ENOENT => return Ok(Record::default()),
-            content => content?,
+        let record: Record = match record::read(kernel, &self.layout, &file) {
+            Err(RecordError::Call(error)) if error.errno == Errno::ENOENT => return Ok(Record::default()),
+            record => record.map_err(|error| self.unusable(error))?,
         };
-        Record::parse(&content).map_err(|reason| self.damaged(reason))
+        record.check().map_err(|reason| self.damaged(reason))?;
+        Ok(record)
     }
 
     fn write(&self, kernel: &dyn Kernel, record: &Record) -> Result<(), GidError> {
         let file = self.layout.volume_gids();
         let is_first = !exists(kernel, &file)?;
-        let content = record.to_json().map_err(|reason| self.damaged(reason))?;
-        checkpoint::write(kernel, &file, &content, Mode(0o600))?;
+        record::write(kernel, &self.layout, &file, record, Mode(0o600)).map_err(|error| self.unusable(error))?;
         if is_first {
             // A record in a directory that is not on disk is not on disk either.
             checkpoint::sync_directory(kernel, &self.layout.meta())?;
             checkpoint::sync_directory(kernel, &self.layout.work_dir)?;
         }
         Ok(())
+    }
+
+    fn unusable(&self, error: RecordError) -> GidError {
+        match error {
+            RecordError::Call(error) => error.into(),
+            RecordError::Damaged { reason, .. } => self.damaged(reason),
+        }
     }
 
     fn damaged(&self, reason: String) -> GidError {

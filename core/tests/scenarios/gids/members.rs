@@ -83,7 +83,8 @@ fn session(mut config: ContainerConfig) -> ContainerConfig {
 
 /// What is recorded for whoever launches a container.
 fn recorded(world: &World<'_>, id: &ContainerId) -> ContainerLaunchInfo {
-    serde_json::from_str(&world.read(&world.config().layout.container_launch_info(id))).unwrap()
+    let layout = world.config().layout;
+    cofferdam::record::read(world.kernel, &layout, &layout.container_launch_info(id)).unwrap()
 }
 
 fn what_is_launched_later_has_the_groups_of_later_volumes(world: &World<'_>) {

@@ -99,7 +99,7 @@ fn record_path(world: &World<'_>) -> UnixPathBuf {
 
 /// The record: `path` and `gid` of each volume, and whether it is unfinished.
 fn record(world: &World<'_>) -> Vec<(String, u64, bool)> {
-    let record: Value = serde_json::from_str(&world.read(&record_path(world))).unwrap();
+    let record: Value = cofferdam::record::read(world.kernel, &world.config().layout, &record_path(world)).unwrap();
     let entry = |entry: &Value| {
         let gid = entry["gid"].as_u64().unwrap();
         (entry["path"].as_str().unwrap().to_owned(), gid, entry.get("unfinished").is_some())

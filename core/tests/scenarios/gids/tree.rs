@@ -136,9 +136,14 @@ fn what_is_right_already_is_not_changed(world: &World<'_>) {
     let kernel = Intercepted::new(world.kernel, &changes);
     gids.allocate(&kernel, &path, VolumeKind::Persistent).unwrap();
     assert_eq!(changes.0.take(), 5, "three groups, two modes");
-    let text = world.read(&record_path(world));
-    for content in [text.clone(), text.replace("\"gid\"", "\"unfinished\":true,\"gid\"")] {
-        world.write(&record_path(world), &content);
+    let layout = world.config().layout;
+    let mut record_of_gids: serde_json::Value =
+        cofferdam::record::read(world.kernel, &layout, &record_path(world)).unwrap();
+    for unfinished in [false, true] {
+        if unfinished {
+            record_of_gids["infos"][0]["unfinished"] = true.into();
+        }
+        cofferdam::record::write(world.kernel, &layout, &record_path(world), &record_of_gids, Mode(0o600)).unwrap();
         gids.allocate(&kernel, &path, VolumeKind::Persistent).unwrap();
         assert_eq!(changes.0.get(), 0);
         assert!(!record(world)[0].2, "it is finished");

@@ -45,15 +45,14 @@ pub(super) struct VolumeGid {
 }
 
 impl Record {
-    /// Understands the content of the file.
+    /// Whether it makes sense.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn parse(content: &[u8]) -> Result<Self, String> {
-        let record: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+    pub(super) fn check(&self) -> Result<(), String> {
         let mut paths = BTreeSet::new();
-        for VolumeGid { path, gid, .. } in &record.infos {
+        for VolumeGid { path, gid, .. } in &self.infos {
             if *gid == 0 || *gid == u32::MAX {
                 return Err(format!("volume {path} has the gid {gid}, which no volume can have"));
             }
@@ -66,16 +65,7 @@ impl Record {
                 return Err(format!("volume {path} is in it twice"));
             }
         }
-        Ok(record)
-    }
-
-    /// The content of the file.
-    ///
-    /// # Errors
-    ///
-    /// What it has in it that JSON has not.
-    pub(super) fn to_json(&self) -> Result<Vec<u8>, String> {
-        serde_json::to_vec(self).map_err(|error| error.to_string())
+        Ok(())
     }
 
     /// All volumes.
@@ -136,6 +126,11 @@ mod tests {
 
     use super::*;
 
+    fn parse(content: &[u8]) -> Result<Record, String> {
+        let record: Record = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+        record.check().map(|()| record)
+    }
+
     #[test]
     fn the_json_has_the_names_of_mesos() {
         let json = json!({
@@ -145,17 +140,17 @@ mod tests {
             ],
             "version": 2,
         });
-        let record = Record::parse(json.to_string().as_bytes()).unwrap();
+        let record = parse(json.to_string().as_bytes()).unwrap();
         let volume = record.get(UnixPath::new("/w/s/shared")).unwrap();
         assert_eq!((volume.kind, volume.gid, volume.unfinished), (VolumeKind::SandboxPath, 10001, true));
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&record.to_json().unwrap()).unwrap(), json);
+        assert_eq!(serde_json::to_value(&record).unwrap(), json);
     }
 
     #[test]
     fn paths_that_are_not_utf8_survive() {
         let mut record = Record::default();
         record.add(UnixPath::new(b"/\xff"), VolumeKind::Persistent, 7);
-        assert_eq!(Record::parse(&record.to_json().unwrap()), Ok(record));
+        assert_eq!(parse(&serde_json::to_vec(&record).unwrap()), Ok(record));
     }
 
     fn one(path: &str, gid: u32) -> String {
@@ -177,7 +172,7 @@ mod tests {
     #[case(&one("/a//b", 7), "shortest way")]
     #[case(&one("/", 7), "root directory")]
     fn what_is_damaged_is_told(#[case] content: &str, #[case] expected: &str) {
-        let error = Record::parse(content.as_bytes()).unwrap_err();
+        let error = parse(content.as_bytes()).unwrap_err();
         assert!(error.contains(&expected.replace('\\', "")), "{error}");
     }
 
@@ -186,7 +181,7 @@ mod tests {
         let mut record = Record::default();
         record.add(UnixPath::new("/a"), VolumeKind::Persistent, 7);
         record.add(UnixPath::new("/a"), VolumeKind::Persistent, 8);
-        let error = Record::parse(&record.to_json().unwrap()).unwrap_err();
+        let error = parse(&serde_json::to_vec(&record).unwrap()).unwrap_err();
         assert!(error.contains("\"/a\" is in it twice"), "{error}");
     }
 
