@@ -107,8 +107,9 @@ fn are_prepared(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, CreateErro
     let text = table::read(kernel)?;
     let table = Table::parse(&text)?;
     let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());
-    let around = containing(kernel, &table, work_dir)?;
-    Ok(is_shared_alone(&table, around, work_dir) && allows_devices(containing(kernel, &table, &containers)?))
+    // Both, before anything is changed: one that can't be found is an error.
+    let (around, runtime) = (containing(kernel, &table, work_dir)?, containing(kernel, &table, &containers)?);
+    Ok(is_shared_alone(&table, around, work_dir) && allows_devices(runtime))
 }
 
 /// Checks what [`Isolator::create`] needs, and changes nothing: that this process may isolate filesystems, that the

@@ -1,8 +1,13 @@
 //! Making a host ready.
 
-use cofferdam::isolator::CreateError;
-use cofferdam::kernel::{AtFlags, DeviceNumber, Errno, Fd, FileType, Mode, MountAttr, MountFlags, NodeMode, OpenFlags};
+use cofferdam::agent::AgentConfig;
+use cofferdam::isolator::{CreateError, Isolator};
+use cofferdam::kernel::{
+    AtFlags, CloneFlags, DeviceNumber, Errno, Fd, FileType, Mode, MountAttr, MountFlags, NodeMode, OpenFlags,
+    WaitOptions, WaitStatus,
+};
 use cofferdam::layout::Layout;
+use cofferdam::user::NumericUsers;
 use cofferdam::{UnixPath, UnixPathBuf};
 
 use crate::world::World;
@@ -20,6 +25,7 @@ scenarios!(
     work_dir_may_be_a_symbolic_link,
     a_relative_or_missing_work_dir_is_refused,
     a_configuration_that_makes_no_sense_is_refused,
+    nothing_is_mounted_where_the_table_does_not_show_all,
 );
 
 fn a_private_work_dir_becomes_a_shared_mount(world: &World<'_>) {
@@ -150,4 +156,25 @@ fn a_configuration_that_makes_no_sense_is_refused(world: &World<'_>) {
     assert!(refused.contains("tmpfs_sizes.\"/proc\": no tmpfs is mounted on \"/proc\""), "{refused}");
     assert_eq!(world.mounts(), before);
     assert!(!world.exists(&world.path("run")), "a refusal changes nothing");
+}
+
+/// Whose root is no mount is not shown the one that it is in.
+fn nothing_is_mounted_where_the_table_does_not_show_all(world: &World<'_>) {
+    let root = world.make_directory("root");
+    let work = world.make_directory("root/work");
+    world.bind(UnixPath::new("/proc"), &world.make_directory("root/proc"));
+    world.mount_tmpfs(&work, MountFlags::empty());
+    world.propagation(&work, MountFlags::MS_PRIVATE);
+    let before = world.mounts();
+    let child = world.kernel.clone3(CloneFlags::empty(), &mut |kernel| {
+        kernel.chroot(&root).unwrap();
+        kernel.chdir(UnixPath::new("/")).unwrap();
+        let layout = Layout { work_dir: "/work".into(), runtime_dir: "/run/agent".into() };
+        let created = Isolator::create(kernel, AgentConfig::new(layout), Box::new(NumericUsers));
+        i32::from(!matches!(created.err(), Some(CreateError::MountNotFound(_))))
+    });
+    let child = child.unwrap();
+    let ended = world.kernel.wait4(child, WaitOptions::empty()).unwrap();
+    assert_eq!(ended, Some((child, WaitStatus::Exited(0))));
+    assert_eq!(world.mounts(), before);
 }
