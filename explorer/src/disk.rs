@@ -126,7 +126,9 @@ type Attributes = BTreeMap<u64, (Mode, (u32, u32))>;
 fn add_attributes(node: &Node, attributes: &mut Attributes) {
     attributes.insert(node.inode, (node.mode, node.owner));
     if let Content::Directory(entries) = &node.content {
-        entries.values().for_each(|node| add_attributes(node, attributes));
+        for node in entries.values() {
+            add_attributes(node, attributes);
+        }
     }
 }
 
@@ -135,7 +137,9 @@ fn set_attributes(node: &mut Node, attributes: &Attributes) {
         (node.mode, node.owner) = (*mode, *owner);
     }
     if let Content::Directory(entries) = &mut node.content {
-        entries.values_mut().for_each(|node| set_attributes(node, attributes));
+        for node in entries.values_mut() {
+            set_attributes(node, attributes);
+        }
     }
 }
 

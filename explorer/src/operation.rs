@@ -81,6 +81,8 @@ impl State {
         let mut machine = Machine::new(&scenario.volumes)?;
         let disk = machine.act(|process| process.statx(Fd::CWD, UnixPath::new(DISK), AtFlags::empty()))??.device;
         let mut config = AgentConfig::new(layout());
+        // By default there are special mounts only.
+        config.readonly_paths = vec!["/proc/driver".into()];
         config.volume_gid_range = scenario.gids.and_then(|(first, last)| GidRange::new(first, last).ok());
         let synced = Synced::default();
         let mut state = Self { machine, synced, containers: BTreeMap::new(), config, origin: 0, disk };

@@ -1,7 +1,8 @@
 //! What a program must find at the paths that its operator and its configuration speak of, whatever its image has there.
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{AtFlags, DeviceNumber, Errno, Fd, FileType, Kernel, Stat};
+use cofferdam::agent::SpecialMount;
+use cofferdam::kernel::{AtFlags, DeviceNumber, Errno, Fd, FileType, Kernel, MountFlags, Stat};
 use cofferdam::messages::{ContainerId, VolumeMode};
 use cofferdam_vfs_sim::{Id, Linux, MountView, Process, Task};
 
@@ -23,7 +24,10 @@ pub(crate) fn check(state: &State, id: &ContainerId, program: Id<Task>) -> Resul
         if !is_privileged(state, id) {
             state.config.masked_paths.iter().try_for_each(|path| eyes.check_masked(path.as_path()))?;
         }
-        state.config.readonly_paths.iter().try_for_each(|path| eyes.check_read_only(path.as_path()))?;
+        let read_only = |mount: &&SpecialMount| mount.flags.contains(MountFlags::MS_RDONLY);
+        let mounts = state.config.special_mounts.iter().filter(read_only).map(|mount| &mount.target);
+        let mut paths = state.config.readonly_paths.iter().chain(mounts);
+        paths.try_for_each(|path| eyes.check_read_only(path.as_path()))?;
     }
     eyes.check_volumes(container)
 }
