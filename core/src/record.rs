@@ -19,7 +19,7 @@ use typed_path::UnixPath;
 
 use crate::checkpoint;
 use crate::error::{CallError, Doing};
-use crate::kernel::{AtFlags, Bytes, FileType, Kernel, Mode, OpenFlags};
+use crate::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel, Mode, OpenFlags};
 use crate::layout::Layout;
 
 /// A record can't be used, or not be written.
@@ -73,13 +73,22 @@ pub fn write<T: Serialize>(
 /// See [`RecordError`].
 pub fn read<T: DeserializeOwned>(kernel: &dyn Kernel, layout: &Layout, path: &UnixPath) -> Result<T, RecordError> {
     // A fifo in its place would have us wait for somebody who writes.
-    let file = checkpoint::open(kernel, path, OpenFlags::O_NONBLOCK, Mode(0))?;
+    let file = match checkpoint::open(kernel, path, OpenFlags::O_NONBLOCK, Mode(0)) {
+        // What sockets and devices that are not there give.
+        Err(error) if error.errno == Errno::ENXIO => {
+            let found = kernel.statx(Fd::CWD, path, AtFlags::empty()).doing("look at", path)?.file_type;
+            return Err(require_regular(path, found).err().unwrap_or(RecordError::Call(error)));
+        }
+        opened => opened?,
+    };
     let found = kernel.statx(file.fd(), UnixPath::new(""), AtFlags::AT_EMPTY_PATH).doing("look at", path)?.file_type;
-    if found != FileType::Regular {
-        return Err(damaged(path, format!("it is {found}")));
-    }
+    require_regular(path, found)?;
     let text = checkpoint::read_open(kernel, &file, path)?;
     parse(&name(layout, path), &text).map_err(|reason| damaged(path, reason))
+}
+
+fn require_regular(path: &UnixPath, found: FileType) -> Result<(), RecordError> {
+    if found == FileType::Regular { Ok(()) } else { Err(damaged(path, format!("it is {found}"))) }
 }
 
 fn damaged(path: &UnixPath, reason: String) -> RecordError {

@@ -33,8 +33,13 @@ fn damage(world: &World<'_>, record: &UnixPathBuf, how: &str) {
     kernel.unlinkat(Fd::CWD, record, AtFlags::empty()).unwrap();
     match how {
         "a directory" => kernel.mkdirat(Fd::CWD, record, Mode(0o755)).unwrap(),
-        "a fifo" => {
-            let mode = NodeMode { file_type: FileType::Fifo, mode: Mode(0o644) };
+        "a fifo" | "a socket" | "a device" => {
+            let file_type = match how {
+                "a fifo" => FileType::Fifo,
+                "a socket" => FileType::Socket,
+                _ => FileType::CharacterDevice,
+            };
+            let mode = NodeMode { file_type, mode: Mode(0o644) };
             kernel.mknodat(Fd::CWD, record, mode, DeviceNumber::NONE).unwrap();
         }
         "another path" => world.write(record, &whole.replace("data", "date")),
@@ -50,7 +55,7 @@ fn what_is_not_the_record_is_told_and_cleaned_up_all_the_same(world: &World<'_>)
     world.agent();
     let before = world.mounts();
     for name in ["config", "volumes"] {
-        for how in ["a directory", "a fifo", "another path", "plain", "half", "", "{}", "[]", "\0"] {
+        for how in ["a directory", "a fifo", "a socket", "a device", "another path", "plain", "half", "", "{}", "[]", "\0"] {
             let (id, config) = abandoned(world, "c");
             let record = world.config().layout.container_runtime(&id).join(name);
             damage(world, &record, how);
