@@ -149,18 +149,20 @@ fn a_bounded_exploration_finds_no_violation() {
 }
 
 #[test]
-fn a_variant_that_was_saved_is_told() {
+fn what_the_explorer_has_found_is_replayed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("variant.json");
     let variant = serde_json::json!({ "operation": 1, "faults": [[60, { "fails": "EIO" }]], "cut": [63, "dies"] });
     let saved = serde_json::json!({ "scenario": "volumes of the host", "variant": variant, "violation": "" });
     std::fs::write(&file, saved.to_string()).unwrap();
-    let output = conform(&["explore", "--tell", file.to_str().unwrap()]);
+    let output = conform(&["replay", file.to_str().unwrap()]);
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}{errors}");
     assert!(text.contains("1. prepare c\n") && text.contains("= -1 EIO"), "{text}");
-    assert_eq!(text.lines().filter(|line| line.starts_with("     ")).count(), 63, "{text}");
-    assert!(text.ends_with("every invariant holds\n"), "{text}");
+    let (until, after) = text.split_once("An agent starts again").unwrap();
+    assert_eq!(until.lines().filter(|line| line.starts_with("     ")).count(), 63, "{text}");
+    assert!(after.contains("\n        0  geteuid() = 0\n"), "{text}");
+    assert!(after.ends_with("every invariant holds\n"), "{text}");
 }
 
 #[test]

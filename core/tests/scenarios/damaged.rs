@@ -55,7 +55,9 @@ fn what_is_not_the_record_is_told_and_cleaned_up_all_the_same(world: &World<'_>)
     world.agent();
     let before = world.mounts();
     for name in ["config", "volumes"] {
-        for how in ["a directory", "a fifo", "a socket", "a device", "another path", "plain", "half", "", "{}", "[]", "\0"] {
+        for how in
+            ["a directory", "a fifo", "a socket", "a device", "another path", "plain", "half", "", "{}", "[]", "\0"]
+        {
             let (id, config) = abandoned(world, "c");
             let record = world.config().layout.container_runtime(&id).join(name);
             damage(world, &record, how);
