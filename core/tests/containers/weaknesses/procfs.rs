@@ -120,6 +120,8 @@ fn cve_2019_19921(world: &World<'_>) {
 }
 
 /// CVE-2023-27561 (runc): the mend for CVE-2019-19921 was lost again, for links that lead to another directory of the image.
+///
+/// A link at `/proc` is an error, also where it leads to a directory of the same image.
 fn cve_2023_27561(world: &World<'_>) {
     let rootfs = image_with_link(world, "proc", path("elsewhere"));
     world.make_directory("rootfs/elsewhere");
@@ -131,7 +133,7 @@ fn cve_2023_27561(world: &World<'_>) {
 
 /// CVE-2023-28642 (runc): where `/proc` in the image was a symbolic link, what confines a program could be passed by.
 ///
-/// So it is for `/sys`, which is mounted likewise.
+/// A link at `/proc` is an error, and so it is at `/sys`, which is mounted likewise.
 fn cve_2023_28642(world: &World<'_>) {
     let host = Host::new(world);
     for name in ["proc", "sys"] {

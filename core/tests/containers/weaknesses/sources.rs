@@ -42,6 +42,8 @@ fn cve_2024_0132(world: &World<'_>) {
 
 /// CVE-2024-1753 (Buildah, Podman): the source of a bind in a build was a symbolic link of the image to the root directory:
 /// the host's.
+///
+/// A source within the container is opened below its root filesystem, and a link on the way is an error, wherever it leads.
 fn cve_2024_1753(world: &World<'_>) {
     for (number, target) in ["/", "../../../../../../..", "/proc/1/root", "/proc/self/cwd"].into_iter().enumerate() {
         let rootfs = world.make_directory("rootfs");
