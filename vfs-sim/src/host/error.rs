@@ -57,6 +57,9 @@ pub enum LineError {
     /// Nothing is in a directory that was removed, so that nothing is mounted there.
     #[error("there can be no \"{0}\" in a directory that was removed")]
     Removed(String),
+    /// What is mounted on a directory is unmounted when that is removed, and nothing can be mounted on it any more.
+    #[error("nothing can be mounted on \"{0}\": it is a directory that was removed")]
+    MountedOnRemoved(String),
     /// The kernel has no such option of a mount.
     #[error("unknown option of a mount: \"{0}\"")]
     MountOption(String),

@@ -215,6 +215,10 @@ fn nothing_is_left_of_the_machine_that_it_began_as() {
     "5 1 0:2 / / rw - t s rw\n6 5 0:3 /x//deleted /a rw - t s rw\n7 6 0:2 / /a/b rw - t s rw\n",
     "line 3: there can be no \"b\" in a directory that was removed"
 )]
+#[case(
+    "5 1 0:2 / / rw - t s rw\n6 5 0:3 /x//deleted /a rw - t s rw\n7 6 0:2 / /a rw - t s rw\n",
+    "line 3: nothing can be mounted on \"/a\": it is a directory that was removed"
+)]
 fn what_no_process_sees_is_refused(#[case] text: &str, #[case] message: &str) {
     assert_eq!(Linux::from_mountinfo(text.as_bytes()).unwrap_err().to_string(), message);
 }

@@ -179,6 +179,9 @@ impl Loader<'_> {
         if self.linux.inodes[self.linux.dentries[dentry].inode].is_directory() != is_directory {
             return Err(LineError::MixedKinds(line.quoted_mountpoint()));
         }
+        if self.linux.inodes[self.linux.dentries[dentry].inode].is_dead {
+            return Err(LineError::MountedOnRemoved(line.quoted_mountpoint()));
+        }
         let place = Path { mount: above.mount, dentry };
         if self.linux.lookup_mount(place).is_some() {
             return Err(LineError::Occupied(line.quoted_mountpoint()));
