@@ -98,8 +98,11 @@ fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Creat
         return Ok(());
     }
     let _locks = lock_directories(kernel, layout)?;
+    let containers = layout.containers_runtime();
+    // What can't be bound is an error before anything is changed.
+    let devices = copy_with_devices(kernel, &containers)?;
     share_mount(kernel, &layout.work_dir)?;
-    allow_devices(kernel, &layout.containers_runtime())
+    allow_devices(kernel, &containers, devices)
 }
 
 /// Whether there is nothing to do.
@@ -195,7 +198,7 @@ fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateEr
         return Ok(());
     }
     if *mount.mountpoint() != *directory {
-        bind_on_itself(kernel, directory, &MountAttr::default())?;
+        attach(kernel, directory, copy(kernel, directory, &MountAttr::default())?)?;
     }
     // A new peer group: a mount that was attached below a shared one is in a group with its copies elsewhere.
     for propagation in [MountFlags::MS_PRIVATE, MountFlags::MS_SHARED] {
@@ -222,31 +225,57 @@ fn is_above(mountpoint: &UnixPath, directory: &UnixPath) -> bool {
     mountpoint != directory && directory.starts_with(mountpoint)
 }
 
-/// Makes a directory one below which device nodes can be opened. Some distributions mount /run with `nodev`.
-fn allow_devices(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateError> {
+/// A copy of a directory below which device nodes can be opened, unless they can be already, or the directory is a mount
+/// point. Some distributions mount /run with `nodev`.
+fn copy_with_devices<'k>(
+    kernel: &'k dyn Kernel,
+    directory: &UnixPath,
+) -> Result<Option<DetachedMount<'k>>, CreateError> {
     let text = table::read(kernel)?;
     let table = Table::parse(&text)?;
     let mount = containing(kernel, &table, directory)?;
-    if allows_devices(mount) {
-        return Ok(());
+    if allows_devices(mount) || *mount.mountpoint() == *directory {
+        return Ok(None);
     }
-    let allow = MountAttr { attr_clr: MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() };
-    if *mount.mountpoint() == *directory {
-        kernel.mount_setattr(Fd::CWD, directory, AtFlags::empty(), &allow).doing("allow devices below", directory)?;
-    } else {
-        bind_on_itself(kernel, directory, &allow)?;
+    Ok(Some(copy(kernel, directory, &devices_allowed())?))
+}
+
+fn devices_allowed() -> MountAttr {
+    MountAttr { attr_clr: MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() }
+}
+
+/// Makes a directory one below which device nodes can be opened, with the copy if there is one.
+fn allow_devices(
+    kernel: &dyn Kernel,
+    directory: &UnixPath,
+    copy: Option<DetachedMount<'_>>,
+) -> Result<(), CreateError> {
+    if let Some(copy) = copy {
+        return Ok(attach(kernel, directory, copy)?);
+    }
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    if !allows_devices(containing(kernel, &table, directory)?) {
+        kernel
+            .mount_setattr(Fd::CWD, directory, AtFlags::empty(), &devices_allowed())
+            .doing("allow devices below", directory)?;
     }
     Ok(())
 }
 
-/// Binds a directory on itself, with these attributes on the new mount alone, and with all that is mounted below it:
+/// A copy of a directory, with these attributes on the copy's own mount alone, and with all that is mounted below it:
 /// otherwise that would be hidden.
-fn bind_on_itself(kernel: &dyn Kernel, directory: &UnixPath, attr: &MountAttr) -> Result<(), CallError> {
+fn copy<'k>(kernel: &'k dyn Kernel, directory: &UnixPath, attr: &MountAttr) -> Result<DetachedMount<'k>, CallError> {
     let opened = open_path(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
     let mount = DetachedMount::copy_of(kernel, opened.fd(), directory, true)?;
     // As a member of the group of the mount that it is a copy of, it would be walked by every event there.
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..*attr };
     mount.set_attributes(&private, directory, false)?;
+    Ok(mount)
+}
+
+fn attach(kernel: &dyn Kernel, directory: &UnixPath, mount: DetachedMount<'_>) -> Result<(), CallError> {
+    let opened = open_path(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
     mount.attach(opened.fd(), directory)?;
     Ok(())
 }

@@ -26,6 +26,7 @@ scenarios!(
     a_relative_or_missing_work_dir_is_refused,
     a_configuration_that_makes_no_sense_is_refused,
     nothing_is_mounted_where_the_table_does_not_show_all,
+    nothing_is_mounted_if_the_runtime_dir_can_not_be_bound,
 );
 
 fn a_private_work_dir_becomes_a_shared_mount(world: &World<'_>) {
@@ -176,5 +177,17 @@ fn nothing_is_mounted_where_the_table_does_not_show_all(world: &World<'_>) {
     let child = child.unwrap();
     let ended = world.kernel.wait4(child, WaitOptions::empty()).unwrap();
     assert_eq!(ended, Some((child, WaitStatus::Exited(0))));
+    assert_eq!(world.mounts(), before);
+}
+
+fn nothing_is_mounted_if_the_runtime_dir_can_not_be_bound(world: &World<'_>) {
+    let world = world.apart("private", MountFlags::MS_PRIVATE);
+    world.make_directory("work");
+    let run = world.make_directory("run");
+    world.mount_tmpfs(&run, MountFlags::MS_NODEV);
+    world.propagation(&run, MountFlags::MS_UNBINDABLE);
+    let before = world.mounts();
+    let refused = world.create(world.config()).unwrap_err().to_string();
+    assert!(refused.contains("run/containers\": EINVAL") && refused.contains("unbindable"), "{refused}");
     assert_eq!(world.mounts(), before);
 }
