@@ -31,16 +31,7 @@ impl<K: Kernel> Isolator<K> {
         let mut config = config;
         config.layout.work_dir = real_path(&kernel, &config.layout.work_dir)?;
         config.layout.runtime_dir = real_path(&kernel, &config.layout.runtime_dir)?;
-        let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
-        Ok(Self {
-            kernel,
-            config,
-            users,
-            gids,
-            containers: BTreeMap::new(),
-            in_doubt: BTreeSet::new(),
-            counters: Counters::default(),
-        })
+        Ok(Self::new(kernel, config, users))
     }
 
     /// Checks that this process can isolate filesystems, and prepares the agent's directories:
@@ -79,8 +70,13 @@ impl<K: Kernel> Isolator<K> {
         create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
+        Ok(Self::new(kernel, config, users))
+    }
+
+    /// With directories that are there, and known by their real paths.
+    fn new(kernel: K, config: AgentConfig, users: Box<dyn UserDatabase>) -> Self {
         let gids = config.volume_gid_range.map(|range| GidManager::new(&config.layout, range));
-        Ok(Self {
+        Self {
             kernel,
             config,
             users,
@@ -88,7 +84,7 @@ impl<K: Kernel> Isolator<K> {
             containers: BTreeMap::new(),
             in_doubt: BTreeSet::new(),
             counters: Counters::default(),
-        })
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use cofferdam::UnixPathBuf;
 use cofferdam::isolator::Isolator;
 use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel};
-use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, OtherFields, Resource};
+use cofferdam::messages::{ContainerConfig, ContainerId, Resource};
 use serde_json::Value;
 
-use crate::world::{World, volume};
+use crate::world::{World, state, volume};
 
 scenarios!(
     update_unmounts_a_volume_that_is_gone,
@@ -68,14 +68,7 @@ impl<'w, 'k> Host<'w, 'k> {
         if matches!(next, Next::OneThatReadsTheRecords) {
             assert_eq!(agent.resume(), Ok(vec![]));
         } else {
-            let state = ContainerState {
-                container_id: self.id.clone(),
-                directory: self.config.directory.clone(),
-                executor_info: None,
-                pid: None,
-                other: OtherFields::new(),
-            };
-            agent.recover(&[state], &[]).unwrap();
+            agent.recover(&[state(&self.id, &self.config)], &[]).unwrap();
         }
         agent
     }

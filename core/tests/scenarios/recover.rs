@@ -5,11 +5,11 @@ use std::cell::Cell;
 use cofferdam::UnixPathBuf;
 use cofferdam::isolator::{Isolator, Recovery};
 use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel, Mode, UmountFlags};
-use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, OtherFields, Resource};
+use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
 use cofferdam::root::create_directories;
 use serde_json::Value;
 
-use crate::world::{World, volume};
+use crate::world::{World, state, volume};
 
 scenarios!(
     a_new_agent_goes_on_with_the_volumes_of_the_old_one,
@@ -27,16 +27,6 @@ scenarios!(
     whenever_an_agent_dies_recovery_leaves_nothing_behind,
     whenever_an_agent_dies_in_update_the_next_one_goes_on,
 );
-
-fn state(id: &ContainerId, config: &ContainerConfig) -> ContainerState {
-    ContainerState {
-        container_id: id.clone(),
-        directory: config.directory.clone(),
-        executor_info: None,
-        pid: None,
-        other: OtherFields::new(),
-    }
-}
 
 fn plain(id: &str, name: &str) -> Resource {
     volume(id, name, "RW", Value::Null)

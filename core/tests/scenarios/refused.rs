@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use cofferdam::isolator::{Isolator, Recovery};
 use cofferdam::kernel::{Call, Errno, Intercepted, Interceptor, Kernel, Mode};
-use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, OtherFields};
+use cofferdam::messages::{ContainerConfig, ContainerId};
 use cofferdam::root::create_directories;
 use serde_json::Value;
 
-use crate::world::{World, volume};
+use crate::world::{World, state, volume};
 
 scenarios!(
     a_container_that_can_not_be_looked_at_is_left_alone,
@@ -42,16 +42,6 @@ impl Interceptor for Refuses {
         }
         self.left.set(self.left.get() - 1);
         if self.left.get() == 0 { Err(self.errno) } else { Ok(()) }
-    }
-}
-
-fn state(id: &ContainerId, config: &ContainerConfig) -> ContainerState {
-    ContainerState {
-        container_id: id.clone(),
-        directory: config.directory.clone(),
-        executor_info: None,
-        pid: None,
-        other: OtherFields::new(),
     }
 }
 

@@ -17,7 +17,7 @@ use cofferdam::kernel::{
     AtFlags, Errno, Fd, Kernel, Mode, MountAttr, MountFlags, OpenFlags, OpenHow, ResolveFlags, Stat, UmountFlags,
 };
 use cofferdam::layout::Layout;
-use cofferdam::messages::{ContainerConfig, ContainerId, Resource};
+use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, OtherFields, Resource};
 use cofferdam::mountinfo::{OwnedEntry, Table};
 use cofferdam::root::create_directories;
 use cofferdam::user::NumericUsers;
@@ -168,6 +168,17 @@ impl<'k> World<'k> {
 pub fn mount_table(kernel: &dyn Kernel) -> Vec<OwnedEntry> {
     let text = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo")).unwrap();
     Table::parse(&text).unwrap().entries().iter().map(OwnedEntry::from).collect()
+}
+
+/// What an agent that has died knows of a container.
+pub fn state(id: &ContainerId, config: &ContainerConfig) -> ContainerState {
+    ContainerState {
+        container_id: id.clone(),
+        directory: config.directory.clone(),
+        executor_info: None,
+        pid: None,
+        other: OtherFields::new(),
+    }
 }
 
 /// A persistent volume of role `role`, seen at `name`; its directory must exist.
