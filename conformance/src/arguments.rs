@@ -159,7 +159,7 @@ pub(crate) struct ExploreArguments {
     /// Let something go wrong at every Nth call [default: 1, or 5 if bounded]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) every: Option<u16>,
-    /// After a call that failed, let the operation die before each of the N calls that follow [default: 6, or 0 if
+    /// After a call that failed, let the operation die before each of the N calls that follow [default: 8, or 0 if
     /// bounded]
     #[arg(long, value_name = "N")]
     pub(crate) deaths: Option<usize>,
