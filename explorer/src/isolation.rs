@@ -5,7 +5,7 @@ use cofferdam::messages::{ContainerId, Resource};
 use cofferdam_vfs_sim::{Id, MountView, Task};
 
 use crate::invariants::Violation;
-use crate::machine::{IMAGE, layout};
+use crate::machine::{IMAGE, layout, volume_on_disk};
 use crate::operation::State;
 use crate::sight;
 use crate::steps::ELSEWHERE;
@@ -86,7 +86,7 @@ fn is_own(state: &State, id: &ContainerId, given: &[Resource], mount: &MountView
             own.push(on_disk(container.config.directory.as_path()));
             own.extend(container.config.resources.iter().chain(given).filter_map(|resource| {
                 let id = &resource.disk.as_ref()?.persistence.as_ref()?.id;
-                Some(format!("/work/volumes/roles/role/{id}"))
+                Some(volume_on_disk(id))
             }));
             if container.config.container_info.as_ref().is_some_and(|info| !info.volumes.is_empty()) {
                 own.push("/shared".into());

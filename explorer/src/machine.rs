@@ -46,6 +46,11 @@ pub fn layout() -> Layout {
     Layout { work_dir: "/world/work".into(), runtime_dir: "/run/agent".into() }
 }
 
+/// Where a persistent volume of a scenario lies in the filesystem at [`DISK`].
+pub fn volume_on_disk(id: &str) -> String {
+    format!("/work/volumes/roles/role/{id}")
+}
+
 impl Machine {
     /// A machine that was switched on, whose disk has a work_dir, an image and these volumes.
     pub fn new(volumes: &[String]) -> Result<Self, MachineError> {

@@ -7,6 +7,7 @@ use cofferdam::messages::{ContainerId, VolumeMode};
 use cofferdam_vfs_sim::{Id, Linux, MountView, Process, Task};
 
 use crate::invariants::Violation;
+use crate::machine::volume_on_disk;
 use crate::operation::{Container, State};
 use crate::steps;
 
@@ -82,7 +83,7 @@ impl<'a> Eyes<'a> {
             let (Some(volume), Some(persistence)) = (&disk.volume, &disk.persistence) else { continue };
             let path = sandbox.join(volume.container_path.as_path());
             let Some((_, mount)) = self.look(&path)? else { return expect(false, &path, "is missing") };
-            let root = format!("/work/volumes/roles/role/{}", persistence.id);
+            let root = volume_on_disk(&persistence.id);
             expect(is_at(&mount, &path) && mount.root().0 == root.as_bytes(), &path, "is not the volume")?;
             expect(is_read_only(&mount) == (volume.mode == VolumeMode::ReadOnly), &path, "has another mode")?;
         }
