@@ -97,6 +97,7 @@ impl<'k> Session<'k> {
             Sharing::Alone => CommandLock::exclusive(kernel, layout)?,
         };
         let isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
+        isolator.prepare_launches()?;
         Ok(Self { isolator, _agent: agent_lock, _commands: commands })
     }
 

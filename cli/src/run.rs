@@ -71,6 +71,7 @@ pub(crate) fn run_on(
     };
     let result = AgentLock::shared_if_there_is_one(kernel, layout).map_err(Failure::from).and_then(|_lock| {
         let mut isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
+        isolator.prepare_launches()?;
         run_container(&mut isolator, host, arguments, &wanted)
     });
     if result.is_err() {

@@ -213,6 +213,11 @@ impl Layout {
         self.runtime_dir.join("commands.lock")
     }
 
+    /// Where the mount namespace is kept in which containers with a root filesystem begin.
+    pub fn launch_directory(&self) -> UnixPathBuf {
+        self.runtime_dir.join("launch")
+    }
+
     /// What is locked by who adds to the [`metrics`](Self::metrics).
     pub fn metrics_lock(&self) -> UnixPathBuf {
         self.runtime_dir.join("metrics.lock")

@@ -215,6 +215,7 @@ impl State {
     pub fn agent<'k>(&self, kernel: &'k dyn Kernel) -> Result<Isolator<&'k dyn Kernel>, String> {
         let mut agent =
             Isolator::create(kernel, self.config.clone(), Box::new(NumericUsers)).map_err(|error| error.to_string())?;
+        agent.prepare_launches().map_err(|error| error.to_string())?;
         agent.resume().map_err(|error| error.to_string())?;
         Ok(agent)
     }

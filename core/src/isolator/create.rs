@@ -12,6 +12,7 @@ use crate::kernel::{
     AtFlags, Capabilities, Descriptor, Errno, Fd, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags, OpenFlags,
     OpenTreeFlags,
 };
+use crate::launch;
 use crate::layout::Layout;
 use crate::locks::lock_directories;
 use crate::metrics::Counters;
@@ -71,6 +72,20 @@ impl<K: Kernel> Isolator<K> {
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
         prepare_directories(&kernel, layout)?;
         Ok(Self::new(kernel, config, users))
+    }
+
+    /// Makes launches of containers with a root filesystem take the same time however many mounts this host has: keeps a
+    /// mount namespace with next to nothing in it below `<runtime_dir>/launch`, in a copy of which they begin, instead of one of
+    /// the host's. It is not made again if it is there. Without it everything works as well.
+    ///
+    /// It takes a child process: the calling process must be single-threaded, so that an agent does this before it starts
+    /// threads, or has `cofferdam create` do it.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. It can be repeated.
+    pub fn prepare_launches(&self) -> Result<(), CallError> {
+        launch::namespace::make(&self.kernel, &self.config.layout)
     }
 
     /// With directories that are there, and known by their real paths.

@@ -10,6 +10,7 @@ use crate::error::{CallError, Doing};
 use crate::kernel::{
     AtFlags, Descriptor, Errno, Kernel, MountAttr, MountAttrFlags, MountFlags, OpenFlags, Stat, UmountFlags,
 };
+use crate::launch::namespace::LaunchLock;
 use crate::layout::Layout;
 use crate::messages::{ContainerId, Resource};
 use crate::mountinfo::{Entry, Table};
@@ -178,6 +179,8 @@ impl<K: Kernel> Isolator<K> {
     ) -> Result<(), UpdateError> {
         let target = sandbox.join(&volume.name);
         let root = open_sandbox(&self.kernel, id, sandbox)?;
+        // A launch that holds a copy of the sandbox which is attached nowhere would not see it go.
+        let lock = LaunchLock::exclusive(&self.kernel, &self.config.layout)?;
         // Nothing is unmounted if somebody has done so.
         let unmounted = unmount(&self.kernel, root.fd(), &volume.name, UmountFlags::empty(), &target).map_err(
             |error| match error.errno {
@@ -185,6 +188,7 @@ impl<K: Kernel> Isolator<K> {
                 _ => error,
             },
         )?;
+        drop(lock);
         let removed = self.kernel.unlinkat(root.fd(), &volume.name, AtFlags::AT_REMOVEDIR);
         self.counters.mounts_undone += u64::from(unmounted);
         if let Some(container) = self.containers.get_mut(id) {
@@ -215,7 +219,7 @@ impl<K: Kernel> Isolator<K> {
         let root = open_sandbox(&self.kernel, id, sandbox)?;
         let gid = self.give_to_owner_of_sandbox(&root, &source, &volume)?;
         let existed = root.resolve(&volume.name, OpenFlags::O_NOFOLLOW).is_ok();
-        match mount_volume(kernel, &root, &source, &volume) {
+        match mount_volume(kernel, &root, &source, &volume, &self.config.layout) {
             Ok(is_new) => self.counters.mounts_made += u64::from(is_new),
             Err(error) => {
                 if !existed {
@@ -264,6 +268,7 @@ fn mount_volume(
     sandbox: &Root<'_>,
     source: &Descriptor<'_>,
     volume: &PersistentVolume,
+    layout: &Layout,
 ) -> Result<bool, UpdateError> {
     let target = sandbox.path().join(&volume.name);
     let mountpoint = sandbox.create_directory(&volume.name)?;
@@ -275,6 +280,8 @@ fn mount_volume(
         Mounted::Nothing => {
             let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false)?;
             mount.set_attributes(&volume_attributes(volume), &volume.source, false)?;
+            // A launch that holds a copy of the sandbox which is attached nowhere would not see it come.
+            let _lock = LaunchLock::exclusive(kernel, layout)?;
             mount.attach(mountpoint.fd(), &target)?;
             Ok(true)
         }

@@ -3,8 +3,12 @@
 use typed_path::{Component as _, UnixPath, UnixPathBuf};
 
 use super::error::LaunchError;
+use super::masks::{self, Covers};
+use super::mounts::{self, Copied};
+use super::namespace::LaunchNamespace;
+use super::outside::{self, Begun};
 use super::shared::{self, is_shared};
-use super::{masks, mounts, operations};
+use super::{no_namespaces, operations};
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, CloneFlags, Descriptor, Errno, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
@@ -37,7 +41,7 @@ pub(super) enum Place<'v, 'k> {
 }
 
 impl<'k> View<'k> {
-    fn new(kernel: &'k dyn Kernel, info: &'k ContainerLaunchInfo) -> Result<Self, LaunchError> {
+    pub(super) fn new(kernel: &'k dyn Kernel, info: &'k ContainerLaunchInfo) -> Result<Self, LaunchError> {
         let rootfs = info.rootfs.as_ref().map(Bytes::as_path);
         let untrusted = info.untrusted_directories.iter().map(Bytes::as_path);
         let mut directories = Vec::new();
@@ -54,6 +58,11 @@ impl<'k> View<'k> {
         };
         let has_shared = info.mounts.iter().any(is_shared);
         Ok(Self { kernel, rootfs, host, directories, has_shared, shared: Vec::new() })
+    }
+
+    /// From now on nothing of the host is in reach, and the root filesystem is to be mounted on this directory.
+    pub(super) fn begin_at(&mut self, rootfs: Root<'k>) {
+        self.directories = vec![rootfs];
     }
 
     /// Where a path lies, by component.
@@ -145,23 +154,46 @@ impl<'k> View<'k> {
     }
 }
 
-/// Sets up the filesystem that the program will see.
-pub(super) fn set_up(kernel: &dyn Kernel, info: &ContainerLaunchInfo) -> Result<(), LaunchError> {
+/// Sets up the filesystem that the program will see: in a copy of the launch namespace if there is one, which is open; else in
+/// the mount namespace that was made for the container.
+pub(super) fn set_up(
+    kernel: &dyn Kernel,
+    info: &ContainerLaunchInfo,
+    namespace: Option<&LaunchNamespace>,
+) -> Result<(), LaunchError> {
     if !info.clone_flags().contains(CloneFlags::CLONE_NEWNS) {
         return Ok(());
+    }
+    if let Some(namespace) = namespace {
+        if let Some(Begun { mut view, sources, covers, lock }) = outside::begin(kernel, info, namespace)? {
+            make_mounts(&mut view, info, sources)?;
+            drop(lock);
+            return finish(view, info, covers);
+        }
+        kernel.unshare(CloneFlags::CLONE_NEWNS).map_err(no_namespaces)?;
     }
     let mut view = View::new(kernel, info)?;
     let shared = shared::copies(&view, &info.mounts)?;
     receive_but_do_not_send_mounts(kernel)?;
-    for (mount, shared) in info.mounts.iter().zip(shared) {
-        mounts::mount(&mut view, mount, shared)?;
-    }
-    masks::mask(&view, &info.masked_paths)?;
+    make_mounts(&mut view, info, shared)?;
+    finish(view, info, Covers::default())
+}
+
+fn make_mounts<'k>(
+    view: &mut View<'k>,
+    info: &ContainerLaunchInfo,
+    sources: Vec<Option<Copied<'k>>>,
+) -> Result<(), LaunchError> {
+    info.mounts.iter().zip(sources).try_for_each(|(mount, source)| mounts::mount(view, mount, source))
+}
+
+fn finish<'k>(mut view: View<'k>, info: &ContainerLaunchInfo, covers: Covers<'k>) -> Result<(), LaunchError> {
+    masks::mask(&view, &info.masked_paths, covers)?;
     for operation in &info.file_operations {
         operations::perform(&mut view, operation)?;
     }
     match view.rootfs {
-        Some(rootfs) => switch_root(kernel, &view, rootfs),
+        Some(rootfs) => switch_root(view.kernel, &view, rootfs),
         None => Ok(()),
     }
 }

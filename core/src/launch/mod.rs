@@ -4,8 +4,9 @@
 //!
 //! 1. `namespaces`: join and make the namespaces; with a pid namespace, our child is in it, and does the rest: as its init
 //!    process, if it is a new one.
-//! 2. `filesystem`: copy what is to stay shared (`shared`), make the container's mounts slaves of the host's, mount, mask,
-//!    perform the file operations, switch the root.
+//! 2. `filesystem`: copy what is to stay shared (`shared`), mount, mask, perform the file operations, switch the root. A
+//!    container with a root filesystem gets copies of what it is to see of the host (`outside`) in a mount namespace that was
+//!    prepared for that (`namespace`); any other one, a copy of all, in which the mounts are slaves of the host's.
 //! 3. `privileges` and `program`: limits, groups, user, capabilities; no descriptor but stdio; execve(2).
 //!
 //! `supervise` is what a process of ours does while the program runs: it passes signals on and reaps.
@@ -16,7 +17,9 @@ mod filesystem;
 mod join;
 mod masks;
 mod mounts;
+pub(crate) mod namespace;
 mod operations;
+mod outside;
 mod pid_file;
 mod privileges;
 mod program;
@@ -26,6 +29,7 @@ mod supervise;
 use typed_path::{UnixPath, UnixPathBuf};
 
 use join::Joined;
+use namespace::LaunchNamespace;
 use pid_file::PidFiles;
 
 pub use error::LaunchError;
@@ -89,7 +93,7 @@ pub fn exit_status(status: WaitStatus) -> i32 {
 /// Makes the namespaces, and does the rest in them.
 fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, LaunchError> {
     let info = &request.info;
-    let flags = info.clone_flags();
+    let mut flags = info.clone_flags();
     if !flags.contains(CloneFlags::CLONE_NEWNS) && needs_mount_namespace(info) {
         return Err(LaunchError::Refused(
             "mounts, masks, file operations and a rootfs need a mount namespace of the container's own, but \
@@ -103,9 +107,14 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
     if let Some(parent) = request.die_with_parent {
         die_with_parent(kernel, parent)?;
     }
+    let namespace = launch_namespace(kernel, info)?;
+    if namespace.is_some() {
+        flags -= CloneFlags::CLONE_NEWNS;
+    }
     let container = Container {
         request,
         joined: Joined::open(kernel, request)?,
+        namespace,
         pid_files: PidFiles::create(kernel, &request.pid_files)?,
     };
     container.joined.enter_others(kernel)?;
@@ -139,6 +148,7 @@ fn namespaces(kernel: &dyn Kernel, request: &LaunchRequest) -> Result<i32, Launc
 struct Container<'r> {
     request: &'r LaunchRequest,
     joined: Joined,
+    namespace: Option<LaunchNamespace>,
     pid_files: PidFiles,
 }
 
@@ -193,7 +203,7 @@ impl Container<'_> {
 
     fn complete(&self, kernel: &dyn Kernel, number: &Bytes) -> Result<(), LaunchError> {
         self.joined.enter_mount_namespace(kernel)?;
-        filesystem::set_up(kernel, &self.request.info)?;
+        filesystem::set_up(kernel, &self.request.info, self.namespace.as_ref())?;
         self.pid_files.write(kernel, number)
     }
 }
@@ -204,6 +214,16 @@ fn no_namespaces(errno: Errno) -> CallError {
         Errno::EPERM => error.with_hint("this needs root, with CAP_SYS_ADMIN"),
         Errno::ENOSPC => error.with_hint("the limits in /proc/sys/user/max_*_namespaces are used up"),
         _ => error,
+    }
+}
+
+/// The mount namespace in a copy of which the container is to begin, rather than in one of ours.
+fn launch_namespace(kernel: &dyn Kernel, info: &ContainerLaunchInfo) -> Result<Option<LaunchNamespace>, CallError> {
+    match &info.launch_directory {
+        Some(directory) if info.clone_flags().contains(CloneFlags::CLONE_NEWNS) && outside::is_enough(info) => {
+            LaunchNamespace::open(kernel, directory.as_path())
+        }
+        _ => Ok(None),
     }
 }
 

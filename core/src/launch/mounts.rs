@@ -6,8 +6,8 @@ use super::error::LaunchError;
 use super::filesystem::{Place, View};
 use super::shared::is_shared;
 use crate::detached::{DetachedMount, attributes};
-use crate::error::Doing;
-use crate::kernel::{Descriptor, Errno, FileType, MountFlags, OpenFlags};
+use crate::error::{CallError, Doing};
+use crate::kernel::{Descriptor, Errno, FileType, MountAttr, MountFlags, OpenFlags};
 use crate::messages::ContainerMountInfo;
 use crate::root::{open_path, real_path_of, stat};
 
@@ -17,16 +17,17 @@ pub(super) struct Copied<'k> {
     pub(super) file_type: FileType,
 }
 
-/// Makes one mount. For a bidirectional one there must be the copy that was taken before all else.
+/// Makes one mount, of the copy of its source that was taken before all else, if one was: for a bidirectional one there must be
+/// one.
 pub(super) fn mount<'k>(
     view: &mut View<'k>,
     request: &ContainerMountInfo,
-    shared: Option<Copied<'k>>,
+    source: Option<Copied<'k>>,
 ) -> Result<(), LaunchError> {
     check(request)?;
     let target = request.target.as_path();
     view.stays_inside("mount on", target)?;
-    let copied = match shared {
+    let copied = match source {
         Some(copied) => copied,
         None if is_shared(request) => {
             return Err(invalid(request, "a file operation can't make a bidirectional mount (MS_SHARED)".into()));
@@ -82,6 +83,19 @@ pub(super) fn open_source<'k, 'r>(
         Place::Host => open_path(view.kernel, path, OpenFlags::empty()).doing("open", path)?,
     };
     Ok((Some(opened), path))
+}
+
+/// The same for a mount that is not to be attached in this namespace, where nothing is a slave of the host's.
+pub(super) fn copy_outside<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Copied<'k>, LaunchError> {
+    check(request)?;
+    let (source, path) = open_source(view, request)?;
+    let Some(source) = source else { return Err(CallError::new("open", path, Errno::ENOENT).into()) };
+    let file_type = stat(view.kernel, source.fd()).doing("look at", path)?.file_type;
+    let recursive = request.flags.contains(MountFlags::MS_REC);
+    let mount = DetachedMount::copy_of(view.kernel, source.fd(), path, recursive)?;
+    let slave = MountAttr { propagation: MountFlags::MS_SLAVE, ..attributes(request.flags) };
+    mount.set_attributes(&slave, path, recursive)?;
+    Ok(Copied { mount, file_type })
 }
 
 /// A copy of the source's mount, with the attributes of the request.

@@ -19,6 +19,11 @@ pub struct ContainerLaunchInfo {
     /// root filesystem is such a directory without being named here. (A field of cofferdam's own.)
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untrusted_directories: Vec<Bytes>,
+    /// The directory, in the host's filesystem, in which an agent keeps a mount namespace with next to nothing in it
+    /// ([`Isolator::prepare_launches`](crate::isolator::Isolator::prepare_launches)). A container with a root filesystem begins
+    /// in a copy of that, instead of one of the host's, if it is there. (A field of cofferdam's own.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_directory: Option<Bytes>,
     /// The namespaces of the parent container to join.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enter_namespaces: Vec<Namespace>,

@@ -27,6 +27,7 @@ impl<K: Kernel> Isolator<K> {
         sandbox: &UnixPath,
     ) {
         info.rootfs = Some(rootfs.into());
+        info.launch_directory = Some(self.config.layout.launch_directory().into());
         let mounts = &mut info.mounts;
         // pivot_root(2) wants a mount point.
         mounts.push(ContainerMountInfo::bind(rootfs, rootfs, MountFlags::MS_REC));
