@@ -26,6 +26,8 @@ pub(super) struct View<'k> {
     /// The host's root, below which masks and operations are without a root filesystem.
     host: Option<Root<'k>>,
     directories: Vec<Root<'k>>,
+    /// Whether we are in the host's mount namespace, and not in a copy of it in which all mounts are slaves.
+    is_of_host: bool,
     /// Whether there are bidirectional mounts, or will be.
     has_shared: bool,
     /// Where bidirectional mounts are by now.
@@ -41,7 +43,7 @@ pub(super) enum Place<'v, 'k> {
 }
 
 impl<'k> View<'k> {
-    pub(super) fn new(kernel: &'k dyn Kernel, info: &'k ContainerLaunchInfo) -> Result<Self, LaunchError> {
+    fn new(kernel: &'k dyn Kernel, info: &'k ContainerLaunchInfo) -> Result<Self, LaunchError> {
         let rootfs = info.rootfs.as_ref().map(Bytes::as_path);
         let untrusted = info.untrusted_directories.iter().map(Bytes::as_path);
         let mut directories = Vec::new();
@@ -57,12 +59,18 @@ impl<'k> View<'k> {
             None => Some(Root::open(kernel, UnixPath::new("/"))?),
         };
         let has_shared = info.mounts.iter().any(is_shared);
-        Ok(Self { kernel, rootfs, host, directories, has_shared, shared: Vec::new() })
+        Ok(Self { kernel, rootfs, host, directories, is_of_host: false, has_shared, shared: Vec::new() })
+    }
+
+    /// The same in the host's mount namespace.
+    pub(super) fn of_host(kernel: &'k dyn Kernel, info: &'k ContainerLaunchInfo) -> Result<Self, LaunchError> {
+        Ok(Self { is_of_host: true, ..Self::new(kernel, info)? })
     }
 
     /// From now on nothing of the host is in reach, and the root filesystem is to be mounted on this directory.
     pub(super) fn begin_at(&mut self, rootfs: Root<'k>) {
         self.directories = vec![rootfs];
+        self.is_of_host = false;
     }
 
     /// Where a path lies, by component.
@@ -131,8 +139,8 @@ impl<'k> View<'k> {
     ) -> Result<DetachedMount<'k>, LaunchError> {
         let mount = DetachedMount::copy_of(self.kernel, opened, path, recursive)?;
         let mut attr = *attr;
-        if self.has_shared {
-            // The source may be in a bidirectional mount that is there by now.
+        // The source may be in a bidirectional mount that is there by now.
+        if self.is_of_host || self.has_shared {
             attr.propagation = MountFlags::MS_SLAVE;
         }
         mount.set_attributes(&attr, path, recursive)?;

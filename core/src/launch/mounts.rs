@@ -6,8 +6,8 @@ use super::error::LaunchError;
 use super::filesystem::{Place, View};
 use super::shared::is_shared;
 use crate::detached::{DetachedMount, attributes};
-use crate::error::{CallError, Doing};
-use crate::kernel::{Descriptor, Errno, FileType, MountAttr, MountFlags, OpenFlags};
+use crate::error::Doing;
+use crate::kernel::{Descriptor, Errno, FileType, MountFlags, OpenFlags};
 use crate::messages::ContainerMountInfo;
 use crate::root::{open_path, real_path_of, stat};
 
@@ -85,21 +85,8 @@ pub(super) fn open_source<'k, 'r>(
     Ok((Some(opened), path))
 }
 
-/// The same for a mount that is not to be attached in this namespace, where nothing is a slave of the host's.
-pub(super) fn copy_outside<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Copied<'k>, LaunchError> {
-    check(request)?;
-    let (source, path) = open_source(view, request)?;
-    let Some(source) = source else { return Err(CallError::new("open", path, Errno::ENOENT).into()) };
-    let file_type = stat(view.kernel, source.fd()).doing("look at", path)?.file_type;
-    let recursive = request.flags.contains(MountFlags::MS_REC);
-    let mount = DetachedMount::copy_of(view.kernel, source.fd(), path, recursive)?;
-    let slave = MountAttr { propagation: MountFlags::MS_SLAVE, ..attributes(request.flags) };
-    mount.set_attributes(&slave, path, recursive)?;
-    Ok(Copied { mount, file_type })
-}
-
-/// A copy of the source's mount, with the attributes of the request.
-fn bind<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Option<Copied<'k>>, LaunchError> {
+/// A copy of the source's mount, with the attributes of the request. `None` if there is nothing to be bound on itself.
+pub(super) fn bind<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Option<Copied<'k>>, LaunchError> {
     let (Some(source), path) = open_source(view, request)? else { return Ok(None) };
     let file_type = stat(view.kernel, source.fd()).doing("look at", path)?.file_type;
     let recursive = request.flags.contains(MountFlags::MS_REC);

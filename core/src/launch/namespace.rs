@@ -19,7 +19,7 @@ use crate::kernel::{
     MountFlags, OpenFlags, OpenHow, Pid, ResolveFlags, UmountFlags, WaitOptions,
 };
 use crate::layout::Layout;
-use crate::locks::lock_file;
+use crate::locks::{lock_existing, lock_file};
 use crate::root::{Root, create_directories, open_path, stat};
 
 /// Where in the namespace a launch mounts its root filesystem.
@@ -47,7 +47,7 @@ impl<'k> LaunchLock<'k> {
 
     /// For a launch.
     fn shared(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Self, CallError> {
-        Ok(Self { _locked: lock_file(kernel, &lock_of(directory), FlockOperation::LOCK_SH)? })
+        Ok(Self { _locked: lock_existing(kernel, &lock_of(directory), FlockOperation::LOCK_SH)? })
     }
 }
 
@@ -85,11 +85,7 @@ impl LaunchNamespace {
 
     /// Goes on in a copy of it. Gives the empty directory for the root filesystem `rootfs`, by which name it is known from
     /// now on; `None` if we may not (setns(2) wants `CAP_SYS_CHROOT` too), and are where we were.
-    pub(super) fn enter<'k>(
-        &self,
-        kernel: &'k dyn Kernel,
-        rootfs: &UnixPath,
-    ) -> Result<Option<Root<'k>>, CallError> {
+    pub(super) fn enter<'k>(&self, kernel: &'k dyn Kernel, rootfs: &UnixPath) -> Result<Option<Root<'k>>, CallError> {
         let file = file_of(&self.directory);
         match kernel.setns(self.fd, CloneFlags::CLONE_NEWNS) {
             Err(Errno::EPERM) => return Ok(None),

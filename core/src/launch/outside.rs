@@ -61,14 +61,14 @@ pub(super) fn begin<'k>(
     namespace: &LaunchNamespace,
 ) -> Result<Option<Begun<'k>>, LaunchError> {
     let Some(rootfs) = &info.rootfs else { return Ok(None) };
-    let mut view = View::new(kernel, info)?;
+    let mut view = View::of_host(kernel, info)?;
     let mut sources = shared::copies(&view, &info.mounts)?;
     let lock = namespace.lock(kernel)?;
     for (position, (request, source)) in info.mounts.iter().zip(&mut sources).enumerate() {
         if source.is_none() && is_outside(request, position, rootfs.as_path()) {
-            match mounts::copy_outside(&view, request) {
+            match mounts::bind(&view, request) {
                 Err(LaunchError::Call(error)) if error.errno == Errno::EINVAL => return Ok(None),
-                copied => *source = Some(copied?),
+                copied => *source = copied?,
             }
         }
     }

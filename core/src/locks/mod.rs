@@ -274,6 +274,17 @@ pub(crate) fn lock_file<'k>(
     Ok(opened)
 }
 
+/// The same of a file that must be there.
+pub(crate) fn lock_existing<'k>(
+    kernel: &'k dyn Kernel,
+    file: &UnixPath,
+    operation: FlockOperation,
+) -> Result<Descriptor<'k>, CallError> {
+    let opened = open(kernel, file, OpenFlags::empty()).doing("open lock file", file)?;
+    flock(kernel, opened.fd(), operation).doing("lock", file)?;
+    Ok(opened)
+}
+
 /// Holds the exclusive lock of a directory while the descriptor lives; waits for whoever else has it.
 pub(crate) fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Descriptor<'k>, CallError> {
     let opened = open(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;

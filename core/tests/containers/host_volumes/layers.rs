@@ -60,7 +60,10 @@ fn a_file_is_mounted_on_a_file(world: &World<'_>) {
         let opened = open(kernel, "/etc/resolv.conf", OpenFlags::O_WRONLY);
         ensure(opened == Err(Errno::EROFS), format!("{opened:?}"))?;
         let opened = open(kernel, "/mnt/mesos/sandbox/conf", OpenFlags::O_WRONLY | OpenFlags::O_TRUNC);
-        ensure(opened.is_ok_and(|file| kernel.write(file, b"changed") == Ok(7)), "not written")
+        let file = opened.map_err(|errno| errno.to_string())?;
+        ensure(kernel.write(file, b"changed") == Ok(7), "not written")?;
+        // It may be the one that messages are written to.
+        kernel.close(file).map_err(|errno| errno.to_string())
     });
     assert_eq!(status, CONTENT);
     assert_eq!(world.read(&file), "changed");

@@ -95,8 +95,10 @@ pub fn clean_up(world: &World<'_>) {
     for Layout { work_dir, .. } in agents.iter().map(|config| &config.layout) {
         give_up_directory(world.kernel, ledger, work_dir);
     }
-    for config in &agents {
-        give_up_directory(world.kernel, ledger, &config.layout.containers_runtime());
+    for layout in agents.iter().map(|config| &config.layout) {
+        give_up_directory(world.kernel, ledger, &layout.launch_directory().join("namespace"));
+        give_up_directory(world.kernel, ledger, &layout.launch_directory());
+        give_up_directory(world.kernel, ledger, &layout.containers_runtime());
     }
     unmount_noted(world.kernel, ledger);
     let left = mount_table(world.kernel).into_iter().find(|mount| ledger.is_noted(mount));
@@ -128,7 +130,7 @@ fn clean_up_containers(kernel: &dyn Kernel, config: &AgentConfig, states: &[Cont
     }
     assert_eq!(agent.containers().count(), 0);
     let mut left = checkpoint::list(kernel, &layout.runtime_dir).unwrap();
-    left.retain(|entry| entry.name.0 != b"containers");
+    left.retain(|entry| entry.name.0 != b"containers" && entry.name.0 != b"launch");
     left.extend(checkpoint::list(kernel, &layout.containers_runtime()).unwrap());
     let left: Vec<_> = left.into_iter().map(|entry| entry.name).collect();
     assert!(left.is_empty(), "left in the runtime directory: {left:?}");
