@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use cofferdam_vfs_sim::{Id, Linux, Task};
+use cofferdam_vfs_sim::{Id, Linux, MountView, Task};
 
 use crate::steps::ASIDE;
 
-/// The mounts that processes see, one a line, without the numbers that depend on what was mounted before.
+/// The mounts that processes see, one a line, without the numbers and the order that depend on when each was made: copies that
+/// are attached in their turn may have been taken before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tables(Vec<String>);
 
@@ -20,7 +21,7 @@ impl Tables {
                 lines.push(format!("{number} the process is gone"));
                 continue;
             };
-            for mount in namespace.mounts() {
+            for mount in in_order(namespace.mounts()) {
                 let mountpoint = mount.mountpoint().0;
                 if mountpoint == without.as_bytes() {
                     continue;
@@ -60,4 +61,12 @@ impl Tables {
         };
         only(self, other, '-') + &only(other, self, '+')
     }
+}
+
+/// By where they are mounted, those on one mountpoint from bottom to top.
+fn in_order<'a>(mounts: impl Iterator<Item = MountView<'a>>) -> Vec<MountView<'a>> {
+    let depth = |mount: &MountView<'a>| std::iter::successors(mount.parent(), MountView::parent).count();
+    let mut mounts: Vec<_> = mounts.map(|mount| (mount.mountpoint().0, depth(&mount), mount)).collect();
+    mounts.sort_by(|(one, one_depth, _), (other, other_depth, _)| (one, one_depth).cmp(&(other, other_depth)));
+    mounts.into_iter().map(|(_, _, mount)| mount).collect()
 }

@@ -9,8 +9,8 @@ use crate::agent::AgentConfig;
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{
-    AtFlags, Capabilities, Descriptor, Errno, Fd, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags, OpenFlags,
-    OpenTreeFlags,
+    AtFlags, Capabilities, Descriptor, Errno, Fd, FsopenFlags, Kernel, Mode, MountAttr, MountAttrFlags, MountFlags,
+    OpenFlags,
 };
 use crate::launch;
 use crate::layout::Layout;
@@ -105,25 +105,71 @@ impl<K: Kernel> Isolator<K> {
 
 /// Two agents, or two commands, that start at once would each bind the directories.
 fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
-    if are_prepared(kernel, layout)? {
+    if Directories::look(kernel, layout)?.are_prepared() {
         return Ok(());
     }
     let _locks = lock_directories(kernel, layout)?;
+    let found = Directories::look(kernel, layout)?;
     let containers = layout.containers_runtime();
     // What can't be bound is an error before anything is changed.
-    let devices = copy_with_devices(kernel, &containers)?;
-    share_mount(kernel, &layout.work_dir)?;
-    allow_devices(kernel, &containers, devices)
+    let devices = match found.containers {
+        Devices::ToBeBound => Some(copy(kernel, &containers, &devices_allowed())?),
+        Devices::Allowed | Devices::ToBeAllowed => None,
+    };
+    share_mount(kernel, &layout.work_dir, found.work_dir)?;
+    allow_devices(kernel, &containers, found.containers, devices)
 }
 
-/// Whether there is nothing to do.
-fn are_prepared(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, CreateError> {
-    let text = table::read(kernel)?;
-    let table = Table::parse(&text)?;
-    let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());
-    // Both, before anything is changed: one that can't be found is an error.
-    let (around, runtime) = (containing(kernel, &table, work_dir)?, containing(kernel, &table, &containers)?);
-    Ok(is_shared_alone(&table, around, work_dir) && allows_devices(runtime))
+/// How an agent's directories are mounted.
+struct Directories {
+    work_dir: Sharing,
+    containers: Devices,
+}
+
+/// How a directory is shared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// It is in a shared mount, and no other one of its peer group is on the way to it.
+    Alone,
+    /// It is a mountpoint.
+    Otherwise,
+    /// It is no mountpoint.
+    ToBeBound,
+}
+
+/// Whether device nodes can be opened in a directory. Some distributions mount /run with `nodev`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Devices {
+    Allowed,
+    /// It is a mountpoint.
+    ToBeAllowed,
+    /// It is no mountpoint.
+    ToBeBound,
+}
+
+impl Directories {
+    /// Both, before anything is changed: one that can't be found is an error.
+    fn look(kernel: &dyn Kernel, layout: &Layout) -> Result<Self, CreateError> {
+        let text = table::read(kernel)?;
+        let table = Table::parse(&text)?;
+        let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());
+        let (around, runtime) = (containing(kernel, &table, work_dir)?, containing(kernel, &table, &containers)?);
+        let work_dir = match *around.mountpoint() == **work_dir {
+            _ if is_shared_alone(&table, around, work_dir) => Sharing::Alone,
+            true => Sharing::Otherwise,
+            false => Sharing::ToBeBound,
+        };
+        let containers = match *runtime.mountpoint() == *containers {
+            _ if !runtime.has_mount_option(b"nodev") => Devices::Allowed,
+            true => Devices::ToBeAllowed,
+            false => Devices::ToBeBound,
+        };
+        Ok(Self { work_dir, containers })
+    }
+
+    fn are_prepared(&self) -> bool {
+        self.work_dir == Sharing::Alone && self.containers == Devices::Allowed
+    }
 }
 
 /// Checks what [`Isolator::create`] needs, and changes nothing: that this process may isolate filesystems, that the
@@ -186,12 +232,12 @@ pub fn check_privileges(kernel: &dyn Kernel) -> Result<(), CreateError> {
         return Err(CreateError::NoMountNamespaces);
     }
     // The capability may be one of a user namespace that does not own the mount namespace. The kernel tells when asked for
-    // a copy of a mount (fs/namespace.c, may_mount()).
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    match kernel.open_tree(Fd::CWD, UnixPath::new("/"), flags) {
-        Ok(mount) => drop(Descriptor::new(kernel, mount)),
+    // any filesystem (fs/namespace.c, may_mount()). A copy of a mount would tell as well, but takes a lock of the whole machine
+    // twice.
+    match kernel.fsopen(b"tmpfs", FsopenFlags::FSOPEN_CLOEXEC) {
+        Ok(context) => drop(Descriptor::new(kernel, context)),
         Err(Errno::EPERM) => return Err(CreateError::NotCapable),
-        // Such as EINVAL for one that is unbindable.
+        // Whatever else there is to say is said where it matters.
         Err(_) => {}
     }
     Ok(())
@@ -201,15 +247,11 @@ pub fn check_privileges(kernel: &dyn Kernel) -> Result<(), CreateError> {
 ///
 /// Otherwise a container's namespace would hold copies of the mounts below it that no unmount on the host reaches; or,
 /// if a mount above were in the same group, our mounts would appear there as well.
-fn share_mount(kernel: &dyn Kernel, directory: &UnixPath) -> Result<(), CreateError> {
-    let text = table::read(kernel)?;
-    let table = Table::parse(&text)?;
-    let mount = containing(kernel, &table, directory)?;
-    if is_shared_alone(&table, mount, directory) {
-        return Ok(());
-    }
-    if *mount.mountpoint() != *directory {
-        attach(kernel, directory, copy(kernel, directory, &MountAttr::default())?)?;
+fn share_mount(kernel: &dyn Kernel, directory: &UnixPath, found: Sharing) -> Result<(), CreateError> {
+    match found {
+        Sharing::Alone => return Ok(()),
+        Sharing::Otherwise => {}
+        Sharing::ToBeBound => attach(kernel, directory, copy(kernel, directory, &MountAttr::default())?)?,
     }
     // A new peer group: a mount that was attached below a shared one is in a group with its copies elsewhere.
     for propagation in [MountFlags::MS_PRIVATE, MountFlags::MS_SHARED] {
@@ -226,29 +268,9 @@ fn is_shared_alone(table: &Table<'_>, mount: &Entry<'_>, directory: &UnixPath) -
     })
 }
 
-/// Whether device nodes can be opened in a mount.
-fn allows_devices(mount: &Entry<'_>) -> bool {
-    !mount.has_mount_option(b"nodev")
-}
-
 /// Whether a mount at `mountpoint` is on the way to `directory`, by component.
 fn is_above(mountpoint: &UnixPath, directory: &UnixPath) -> bool {
     mountpoint != directory && directory.starts_with(mountpoint)
-}
-
-/// A copy of a directory below which device nodes can be opened, unless they can be already, or the directory is a mount
-/// point. Some distributions mount /run with `nodev`.
-fn copy_with_devices<'k>(
-    kernel: &'k dyn Kernel,
-    directory: &UnixPath,
-) -> Result<Option<DetachedMount<'k>>, CreateError> {
-    let text = table::read(kernel)?;
-    let table = Table::parse(&text)?;
-    let mount = containing(kernel, &table, directory)?;
-    if allows_devices(mount) || *mount.mountpoint() == *directory {
-        return Ok(None);
-    }
-    Ok(Some(copy(kernel, directory, &devices_allowed())?))
 }
 
 fn devices_allowed() -> MountAttr {
@@ -259,14 +281,12 @@ fn devices_allowed() -> MountAttr {
 fn allow_devices(
     kernel: &dyn Kernel,
     directory: &UnixPath,
+    found: Devices,
     copy: Option<DetachedMount<'_>>,
 ) -> Result<(), CreateError> {
     if let Some(copy) = copy {
-        return Ok(attach(kernel, directory, copy)?);
-    }
-    let text = table::read(kernel)?;
-    let table = Table::parse(&text)?;
-    if !allows_devices(containing(kernel, &table, directory)?) {
+        attach(kernel, directory, copy)?;
+    } else if found == Devices::ToBeAllowed {
         kernel
             .mount_setattr(Fd::CWD, directory, AtFlags::empty(), &devices_allowed())
             .doing("allow devices below", directory)?;

@@ -127,7 +127,16 @@ pub(crate) fn make(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CallError
     let mount = make_private_mount(kernel, &directory)?;
     let file = file_of(&directory);
     let mountpoint = mount.create_file(UnixPath::new("namespace"))?;
-    in_child(kernel, &file, &|kernel| keep_new_namespace(kernel, mountpoint.fd(), &file))
+    match in_child(kernel, &file, &|kernel| keep_new_namespace(kernel, mountpoint.fd(), &file)) {
+        // To the kernel ours is the newer one. On Linux 6.18 that is a matter of luck where ours is not the first one of the
+        // machine: each CPU gives numbers to namespaces from a store of its own (fs/namespace.c, mnt_ns_loop();
+        // include/linux/cookie.h).
+        Err(error) if error.errno == Errno::ELOOP => {
+            tracing::debug!(%error, "launches copy the mount namespace of the host");
+            Ok(())
+        }
+        made => made,
+    }
 }
 
 /// Makes a directory a mount that is in no peer group. A file of a namespace that arrived by propagation in one that is older

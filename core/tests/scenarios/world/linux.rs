@@ -5,6 +5,8 @@ use std::io::Write as _;
 use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
 use cofferdam_linux::LinuxKernel;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 use super::{World, aftermath, mount_table};
 
@@ -28,6 +30,7 @@ pub fn run(name: &str, scenario: fn(&World<'_>)) {
 /// what it was before.
 pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
     let kernel = LinuxKernel;
+    stay_on_one_cpu();
     kernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
     kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
@@ -43,4 +46,14 @@ pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
     assert_eq!(mount_table(&kernel), before);
     // So that the directory can be removed. The rest goes with the thread.
     while kernel.umount2(path, UmountFlags::MNT_DETACH) != Err(Errno::EINVAL) {}
+}
+
+/// So that of two namespaces the kernel knows which one is the newer (see `launch::namespace::make()`).
+fn stay_on_one_cpu() {
+    let ourselves = Pid::from_raw(0);
+    let allowed = sched_getaffinity(ourselves).unwrap();
+    let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu) == Ok(true)).unwrap();
+    let mut one = CpuSet::new();
+    one.set(first).unwrap();
+    sched_setaffinity(ourselves, &one).unwrap();
 }
