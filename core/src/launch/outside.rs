@@ -8,7 +8,7 @@ use super::masks::{self, Covers};
 use super::mounts::{self, Copied};
 use super::namespace::{LaunchLock, LaunchNamespace};
 use super::shared;
-use crate::kernel::{Errno, Kernel, MountFlags};
+use crate::kernel::{Bytes, Errno, Kernel, MountFlags};
 use crate::messages::{ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo};
 
 /// What a launch has in its copy of the launch namespace.
@@ -48,7 +48,7 @@ fn paths_of(operation: &ContainerFileOperation) -> impl Iterator<Item = &UnixPat
         let bound = mount.source.iter().filter(|_| mount.flags.contains(MountFlags::MS_BIND));
         bound.chain([&mount.target])
     });
-    symlink.chain(mkdir).chain(rename).chain(mount).map(|path| path.as_path())
+    symlink.chain(mkdir).chain(rename).chain(mount).map(Bytes::as_path)
 }
 
 /// Copies what is needed, and goes on in a copy of the launch namespace. `None` if something can't be copied from here, or the
