@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use cofferdam::UnixPath;
-use cofferdam::mountinfo::{OwnedEntry, Table, entries};
+use cofferdam::mountinfo::{Entry, OwnedEntry, Table, entries};
 
 /// The system's allocator, which counts for each thread by itself: others run tests of their own.
 struct Counting;
@@ -97,12 +97,12 @@ fn queries_do_not_allocate_for_each_mount() {
     let queries = [1_000, 10_000].map(|mounts| {
         let text = table(mounts);
         let table = Table::parse(&text).unwrap();
-        assert_eq!(count(|| table.by_id(19 + mounts).map(|entry| entry.id())), (0, Some(19 + mounts)));
+        assert_eq!(count(|| table.by_id(19 + mounts).map(Entry::id)), (0, Some(19 + mounts)));
         let (allocations, below) = count(|| table.at_or_below(UnixPath::new("/srv")).count());
         assert_eq!((allocations, below), (0, mounts as usize - 1));
         let path = UnixPath::new("/srv/run 100/merged/x");
         assert_eq!(count(|| table.at_or_below(path).count()), (0, 0));
-        let (allocations, found) = count(|| table.containing(path).map(|entry| entry.id()));
+        let (allocations, found) = count(|| table.containing(path).map(Entry::id));
         assert_eq!(found, Some(120));
         allocations
     });
