@@ -57,6 +57,8 @@ fn escape_at_start(raw: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// What is left of `raw` and of `bytes` behind the start that the bytes of `raw`, decoded, have in common with `bytes`.
+///
+/// A query asks this of every mountpoint of a table, so nothing is decoded into memory of its own.
 pub(super) fn skip_common<'r, 'b>(mut raw: &'r [u8], mut bytes: &'b [u8]) -> (&'r [u8], &'b [u8]) {
     while let (Some((word, raw_rest)), Some((other, bytes_rest))) = (raw.split_first_chunk(), bytes.split_first_chunk())
         && word == other
