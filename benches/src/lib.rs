@@ -8,6 +8,8 @@ use cofferdam::kernel::{
 use cofferdam_linux::LinuxKernel;
 use cofferdam_vfs_sim::{Linux, Process};
 
+pub mod mount_table;
+
 /// How many mounts a crowded machine has.
 pub const CROWD: usize = 10_000;
 

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr;
 use typed_path::{UnixPath, UnixPathBuf};
 
 use super::escape::decode;
-use super::parse::parse_number;
+use super::scan::{find, parse_number};
 
 /// A mount: one line of mountinfo, borrowed from the text it was parsed from.
 ///
@@ -226,7 +225,7 @@ pub enum OptionalField<'a> {
 impl<'a> OptionalField<'a> {
     /// `None` if the field is malformed, which for an unknown tag it is only when empty.
     pub(super) fn parse(field: &'a [u8]) -> Option<Self> {
-        let (tag, value) = match memchr(b':', field) {
+        let (tag, value) = match find(b':', field) {
             Some(colon) => (&field[..colon], Some(&field[colon + 1..])),
             None => (field, None),
         };

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::scan::find_in_word;
+
 /// What is escaped in a path, that is in a mount's root and mountpoint: `seq_dentry()` and
 /// `seq_path_root()` as `show_mountinfo()` calls them.
 pub const PATH: &[u8] = b" \t\n\\";
@@ -37,14 +39,9 @@ pub fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
     let (clean, mut rest) = raw.split_at(first);
     let mut decoded = Vec::with_capacity(raw.len());
     decoded.extend_from_slice(clean);
-    while let Some((&byte, tail)) = rest.split_first() {
-        if let Some((value, tail)) = escape_at_start(rest) {
-            decoded.push(value);
-            rest = tail;
-        } else {
-            decoded.push(byte);
-            rest = tail;
-        }
+    while let Some((byte, tail)) = split_first_decoded(rest) {
+        decoded.push(byte);
+        rest = tail;
     }
     Cow::Owned(decoded)
 }
@@ -57,6 +54,29 @@ fn escape_at_start(raw: &[u8]) -> Option<(u8, &[u8])> {
         }
         _ => None,
     }
+}
+
+/// What is left of `raw` and of `bytes` behind the start that the bytes of `raw`, decoded, have in common with `bytes`.
+///
+/// A query asks this of every mountpoint of a table, so nothing is decoded into memory of its own.
+pub(super) fn skip_common<'r, 'b>(mut raw: &'r [u8], mut bytes: &'b [u8]) -> (&'r [u8], &'b [u8]) {
+    while let (Some((word, raw_rest)), Some((other, bytes_rest))) = (raw.split_first_chunk(), bytes.split_first_chunk())
+        && word == other
+        && find_in_word(b'\\', *word).is_none()
+    {
+        (raw, bytes) = (raw_rest, bytes_rest);
+    }
+    while let (Some((byte, raw_rest)), Some((&other, bytes_rest))) = (split_first_decoded(raw), bytes.split_first())
+        && byte == other
+    {
+        (raw, bytes) = (raw_rest, bytes_rest);
+    }
+    (raw, bytes)
+}
+
+/// The first byte of `raw`, decoded, and what is behind it.
+pub(super) fn split_first_decoded(raw: &[u8]) -> Option<(u8, &[u8])> {
+    escape_at_start(raw).or_else(|| raw.split_first().map(|(byte, rest)| (*byte, rest)))
 }
 
 /// Escapes every byte of `bytes` that is in `special`; borrowed when there is none.
@@ -116,6 +136,19 @@ mod tests {
     fn encodes_as_the_kernel(#[case] set: &[u8], #[case] bytes: &[u8], #[case] raw: &[u8]) {
         assert_eq!(&*encode(bytes, set), raw);
         assert_eq!(&*decode(raw), bytes);
+    }
+
+    #[rstest]
+    #[case::same(b"/srv/data/x", b"/srv/data/x", b"", b"")]
+    #[case::raw_is_longer(b"/srv/data\\040x/y", b"/srv/data x", b"/y", b"")]
+    #[case::bytes_are_longer(b"/srv/a\\040b", b"/srv/a b/and/more", b"", b"/and/more")]
+    #[case::differ_in_a_word(b"/srv/abc/abcdefg", b"/srv/abc/abXdefg", b"cdefg", b"Xdefg")]
+    #[case::differ_at_an_escape(b"/a\\040b", b"/a\\040b", b"\\040b", b"\\040b")]
+    #[case::escape_of_what_needs_none(b"/\\141/\\142", b"/a/c", b"\\142", b"c")]
+    #[case::a_backslash_that_is_none(b"/C:\\Program Files", b"/C:\\Program", b" Files", b"")]
+    #[case::empty(b"", b"", b"", b"")]
+    fn skips_what_is_common(#[case] raw: &[u8], #[case] bytes: &[u8], #[case] raw_rest: &[u8], #[case] rest: &[u8]) {
+        assert_eq!(skip_common(raw, bytes), (raw_rest, rest));
     }
 
     #[test]

@@ -34,6 +34,7 @@
 mod entry;
 pub mod escape;
 mod parse;
+mod scan;
 mod table;
 mod write;
 

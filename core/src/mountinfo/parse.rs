@@ -5,6 +5,7 @@ use std::fmt;
 use memchr::memchr;
 
 use super::entry::{Entry, OptionalField};
+use super::scan::{find, number_at_start};
 
 /// Iterates over the entries of `text`, in the order of the file, without allocating.
 ///
@@ -131,8 +132,7 @@ fn parse_line(line: &[u8]) -> Result<Entry<'_>, Reason> {
     let mut cursor = Cursor { line, position: 0 };
     let id = cursor.number(Field::MountId)?;
     let parent_id = cursor.number(Field::ParentId)?;
-    let device = cursor.not_empty(Field::Device)?;
-    let (major, minor) = parse_device(device).ok_or_else(|| Reason::NotADevice { text: excerpt(device) })?;
+    let (major, minor) = cursor.device()?;
     let root = cursor.not_empty(Field::Root)?;
     let mountpoint = cursor.not_empty(Field::Mountpoint)?;
     let mount_options = cursor.not_empty(Field::MountOptions)?;
@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest()?;
-        let field = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
+        let field = &rest[..find(b' ', rest).unwrap_or(rest.len())];
         self.position += field.len() + 1;
         Some(field)
     }
@@ -184,8 +184,33 @@ impl<'a> Cursor<'a> {
     }
 
     fn number(&mut self, name: Field) -> Result<u32, Reason> {
+        if let Some((number, rest)) = self.rest().and_then(number_at_start)
+            && self.skip_to_end_of_field(rest)
+        {
+            return Ok(number);
+        }
         let field = self.not_empty(name)?;
-        parse_number(field).ok_or_else(|| Reason::NotANumber { field: name, text: excerpt(field) })
+        Err(Reason::NotANumber { field: name, text: excerpt(field) })
+    }
+
+    fn device(&mut self) -> Result<(u32, u32), Reason> {
+        if let Some((major, rest)) = self.rest().and_then(number_at_start)
+            && let Some((minor, rest)) = rest.strip_prefix(b":").and_then(number_at_start)
+            && self.skip_to_end_of_field(rest)
+        {
+            return Ok((major, minor));
+        }
+        let field = self.not_empty(Field::Device)?;
+        Err(Reason::NotADevice { text: excerpt(field) })
+    }
+
+    /// Goes on to behind the field that ends where `rest`, of the same line, starts; does nothing if none ends there.
+    fn skip_to_end_of_field(&mut self, rest: &[u8]) -> bool {
+        let ends = matches!(rest.first(), None | Some(b' '));
+        if ends {
+            self.position = self.line.len() - rest.len() + 1;
+        }
+        ends
     }
 
     /// The optional fields with the spaces between them; goes on to behind the separator.
@@ -203,25 +228,6 @@ impl<'a> Cursor<'a> {
             }
         }
     }
-}
-
-/// Parses a decimal number; unlike [`str::parse`] it takes no sign.
-pub(super) fn parse_number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u32, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number.checked_mul(10)?.checked_add(u32::from(digit))
-    })
-}
-
-fn parse_device(field: &[u8]) -> Option<(u32, u32)> {
-    let colon = memchr(b':', field)?;
-    Some((parse_number(&field[..colon])?, parse_number(&field[colon + 1..])?))
 }
 
 /// `field` as a message can show it.

@@ -119,6 +119,21 @@ proptest! {
     }
 
     #[test]
+    fn what_is_common_is_that_of_the_decoded_bytes(
+        raw in vec(prop::sample::select(vec![&b"/"[..], b"a", b"/long/name", b"\\040", b"\\", b"\\057", b"\\134"]), 0..9),
+        length in any::<prop::sample::Index>(),
+        more in vec(any::<u8>(), 0..3),
+    ) {
+        let raw = raw.concat();
+        let decoded = escape::decode(&raw);
+        let bytes = [&decoded[..length.index(decoded.len() + 1)], &more].concat();
+        let common = decoded.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
+        let (raw_rest, rest) = escape::skip_common(&raw, &bytes);
+        prop_assert_eq!(&*escape::decode(raw_rest), &decoded[common..]);
+        prop_assert_eq!(rest, &bytes[common..]);
+    }
+
+    #[test]
     fn what_is_written_is_read_back(owned in owned_entry()) {
         let mut line = Vec::new();
         owned.write_to(&mut line);

@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 use typed_path::UnixPath;
 
 use super::entry::Entry;
-use super::escape::decode;
+use super::escape::{skip_common, split_first_decoded};
 use super::parse::{ParseError, entries};
 
 /// The mounts that a process sees: a parsed mountinfo, borrowed from its text.
@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
         crossed
             .unwrap_or_default()
             .into_iter()
-            .filter(move |entry| path.as_deref().is_some_and(|path| *decode(entry.mountpoint) == *path))
+            .filter(move |entry| path.as_deref().is_some_and(|path| skip_common(entry.mountpoint, path) == (b"", b"")))
     }
 
     /// The mounts on `path` and below it, hidden ones too, in the order of the text. O(n).
@@ -113,7 +113,7 @@ impl<'a> Table<'a> {
         let path = normalize(path);
         self.entries
             .iter()
-            .filter(move |entry| path.as_deref().is_some_and(|path| is_at_or_above(path, &decode(entry.mountpoint))))
+            .filter(move |entry| path.as_deref().is_some_and(|path| is_at_or_below(entry.mountpoint, path)))
     }
 
     /// Whether a lookup of the entry's own mountpoint ends in it: nothing is stacked on it, and
@@ -154,8 +154,8 @@ impl<'a> Table<'a> {
             .enumerate()
             .filter(|(_, entry)| entry.id != entry.parent_id)
             .filter_map(|(index, entry)| {
-                let mountpoint = decode(entry.mountpoint);
-                is_at_or_above(&mountpoint, path).then_some((entry.parent_id, mountpoint.len(), Reverse(index)))
+                let length = length_if_at_or_above(entry.mountpoint, path)?;
+                Some((entry.parent_id, length, Reverse(index)))
             })
             .collect();
         on_path.sort_unstable();
@@ -222,10 +222,16 @@ fn normalize(path: &UnixPath) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(normalized))
 }
 
-/// Whether `path` is `upper` or below it; both are normalized.
-fn is_at_or_above(upper: &[u8], path: &[u8]) -> bool {
-    match path.strip_prefix(upper) {
-        Some(below) => below.is_empty() || below.starts_with(b"/") || upper == b"/",
-        None => false,
-    }
+/// Whether a mountpoint, as it stands in its line, is `path` or below it.
+fn is_at_or_below(mountpoint: &[u8], path: &[u8]) -> bool {
+    let (below, rest) = skip_common(mountpoint, path);
+    rest.is_empty() && (path == b"/" || matches!(split_first_decoded(below), None | Some((b'/', _))))
+}
+
+/// The length, decoded, of a mountpoint, as it stands in its line; `None` if `path` is neither it nor below it.
+fn length_if_at_or_above(mountpoint: &[u8], path: &[u8]) -> Option<usize> {
+    let (rest, below) = skip_common(mountpoint, path);
+    let length = path.len() - below.len();
+    let is_above = || below.is_empty() || below.starts_with(b"/") || path[..length] == *b"/";
+    (rest.is_empty() && is_above()).then_some(length)
 }
