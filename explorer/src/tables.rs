@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cofferdam::kernel::Bytes;
 use cofferdam_vfs_sim::{Id, Linux, MountView, Task};
 
 use crate::steps::ASIDE;
@@ -37,7 +38,7 @@ impl Tables {
                     "{number} {:?} {}[{}] {} {} shared:{shared:?} master:{master:?}",
                     mountpoint,
                     String::from_utf8_lossy(mount.filesystem_type()),
-                    mount.root(),
+                    root(&mount),
                     mount.options(),
                     mount.super_options(),
                 ));
@@ -60,6 +61,15 @@ impl Tables {
             lines
         };
         only(self, other, '-') + &only(other, self, '+')
+    }
+}
+
+/// A namespace, without its number.
+fn root(mount: &MountView<'_>) -> Bytes {
+    let root = mount.root();
+    match root.0.split(|byte| *byte == b':').next() {
+        Some(kind) if mount.filesystem_type() == b"nsfs" => kind.into(),
+        _ => root,
     }
 }
 
