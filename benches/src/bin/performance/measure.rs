@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use cofferdam::kernel::Kernel as _;
 use cofferdam_linux::LinuxKernel;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
 
 use crate::Failure;
 use crate::arguments::{Part, RunArguments};
@@ -50,6 +53,9 @@ impl Scale {
 
 /// The mounts of the smallest host.
 const FEW_MOUNTS: usize = 30;
+
+/// How long nothing is done before each measurement.
+const SETTLE: Duration = Duration::from_millis(2);
 
 /// A host that is ready.
 struct Host {
@@ -168,19 +174,22 @@ impl Host {
     }
 }
 
-/// Measures each lane so often, all of them once before any is measured again, and another one first each time. A first
-/// round does not count.
+/// Measures each lane so often, all of them once before any is measured again, in another order each time: what a namespace
+/// leaves to the kernel to take down is not always in the way of the same one. A first round does not count.
 fn in_turns(
     hosts: &mut [Host],
     mut lanes: Vec<Lane>,
     samples: usize,
     progress: &impl Fn(&str),
 ) -> Result<Vec<Row>, Failure> {
+    // The same in each run.
+    let mut order = ChaCha8Rng::seed_from_u64(0);
     for round in 0..=samples {
         progress(&format!("round {round} of {samples}"));
-        let count = lanes.len();
-        for turn in 0..count {
-            let lane = &mut lanes[(turn + round) % count];
+        lanes.shuffle(&mut order);
+        for lane in &mut lanes {
+            // The kernel does so on another processor meanwhile.
+            std::thread::sleep(SETTLE);
             let elapsed = hosts[lane.host].racer.measure(&lane.what)?;
             if round > 0 {
                 lane.samples.push(elapsed);
