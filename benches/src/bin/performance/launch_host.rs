@@ -60,7 +60,7 @@ impl Contenders {
     ) {
         match program {
             Some(program) => self.add(name, make(program).map(Contender::Command)),
-            None => self.skip(name, "not installed".into()),
+            None => self.skip(name, format!("no --{name} is given")),
         }
     }
 }
@@ -87,7 +87,7 @@ pub fn run(arguments: &LaunchHostArguments) -> Result<(), Failure> {
     contenders.ready.push(("launch", launches.cofferdam(&info)?));
     match &programs.replayer {
         Some(replayer) => contenders.ready.push(("replay", launches.replayer(&info, replayer)?)),
-        None => contenders.skip("replay", "benches/peers/launch.c is not compiled".into()),
+        None => contenders.skip("replay", "no --replayer is given".into()),
     }
 
     let Contenders { mut ready, skipped } = contenders;

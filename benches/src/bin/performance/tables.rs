@@ -5,6 +5,12 @@ use std::fmt::Write as _;
 use crate::measure::added;
 use crate::results::{Results, Row, Summary, rows_of};
 
+/// What launches containers, in the order of tables and plots.
+pub const LAUNCHES: [&str; 5] = ["run", "bwrap", "runc", "launch", "replay"];
+
+/// What an agent does, and what it is compared with.
+pub const OPERATIONS: [&str; 4] = ["update", "cleanup", "recover", "pass"];
+
 /// A row of the table of ratios.
 struct Ratio {
     what: &'static str,
@@ -26,9 +32,9 @@ pub fn markdown(results: &Results) -> String {
         let _ = writeln!(text, "skipped: {}: {}\n", name(&skipped.name), skipped.reason);
     }
     ratios(&mut text, &launch_ratios(&results.launches));
-    by_mounts(&mut text, &results.launches, &["run", "bwrap", "runc", "launch", "replay"]);
+    by_mounts(&mut text, &results.launches, &LAUNCHES);
     ratios(&mut text, &agent_ratios(&results.agent));
-    by_mounts(&mut text, &results.agent, &["update", "cleanup", "recover", "pass"]);
+    by_mounts(&mut text, &results.agent, &OPERATIONS);
     volumes(&mut text, &results.agent);
     memory(&mut text, results);
     text
