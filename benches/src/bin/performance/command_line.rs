@@ -53,6 +53,13 @@ pub fn bwrap(host: &Host, program: &Path, rootfs: &Path) -> Result<CommandLine, 
     CommandLine::new(host, command, "bwrap")
 }
 
+/// `unshare` of util-linux: mount and pid namespaces, a chroot and a proc, and nothing else.
+pub fn unshare(host: &Host, rootfs: &Path) -> Result<CommandLine, Failure> {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "--mount-proc", "--root"]).arg(rootfs).arg("/bin/true");
+    CommandLine::new(host, command, "unshare")
+}
+
 /// `runc run` of a bundle as `runc spec` makes it.
 pub fn runc(host: &Host, program: &Path, rootfs: &Path) -> Result<CommandLine, Failure> {
     let bundle = host.directory("bundle")?;

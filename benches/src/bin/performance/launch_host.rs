@@ -79,6 +79,7 @@ pub fn run(arguments: &LaunchHostArguments) -> Result<(), Failure> {
     contenders.ready.push(("run", run));
     contenders.add_peer("bwrap", programs.bwrap.as_ref(), |program| command_line::bwrap(&host, program, rootfs));
     contenders.add_peer("runc", programs.runc.as_ref(), |program| command_line::runc(&host, program, rootfs));
+    contenders.add("unshare", command_line::unshare(&host, rootfs).map(Contender::Command));
 
     let mut agent = Agent::new(host.layout("agent")?, rootfs)?;
     let info = agent.prepare(&ContainerId::new("c")?, Vec::new())?;
@@ -86,7 +87,7 @@ pub fn run(arguments: &LaunchHostArguments) -> Result<(), Failure> {
     let launches = Launches { directory: host.directory("launches")? };
     contenders.ready.push(("launch", launches.cofferdam(&info)?));
     match &programs.replayer {
-        Some(replayer) => contenders.ready.push(("replay", launches.replayer(&info, replayer)?)),
+        Some(replayer) => contenders.add("replay", launches.replayer(&info, replayer)),
         None => contenders.skip("replay", "no --replayer is given".into()),
     }
 

@@ -8,10 +8,10 @@ use std::fmt::Write as _;
 use crate::results::{Row, rows_of};
 use crate::tables::{float, name, nanoseconds, number, thousands};
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 820.0;
 const HEIGHT: f64 = 440.0;
-const LEFT: f64 = 74.0;
-const RIGHT: f64 = 550.0;
+const LEFT: f64 = 88.0;
+const RIGHT: f64 = 570.0;
 const TOP: f64 = 46.0;
 const BOTTOM: f64 = 378.0;
 /// Between the names of two series.
@@ -31,6 +31,7 @@ text { font: 13px system-ui, 'DejaVu Sans', sans-serif; fill: #1f2328; }
 .c2 { stroke: #b0488f; } .m2 { fill: #b0488f; }
 .c3 { stroke: #00805c; } .m3 { fill: #00805c; }
 .c4 { stroke: #6e7781; } .m4 { fill: #6e7781; }
+.c5 { stroke: #9a6700; } .m5 { fill: #9a6700; }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3; }
 .background { fill: #0d1117; }
@@ -41,11 +42,12 @@ text { fill: #e6edf3; }
 .c2 { stroke: #e59ccb; } .m2 { fill: #e59ccb; }
 .c3 { stroke: #3fc79a; } .m3 { fill: #3fc79a; }
 .c4 { stroke: #9ba5af; } .m4 { fill: #9ba5af; }
+.c5 { stroke: #e3b341; } .m5 { fill: #e3b341; }
 }
 ";
 
 /// How many series have colours.
-const COLOURS: usize = 5;
+const COLOURS: usize = 6;
 
 /// Medians of things against the number of mounts; those that were not measured are left out. Nothing if nothing was.
 pub fn by_mounts(title: &str, rows: &[Row], order: &[&str]) -> Option<String> {
@@ -209,14 +211,15 @@ fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
     let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(text));
 }
 
-/// A circle, square, triangle, diamond, or triangle that points down.
+/// A circle, square, triangle, diamond, triangle that points down, or cross.
 fn mark(svg: &mut String, index: usize, x: f64, y: f64) {
     let path = match index {
         0 => "m-4.5,0 a4.5,4.5 0 1,0 9,0 a4.5,4.5 0 1,0 -9,0 z",
         1 => "m-4,-4 h8 v8 h-8 z",
         2 => "m0,-5.5 l5,9 h-10 z",
         3 => "m0,-5.5 l5.5,5.5 l-5.5,5.5 l-5.5,-5.5 z",
-        _ => "m0,5.5 l5,-9 h-10 z",
+        4 => "m0,5.5 l5,-9 h-10 z",
+        _ => "m-1.5,-5 h3 v3.5 h3.5 v3 h-3.5 v3.5 h-3 v-3.5 h-3.5 v-3 h3.5 z",
     };
     let _ = writeln!(svg, "<path class=\"mark m{index}\" d=\"M{x:.1},{y:.1} {path}\"/>");
 }
@@ -247,6 +250,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::results::Summary;
+    use crate::tables::LAUNCHES;
 
     fn row(what: &str, mounts: usize, median: u64) -> Row {
         let summary = Summary { samples: 1, minimum: median, median, ninth_decile: median };
@@ -277,8 +281,8 @@ mod tests {
 
     #[test]
     fn names_do_not_overlap_and_stay_in_the_picture() {
-        let rows: Vec<_> = ["run", "bwrap", "runc", "launch", "replay"].map(|what| row(what, 30, 1_000_000)).into();
-        let svg = by_mounts("a <title>", &rows, &["run", "bwrap", "runc", "launch", "replay"]).unwrap();
+        let rows: Vec<_> = LAUNCHES.map(|what| row(what, 30, 1_000_000)).into();
+        let svg = by_mounts("a <title>", &rows, &LAUNCHES).unwrap();
         assert!(svg.contains("<title id=\"title\">a &lt;title&gt;</title>"));
         let mut heights: Vec<f64> = svg
             .lines()
@@ -286,8 +290,8 @@ mod tests {
             .map(|line| line.split("y=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
             .collect();
         heights.sort_by(f64::total_cmp);
-        assert_eq!(heights.len(), 5);
+        assert_eq!(heights.len(), LAUNCHES.len());
         assert!(heights.windows(2).all(|pair| pair[1] - pair[0] >= LINE_HEIGHT - 0.11), "{heights:?}");
-        assert!(heights[0] >= TOP && heights[4] <= BOTTOM + 5.0, "{heights:?}");
+        assert!(heights[0] >= TOP && heights[LAUNCHES.len() - 1] <= BOTTOM + 5.0, "{heights:?}");
     }
 }

@@ -6,7 +6,7 @@ use crate::measure::added;
 use crate::results::{Results, Row, Summary, rows_of};
 
 /// What launches containers, in the order of tables and plots.
-pub const LAUNCHES: [&str; 5] = ["run", "bwrap", "runc", "launch", "replay"];
+pub const LAUNCHES: [&str; 6] = ["run", "bwrap", "runc", "unshare", "launch", "replay"];
 
 /// What an agent does, and what it is compared with.
 pub const OPERATIONS: [&str; 4] = ["update", "cleanup", "recover", "pass"];
@@ -46,6 +46,7 @@ pub fn name(what: &str) -> &str {
         "run" => "`cofferdam run`",
         "bwrap" => "`bwrap`",
         "runc" => "`runc run`",
+        "unshare" => "`unshare --root`",
         "launch" => "launch",
         "replay" => "the same calls from C",
         "update" => "update, one volume more",
@@ -77,6 +78,7 @@ fn launch_ratios(rows: &[Row]) -> Vec<Ratio> {
         growth("the same calls from C, most mounts : fewest", "replay", f64::NAN),
         growth("`bwrap`, most mounts : fewest", "bwrap", f64::NAN),
         growth("`runc run`, most mounts : fewest", "runc", f64::NAN),
+        growth("`unshare --root`, most mounts : fewest", "unshare", f64::NAN),
     ]
 }
 
