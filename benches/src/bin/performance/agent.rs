@@ -1,9 +1,11 @@
 //! An agent on a host: its isolator, and containers with persistent volumes.
 
 use std::fs;
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use cofferdam::agent::AgentConfig;
+use cofferdam::agent::{AgentConfig, CONTAINER_CAPABILITIES};
 use cofferdam::isolator::Isolator;
 use cofferdam::layout::Layout;
 use cofferdam::messages::{
@@ -19,8 +21,65 @@ use crate::host::unix;
 
 /// An agent, and the root filesystem of its containers.
 pub struct Agent<'r> {
+    /// What it has of cofferdam.
     pub isolator: Isolator<LinuxKernel>,
     rootfs: &'r Path,
+}
+
+/// Has the command make what an agent needs on the host, as one that drives cofferdam by commands does.
+pub fn create(cofferdam: &Path, layout: &Layout) -> Result<(), Failure> {
+    output(command(cofferdam, layout, "create").stdin(Stdio::null())).map(drop)
+}
+
+/// Has the command prepare a container that runs `/bin/true`.
+pub fn prepare(
+    cofferdam: &Path,
+    layout: &Layout,
+    id: &ContainerId,
+    rootfs: &Path,
+) -> Result<ContainerLaunchInfo, Failure> {
+    let config = config(layout, id, rootfs, Vec::new())?;
+    let mut file = tempfile::tempfile()?;
+    file.write_all(&serde_json::to_vec(&config)?)?;
+    file.rewind()?;
+    let printed = output(command(cofferdam, layout, "prepare").args(["--id", id.value()]).stdin(file))?;
+    let mut info: ContainerLaunchInfo = serde_json::from_slice(&printed)?;
+    info.environment = Some(Environment { variables: vec![EnvironmentVariable::new("PATH", "/bin")] });
+    Ok(info)
+}
+
+fn command(cofferdam: &Path, layout: &Layout, name: &str) -> Command {
+    let mut command = Command::new(cofferdam);
+    command.args([name, "--work-dir", &layout.work_dir.to_string(), "--runtime-dir", &layout.runtime_dir.to_string()]);
+    command
+}
+
+fn output(command: &mut Command) -> Result<Vec<u8>, Failure> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?} ended with {}", output.status).into());
+    }
+    Ok(output.stdout)
+}
+
+/// What an agent asks for, with the capabilities that `cofferdam run` leaves. The sandbox is made if it is missing.
+fn config(
+    layout: &Layout,
+    id: &ContainerId,
+    rootfs: &Path,
+    resources: Vec<Resource>,
+) -> Result<ContainerConfig, Failure> {
+    let sandbox = layout.executor_sandbox("agent", "framework", id.value(), id)?;
+    fs::create_dir_all(sandbox.to_string())?;
+    let linux_info = LinuxInfo { bounding_capabilities: Some(CONTAINER_CAPABILITIES.into()), ..LinuxInfo::default() };
+    Ok(ContainerConfig {
+        directory: sandbox.as_path().into(),
+        rootfs: Some(unix(rootfs)?.into()),
+        command_info: CommandInfo::program(vec!["/bin/true".into()]),
+        container_info: Some(ContainerInfo { linux_info: Some(linux_info), ..ContainerInfo::default() }),
+        resources,
+        ..ContainerConfig::default()
+    })
 }
 
 /// An isolator as an agent has it that has just started.
@@ -29,6 +88,7 @@ pub fn isolator(layout: Layout) -> Result<Isolator<LinuxKernel>, Failure> {
 }
 
 impl<'r> Agent<'r> {
+    /// One that has just started.
     pub fn new(layout: Layout, rootfs: &'r Path) -> Result<Self, Failure> {
         Ok(Self { isolator: isolator(layout)?, rootfs })
     }
@@ -57,25 +117,11 @@ impl<'r> Agent<'r> {
         volumes.collect()
     }
 
-    /// Prepares a container, as `cofferdam run` does. Its sandbox is made if it is missing.
-    pub fn prepare(&mut self, id: &ContainerId, resources: Vec<Resource>) -> Result<ContainerLaunchInfo, Failure> {
-        let sandbox = self.layout().executor_sandbox("agent", "framework", id.value(), id)?;
-        fs::create_dir_all(sandbox.to_string())?;
-        let linux_info = LinuxInfo {
-            bounding_capabilities: Some(cofferdam::agent::CONTAINER_CAPABILITIES.into()),
-            ..LinuxInfo::default()
-        };
-        let config = ContainerConfig {
-            directory: sandbox.as_path().into(),
-            rootfs: Some(unix(self.rootfs)?.into()),
-            command_info: CommandInfo::program(vec!["/bin/true".into()]),
-            container_info: Some(ContainerInfo { linux_info: Some(linux_info), ..ContainerInfo::default() }),
-            resources,
-            ..ContainerConfig::default()
-        };
-        let mut info = self.isolator.prepare(id, &config)?;
-        info.environment = Some(Environment { variables: vec![EnvironmentVariable::new("PATH", "/bin")] });
-        Ok(info)
+    /// Prepares a container with persistent volumes.
+    pub fn prepare(&mut self, id: &ContainerId, resources: Vec<Resource>) -> Result<(), Failure> {
+        let config = config(self.layout(), id, self.rootfs, resources)?;
+        self.isolator.prepare(id, &config)?;
+        Ok(())
     }
 
     /// What an agent remembers of the containers.

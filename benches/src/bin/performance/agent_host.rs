@@ -6,7 +6,7 @@ use cofferdam::messages::{ContainerId, ContainerState, Resource};
 use cofferdam::mountinfo::entries;
 
 use crate::Failure;
-use crate::agent::{Agent, isolator};
+use crate::agent::{Agent, create, isolator};
 use crate::arguments::AgentHostArguments;
 use crate::host::{Host, table};
 use crate::racer::serve;
@@ -18,7 +18,10 @@ const VOLUMES: usize = 3;
 /// Measures for each line on standard input.
 pub fn run(arguments: &AgentHostArguments) -> Result<(), Failure> {
     let mut host = Host::new(&arguments.host.scratch, arguments.host.propagation)?;
-    let mut agent = Agent::new(host.layout("agent")?, &arguments.rootfs)?;
+    let (rootfs, cofferdam) = arguments.programs.required()?;
+    let layout = host.layout("agent")?;
+    create(cofferdam, &layout)?;
+    let mut agent = Agent::new(layout, rootfs)?;
     let before = resident()?;
     for number in 0..arguments.containers {
         let name = format!("c{number}");

@@ -1,8 +1,10 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::Failure;
 
 /// Measures cofferdam next to what would be used instead, side by side in one run. `benches/run` builds what it needs.
 #[derive(Debug, Parser)]
@@ -60,6 +62,16 @@ pub struct Programs {
     /// runc; without it, it is left out
     #[arg(long, value_name = "PROGRAM")]
     pub runc: Option<PathBuf>,
+}
+
+impl Programs {
+    /// The root filesystem and the command, without which there is nothing to measure.
+    pub fn required(&self) -> Result<(&Path, &Path), Failure> {
+        match (&self.rootfs, &self.cofferdam) {
+            (Some(rootfs), Some(cofferdam)) => Ok((rootfs, cofferdam)),
+            _ => Err("--rootfs and --cofferdam are needed".into()),
+        }
+    }
 }
 
 /// A part of the measurements.
@@ -147,9 +159,9 @@ pub struct AgentHostArguments {
     /// The host.
     #[command(flatten)]
     pub host: HostArguments,
-    /// The root filesystem of the containers
-    #[arg(long)]
-    pub rootfs: PathBuf,
+    /// The programs.
+    #[command(flatten)]
+    pub programs: Programs,
     /// How many containers there are besides the one that is measured
     #[arg(long)]
     pub containers: usize,

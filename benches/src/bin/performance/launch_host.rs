@@ -8,13 +8,12 @@ use std::time::Duration;
 use cofferdam::messages::{CommandInfo, ContainerId, ContainerLaunchInfo};
 use cofferdam::mountinfo::entries;
 
-use crate::agent::Agent;
 use crate::arguments::LaunchHostArguments;
 use crate::command_line::{self, CommandLine};
 use crate::host::Host;
 use crate::racer::{Racer, serve};
 use crate::results::{Greeting, Skipped};
-use crate::{Failure, encode, recorder};
+use crate::{Failure, agent, encode, recorder};
 
 /// What is measured.
 enum Contender {
@@ -68,9 +67,7 @@ impl Contenders {
 /// Measures for each line on standard input.
 pub fn run(arguments: &LaunchHostArguments) -> Result<(), Failure> {
     let LaunchHostArguments { host: size, programs } = arguments;
-    let (Some(rootfs), Some(cofferdam)) = (&programs.rootfs, &programs.cofferdam) else {
-        return Err("the host needs a rootfs and a cofferdam".into());
-    };
+    let (rootfs, cofferdam) = programs.required()?;
     let mut host = Host::new(&size.scratch, size.propagation)?;
     let mut contenders = Contenders::default();
     // What fails here is what this is all about.
@@ -81,8 +78,9 @@ pub fn run(arguments: &LaunchHostArguments) -> Result<(), Failure> {
     contenders.add_peer("runc", programs.runc.as_ref(), |program| command_line::runc(&host, program, rootfs));
     contenders.add("unshare", command_line::unshare(&host, rootfs).map(Contender::Command));
 
-    let mut agent = Agent::new(host.layout("agent")?, rootfs)?;
-    let info = agent.prepare(&ContainerId::new("c")?, Vec::new())?;
+    let layout = host.layout("agent")?;
+    agent::create(cofferdam, &layout)?;
+    let info = agent::prepare(cofferdam, &layout, &ContainerId::new("c")?, rootfs)?;
     let mounts = host.fill(size.mounts, size.propagation)?;
     let launches = Launches { directory: host.directory("launches")? };
     contenders.ready.push(("launch", launches.cofferdam(&info)?));

@@ -1,6 +1,6 @@
 //! The measurements: hosts of all sizes, which are there at the same time, and everything on them in turns.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -122,13 +122,12 @@ fn agents(
     results: &mut Results,
     progress: &impl Fn(&str),
 ) -> Result<(), Failure> {
-    let rootfs = arguments.programs.rootfs.as_deref().unwrap_or(Path::new("/"));
     let mut hosts = Vec::new();
     for containers in scale.agent_containers {
         progress(&format!("an agent with {} containers", containers + 1));
         // All mounts are volumes, but on the smallest host.
         hosts.push(Host::start(arguments, "agent-host", FEW_MOUNTS, *containers, |command| {
-            command.arg("--rootfs").arg(rootfs);
+            pass_on(&arguments.programs, command);
             command.args(["--containers", &containers.to_string(), "--volumes", &VOLUMES.to_string()]);
         })?);
     }

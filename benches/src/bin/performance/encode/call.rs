@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use cofferdam::kernel::{
     Bytes, Call, DeviceNumber, Fd, FsConfig, MountAttr, NodeMode, OpenFlags, OpenHow, Prctl, SignalAction,
-    SignalMaskHow,
+    SignalMaskHow, Whence,
 };
 use libc::c_long;
 
@@ -228,6 +228,20 @@ fn files(call: &Call) -> Option<(c_long, Vec<Argument>)> {
         }
         Call::Write { fd: opened, data } => {
             (libc::SYS_write, vec![fd(*opened), string(data), number(i64::try_from(data.0.len()).ok()?)])
+        }
+        Call::Lseek { fd: opened, offset, whence } => {
+            let whence = match whence {
+                Whence::Start => libc::SEEK_SET,
+                Whence::Current => libc::SEEK_CUR,
+                Whence::End => libc::SEEK_END,
+            };
+            (libc::SYS_lseek, vec![fd(*opened), number(*offset), number(whence)])
+        }
+        Call::Ftruncate { fd: opened, length } => (libc::SYS_ftruncate, vec![fd(*opened), bits(*length)]),
+        Call::Flock { fd: opened, operation } => (libc::SYS_flock, vec![fd(*opened), number(operation.bits())]),
+        Call::Linkat { old_dirfd, old_path, new_dirfd, new_path, flags } => {
+            let flags = number(flags.bits());
+            (libc::SYS_linkat, vec![fd(*old_dirfd), string(old_path), fd(*new_dirfd), string(new_path), flags])
         }
         Call::Fsync { fd: opened } => (libc::SYS_fsync, vec![fd(*opened)]),
         Call::Pipe2 { flags } => (libc::SYS_pipe2, vec![Argument::Output(8), bits(open_flags(*flags))]),
