@@ -105,8 +105,11 @@ fn launches(
             pass_on(&arguments.programs, command);
         })?);
     }
-    if let Some(host) = hosts.first() {
-        results.skipped.extend(host.greeting.skipped.iter().cloned());
+    for skipped in hosts.iter().flat_map(|host| &host.greeting.skipped) {
+        // Once for all hosts.
+        if !results.skipped.iter().any(|known| known.name == skipped.name) {
+            results.skipped.push(skipped.clone());
+        }
     }
     let lanes = hosts.iter().enumerate().flat_map(|(index, host)| {
         host.greeting.contenders.iter().map(move |what| Lane { host: index, what: what.clone(), samples: Vec::new() })
