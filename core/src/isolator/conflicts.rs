@@ -2,6 +2,7 @@
 
 use typed_path::UnixPathBuf;
 
+use super::update::missing;
 use super::{Isolator, IsolatorError, UpdateError};
 use crate::kernel::{Bytes, Errno, Kernel};
 use crate::messages::{ContainerConfig, ContainerId, Resource};
@@ -26,10 +27,8 @@ impl<K: Kernel> Isolator<K> {
             owner: None,
         };
         let others = config.container_info.as_ref().map_or(&[][..], |info| &info.volumes);
-        for volume in self.persistent_volumes(resources)? {
-            if container.volumes.iter().any(|current| current.is_same_mount(&volume)) {
-                continue;
-            }
+        let wanted = self.persistent_volumes(resources)?;
+        for volume in missing(&wanted, &container.volumes) {
             let is_in_the_way = |path: UnixPathBuf| path.components().next() == volume.name.components().next();
             if let Some(other) = others.iter().find(|other| path_in_sandbox(&paths, other).is_some_and(is_in_the_way)) {
                 return Err(UpdateError::OtherVolume {

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use typed_path::{UnixPath, UnixPathBuf};
 
 use super::sandbox::open_sandbox;
+use super::update::each_once;
 use super::{Container, Isolator, IsolatorError};
 use crate::checkpoint;
 use crate::kernel::{Errno, FileType, Kernel, Mode};
@@ -132,12 +133,12 @@ impl<K: Kernel> Isolator<K> {
             Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
             sandbox => sandbox?,
         };
-        let mut mounted: Vec<PersistentVolume> = Vec::new();
-        for resource in recorded.iter().chain(&config.resources).chain(executor) {
-            // One that is none could not have been mounted.
-            let Ok(Some(volume)) = PersistentVolume::from_resource(resource, &self.config.layout) else { continue };
-            let is_known = mounted.iter().any(|other| other.is_same_mount(&volume));
-            if !is_known && self.is_mounted(&sandbox, &volume)? {
+        let resources = recorded.iter().chain(&config.resources).chain(executor);
+        // One that is none could not have been mounted.
+        let of = |resource| PersistentVolume::from_resource(resource, &self.config.layout).ok().flatten();
+        let mut mounted = Vec::new();
+        for volume in each_once(resources.filter_map(of).collect()) {
+            if self.is_mounted(&sandbox, &volume)? {
                 mounted.push(volume);
             }
         }

@@ -1,5 +1,7 @@
 //! Volumes that come and go.
 
+use std::collections::HashSet;
+
 use typed_path::{UnixPath, UnixPathBuf};
 
 use super::error::tells_what_is_there;
@@ -74,8 +76,8 @@ impl<K: Kernel> Isolator<K> {
         if is_standalone && !wanted.is_empty() {
             return Err(UpdateError::Standalone(id.clone()));
         }
-        let removed: Vec<_> = current.iter().filter(|volume| !is_among(&wanted, volume)).collect();
-        let added: Vec<_> = wanted.into_iter().filter(|volume| !is_among(&current, volume)).collect();
+        let removed = missing(&current, &wanted);
+        let added: Vec<_> = missing(&wanted, &current).into_iter().cloned().collect();
         let left = self.left_over(id, &current)?;
         if removed.is_empty() && added.is_empty() && left.is_empty() {
             return Ok(Vec::new());
@@ -96,7 +98,7 @@ impl<K: Kernel> Isolator<K> {
     /// and the removal of the mount point.
     fn left_over(&self, id: &ContainerId, current: &[PersistentVolume]) -> Result<Vec<PersistentVolume>, UpdateError> {
         let recorded = self.persistent_volumes(&self.recorded_volumes(id)?)?;
-        Ok(recorded.into_iter().filter(|volume| !is_among(current, volume)).collect())
+        Ok(missing(&recorded, current).into_iter().cloned().collect())
     }
 
     fn remove_left_mount_points(
@@ -162,12 +164,8 @@ impl<K: Kernel> Isolator<K> {
 
     /// The volumes among the resources, each once.
     pub(super) fn persistent_volumes(&self, resources: &[Resource]) -> Result<Vec<PersistentVolume>, UpdateError> {
-        let mut volumes = Vec::new();
-        for resource in resources {
-            let volume = PersistentVolume::from_resource(resource, &self.config.layout)?;
-            volumes.extend(volume.filter(|volume| !is_among(&volumes, volume)));
-        }
-        Ok(volumes)
+        let of = |resource| PersistentVolume::from_resource(resource, &self.config.layout).transpose();
+        Ok(each_once(resources.iter().filter_map(of).collect::<Result<_, _>>()?))
     }
 
     /// Unmounts a volume and removes its mount point, which is empty or not ours to remove.
@@ -288,8 +286,17 @@ fn mount_volume(
     }
 }
 
-fn is_among(volumes: &[PersistentVolume], volume: &PersistentVolume) -> bool {
-    volumes.iter().any(|other| other.is_same_mount(volume))
+/// Of volumes that are the same mount, the first one.
+pub(super) fn each_once(volumes: Vec<PersistentVolume>) -> Vec<PersistentVolume> {
+    let mut known = HashSet::new();
+    let is_first: Vec<_> = volumes.iter().map(|volume| known.insert(volume.mount())).collect();
+    volumes.into_iter().zip(is_first).filter_map(|(volume, is_first)| is_first.then_some(volume)).collect()
+}
+
+/// Those volumes that are not among the others.
+pub(super) fn missing<'v>(volumes: &'v [PersistentVolume], others: &[PersistentVolume]) -> Vec<&'v PersistentVolume> {
+    let others: HashSet<_> = others.iter().map(PersistentVolume::mount).collect();
+    volumes.iter().filter(|volume| !others.contains(&volume.mount())).collect()
 }
 
 /// Whether a shared volume is mounted for another container: of this agent or of one that shares work_dir, which is why

@@ -1,6 +1,6 @@
 //! Persistent volumes: directories whose data outlives containers.
 
-use typed_path::UnixPathBuf;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use crate::error::CallError;
 use crate::isolator::UpdateError;
@@ -22,6 +22,15 @@ pub struct PersistentVolume {
     pub read_only: bool,
 }
 
+/// Tells the mounts of persistent volumes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VolumeMount<'v> {
+    // First, as sources differ at their ends only.
+    name: &'v UnixPath,
+    source: &'v UnixPath,
+    read_only: bool,
+}
+
 impl PersistentVolume {
     /// The persistence id.
     pub fn id(&self) -> &str {
@@ -29,9 +38,14 @@ impl PersistentVolume {
         persistence.map_or("", |persistence| &persistence.id)
     }
 
-    /// Whether both are the same mount: what else the resources say makes no difference.
+    /// Which mount it is. What else the resource says makes no difference.
+    pub fn mount(&self) -> VolumeMount<'_> {
+        VolumeMount { name: &self.name, source: &self.source, read_only: self.read_only }
+    }
+
+    /// Whether both are the same mount.
     pub fn is_same_mount(&self, other: &Self) -> bool {
-        (&self.source, &self.name, self.read_only) == (&other.source, &other.name, other.read_only)
+        self.mount() == other.mount()
     }
 
     /// The persistent volume that a resource is; `None` if it is none, or one whose `container_path` is no single name.
