@@ -3,6 +3,7 @@
 //! - [`Kernel`] is the trait: a method per system call.
 //! - [`Call`] is a call as data, [`Value`] its result; [`Call::apply`] makes it on any kernel.
 //! - [`Intercepted`] puts an [`Interceptor`] before a kernel: the one place for tracing, recording and fault injection.
+//! - [`OlderKernel`] is such an interceptor: it makes an older release of a kernel.
 //! - [`Descriptor`] owns a file descriptor.
 //!
 //! Which calls there are is said once, in the table in `syscalls.rs`.
@@ -13,6 +14,8 @@ mod descriptor;
 mod errno;
 mod flags;
 mod intercept;
+mod older;
+mod release;
 mod strace;
 mod syscalls;
 mod types;
@@ -29,6 +32,8 @@ pub use flags::{
     UmountFlags, WaitOptions,
 };
 pub use intercept::{Intercepted, Interceptor};
+pub use older::OlderKernel;
+pub use release::Release;
 pub use syscalls::{Call, ChildProgram, Kernel, Value};
 pub use types::{
     CapabilitySets, DeviceNumber, DirectoryEntry, Fd, FileType, FsConfig, Mode, MountAttr, NodeMode, OpenHow, Pid,
