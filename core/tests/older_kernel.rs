@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cofferdam::UnixPath;
+use cofferdam::agent::AgentConfig;
+use cofferdam::isolator::check_host;
 use cofferdam::kernel::{
     AtFlags, Bytes, Call, CloneFlags, Errno, Fd, FsmountFlags, Intercepted, Interceptor, Kernel, Mode, MountAttr,
-    MountAttrFlags, MoveMountFlags, OlderKernel, OpenHow, OpenTreeFlags, Release, StatMount, StatMountMask,
-    UniqueMountId, Utsname, Value, WaitOptions, WaitStatus,
+    MountAttrFlags, MoveMountFlags, OlderKernel, OpenHow, OpenTreeFlags, Release, StatMount, StatMountMask, Support,
+    UniqueMountId, UnsupportedKernel, Utsname, Value, WaitOptions, WaitStatus,
 };
+use cofferdam::layout::Layout;
 use cofferdam_vfs_sim::{Linux, Process, sample};
 use rstest::rstest;
 
@@ -141,6 +144,39 @@ fn flags_that_came_later_are_unknown_ones() {
         flags: both | MoveMountFlags::MOVE_MOUNT_BENEATH,
     };
     assert!(refused(&beneath, Release(6, 4)) && !refused(&beneath, Release(6, 5)));
+}
+
+#[rstest]
+#[case(
+    Release(4, 19),
+    "this is Linux 4.19, which lacks open_tree(2); Linux 5.12 or newer is needed: upgrade the kernel"
+)]
+#[case(Release(5, 4), "this is Linux 5.4, which lacks openat2(2); Linux 5.12 or newer is needed: upgrade the kernel")]
+#[case(
+    Release(5, 11),
+    "this is Linux 5.11, which lacks mount_setattr(2); Linux 5.12 or newer is needed: upgrade the kernel"
+)]
+fn a_kernel_before_5_12_is_told_what_is_needed(#[case] release: Release, #[case] expected: &str) {
+    let (kernel, older) = (kernel(), OlderKernel::of(release));
+    let kernel = Intercepted::new(&kernel, &older);
+    assert_eq!(Support::of(&kernel).sufficient().unwrap_err().to_string(), expected);
+    let layout = Layout { work_dir: "/var/lib".into(), runtime_dir: "/run".into() };
+    // Whoever may not mount can't be told apart from a kernel that can't, so that privileges are checked first.
+    let checked = check_host(&kernel, &AgentConfig::new(layout), false).unwrap_err().to_string();
+    assert!(checked == expected || release < Release(5, 6), "{checked}");
+}
+
+#[test]
+fn a_call_that_is_filtered_is_not_called_old() {
+    let (kernel, filter) = (kernel(), OlderKernel::of(Release(99, 0)).without("mount_setattr"));
+    let support = Support::of(&Intercepted::new(&kernel, &filter));
+    let error = support.sufficient().unwrap_err();
+    assert_eq!(error, UnsupportedKernel::Forbidden { release: Release(6, 18), call: "mount_setattr" });
+    assert!(error.to_string().contains("seccomp"), "{error}");
+    let filter = OlderKernel::of(Release(99, 0)).without("statmount");
+    let support = Support::of(&Intercepted::new(&kernel, &filter)).sufficient().unwrap();
+    let missing: Vec<_> = support.missing.iter().map(ToString::to_string).collect();
+    assert_eq!(missing, ["statmount(2) of Linux 6.8"]);
 }
 
 /// Answers with a value of another kind.

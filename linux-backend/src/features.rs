@@ -1,13 +1,10 @@
 //! What this machine's kernel can do.
 
-use cofferdam::kernel::Release;
+use cofferdam::kernel::{Release, UnsupportedKernel};
 use linux_raw_sys::general;
 use nix::errno::Errno;
 
 use crate::process;
-
-/// The first release that has all that is needed: it brought `mount_setattr(2)`.
-const REQUIRED: Release = Release(5, 12);
 
 /// What this machine's kernel can do, as [`detect`](Self::detect) found by trying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +39,9 @@ impl Features {
     /// them to older releases too, and seccomp filters take them away from newer ones.
     pub fn supported(self) -> Result<Self, UnsupportedKernel> {
         let calls = [("openat2", self.openat2), ("mount_setattr", self.mount_setattr)];
-        let release = self.release;
         match calls.into_iter().find(|(_, exists)| !exists) {
             None => Ok(self),
-            Some((call, _)) if release < REQUIRED => Err(UnsupportedKernel::TooOld { release, call }),
-            Some((call, _)) => Err(UnsupportedKernel::Forbidden { release, call }),
+            Some((call, _)) => Err(UnsupportedKernel::new(self.release, call)),
         }
     }
 }
@@ -54,33 +49,6 @@ impl Features {
 /// Fails with a clear error where the kernel is too old.
 pub fn require_supported() -> Result<Features, UnsupportedKernel> {
     Features::detect().supported()
-}
-
-/// This kernel lacks a system call without which no filesystem can be isolated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnsupportedKernel {
-    /// The release is from before the call.
-    #[error(
-        "this is {release}, which lacks {call}(2); {required} or newer is needed: upgrade the kernel",
-        required = REQUIRED
-    )]
-    TooOld {
-        /// The running kernel's release.
-        release: Release,
-        /// The missing call.
-        call: &'static str,
-    },
-    /// The release has the call, but not for us.
-    #[error(
-        "{call}(2) is refused here, although this is {release}, which has it: probably by the seccomp filter of a \
-         container or service that this runs in; allow {call} there, or run outside of it"
-    )]
-    Forbidden {
-        /// The running kernel's release.
-        release: Release,
-        /// The refused call.
-        call: &'static str,
-    },
 }
 
 /// Every argument is -1: a flag or a size that each of the probed calls refuses (`EINVAL`, `E2BIG`) before it looks at
@@ -139,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_detected_fits_the_release() {
         let features = Features::detect();
-        assert!(features.release >= REQUIRED, "{features:?}");
+        assert!(features.release >= Release(5, 12), "{features:?}");
         assert!(require_supported().is_ok());
         assert_eq!(features.statmount, features.listmount);
         assert!(features.release < Release(6, 8) || features.statmount, "{features:?}");

@@ -4,6 +4,7 @@
 //! - [`Call`] is a call as data, [`Value`] its result; [`Call::apply`] makes it on any kernel.
 //! - [`Intercepted`] puts an [`Interceptor`] before a kernel: the one place for tracing, recording and fault injection.
 //! - [`OlderKernel`] is such an interceptor: it makes an older release of a kernel.
+//! - [`Support`] says which of the newer calls a kernel has.
 //! - [`Descriptor`] owns a file descriptor.
 //!
 //! Which calls there are is said once, in the table in `syscalls.rs`.
@@ -17,6 +18,7 @@ mod intercept;
 mod older;
 mod release;
 mod strace;
+mod support;
 mod syscalls;
 mod types;
 
@@ -34,6 +36,7 @@ pub use flags::{
 pub use intercept::{Intercepted, Interceptor};
 pub use older::OlderKernel;
 pub use release::Release;
+pub use support::{MissingCall, Support, UnsupportedKernel};
 pub use syscalls::{Call, ChildProgram, Kernel, Value};
 pub use types::{
     CapabilitySets, DeviceNumber, DirectoryEntry, Fd, FileType, FsConfig, Mode, MountAttr, NodeMode, OpenHow, Pid,

@@ -44,6 +44,7 @@ macro_rules! scenarios {
     };
 }
 
+mod check;
 mod cleanup;
 mod conflicts;
 mod create;
