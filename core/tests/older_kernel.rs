@@ -6,8 +6,8 @@ use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::check_host;
 use cofferdam::kernel::{
     AtFlags, Bytes, Call, CloneFlags, Errno, Fd, FsmountFlags, Intercepted, Interceptor, Kernel, Mode, MountAttr,
-    MountAttrFlags, MoveMountFlags, OlderKernel, OpenHow, OpenTreeFlags, Release, StatMount, StatMountMask, Support,
-    UniqueMountId, UnsupportedKernel, Utsname, Value, WaitOptions, WaitStatus,
+    MountAttrFlags, MountFlags, MoveMountFlags, OlderKernel, OpenHow, OpenTreeFlags, Release, StatMount, StatMountMask,
+    Support, UniqueMountId, UnsupportedKernel, Utsname, Value, WaitOptions, WaitStatus,
 };
 use cofferdam::layout::Layout;
 use cofferdam_vfs_sim::{Linux, Process, sample};
@@ -96,7 +96,7 @@ fn statmount_tells_what_the_release_knew() {
     kernel.mkdirat(Fd::CWD, UnixPath::new("/m"), Mode(0o755)).unwrap();
     let options = Some(&b"size=64k"[..]);
     let tmpfs = UnixPath::new("tmpfs");
-    kernel.mount(Some(tmpfs), UnixPath::new("/m"), Some(b"tmpfs"), Default::default(), options).unwrap();
+    kernel.mount(Some(tmpfs), UnixPath::new("/m"), Some(b"tmpfs"), MountFlags::empty(), options).unwrap();
     let mount = *kernel.listmount(UniqueMountId::ROOT, 0).unwrap().last().unwrap();
     let mask = StatMountMask::STATMOUNT_MNT_POINT | NEW;
     let now = kernel.statmount(mount, mask).unwrap();

@@ -28,8 +28,7 @@ pub fn new() -> Linux {
         let source = config().layout.work_dir.join(format!("volumes/roles/role/v{volume}"));
         create_directories(&kernel, &source, Mode(0o755)).unwrap();
     }
-    let linux = kernel.linux().clone();
-    linux
+    kernel.linux().clone()
 }
 
 /// One on which an agent was started.
@@ -63,8 +62,7 @@ pub fn with_containers(linux: Linux, count: usize) -> Linux {
 fn changed(linux: Linux, change: impl FnOnce(&Process)) -> Linux {
     let kernel = Process::init(linux);
     change(&kernel);
-    let linux = kernel.linux().clone();
-    linux
+    kernel.linux().clone()
 }
 
 pub fn create<K: Kernel>(kernel: K) -> Isolator<K> {

@@ -17,8 +17,10 @@ use counter::Counter;
 use document::Counts;
 use host::{Agent, container, count, create, state, volume, volumes};
 
+type Operation = fn(&Linux) -> Counts;
+
 /// What is done on a host that is ready, unless it is about that.
-const OPERATIONS: &[(&str, fn(&Linux) -> Counts)] = &[
+const OPERATIONS: &[(&str, Operation)] = &[
     ("create, nothing is ready", create_on),
     ("create, all is ready", create_on),
     ("prepare with a root filesystem", |host| prepare(host, true, 0)),

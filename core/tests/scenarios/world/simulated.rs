@@ -23,24 +23,27 @@ pub fn run(scenario: fn(&World<'_>)) {
     for host in [Host::Private, Host::Shared] {
         // Shown if the test fails.
         println!("{host:?}");
-        run_on(host, scenario, |kernel, body| body(kernel));
+        run_on(host, None, scenario);
     }
 }
 
 /// The same on a machine with the oldest kernel that we support. One kind of host will do: the one on which most happens.
 pub fn run_as_5_12(scenario: fn(&World<'_>)) {
-    run_on(Host::Shared, scenario, |kernel, body| body(&Intercepted::new(kernel, &OlderKernel::LINUX_5_12)));
+    run_on(Host::Shared, Some(&OlderKernel::LINUX_5_12), scenario);
 }
 
-/// With the kernel as the scenario is to see it.
-fn run_on(host: Host, scenario: fn(&World<'_>), seen: fn(&dyn Kernel, &mut dyn FnMut(&dyn Kernel))) {
+fn run_on(host: Host, older: Option<&OlderKernel>, scenario: fn(&World<'_>)) {
     let kernel = boot(host);
     let before = Machine::of(&kernel);
-    seen(&kernel, &mut |seen| act(&kernel, seen, scenario));
+    match older {
+        Some(older) => act(&kernel, &Intercepted::new(&kernel, older), scenario),
+        None => act(&kernel, &kernel, scenario),
+    }
     let changes = Machine::of(&kernel).changes_since(&before);
     assert!(changes.is_empty(), "left behind on a {host:?} host:\n{}", changes.join("\n"));
 }
 
+/// With the kernel as the scenario is to see it.
 fn act(kernel: &Process, seen: &dyn Kernel, scenario: fn(&World<'_>)) {
     let world = World::new(seen, UnixPath::new("/world").to_path_buf());
     scenario(&world);
