@@ -125,14 +125,13 @@ fn timings_tell_where_the_time_went() {
             (with_rootfs().arg("--share-pid"), without_masks),
             (run().arg("--share-pid"), of_the_host),
         ] {
-            let outcome = run.sh("echo printed; sleep 0.05; exit 3");
+            let outcome = run.sh("echo printed; exit 3");
             assert_eq!((outcome.status, outcome.text().as_str()), (3, "printed\n"));
             let timings = timings(&outcome.stderr);
             let names: Vec<_> = timings.iter().map(|(name, _)| *name).collect();
             assert_eq!(names, [&BEFORE[..], after].concat());
-            let of = |wanted: &str| timings.iter().find(|(name, _)| *name == wanted).unwrap().1;
-            assert!(of("program") >= 50.0, "it sleeps: {}", outcome.stderr);
-            let (total, sum) = (of("total"), timings.iter().map(|(_, time)| time).sum::<f64>() - of("total"));
+            let [phases @ .., (_, total)] = &timings[..] else { panic!("no total") };
+            let sum: f64 = phases.iter().map(|(_, time)| time).sum();
             // Each is rounded.
             assert!(sum <= total + 0.01, "{}", outcome.stderr);
         }
