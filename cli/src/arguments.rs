@@ -27,6 +27,7 @@ Examples:
   cofferdam run --rootfs /srv/busybox -- /bin/sh
   cofferdam run --rootfs /srv/busybox --persistent-volume web/db:data -- /bin/sh -c 'echo kept > data/file'
   cofferdam run --rootfs /srv/busybox --trace -- /bin/true
+  cofferdam run --rootfs /srv/busybox --timings -- /bin/true
   cofferdam run --sim --rootfs /srv/busybox -- /bin/sh
 
 The last one needs no root: it runs on a simulated host, which has a root filesystem of that name, and shows what the \
@@ -123,6 +124,9 @@ pub(crate) struct RunArguments {
     /// Print every system call of the isolator and the launcher to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Print to standard error where the time went, once the container has ended
+    #[arg(long, conflicts_with_all = ["sim", "mountinfo"])]
+    pub(crate) timings: bool,
     /// Run on a simulated host, fresh each time, without root: prints what the program would see and reach, and what
     /// becomes of the host. A root filesystem is in /srv/busybox; the host's users are root, nobody and alice, among others
     #[arg(long)]
@@ -173,6 +177,9 @@ pub(crate) struct LaunchArguments {
     /// Print every system call to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
+    /// Note the beginning of each phase in this descriptor
+    #[arg(long, value_name = "FD")]
+    pub(crate) timings: Option<i32>,
 }
 
 impl LaunchArguments {
@@ -190,6 +197,9 @@ impl LaunchArguments {
         }
         if self.trace {
             line.push("--trace".into());
+        }
+        if let Some(notes) = self.timings {
+            line.extend(["--timings".into(), notes.to_string().into()]);
         }
         line.extend(["--launch-info".into(), self.launch_info.clone()]);
         line

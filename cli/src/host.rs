@@ -6,6 +6,7 @@ use cofferdam::user::UserDatabase;
 use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::run::Failure;
 use crate::simulated;
+use crate::timings::{Phase, Timings};
 
 cfg_if::cfg_if! {
     if #[cfg(all(target_os = "linux", not(feature = "sim")))] {
@@ -46,4 +47,16 @@ pub(crate) trait Host {
     /// What the process does that has executed the launcher. On a real kernel execve(2) does not return, and nobody is left
     /// to call this; a simulated one runs no programs, so that the process goes on here.
     fn launched(&self, kernel: &dyn Kernel, arguments: &LaunchArguments) -> i32;
+
+    /// Where the beginning of a phase is noted, if somebody wants to know where the time goes.
+    fn timings(&self) -> Option<&Timings<'_>> {
+        None
+    }
+
+    /// A phase begins now.
+    fn begin(&self, phase: Phase) {
+        if let Some(timings) = self.timings() {
+            timings.begin(phase);
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! `cofferdam launcher`: the process that becomes the container's program.
 
 use cofferdam::checkpoint;
-use cofferdam::kernel::{Bytes, Kernel, Pid};
+use cofferdam::kernel::{Bytes, Fd, Intercepted, Kernel, Pid};
 use cofferdam::launch::{LaunchRequest, launch as carry_out};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::user::UserDatabase;
 
 use crate::arguments::LaunchArguments;
 use crate::run::Failure;
+use crate::timings::{Phase, Phases, Timings};
 
 /// The launcher could not start. What fails later it reports itself.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,10 @@ pub(crate) fn launch(
     users: &dyn UserDatabase,
 ) -> Result<i32, Failure> {
     let request = read_request(kernel, arguments, users)?;
-    Ok(carry_out(kernel, &request))
+    let Some(notes) = arguments.timings.map(Fd) else { return Ok(carry_out(kernel, &request)) };
+    Timings::inherited(kernel, notes).begin(Phase::Namespaces);
+    let phases = Phases::new(notes, &request.info.masked_paths);
+    Ok(carry_out(&Intercepted::new(kernel, &phases), &request))
 }
 
 fn read_request(

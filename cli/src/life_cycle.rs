@@ -3,6 +3,7 @@
 //!
 //! Each takes the locks that it needs (`cofferdam::locks`), so that commands may be given at the same time.
 
+mod check;
 mod cleanup;
 mod input;
 mod launch;
@@ -141,6 +142,7 @@ pub(crate) fn run_on(
 ) -> Result<i32, Failure> {
     let json = command.common().json;
     let result = match command {
+        LifeCycleCommand::Create(arguments) if arguments.check => check::check(kernel, agent, json),
         LifeCycleCommand::Create(_) => Session::begin(kernel, host, agent, Sharing::Alone).map(drop),
         LifeCycleCommand::Prepare(arguments) => prepare::prepare(kernel, host, agent, &arguments.id),
         LifeCycleCommand::Launch(arguments) => return launch::launch(kernel, host, agent, arguments),

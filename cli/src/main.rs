@@ -15,6 +15,11 @@ mod schema;
 mod sim;
 mod simulated;
 mod streams;
+#[cfg_attr(
+    not(all(target_os = "linux", not(feature = "sim"))),
+    allow(dead_code, reason = "simulated hosts have no time")
+)]
+mod timings;
 mod trace;
 
 use std::process::ExitCode;

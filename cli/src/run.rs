@@ -20,6 +20,7 @@ use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, PersistentVolumeArgument, RunArguments};
 use crate::host::Host;
 use crate::life_cycle::LifeCycleError;
+use crate::timings::Phase;
 
 /// The ids below which Mesos' layout puts a sandbox: ours are those of an agent that runs one command.
 const AGENT_ID: &str = "local";
@@ -70,6 +71,7 @@ pub(crate) fn run_on(
         Vec::new()
     };
     let result = AgentLock::shared_if_there_is_one(kernel, layout).map_err(Failure::from).and_then(|_lock| {
+        host.begin(Phase::Create);
         let mut isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
         isolator.prepare_launches()?;
         run_container(&mut isolator, host, arguments, &wanted)
@@ -122,15 +124,19 @@ fn run_container(
     let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
     let volumes = volumes(&arguments.persistent_volume, &layout)?;
     let config = container_config(arguments, wanted, &sandbox, &volumes);
+    host.begin(Phase::Sandbox);
     // Until the container runs, and from its end on, no other command comes in between.
     let locks = Locks::take(kernel, &layout, id)?;
     create_sandbox(kernel, id, &sandbox, wanted.owner.as_ref())?;
     let (result, _locks) = match start_in_sandbox(isolator, host, arguments, id, &config, &volumes) {
         Ok(started) => {
             drop(locks);
-            wait(kernel, &layout, id, started)?
+            wait(kernel, host, &layout, id, started)?
         }
-        Err(error) => (Err(error), locks),
+        Err(error) => {
+            host.begin(Phase::CleanUp);
+            (Err(error), locks)
+        }
     };
     let cleaned = clean_up(isolator, id);
     let removed = isolator.remove_sandbox(id, &sandbox);
@@ -161,11 +167,13 @@ struct Started<'k> {
 /// Waits for a container to end. Gives the result with the locks: nobody else cleans up in between.
 fn wait<'k>(
     kernel: &'k dyn Kernel,
+    host: &dyn Host,
     layout: &Layout,
     id: &ContainerId,
     Started { child, running }: Started<'_>,
 ) -> Result<(Result<i32, Failure>, Locks<'k>), Failure> {
     let status = supervise(kernel, child).map(exit_status).map_err(Failure::from);
+    host.begin(Phase::CleanUp);
     let locks = Locks::take(kernel, layout, id)?;
     drop(running);
     Ok((status, locks))
@@ -267,7 +275,9 @@ fn start_in_sandbox<'k>(
     for volume in volumes {
         volume.create(isolator.kernel())?;
     }
+    host.begin(Phase::Prepare);
     let info = isolator.prepare(id, config)?;
+    host.begin(Phase::Start);
     let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?
         .ok_or_else(|| LifeCycleError::RunsAlready(id.clone()))?;
     Ok(Started { child: start(isolator, host, arguments, id, info)?, running })
@@ -314,6 +324,7 @@ fn start(
         parent: None,
         pid_file: vec![isolator.config().layout.container_pid(id).into()],
         trace: arguments.trace,
+        timings: host.timings().map(|timings| timings.notes().0),
     };
     start_launcher(*isolator.kernel(), host, launcher, &info)
 }

@@ -1,21 +1,17 @@
 //! What this machine's kernel can do.
 
-use std::fmt;
-
+use cofferdam::kernel::{Release, UnsupportedKernel};
 use linux_raw_sys::general;
 use nix::errno::Errno;
 
 use crate::process;
 
-/// The first release that has all that is needed: it brought `mount_setattr(2)`.
-const REQUIRED: (u32, u32) = (5, 12);
-
 /// What this machine's kernel can do, as [`detect`](Self::detect) found by trying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "one per system call")]
 pub struct Features {
-    /// The release, such as `(6, 18)`; `(0, 0)` if it cannot be read from uname(2).
-    pub release: (u32, u32),
+    /// The release; `Release(0, 0)` if it cannot be read from uname(2).
+    pub release: Release,
     /// openat2(2), Linux 5.6.
     pub openat2: bool,
     /// `mount_setattr(2)`, Linux 5.12.
@@ -29,7 +25,7 @@ pub struct Features {
 impl Features {
     /// Makes each call in a way that cannot succeed.
     pub fn detect() -> Self {
-        let release = process::uname().ok().and_then(|name| parse_release(&name.release.0));
+        let release = process::uname().ok().and_then(|name| Release::of(&name));
         Self {
             release: release.unwrap_or_default(),
             openat2: exists(libc::SYS_openat2),
@@ -43,11 +39,9 @@ impl Features {
     /// them to older releases too, and seccomp filters take them away from newer ones.
     pub fn supported(self) -> Result<Self, UnsupportedKernel> {
         let calls = [("openat2", self.openat2), ("mount_setattr", self.mount_setattr)];
-        let release = Release(self.release);
         match calls.into_iter().find(|(_, exists)| !exists) {
             None => Ok(self),
-            Some((call, _)) if self.release < REQUIRED => Err(UnsupportedKernel::TooOld { release, call }),
-            Some((call, _)) => Err(UnsupportedKernel::Forbidden { release, call }),
+            Some((call, _)) => Err(UnsupportedKernel::new(self.release, call)),
         }
     }
 }
@@ -55,43 +49,6 @@ impl Features {
 /// Fails with a clear error where the kernel is too old.
 pub fn require_supported() -> Result<Features, UnsupportedKernel> {
     Features::detect().supported()
-}
-
-/// This kernel lacks a system call without which no filesystem can be isolated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnsupportedKernel {
-    /// The release is from before the call.
-    #[error(
-        "this is {release}, which lacks {call}(2); {required} or newer is needed: upgrade the kernel",
-        required = Release(REQUIRED)
-    )]
-    TooOld {
-        /// The running kernel's release.
-        release: Release,
-        /// The missing call.
-        call: &'static str,
-    },
-    /// The release has the call, but not for us.
-    #[error(
-        "{call}(2) is refused here, although this is {release}, which has it: probably by the seccomp filter of a \
-         container or service that this runs in; allow {call} there, or run outside of it"
-    )]
-    Forbidden {
-        /// The running kernel's release.
-        release: Release,
-        /// The refused call.
-        call: &'static str,
-    },
-}
-
-/// A release of Linux: major and minor number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Release(pub (u32, u32));
-
-impl fmt::Display for Release {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Linux {}.{}", self.0.0, self.0.1)
-    }
 }
 
 /// Every argument is -1: a flag or a size that each of the probed calls refuses (`EINVAL`, `E2BIG`) before it looks at
@@ -103,42 +60,34 @@ fn exists(number: libc::c_long) -> bool {
     result == -1 && !matches!(Errno::last(), Errno::ENOSYS | Errno::EPERM)
 }
 
-/// `6.18.0-1-amd64`, `5.12-rc1`: what follows the minor number says nothing about calls.
-fn parse_release(release: &[u8]) -> Option<(u32, u32)> {
-    let release = str::from_utf8(release).ok()?;
-    let (major, rest) = release.split_once('.')?;
-    let minor = rest.split(|character: char| !character.is_ascii_digit()).next()?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const MODERN: Features =
-        Features { release: (6, 18), openat2: true, mount_setattr: true, statmount: true, listmount: true };
+        Features { release: Release(6, 18), openat2: true, mount_setattr: true, statmount: true, listmount: true };
 
     #[test]
     fn a_kernel_without_statmount_is_supported() {
-        let features = Features { release: (5, 12), statmount: false, listmount: false, ..MODERN };
+        let features = Features { release: Release(5, 12), statmount: false, listmount: false, ..MODERN };
         assert_eq!(features.supported(), Ok(features));
     }
 
     #[test]
     fn a_kernel_before_5_12_is_told_what_is_needed() {
-        let features = Features { release: (5, 4), openat2: false, mount_setattr: false, ..MODERN };
+        let features = Features { release: Release(5, 4), openat2: false, mount_setattr: false, ..MODERN };
         assert_eq!(
             features.supported().unwrap_err().to_string(),
             "this is Linux 5.4, which lacks openat2(2); Linux 5.12 or newer is needed: upgrade the kernel"
         );
-        let features = Features { release: (5, 11), mount_setattr: false, ..MODERN };
+        let features = Features { release: Release(5, 11), mount_setattr: false, ..MODERN };
         let error = features.supported().unwrap_err();
-        assert_eq!(error, UnsupportedKernel::TooOld { release: Release((5, 11)), call: "mount_setattr" });
+        assert_eq!(error, UnsupportedKernel::TooOld { release: Release(5, 11), call: "mount_setattr" });
     }
 
     #[test]
     fn an_older_kernel_with_the_calls_brought_to_it_is_supported() {
-        let features = Features { release: (4, 18), ..MODERN };
+        let features = Features { release: Release(4, 18), ..MODERN };
         assert_eq!(features.supported(), Ok(features));
     }
 
@@ -146,17 +95,8 @@ mod tests {
     fn a_new_kernel_whose_calls_are_filtered_is_not_called_old() {
         let features = Features { mount_setattr: false, ..MODERN };
         let error = features.supported().unwrap_err();
-        assert_eq!(error, UnsupportedKernel::Forbidden { release: Release((6, 18)), call: "mount_setattr" });
+        assert_eq!(error, UnsupportedKernel::Forbidden { release: Release(6, 18), call: "mount_setattr" });
         assert!(error.to_string().contains("seccomp"), "{error}");
-    }
-
-    #[test]
-    fn releases_are_read_whatever_follows() {
-        assert_eq!(parse_release(b"6.18.0-1-amd64"), Some((6, 18)));
-        assert_eq!(parse_release(b"5.12-rc1"), Some((5, 12)));
-        assert_eq!(parse_release(b"7.0"), Some((7, 0)));
-        assert_eq!(parse_release(b"unknown"), None);
-        assert_eq!(parse_release(b"6."), None);
     }
 
     #[test]
@@ -167,9 +107,9 @@ mod tests {
     #[test]
     fn what_is_detected_fits_the_release() {
         let features = Features::detect();
-        assert!(features.release >= REQUIRED, "{features:?}");
+        assert!(features.release >= Release(5, 12), "{features:?}");
         assert!(require_supported().is_ok());
         assert_eq!(features.statmount, features.listmount);
-        assert!(features.release < (6, 8) || features.statmount, "{features:?}");
+        assert!(features.release < Release(6, 8) || features.statmount, "{features:?}");
     }
 }

@@ -46,7 +46,7 @@ use cofferdam::kernel::{
     UmountFlags, UniqueMountId, Utsname, WaitOptions, WaitStatus, Whence,
 };
 
-pub use features::{Features, Release, UnsupportedKernel, require_supported};
+pub use features::{Features, require_supported};
 
 /// The kernel that this process runs on.
 ///

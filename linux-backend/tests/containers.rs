@@ -37,6 +37,8 @@ mod weaknesses;
 #[allow(dead_code, reason = "it serves other tests too")]
 mod world;
 
+use std::panic::RefUnwindSafe;
+
 use cofferdam::kernel::{CloneFlags, Kernel, WaitOptions, WaitStatus};
 use cofferdam_linux::LinuxKernel;
 
@@ -70,12 +72,16 @@ fn containers() {
     ];
     for (name, scenario) in modules.into_iter().flatten() {
         println!("{name}");
-        let child = LinuxKernel
-            .clone3(CloneFlags::empty(), &mut |_| {
-                i32::from(std::panic::catch_unwind(|| world::linux::in_a_new_namespace(*scenario)).is_err())
-            })
-            .unwrap();
-        let ended = LinuxKernel.wait4(child, WaitOptions::empty()).unwrap();
-        assert_eq!(ended, Some((child, WaitStatus::Exited(0))), "{name}");
+        run(name, || world::linux::in_a_new_namespace(*scenario));
+        println!("{name}, as Linux 5.12");
+        run(name, || world::linux::in_a_new_namespace_as_5_12(*scenario));
     }
+}
+
+fn run(name: &str, scenario: impl Fn() + RefUnwindSafe) {
+    let child = LinuxKernel
+        .clone3(CloneFlags::empty(), &mut |_| i32::from(std::panic::catch_unwind(&scenario).is_err()))
+        .unwrap();
+    let ended = LinuxKernel.wait4(child, WaitOptions::empty()).unwrap();
+    assert_eq!(ended, Some((child, WaitStatus::Exited(0))), "{name}");
 }

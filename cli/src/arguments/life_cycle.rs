@@ -10,7 +10,7 @@ use super::{AgentArguments, bytes};
 #[derive(Debug, Subcommand)]
 pub(crate) enum LifeCycleCommand {
     /// Check that this host can have containers, and prepare it
-    Create(LifeCycleArguments),
+    Create(CreateArguments),
     /// Prepare a container as the configuration on standard input says; prints its launch info
     Prepare(ContainerArguments),
     /// Run the program of a prepared container, and wait for it
@@ -37,6 +37,16 @@ pub(crate) struct LifeCycleArguments {
     /// Print JSON, errors included (see `cofferdam schema error`)
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `cofferdam create`.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    #[command(flatten)]
+    pub(crate) common: LifeCycleArguments,
+    /// Change nothing: tell what would be done, and what this kernel lacks; fails if creating would
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// Arguments of a command for one container.
@@ -80,7 +90,8 @@ impl LifeCycleCommand {
     /// What every command takes.
     pub(crate) fn common(&self) -> &LifeCycleArguments {
         match self {
-            Self::Create(common) | Self::Recover(common) | Self::List(common) | Self::Metrics(common) => common,
+            Self::Create(arguments) => &arguments.common,
+            Self::Recover(common) | Self::List(common) | Self::Metrics(common) => common,
             Self::Prepare(container) | Self::Update(container) | Self::State(container) => &container.common,
             Self::Launch(arguments) => &arguments.container.common,
             Self::Cleanup(arguments) => &arguments.container.common,

@@ -14,12 +14,16 @@ use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::launch::launch as carry_out;
 use crate::life_cycle;
 use crate::run::{Failure, run_on};
+use crate::timings::{Timings, now, timed};
 use crate::trace::traced;
 
 /// This machine.
-struct Machine;
+#[derive(Default)]
+struct Machine<'t> {
+    timings: Option<&'t Timings<'t>>,
+}
 
-impl Host for Machine {
+impl Host for Machine<'_> {
     fn users(&self) -> Box<dyn UserDatabase> {
         Box::new(HostUsers)
     }
@@ -33,19 +37,32 @@ impl Host for Machine {
     fn launched(&self, _: &dyn Kernel, _: &LaunchArguments) -> i32 {
         0
     }
+
+    fn timings(&self) -> Option<&Timings<'_>> {
+        self.timings
+    }
 }
 
 /// `cofferdam run`.
 pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
+    let start = now();
     require_supported()?;
-    traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine, arguments, agent))
+    if arguments.timings {
+        timed(&LinuxKernel, start, |timings| run_with(Some(timings), arguments, agent))?
+    } else {
+        run_with(None, arguments, agent)
+    }
+}
+
+fn run_with(timings: Option<&Timings<'_>>, arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
+    traced(&LinuxKernel, arguments.trace, |kernel| run_on(kernel, &Machine { timings }, arguments, agent))
 }
 
 /// A command of the life cycle.
 pub(crate) fn life_cycle(command: &LifeCycleCommand, agent: &Agent) -> Result<i32, Failure> {
     require_supported()?;
     let trace = matches!(command, LifeCycleCommand::Launch(arguments) if arguments.trace);
-    traced(&LinuxKernel, trace, |kernel| life_cycle::run_on(kernel, &Machine, agent, command))
+    traced(&LinuxKernel, trace, |kernel| life_cycle::run_on(kernel, &Machine::default(), agent, command))
 }
 
 /// `cofferdam launcher`.

@@ -7,6 +7,9 @@ use crate::simulated;
 
 /// `cofferdam run`.
 pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
+    if arguments.timings {
+        return Err("this cofferdam is built for simulated hosts: --timings needs a real one".into());
+    }
     simulated::run(arguments, agent)
 }
 

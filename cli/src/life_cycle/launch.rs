@@ -45,6 +45,7 @@ pub(crate) fn launch(
         parent: parent.map(|Pid(pid)| pid),
         pid_file: pid_files.clone(),
         trace: arguments.trace,
+        timings: None,
     };
     let child = run::start_launcher(kernel, host, launcher, &info)?;
     // From here on others may act on the container, and on the agent's directories.

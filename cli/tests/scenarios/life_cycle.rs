@@ -2,6 +2,7 @@
 //! that tell of it, on the real kernel.
 
 mod agent;
+mod check;
 mod example;
 mod faults;
 mod killed;

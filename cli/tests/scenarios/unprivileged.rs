@@ -14,7 +14,10 @@ const WATCHED: [&str; 4] = ["work", "run", "/var/lib", "/run"];
 /// A copy of the binary that other users can execute.
 fn binary(host: &Host) -> PathBuf {
     let copy = host.path("cofferdam");
-    fs::copy(COFFERDAM, &copy).unwrap();
+    // Another thread's child would have a copy of a descriptor of ours that is open for writing until it executes something,
+    // and nobody could execute the file (ETXTBSY).
+    let status = Command::new("cp").arg(COFFERDAM).arg(&copy).status().unwrap();
+    assert!(status.success());
     copy
 }
 

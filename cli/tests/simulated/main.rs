@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agent_config;
+mod calls;
+#[path = "../../../core/tests/calls/document.rs"]
+mod document;
 mod errors;
 mod hosts;
 mod report;

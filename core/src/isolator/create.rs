@@ -160,7 +160,7 @@ impl Directories {
             false => Sharing::ToBeBound,
         };
         let containers = match *runtime.mountpoint() == *containers {
-            _ if !runtime.has_mount_option(b"nodev") => Devices::Allowed,
+            _ if allows_devices(runtime) => Devices::Allowed,
             true => Devices::ToBeAllowed,
             false => Devices::ToBeBound,
         };
@@ -262,10 +262,15 @@ fn share_mount(kernel: &dyn Kernel, directory: &UnixPath, found: Sharing) -> Res
 }
 
 /// Whether a mount that a directory is in is shared, and no other one of its peer group is on the way to the directory.
-fn is_shared_alone(table: &Table<'_>, mount: &Entry<'_>, directory: &UnixPath) -> bool {
+pub(super) fn is_shared_alone(table: &Table<'_>, mount: &Entry<'_>, directory: &UnixPath) -> bool {
     mount.peer_group().is_some_and(|group| {
         table.peers(group).all(|peer| peer.id() == mount.id() || !is_above(&peer.mountpoint(), directory))
     })
+}
+
+/// Whether device nodes can be opened in a mount.
+pub(super) fn allows_devices(mount: &Entry<'_>) -> bool {
+    !mount.has_mount_option(b"nodev")
 }
 
 /// Whether a mount at `mountpoint` is on the way to `directory`, by component.
@@ -273,7 +278,7 @@ fn is_above(mountpoint: &UnixPath, directory: &UnixPath) -> bool {
     mountpoint != directory && directory.starts_with(mountpoint)
 }
 
-fn devices_allowed() -> MountAttr {
+pub(super) fn devices_allowed() -> MountAttr {
     MountAttr { attr_clr: MountAttrFlags::MOUNT_ATTR_NODEV, ..MountAttr::default() }
 }
 
@@ -296,7 +301,11 @@ fn allow_devices(
 
 /// A copy of a directory, with these attributes on the copy's own mount alone, and with all that is mounted below it:
 /// otherwise that would be hidden.
-fn copy<'k>(kernel: &'k dyn Kernel, directory: &UnixPath, attr: &MountAttr) -> Result<DetachedMount<'k>, CallError> {
+pub(super) fn copy<'k>(
+    kernel: &'k dyn Kernel,
+    directory: &UnixPath,
+    attr: &MountAttr,
+) -> Result<DetachedMount<'k>, CallError> {
     let opened = open_path(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
     let mount = DetachedMount::copy_of(kernel, opened.fd(), directory, true)?;
     // As a member of the group of the mount that it is a copy of, it would be walked by every event there.
@@ -312,7 +321,7 @@ fn attach(kernel: &dyn Kernel, directory: &UnixPath, mount: DetachedMount<'_>) -
 }
 
 /// The mount that a directory is in, by its id.
-fn containing<'t>(
+pub(super) fn containing<'t>(
     kernel: &dyn Kernel,
     table: &'t Table<'_>,
     directory: &UnixPath,

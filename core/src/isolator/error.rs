@@ -3,7 +3,7 @@
 use super::Recovery;
 use crate::agent::InvalidConfig;
 use crate::error::CallError;
-use crate::kernel::{Bytes, Errno, FileType, quoted};
+use crate::kernel::{Bytes, Errno, FileType, UnsupportedKernel, quoted};
 use crate::messages::ContainerId;
 use crate::mountinfo::ParseError;
 use crate::record::RecordError;
@@ -81,6 +81,9 @@ pub enum CreateError {
     /// The kernel has no mount namespaces.
     #[error("this kernel has no mount namespaces (there is no /proc/self/ns/mnt); is /proc mounted?")]
     NoMountNamespaces,
+    /// The kernel lacks what is needed.
+    #[error(transparent)]
+    Kernel(#[from] UnsupportedKernel),
     /// A directory of the agent is not given by an absolute path.
     #[error("{name} must be an absolute path, but is {path}")]
     RelativeDirectory {

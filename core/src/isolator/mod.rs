@@ -4,6 +4,7 @@
 //! [`Isolator::cleanup`] and [`Isolator::remove`]. `prepare` decides, and the [launcher](crate::launch) carries its decision out; `update` mounts
 //! volumes on the host, from where they reach the container by propagation.
 
+mod check;
 mod cleanup;
 mod conflicts;
 mod create;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use typed_path::{UnixPath, UnixPathBuf};
 
+pub use check::{HostCheck, Step, check_host};
 pub use create::{check_agent, check_privileges};
 pub use error::{CleanupError, CreateError, IsolatorError, PrepareError, RecoverError, RemoveError, UpdateError};
 pub use records::Unreadable;

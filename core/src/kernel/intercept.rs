@@ -18,7 +18,14 @@ pub trait Interceptor {
         Ok(())
     }
 
-    /// After the call, whether it was made or was refused by [`before`](Self::before), with the kernel of the process that
+    /// What the caller gets instead of the call's result; `None` for the result itself. A value that is of another kind than
+    /// the call's gives `EPROTO`.
+    fn instead(&self, call: &Call, result: &Result<Value, Errno>) -> Option<Result<Value, Errno>> {
+        let _ = (call, result);
+        None
+    }
+
+    /// After the call, with what the caller gets, whether it was made or was refused by [`before`](Self::before), with the kernel of the process that
     /// made it. Not reached by a call that does not return, such as a successful execve(2); on a simulated kernel that one
     /// returns as well, and the kernel is that of the process that has become the program.
     fn after(&self, kernel: &dyn Kernel, call: &Call, result: &Result<Value, Errno>) {
@@ -48,13 +55,18 @@ impl<'a, K: Kernel + ?Sized, I: Interceptor + ?Sized> Intercepted<'a, K, I> {
         self.interceptor
     }
 
-    pub(super) fn around<T: Clone + Into<Value>>(
+    pub(super) fn around<T: Clone + Into<Value> + TryFrom<Value>>(
         &self,
         call: &Call,
         make: impl FnOnce(&K) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
         let result = self.interceptor.before(&self.kernel, call).and_then(|()| make(self.kernel));
-        self.interceptor.after(&self.kernel, call, &result.clone().map(Into::into));
+        let value = result.clone().map(Into::into);
+        let (result, value) = match self.interceptor.instead(call, &value) {
+            None => (result, value),
+            Some(answer) => (answer.clone().and_then(|value| value.try_into().map_err(|_| Errno::EPROTO)), answer),
+        };
+        self.interceptor.after(&self.kernel, call, &value);
         result
     }
 }

@@ -3,6 +3,8 @@
 //! - [`Kernel`] is the trait: a method per system call.
 //! - [`Call`] is a call as data, [`Value`] its result; [`Call::apply`] makes it on any kernel.
 //! - [`Intercepted`] puts an [`Interceptor`] before a kernel: the one place for tracing, recording and fault injection.
+//! - [`OlderKernel`] is such an interceptor: it makes an older release of a kernel.
+//! - [`Support`] says which of the newer calls a kernel has.
 //! - [`Descriptor`] owns a file descriptor.
 //!
 //! Which calls there are is said once, in the table in `syscalls.rs`.
@@ -13,7 +15,10 @@ mod descriptor;
 mod errno;
 mod flags;
 mod intercept;
+mod older;
+mod release;
 mod strace;
+mod support;
 mod syscalls;
 mod types;
 
@@ -29,6 +34,9 @@ pub use flags::{
     UmountFlags, WaitOptions,
 };
 pub use intercept::{Intercepted, Interceptor};
+pub use older::OlderKernel;
+pub use release::Release;
+pub use support::{MissingCall, Support, UnsupportedKernel};
 pub use syscalls::{Call, ChildProgram, Kernel, Value};
 pub use types::{
     CapabilitySets, DeviceNumber, DirectoryEntry, Fd, FileType, FsConfig, Mode, MountAttr, NodeMode, OpenHow, Pid,

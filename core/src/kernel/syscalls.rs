@@ -347,10 +347,34 @@ macro_rules! values {
             }
         }
 
+        /// The error is a value of another kind.
+        impl TryFrom<Value> for () {
+            type Error = Value;
+
+            fn try_from(value: Value) -> Result<Self, Value> {
+                match value {
+                    Value::Done => Ok(()),
+                    other => Err(other),
+                }
+            }
+        }
+
         $(
             impl From<$type> for Value {
                 fn from(value: $type) -> Self {
                     Self::$variant(value)
+                }
+            }
+
+            /// The error is a value of another kind.
+            impl TryFrom<Value> for $type {
+                type Error = Value;
+
+                fn try_from(value: Value) -> Result<Self, Value> {
+                    match value {
+                        Value::$variant(value) => Ok(value),
+                        other => Err(other),
+                    }
                 }
             }
         )*

@@ -104,7 +104,7 @@ fn open<'k>(kernel: &'k dyn Kernel, path: &UnixPath) -> Result<Descriptor<'k>, E
 }
 
 /// Whether one is kept in a directory.
-fn is_kept(kernel: &dyn Kernel, directory: &UnixPath) -> Result<bool, CallError> {
+pub(crate) fn is_kept(kernel: &dyn Kernel, directory: &UnixPath) -> Result<bool, CallError> {
     let file = file_of(directory);
     match kernel.statfs(&file) {
         Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),

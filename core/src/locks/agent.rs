@@ -2,7 +2,7 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
-use super::{LockError, flock, lock_directories, open};
+use super::{LockError, check_distinct, flock, lock_directories, open};
 use crate::checkpoint;
 use crate::error::Doing;
 use crate::kernel::{Descriptor, Errno, FlockOperation, Kernel, Mode, OpenFlags};
@@ -52,6 +52,23 @@ impl<'k> AgentLock<'k> {
         Ok(Self { _locked: locked })
     }
 
+    /// Whether [`shared`](Self::shared) would be given now; nothing is changed. The directories must exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`exclusive`](Self::exclusive).
+    pub fn check(kernel: &'k dyn Kernel, layout: &Layout) -> Result<(), LockError> {
+        let layout = Layout {
+            work_dir: real_path(kernel, &layout.work_dir)?,
+            runtime_dir: real_path(kernel, &layout.runtime_dir)?,
+        };
+        if !is_claimed(kernel, &layout)? {
+            check_distinct(kernel, &layout)?;
+            check_claims(kernel, &layout)?;
+        }
+        Self::shared_if_there_is_one(kernel, &layout).map(drop)
+    }
+
     fn take(kernel: &'k dyn Kernel, layout: &Layout, operation: FlockOperation) -> Result<Self, LockError> {
         let layout = Layout {
             work_dir: real_path(kernel, &layout.work_dir)?,
@@ -94,8 +111,8 @@ fn is_claimed(kernel: &dyn Kernel, layout: &Layout) -> Result<bool, LockError> {
     Ok(true)
 }
 
-/// Notes it.
-fn claim(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
+/// Checks that neither is another agent's.
+fn check_claims(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
     let [(record, ours), (back, work)] = claims(layout);
     if let Some(theirs) = claimed(kernel, &record)?
         && theirs != *ours
@@ -111,7 +128,13 @@ fn claim(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
         let directory = layout.runtime_dir.as_path().into();
         return Err(LockError::OtherAgent { directory, other: "work_dir", theirs: theirs.into() });
     }
-    for (record, value) in [(record, ours), (back, work)] {
+    Ok(())
+}
+
+/// Notes it.
+fn claim(kernel: &dyn Kernel, layout: &Layout) -> Result<(), LockError> {
+    check_claims(kernel, layout)?;
+    for (record, value) in claims(layout) {
         if claimed(kernel, &record)?.as_ref() != Some(value) {
             checkpoint::write(kernel, &record, value.as_bytes(), Mode(0o644))?;
         }

@@ -294,6 +294,12 @@ pub(crate) fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<D
 
 /// The same of work_dir and runtime_dir, given by their real paths.
 pub(crate) fn lock_directories<'k>(kernel: &'k dyn Kernel, layout: &Layout) -> Result<[Descriptor<'k>; 2], CallError> {
+    check_distinct(kernel, layout)?;
+    Ok([lock(kernel, &layout.work_dir)?, lock(kernel, &layout.runtime_dir)?])
+}
+
+/// Checks that work_dir and runtime_dir, which are there, are two directories.
+pub(crate) fn check_distinct(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CallError> {
     let (work, runtime) = (&layout.work_dir, &layout.runtime_dir);
     let identity = |path: &UnixPath| {
         let stat = kernel.statx(Fd::CWD, path, AtFlags::empty()).doing("look at", path)?;
@@ -304,7 +310,7 @@ pub(crate) fn lock_directories<'k>(kernel: &'k dyn Kernel, layout: &Layout) -> R
         let error = CallError::new("lock", runtime, Errno::EDEADLK);
         return Err(error.with_hint("work_dir and runtime_dir must be two directories"));
     }
-    Ok([lock(kernel, work)?, lock(kernel, runtime)?])
+    Ok(())
 }
 
 fn flock(kernel: &dyn Kernel, fd: Fd, operation: FlockOperation) -> Result<(), Errno> {

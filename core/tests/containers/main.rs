@@ -2,7 +2,8 @@
 //! real one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-/// Turns each scenario, a function of a [`World`](world::World), into a test on the simulated kernel.
+/// Turns each scenario, a function of a [`World`](world::World), into a test on the simulated kernel, and on what is left of
+/// it when it is made as old as we support.
 macro_rules! scenarios {
     ($($scenario:ident),* $(,)?) => {
         mod simulated {
@@ -12,6 +13,15 @@ macro_rules! scenarios {
                     crate::world::simulated::run(super::$scenario);
                 }
             )*
+
+            mod as_5_12 {
+                $(
+                    #[test]
+                    fn $scenario() {
+                        crate::world::simulated::run_as_5_12(super::super::$scenario);
+                    }
+                )*
+            }
         }
     };
 }

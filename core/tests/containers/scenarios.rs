@@ -63,7 +63,10 @@ pub struct Container<'w, 'k> {
 impl<'w, 'k> Container<'w, 'k> {
     pub fn new(world: &'w World<'k>, resources: Vec<Resource>) -> Self {
         let agent = world.agent();
-        agent.prepare_launches().unwrap();
+        // On the older kernel launches copy the host's mount namespace, so that both ways are gone.
+        if !world.kernel.uname().unwrap().release.0.starts_with(b"5.") {
+            agent.prepare_launches().unwrap();
+        }
         for resource in &resources {
             let id = &resource.disk.as_ref().and_then(|disk| disk.persistence.as_ref()).unwrap().id;
             world.make_directory(&format!("work/volumes/roles/role/{id}"));

@@ -1,7 +1,8 @@
 //! What the isolator does to a host, told once, for every kernel.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-/// Turns each scenario, a function of a [`World`](world::World), into a test on every kernel.
+/// Turns each scenario, a function of a [`World`](world::World), into a test on every kernel, and on what is left of it when
+/// it is made as old as we support.
 macro_rules! scenarios {
     ($($scenario:ident),* $(,)?) => {
         mod simulated {
@@ -11,6 +12,15 @@ macro_rules! scenarios {
                     crate::world::simulated::run(super::$scenario);
                 }
             )*
+
+            mod as_5_12 {
+                $(
+                    #[test]
+                    fn $scenario() {
+                        crate::world::simulated::run_as_5_12(super::super::$scenario);
+                    }
+                )*
+            }
         }
 
         #[cfg(target_os = "linux")]
@@ -21,10 +31,20 @@ macro_rules! scenarios {
                     crate::world::linux::run(stringify!($scenario), super::$scenario);
                 }
             )*
+
+            mod as_5_12 {
+                $(
+                    #[test]
+                    fn $scenario() {
+                        crate::world::linux::run_as_5_12(stringify!($scenario), super::super::$scenario);
+                    }
+                )*
+            }
         }
     };
 }
 
+mod check;
 mod cleanup;
 mod conflicts;
 mod create;

@@ -1,4 +1,4 @@
-//! `--share-pid` and `--trace`.
+//! `--share-pid`, `--trace` and `--timings`.
 
 use cofferdam::mountinfo::Table;
 
@@ -91,5 +91,76 @@ fn a_trace_changes_nothing() {
         };
         host.busybox();
         assert_eq!(run(true), run(false));
+    });
+}
+
+/// The phases of a run with `--timings`, and their times.
+#[track_caller]
+fn timings(stderr: &str) -> Vec<(&str, f64)> {
+    let mut lines = stderr.lines();
+    assert_eq!(lines.next(), Some("cofferdam: where the time went"), "{stderr}");
+    lines
+        .map(|line| {
+            let (name, figures) = line.split_at(23);
+            let [time, "ms", share, "%"] = figures.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let (_, decimals) = time.split_once('.').unwrap();
+            assert!(decimals.len() == 3 && share.parse::<f64>().is_ok(), "{line}");
+            (name.trim(), time.parse().unwrap())
+        })
+        .collect()
+}
+
+const BEFORE: [&str; 7] = ["check", "create", "sandbox", "prepare", "start of the launcher", "namespaces", "mounts"];
+
+#[test]
+fn timings_tell_where_the_time_went() {
+    scenario("timings_tell_where_the_time_went", |host| {
+        let run = || host.run().arg("--timings");
+        let with_rootfs = || run().rootfs(host.busybox()).volume("web/db:data");
+        let all: &[&str] = &["masks", "switch of the root", "privileges", "program", "cleanup", "total"];
+        let without_masks = &all[1..];
+        let of_the_host = &all[2..];
+        for (run, after) in [
+            (with_rootfs(), all),
+            (with_rootfs().arg("--share-pid"), without_masks),
+            (run().arg("--share-pid"), of_the_host),
+        ] {
+            let outcome = run.sh("echo printed; exit 3");
+            assert_eq!((outcome.status, outcome.text().as_str()), (3, "printed\n"));
+            let timings = timings(&outcome.stderr);
+            let names: Vec<_> = timings.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, [&BEFORE[..], after].concat());
+            let [phases @ .., (_, total)] = &timings[..] else { panic!("no total") };
+            let sum: f64 = phases.iter().map(|(_, time)| time).sum();
+            // Each is rounded.
+            assert!(sum <= total + 0.01, "{}", outcome.stderr);
+        }
+    });
+}
+
+#[test]
+fn timings_are_told_of_what_fails_as_well() {
+    scenario("timings_are_told_of_what_fails_as_well", |host| {
+        let run = || host.run().arg("--timings");
+        let outcome = run().rootfs(host.path("nowhere")).sh("true");
+        assert_eq!(outcome.status, 125);
+        let (table, error) = outcome.stderr.split_once("cofferdam: the root filesystem must be").unwrap();
+        assert!(error.contains("nowhere"), "{error}");
+        let names: Vec<_> = timings(table).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["check", "total"]);
+
+        let outcome = run().program(["/no/such/program"]);
+        assert_eq!(outcome.status, 127);
+        let (_, table) = outcome.stderr.split_once('\n').unwrap();
+        assert_eq!(timings(table).last().unwrap().0, "total");
+    });
+}
+
+#[test]
+fn the_program_has_no_descriptor_of_the_timings() {
+    scenario("the_program_has_no_descriptor_of_the_timings", |host| {
+        let script = "for fd in /proc/self/fd/*; do readlink $fd; done | grep -c pipe:";
+        let count = |run: crate::support::Run| run.sh(script).text();
+        assert_eq!(count(host.run().arg("--timings")), count(host.run()));
     });
 }

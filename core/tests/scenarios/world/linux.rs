@@ -3,7 +3,9 @@
 use std::io::Write as _;
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
+use cofferdam::kernel::{
+    AtFlags, CloneFlags, Errno, Fd, Intercepted, Kernel, MountAttr, MountFlags, OlderKernel, UmountFlags,
+};
 use cofferdam_linux::LinuxKernel;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -12,6 +14,15 @@ use super::{World, aftermath, mount_table};
 
 /// Runs a scenario on the real kernel, in a mount namespace of its own; skips it, visibly, without root.
 pub fn run(name: &str, scenario: fn(&World<'_>)) {
+    run_in(name, || in_a_new_namespace(scenario));
+}
+
+/// The same on what is left of the kernel when it is made the oldest one that we support.
+pub fn run_as_5_12(name: &str, scenario: fn(&World<'_>)) {
+    run_in(name, || in_a_new_namespace_as_5_12(scenario));
+}
+
+fn run_in(name: &str, scenario: impl FnOnce() + Send) {
     if LinuxKernel.geteuid() != Ok(0) {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{name}: in CI nothing is skipped");
         // Not eprintln, which the test harness keeps to itself.
@@ -20,7 +31,7 @@ pub fn run(name: &str, scenario: fn(&World<'_>)) {
         return;
     }
     // A mount namespace belongs to a thread.
-    let result = std::thread::scope(|scope| scope.spawn(|| in_a_new_namespace(scenario)).join());
+    let result = std::thread::scope(|scope| scope.spawn(scenario).join());
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);
     }
@@ -29,7 +40,15 @@ pub fn run(name: &str, scenario: fn(&World<'_>)) {
 /// Runs a scenario in a new mount namespace, which the calling thread keeps. Once an agent has cleaned up, its mount table is
 /// what it was before.
 pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
-    let kernel = LinuxKernel;
+    in_a_namespace_of(&LinuxKernel, scenario);
+}
+
+/// The same on what is left of the kernel when it is made the oldest one that we support.
+pub fn in_a_new_namespace_as_5_12(scenario: fn(&World<'_>)) {
+    in_a_namespace_of(&Intercepted::new(&LinuxKernel, &OlderKernel::LINUX_5_12), scenario);
+}
+
+fn in_a_namespace_of(kernel: &dyn Kernel, scenario: fn(&World<'_>)) {
     stay_on_one_cpu();
     kernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
@@ -39,11 +58,11 @@ pub fn in_a_new_namespace(scenario: fn(&World<'_>)) {
     let path = UnixPath::new(path.as_os_str().as_encoded_bytes());
     let tmpfs = Some(UnixPath::new("world"));
     kernel.mount(tmpfs, path, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
-    let before = mount_table(&kernel);
-    let world = World::new(&kernel, path.to_path_buf());
+    let before = mount_table(kernel);
+    let world = World::new(kernel, path.to_path_buf());
     scenario(&world);
     aftermath::clean_up(&world);
-    assert_eq!(mount_table(&kernel), before);
+    assert_eq!(mount_table(kernel), before);
     // So that the directory can be removed. The rest goes with the thread.
     while kernel.umount2(path, UmountFlags::MNT_DETACH) != Err(Errno::EINVAL) {}
 }

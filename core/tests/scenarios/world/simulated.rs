@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{AtFlags, CloneFlags, Fd, Kernel as _, Mode, MountAttr, MountFlags};
+use cofferdam::kernel::{AtFlags, CloneFlags, Fd, Intercepted, Kernel, Mode, MountAttr, MountFlags, OlderKernel};
 use cofferdam_vfs_sim::{DescriptorKind, Linux, MountView, Process};
 
 use super::{World, aftermath};
@@ -23,20 +23,33 @@ pub fn run(scenario: fn(&World<'_>)) {
     for host in [Host::Private, Host::Shared] {
         // Shown if the test fails.
         println!("{host:?}");
-        run_on(host, scenario);
+        run_on(host, None, scenario);
     }
 }
 
-fn run_on(host: Host, scenario: fn(&World<'_>)) {
+/// The same on a machine with the oldest kernel that we support. One kind of host will do: the one on which most happens.
+pub fn run_as_5_12(scenario: fn(&World<'_>)) {
+    run_on(Host::Shared, Some(&OlderKernel::LINUX_5_12), scenario);
+}
+
+fn run_on(host: Host, older: Option<&OlderKernel>, scenario: fn(&World<'_>)) {
     let kernel = boot(host);
     let before = Machine::of(&kernel);
-    let world = World::new(&kernel, UnixPath::new("/world").to_path_buf());
+    match older {
+        Some(older) => act(&kernel, &Intercepted::new(&kernel, older), scenario),
+        None => act(&kernel, &kernel, scenario),
+    }
+    let changes = Machine::of(&kernel).changes_since(&before);
+    assert!(changes.is_empty(), "left behind on a {host:?} host:\n{}", changes.join("\n"));
+}
+
+/// With the kernel as the scenario is to see it.
+fn act(kernel: &Process, seen: &dyn Kernel, scenario: fn(&World<'_>)) {
+    let world = World::new(seen, UnixPath::new("/world").to_path_buf());
     scenario(&world);
     kernel.linux().check().unwrap();
     aftermath::clean_up(&world);
     kernel.linux().check().unwrap();
-    let changes = Machine::of(&kernel).changes_since(&before);
-    assert!(changes.is_empty(), "left behind on a {host:?} host:\n{}", changes.join("\n"));
 }
 
 /// A machine with three mount namespaces: that of the agent, one that was cloned from it, whose mounts are its peers if they
