@@ -28,17 +28,37 @@ impl<'k> DetachedMount<'k> {
         path: &UnixPath,
         recursive: bool,
     ) -> Result<Self, CallError> {
-        let mut flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        Self::copy(kernel, opened, itself(), OpenTreeFlags::AT_EMPTY_PATH, path, recursive)
+    }
+
+    /// The same of what is at a path that is trusted: symbolic links in it are followed.
+    pub(crate) fn copy_at(kernel: &'k dyn Kernel, path: &UnixPath, recursive: bool) -> Result<Self, CallError> {
+        Self::copy(kernel, Fd::CWD, path, OpenTreeFlags::empty(), path, recursive)
+    }
+
+    fn copy(
+        kernel: &'k dyn Kernel,
+        directory: Fd,
+        relative: &UnixPath,
+        flags: OpenTreeFlags,
+        path: &UnixPath,
+        recursive: bool,
+    ) -> Result<Self, CallError> {
+        let mut flags = flags | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         if recursive {
             flags |= OpenTreeFlags::AT_RECURSIVE;
         }
         let mount =
-            kernel.open_tree(opened, itself(), flags).doing("bind", path).map_err(|error| match error.errno {
+            kernel.open_tree(directory, relative, flags).doing("bind", path).map_err(|error| match error.errno {
                 Errno::EINVAL => error.with_hint("is it on a mount that is unbindable, or of another mount namespace?"),
                 _ => error,
             })?;
         Ok(Self { kernel, descriptor: Descriptor::new(kernel, mount) })
+    }
+
+    /// Its root.
+    pub(crate) fn fd(&self) -> Fd {
+        self.descriptor.fd()
     }
 
     /// A mount of a new filesystem, configured as by mount(2) with these flags and options.

@@ -138,13 +138,24 @@ impl<'k> View<'k> {
         recursive: bool,
     ) -> Result<DetachedMount<'k>, LaunchError> {
         let mount = DetachedMount::copy_of(self.kernel, opened, path, recursive)?;
+        self.set_attributes(&mount, path, attr, recursive)?;
+        Ok(mount)
+    }
+
+    /// Gives a copy of a mount its attributes, and has nothing that is done in it reach the host.
+    pub(super) fn set_attributes(
+        &self,
+        mount: &DetachedMount<'k>,
+        path: &UnixPath,
+        attr: &MountAttr,
+        recursive: bool,
+    ) -> Result<(), LaunchError> {
         let mut attr = *attr;
         // The source may be in a bidirectional mount that is there by now.
         if self.is_of_host || self.has_shared {
             attr.propagation = MountFlags::MS_SLAVE;
         }
-        mount.set_attributes(&attr, path, recursive)?;
-        Ok(mount)
+        Ok(mount.set_attributes(&attr, path, recursive)?)
     }
 
     /// From now on, what is below `path` is in this mount; what was there before is hidden.

@@ -68,16 +68,10 @@ pub(super) fn open_source<'k, 'r>(
     view: &View<'k>,
     request: &'r ContainerMountInfo,
 ) -> Result<(Option<Descriptor<'k>>, &'r UnixPath), LaunchError> {
-    let Some(source) = &request.source else {
-        return Err(invalid(request, "a bind needs a source".into()));
-    };
-    let path = source.as_path();
-    if !path.is_absolute() {
-        return Err(invalid(request, format!("the source {source} must be an absolute path")));
-    }
+    let path = source_of(request)?;
     let opened = match view.place(path) {
         Place::Below(root, relative) => match root.resolve(relative, OpenFlags::empty()) {
-            Err(error) if error.errno == Errno::ENOENT && *source == request.target => return Ok((None, path)),
+            Err(error) if error.errno == Errno::ENOENT && path == request.target.as_path() => return Ok((None, path)),
             opened => opened?,
         },
         Place::Host => open_path(view.kernel, path, OpenFlags::empty()).doing("open", path)?,
@@ -85,12 +79,29 @@ pub(super) fn open_source<'k, 'r>(
     Ok((Some(opened), path))
 }
 
+fn source_of(request: &ContainerMountInfo) -> Result<&UnixPath, LaunchError> {
+    let Some(source) = &request.source else {
+        return Err(invalid(request, "a bind needs a source".into()));
+    };
+    if !source.as_path().is_absolute() {
+        return Err(invalid(request, format!("the source {source} must be an absolute path")));
+    }
+    Ok(source.as_path())
+}
+
 /// A copy of the source's mount, with the attributes of the request. `None` if there is nothing to be bound on itself.
 pub(super) fn bind<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Option<Copied<'k>>, LaunchError> {
-    let (Some(source), path) = open_source(view, request)? else { return Ok(None) };
-    let file_type = stat(view.kernel, source.fd()).doing("look at", path)?.file_type;
-    let recursive = request.flags.contains(MountFlags::MS_REC);
-    let mount = view.copy_of(source.fd(), path, &attributes(request.flags), recursive)?;
+    let (path, recursive) = (source_of(request)?, request.flags.contains(MountFlags::MS_REC));
+    let mount = match view.place(path) {
+        // A path that is trusted need not be opened before.
+        Place::Host => DetachedMount::copy_at(view.kernel, path, recursive)?,
+        Place::Below(..) => match open_source(view, request)? {
+            (Some(source), path) => DetachedMount::copy_of(view.kernel, source.fd(), path, recursive)?,
+            (None, _) => return Ok(None),
+        },
+    };
+    let file_type = stat(view.kernel, mount.fd()).doing("look at", path)?.file_type;
+    view.set_attributes(&mount, path, &attributes(request.flags), recursive)?;
     Ok(Some(Copied { mount, file_type }))
 }
 

@@ -39,15 +39,14 @@ pub(super) fn drop_privileges(kernel: &dyn Kernel, request: &LaunchRequest) -> R
 /// Drops all other capabilities from the bounding set, those included that we know no name for.
 fn limit_bounding_set(kernel: &dyn Kernel, bounding: Capabilities) -> Result<(), LaunchError> {
     let program = UnixPath::new("the program");
-    for number in 0..u64::BITS {
-        match kernel.prctl(Prctl::ReadBoundingCapability(number)) {
+    for number in (0..u64::BITS).filter(|number| bounding.bits() >> number & 1 == 0) {
+        match kernel.prctl(Prctl::DropBoundingCapability(number)) {
             // Beyond the last capability of this kernel.
             Err(Errno::EINVAL) => break,
-            Ok(1) if bounding.bits() >> number & 1 == 0 => {
-                kernel.prctl(Prctl::DropBoundingCapability(number)).doing("limit the capabilities of", program)?;
-            }
-            result => {
-                result.doing("read the capabilities of", program)?;
+            // Who may not drop one may find it dropped already.
+            Err(Errno::EPERM) if kernel.prctl(Prctl::ReadBoundingCapability(number)) == Ok(0) => {}
+            dropped => {
+                dropped.doing("limit the capabilities of", program)?;
             }
         }
     }

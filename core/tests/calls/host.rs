@@ -65,8 +65,11 @@ fn changed(linux: Linux, change: impl FnOnce(&Process)) -> Linux {
     kernel.linux().clone()
 }
 
+/// What an agent does first.
 pub fn create<K: Kernel>(kernel: K) -> Isolator<K> {
-    Isolator::create(kernel, config(), Box::new(NumericUsers)).unwrap()
+    let isolator = Isolator::create(kernel, config(), Box::new(NumericUsers)).unwrap();
+    isolator.prepare_launches().unwrap();
+    isolator
 }
 
 /// The agent at work on a host of its own, and what is counted.
