@@ -30,20 +30,28 @@ fn steps(world: &World<'_>) -> Vec<Step> {
     check(world, &world.config()).unwrap().steps
 }
 
+/// What is always done once.
+fn keep(world: &World<'_>) -> Step {
+    Step::KeepNamespace(world.path("run/launch").into())
+}
+
 fn a_host_that_is_new(world: &World<'_>) {
     let world = world.apart("private", MountFlags::MS_PRIVATE);
     let [work, containers] = ["work", "run/containers"].map(|name| world.path(name).into());
     let make = Step::MakeDirectory;
-    assert_eq!(steps(&world), [make(work), make(containers), Step::BindShared(world.path("work").into())]);
+    let bind = Step::BindShared(world.path("work").into());
+    assert_eq!(steps(&world), [make(work), make(containers), bind, keep(&world)]);
     world.make_directory("work");
-    let [containers, shared] = &steps(&world)[..] else { panic!("other steps") };
+    let [containers, shared, _] = &steps(&world)[..] else { panic!("other steps") };
     assert_eq!((containers.name(), shared.name()), ("make_directory", "bind_shared"));
     let told = shared.to_string();
     assert!(told.starts_with("bind ") && told.contains("/private/work\" on itself, as a shared mount"), "{told}");
 }
 
 fn a_host_that_is_ready(world: &World<'_>) {
-    world.agent();
+    let agent = world.agent();
+    assert_eq!(steps(world), [keep(world)]);
+    agent.prepare_launches().unwrap();
     let found = check(world, &world.config()).unwrap();
     assert_eq!((found.steps, found.layout), (vec![], world.config().layout));
 }
@@ -53,9 +61,9 @@ fn a_work_dir_that_is_a_mount(world: &World<'_>) {
     world.mount_tmpfs(&work, MountFlags::empty());
     world.propagation(&work, MountFlags::MS_PRIVATE);
     world.make_directory("run/containers");
-    assert_eq!(steps(world), [Step::MakeShared(work.as_path().into())]);
+    assert_eq!(steps(world), [Step::MakeShared(work.as_path().into()), keep(world)]);
     world.propagation(&work, MountFlags::MS_SHARED);
-    assert_eq!(steps(world), []);
+    assert_eq!(steps(world), [keep(world)]);
     world.agent();
 }
 
@@ -64,7 +72,7 @@ fn devices_that_would_not_work(world: &World<'_>) {
     world.mount_tmpfs(&run, MountFlags::MS_NODEV);
     let containers = || world.path("run/containers").into();
     let expected = [Step::MakeDirectory(containers()), Step::BindWithDevices(containers())];
-    let is_of_run = |step: &Step| step.path().as_path().starts_with(&run);
+    let is_of_run = |step: &Step| step.path().as_path().starts_with(&run) && *step != keep(world);
     let steps_of_run = || steps(world).into_iter().filter(is_of_run).collect::<Vec<_>>();
     assert_eq!(steps_of_run(), expected);
     world.make_directory("run/containers");
