@@ -169,6 +169,11 @@ impl<T> Arena<T> {
 }
 
 impl<T: Clone> Arena<T> {
+    /// The id of the object that is added next.
+    pub(crate) fn next_id(&self) -> Id<T> {
+        Id::from_number(self.free.unwrap_or_else(|| u32::try_from(self.length).unwrap_or(u32::MAX)))
+    }
+
     /// Adds an object.
     pub fn insert(&mut self, object: T) -> Id<T> {
         self.used += 1;

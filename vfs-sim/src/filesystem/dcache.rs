@@ -304,8 +304,13 @@ impl Linux {
             rest.extend(object.children.values());
             self.inode_put(object.inode);
         }
-        if let Some(overlay) = self.superblocks.remove(superblock).and_then(|object| object.overlay) {
-            self.release_overlay(&overlay);
+        if let Some(object) = self.superblocks.remove(superblock) {
+            if object.filesystem.is_looked_for() {
+                self.superblocks_by_type.remove(&(object.filesystem, superblock));
+            }
+            if let Some(overlay) = object.overlay {
+                self.release_overlay(&overlay);
+            }
         }
         if is_anonymous {
             self.anonymous_devices.release(device.minor);
