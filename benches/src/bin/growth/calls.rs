@@ -7,12 +7,17 @@ use cofferdam::kernel::{
     AtFlags, CloneFlags, Errno, Fd, Kernel, Mode, MountFlags, MoveMountFlags, OpenFlags, OpenHow, OpenTreeFlags,
     ResolveFlags, StatMountMask, UmountFlags, UniqueMountId,
 };
+use nix::time::{ClockId, clock_gettime};
 
 use crate::scene::open_namespace;
 use crate::scene::{DEEP, Dimension, ELSEWHERE, NEW_ROOT, PLACE, SLAVE, SOURCE, Scene, TARGET, TREE, WRITTEN};
 
 /// How often a call that changes nothing is made for one time: it is too short for the clock.
 const REPEATED: u32 = 32;
+
+/// From here on it is the time on the processor that counts: what others do meanwhile is none of the call's cost. Below, the
+/// clock on the wall counts, as the kernel's waiting does.
+const LONG: Duration = Duration::from_millis(1);
 
 /// One round: how long the call took.
 pub type Round<K> = fn(&Scene<K>) -> Result<Duration, Errno>;
@@ -32,19 +37,26 @@ const ALL: &[Dimension] = &Dimension::ALL;
 const PRIVATE: &[Dimension] = &[Dimension::Mounts, Dimension::Filesystems];
 const SHARED: &[Dimension] = &[Dimension::Peers, Dimension::Namespaces];
 
-fn timed(call: impl FnOnce() -> Result<(), Errno>) -> Result<Duration, Errno> {
-    let start = Instant::now();
-    call()?;
-    Ok(start.elapsed())
+fn timed<T>(call: impl FnOnce() -> Result<T, Errno>) -> Result<(Duration, T), Errno> {
+    let (processor, start) = (processor_time(), Instant::now());
+    let result = call()?;
+    let time = start.elapsed();
+    let time = if time > LONG { processor_time().saturating_sub(processor) } else { time };
+    Ok((time, result))
+}
+
+fn time(call: impl FnOnce() -> Result<(), Errno>) -> Result<Duration, Errno> {
+    timed(call).map(|(time, ())| time)
 }
 
 /// For calls that change nothing.
 fn repeated(mut call: impl FnMut() -> Result<(), Errno>) -> Result<Duration, Errno> {
-    let start = Instant::now();
-    for _ in 0..REPEATED {
-        call()?;
-    }
-    Ok(start.elapsed() / REPEATED)
+    time(|| (0..REPEATED).try_for_each(|_| call())).map(|time| time / REPEATED)
+}
+
+/// How long the thread has been on a processor.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 fn umount<K: Kernel>(scene: &Scene<K>, target: &str, flags: UmountFlags) -> Result<(), Errno> {
@@ -71,7 +83,7 @@ fn open<K: Kernel>(scene: &Scene<K>, path: &str) -> Result<Fd, Errno> {
 /// Times a change of the propagation type of a mount that is made for it, of the mount where calls act if `is_peer`.
 fn change_type<K: Kernel>(scene: &Scene<K>, is_peer: bool, kind: MountFlags) -> Result<Duration, Errno> {
     scene.machine.bind(if is_peer { PLACE } else { SOURCE }, ELSEWHERE)?;
-    let time = timed(|| scene.machine.propagation(ELSEWHERE, kind, AtFlags::empty()))?;
+    let time = time(|| scene.machine.propagation(ELSEWHERE, kind, AtFlags::empty()))?;
     scene.machine.umount(ELSEWHERE)?;
     Ok(time)
 }
@@ -88,7 +100,7 @@ enum Part {
 /// last; that it is a descriptor keeps the time that a process takes to end out of it.
 fn namespace<K: Kernel>(scene: &Scene<K>, part: Part) -> Result<Duration, Errno> {
     let kernel = &scene.machine.kernel;
-    let unshare = timed(|| kernel.unshare(CloneFlags::CLONE_NEWNS))?;
+    let unshare = time(|| kernel.unshare(CloneFlags::CLONE_NEWNS))?;
     let new = open_namespace(kernel)?;
     scene.go_home()?;
     let setns = match part {
@@ -98,7 +110,7 @@ fn namespace<K: Kernel>(scene: &Scene<K>, part: Part) -> Result<Duration, Errno>
         })?,
         _ => Duration::ZERO,
     };
-    let end = timed(|| kernel.close(new))?;
+    let end = time(|| kernel.close(new))?;
     Ok(match part {
         Part::Unshare => unshare,
         Part::Setns => setns / 2,
@@ -108,23 +120,21 @@ fn namespace<K: Kernel>(scene: &Scene<K>, part: Part) -> Result<Duration, Errno>
 
 /// Times the copy of the place with all that is on it, or the end of that.
 fn detached<K: Kernel>(scene: &Scene<K>, flags: OpenTreeFlags, is_end: bool) -> Result<Duration, Errno> {
-    let start = Instant::now();
-    let fd = scene.copy(PLACE, flags)?;
-    let open = start.elapsed();
-    let close = timed(|| scene.machine.kernel.close(fd))?;
+    let (open, fd) = timed(|| scene.copy(PLACE, flags))?;
+    let close = time(|| scene.machine.kernel.close(fd))?;
     Ok(if is_end { close } else { open })
 }
 
 /// Times a change of the propagation type of the place with all that is on it.
 fn change_tree<K: Kernel>(scene: &Scene<K>, is_back: bool) -> Result<Duration, Errno> {
     let machine = &scene.machine;
-    let there = timed(|| machine.propagation(PLACE, MountFlags::MS_SHARED, AtFlags::AT_RECURSIVE))?;
-    let back = timed(|| machine.propagation(PLACE, MountFlags::MS_PRIVATE, AtFlags::AT_RECURSIVE))?;
+    let there = time(|| machine.propagation(PLACE, MountFlags::MS_SHARED, AtFlags::AT_RECURSIVE))?;
+    let back = time(|| machine.propagation(PLACE, MountFlags::MS_PRIVATE, AtFlags::AT_RECURSIVE))?;
     Ok(if is_back { back } else { there })
 }
 
 fn attributes<K: Kernel>(scene: &Scene<K>, flags: AtFlags) -> Result<Duration, Errno> {
-    let time = timed(|| scene.set_attributes(PLACE, flags, true))?;
+    let time = time(|| scene.set_attributes(PLACE, flags, true))?;
     scene.set_attributes(PLACE, flags, false)?;
     Ok(time)
 }
@@ -148,45 +158,45 @@ fn call<K: Kernel>(name: &'static str, dimensions: &'static [Dimension], round: 
 fn mounting<K: Kernel>() -> Vec<Call<K>> {
     vec![
         call("mount of a tmpfs", ALL, |scene| {
-            let time = timed(|| scene.machine.mount("tmpfs", TARGET))?;
+            let time = time(|| scene.machine.mount("tmpfs", TARGET))?;
             scene.machine.umount(TARGET)?;
             Ok(time)
         }),
         call("mount of a sysfs", ALL, |scene| {
-            let time = timed(|| scene.machine.mount("sysfs", ELSEWHERE))?;
+            let time = time(|| scene.machine.mount("sysfs", ELSEWHERE))?;
             scene.machine.umount(ELSEWHERE)?;
             Ok(time)
         }),
         call("bind mount", ALL, |scene| {
-            let time = timed(|| scene.machine.bind(SOURCE, TARGET))?;
+            let time = time(|| scene.machine.bind(SOURCE, TARGET))?;
             scene.machine.umount(TARGET)?;
             Ok(time)
         }),
         call("bind mount of the place itself", ALL, |scene| {
-            let time = timed(|| scene.machine.bind(PLACE, ELSEWHERE))?;
+            let time = time(|| scene.machine.bind(PLACE, ELSEWHERE))?;
             scene.machine.umount(ELSEWHERE)?;
             Ok(time)
         }),
         call("recursive bind mount of 3 mounts", ALL, |scene| {
-            let time = timed(|| bind_tree(scene, TARGET))?;
+            let time = time(|| bind_tree(scene, TARGET))?;
             umount(scene, TARGET, UmountFlags::MNT_DETACH)?;
             Ok(time)
         }),
         call("umount", ALL, |scene| {
             scene.machine.bind(SOURCE, TARGET)?;
-            timed(|| scene.machine.umount(TARGET))
+            time(|| scene.machine.umount(TARGET))
         }),
         call("umount of a peer of the place", ALL, |scene| {
             scene.machine.bind(PLACE, ELSEWHERE)?;
-            timed(|| scene.machine.umount(ELSEWHERE))
+            time(|| scene.machine.umount(ELSEWHERE))
         }),
         call("umount MNT_DETACH of 3 mounts", ALL, |scene| {
             bind_tree(scene, TARGET)?;
-            timed(|| umount(scene, TARGET, UmountFlags::MNT_DETACH))
+            time(|| umount(scene, TARGET, UmountFlags::MNT_DETACH))
         }),
         call("umount MNT_DETACH of the place, in a copied namespace", PRIVATE, |scene| {
             scene.machine.kernel.unshare(CloneFlags::CLONE_NEWNS)?;
-            let time = timed(|| umount(scene, PLACE, UmountFlags::MNT_DETACH))?;
+            let time = time(|| umount(scene, PLACE, UmountFlags::MNT_DETACH))?;
             scene.go_home()?;
             Ok(time)
         }),
@@ -196,14 +206,14 @@ fn mounting<K: Kernel>() -> Vec<Call<K>> {
         call("close of that, recursive", ALL, |scene| detached(scene, OpenTreeFlags::AT_RECURSIVE, true)),
         call("move_mount of a detached mount", ALL, |scene| {
             let fd = scene.copy(SOURCE, OpenTreeFlags::empty())?;
-            let time = timed(|| move_to(scene, (fd, ""), TARGET))?;
+            let time = time(|| move_to(scene, (fd, ""), TARGET))?;
             scene.machine.kernel.close(fd)?;
             scene.machine.umount(TARGET)?;
             Ok(time)
         }),
         call("move_mount of an attached mount", ALL, |scene| {
             scene.machine.bind(SOURCE, ELSEWHERE)?;
-            let time = timed(|| move_to(scene, (Fd::CWD, ELSEWHERE), TARGET))?;
+            let time = time(|| move_to(scene, (Fd::CWD, ELSEWHERE), TARGET))?;
             scene.machine.umount(TARGET)?;
             Ok(time)
         }),
@@ -226,7 +236,7 @@ fn mounting<K: Kernel>() -> Vec<Call<K>> {
         call("rmdir", ALL, |scene| {
             scene.machine.make_directory("/place/empty")?;
             let path = UnixPath::new("/place/empty");
-            timed(|| scene.machine.kernel.unlinkat(Fd::CWD, path, AtFlags::AT_REMOVEDIR))
+            time(|| scene.machine.kernel.unlinkat(Fd::CWD, path, AtFlags::AT_REMOVEDIR))
         }),
     ]
 }
@@ -238,7 +248,7 @@ fn namespaces<K: Kernel>() -> Vec<Call<K>> {
         call("end of a namespace", ALL, |scene| namespace(scene, Part::End)),
         call("pivot_root", ALL, |scene| {
             let kernel = &scene.machine.kernel;
-            let time = timed(|| kernel.pivot_root(UnixPath::new(NEW_ROOT), UnixPath::new("/new/old")))?;
+            let time = time(|| kernel.pivot_root(UnixPath::new(NEW_ROOT), UnixPath::new("/new/old")))?;
             kernel.pivot_root(UnixPath::new("/old"), UnixPath::new("/old/new"))?;
             Ok(time)
         }),
@@ -264,11 +274,11 @@ fn asking<K: Kernel>() -> Vec<Call<K>> {
         call("statmount", ALL, |scene| statmount(scene, scene.last)),
         call("statmount of a slave", SHARED, |scene| statmount(scene, scene.slave)),
         call("listmount of all", ALL, |scene| {
-            timed(|| scene.machine.kernel.listmount(UniqueMountId::ROOT, 0).map(|_| ()))
+            time(|| scene.machine.kernel.listmount(UniqueMountId::ROOT, 0).map(|_| ()))
         }),
         call("listmount of a mount without children", ALL, |scene| {
-            timed(|| scene.machine.kernel.listmount(scene.slave, 0).map(|_| ()))
+            time(|| scene.machine.kernel.listmount(scene.slave, 0).map(|_| ()))
         }),
-        call("read of mountinfo", ALL, |scene| timed(|| scene.machine.read_mount_table().map(|_| ()))),
+        call("read of mountinfo", ALL, |scene| time(|| scene.machine.read_mount_table().map(|_| ()))),
     ]
 }
