@@ -287,6 +287,14 @@ impl Linux {
         }
     }
 
+    /// The same for two dentries of one filesystem, one of which is found in it by its path: below its root everything is,
+    /// and need not be looked at.
+    pub(crate) fn is_subdirectory_there(&self, dentry: Id<Dentry>, directory: Id<Dentry>) -> bool {
+        let object = &self.dentries[directory];
+        let is_root = object.parent == directory && object.is_hashed;
+        is_root || self.is_subdirectory(dentry, directory)
+    }
+
     /// Lets go of a superblock, which goes with its last user (`deactivate_super()`).
     pub(crate) fn superblock_put(&mut self, superblock: Id<SuperBlock>) {
         let object = &mut self.superblocks[superblock];

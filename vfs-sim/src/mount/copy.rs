@@ -101,7 +101,7 @@ impl Linux {
         let mut child = self.mounts[source].children.first;
         while let Some(top) = child {
             child = self.mounts[top].child.next;
-            if !self.is_subdirectory(self.mounts[top].mountpoint, root) {
+            if !self.is_subdirectory_there(self.mounts[top].mountpoint, root) {
                 continue;
             }
             let mut next = Some(top);

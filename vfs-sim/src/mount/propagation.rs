@@ -136,23 +136,25 @@ impl Linux {
         }
     }
 
-    /// Makes mounts private that are unmounted together (`bulk_make_private()`).
-    pub(crate) fn make_all_private(&mut self, set: &[Id<Mount>]) {
+    /// Makes mounts private that are unmounted together, the first part: where the slaves of each go (`bulk_make_private()`).
+    pub(crate) fn begin_making_private(&mut self, set: &[Id<Mount>]) {
         for &mount in set {
             if !self.mounts[mount].is_marked && self.has_propagation(mount) {
                 let destination = self.trace_transfers(mount);
                 self.set_destinations(mount, destination);
             }
         }
-        for &mount in set {
-            // What has propagation was marked.
-            if self.mounts[mount].is_marked {
-                let master = self.mounts[mount].master;
-                self.transfer_propagation(mount, master);
-                let object = &mut self.mounts[mount];
-                object.master = None;
-                object.is_marked = false;
-            }
+    }
+
+    /// The second part of that, for each of them.
+    pub(crate) fn finish_making_private(&mut self, mount: Id<Mount>) {
+        // What has propagation was marked.
+        if self.mounts[mount].is_marked {
+            let master = self.mounts[mount].master;
+            self.transfer_propagation(mount, master);
+            let object = &mut self.mounts[mount];
+            object.master = None;
+            object.is_marked = false;
         }
     }
 

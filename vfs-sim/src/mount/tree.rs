@@ -226,7 +226,7 @@ impl Linux {
             dentry = self.mounts[mount].mountpoint;
             mount = self.mounts[mount].parent;
         }
-        mount == root.mount && self.is_subdirectory(dentry, root.dentry)
+        mount == root.mount && self.is_subdirectory_there(dentry, root.dentry)
     }
 
     /// Enters all mounts of a tree into the list of a namespace: how many.

@@ -46,8 +46,9 @@ impl Linux {
         if how.contains(UmountTree::PROPAGATE) {
             self.propagate_umount(&mut set);
         }
-        self.make_all_private(&set);
+        self.begin_making_private(&set);
         for mount in set {
+            self.finish_making_private(mount);
             self.umount_one_of_tree(mount, how, unmounted);
         }
     }

@@ -10,9 +10,9 @@ use crate::calls::{Call, calls};
 use crate::scene::{Dimension, Scene};
 
 /// How long a call is tried at one size.
-const BUDGET: Duration = Duration::from_millis(200);
+const BUDGET: Duration = Duration::from_millis(300);
 /// How often at least.
-const FEWEST: usize = 5;
+const FEWEST: usize = 9;
 /// How often at most.
 const MOST: usize = 2_000;
 

@@ -68,7 +68,7 @@ impl Row {
 
 fn growth(from: Option<&Cost>, to: Option<&Cost>) -> f64 {
     match (from, to) {
-        (Some(from), Some(to)) if from.minimum_ns > 0 => ratio(to.minimum_ns, from.minimum_ns),
+        (Some(from), Some(to)) if from.median_ns > 0 => ratio(to.median_ns, from.median_ns),
         _ => f64::NAN,
     }
 }
@@ -114,7 +114,7 @@ struct Time<'a>(Option<&'a Cost>);
 impl fmt::Display for Time<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(cost) = self.0 else { return f.write_str("-") };
-        match cost.minimum_ns {
+        match cost.median_ns {
             time @ 0..1_000 => write!(f, "{time} ns"),
             time @ 1_000..1_000_000 => write!(f, "{:.*} µs", digits(time, 1_000), ratio(time, 1_000)),
             time => write!(f, "{:.*} ms", digits(time, 1_000_000), ratio(time, 1_000_000)),
