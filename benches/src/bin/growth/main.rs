@@ -36,6 +36,9 @@ struct Arguments {
     /// Only calls with this in their name.
     #[arg(long, value_name = "TEXT")]
     call: Option<String>,
+    /// Only from so many on.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    smallest: usize,
     /// Only up to so many.
     #[arg(long, value_name = "N", default_value_t = usize::MAX)]
     largest: usize,
@@ -66,7 +69,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn grow(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let selection = Selection { call: arguments.call.clone(), largest: arguments.largest };
+    let Arguments { smallest, largest, .. } = *arguments;
+    let selection = Selection { call: arguments.call.clone(), smallest, largest };
     let is_wanted =
         |dimension: &Dimension| arguments.dimension.as_ref().is_none_or(|name| dimension.name() == name.as_str());
     // Before the real kernel's part: after it the process is elsewhere.

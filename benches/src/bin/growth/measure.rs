@@ -36,6 +36,8 @@ pub type Costs = Vec<Cost>;
 pub struct Selection {
     /// Only calls with this in their name.
     pub call: Option<String>,
+    /// Only from this size on.
+    pub smallest: usize,
     /// Only up to this size.
     pub largest: usize,
 }
@@ -43,8 +45,8 @@ pub struct Selection {
 impl Selection {
     /// The sizes of a dimension.
     pub fn sizes(&self, dimension: Dimension) -> impl Iterator<Item = usize> {
-        let largest = self.largest;
-        dimension.sizes().iter().copied().filter(move |size| *size <= largest)
+        let wanted = self.smallest..=self.largest;
+        dimension.sizes().iter().copied().filter(move |size| wanted.contains(size))
     }
 
     /// The calls that are measured in a dimension.
