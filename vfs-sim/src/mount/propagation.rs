@@ -116,7 +116,7 @@ impl Linux {
         if self.mounts[mount].slaves.is_empty() {
             return;
         }
-        let slaves: Vec<_> = list::members::<Slaves, _>(&self.mounts, &self.mounts[mount].slaves).collect();
+        let slaves: Vec<_> = list::members::<Slaves, _>(&self.mounts, self.mounts[mount].slaves).collect();
         match to {
             Some(to) => {
                 for slave in slaves {

@@ -124,7 +124,7 @@ impl Linux {
     /// Whether something is mounted on a dentry in the mount namespace of a process (`is_local_mountpoint()`).
     pub(crate) fn is_local_mountpoint(&self, task: Id<Task>, dentry: Id<Dentry>) -> bool {
         let namespace = self.tasks[task].mount_namespace;
-        let mounts = &self.dentries[dentry].mounts;
+        let mounts = self.dentries[dentry].mounts;
         crate::list::members::<super::AtMountpoint, _>(&self.mounts, mounts)
             .any(|mount| self.mounts[mount].is_listed && self.mounts[mount].namespace == Some(namespace))
     }
