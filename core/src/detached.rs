@@ -21,39 +21,54 @@ pub(crate) struct DetachedMount<'k> {
 
 impl<'k> DetachedMount<'k> {
     /// A copy of the mount that an open file is in, with that file as its root; with all that is mounted below it if it is
-    /// recursive. `path` is for messages, here and below.
+    /// recursive. `path` is for messages, here and below. The attributes are those of all mounts in the copy.
     pub(crate) fn copy_of(
         kernel: &'k dyn Kernel,
         opened: Fd,
         path: &UnixPath,
         recursive: bool,
+        attr: &MountAttr,
     ) -> Result<Self, CallError> {
-        Self::copy(kernel, opened, itself(), OpenTreeFlags::AT_EMPTY_PATH, path, recursive)
+        Self::copy(kernel, (opened, itself(), OpenTreeFlags::AT_EMPTY_PATH), path, recursive, attr)
     }
 
     /// The same of what is at a path that is trusted: symbolic links in it are followed.
-    pub(crate) fn copy_at(kernel: &'k dyn Kernel, path: &UnixPath, recursive: bool) -> Result<Self, CallError> {
-        Self::copy(kernel, Fd::CWD, path, OpenTreeFlags::empty(), path, recursive)
-    }
-
-    fn copy(
+    pub(crate) fn copy_at(
         kernel: &'k dyn Kernel,
-        directory: Fd,
-        relative: &UnixPath,
-        flags: OpenTreeFlags,
         path: &UnixPath,
         recursive: bool,
+        attr: &MountAttr,
+    ) -> Result<Self, CallError> {
+        Self::copy(kernel, (Fd::CWD, path, OpenTreeFlags::empty()), path, recursive, attr)
+    }
+
+    /// In one call, if the kernel has it: it was Linux 6.15 that brought open_tree_attr(2).
+    fn copy(
+        kernel: &'k dyn Kernel,
+        (directory, relative, flags): (Fd, &UnixPath, OpenTreeFlags),
+        path: &UnixPath,
+        recursive: bool,
+        attr: &MountAttr,
     ) -> Result<Self, CallError> {
         let mut flags = flags | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         if recursive {
             flags |= OpenTreeFlags::AT_RECURSIVE;
         }
-        let mount =
-            kernel.open_tree(directory, relative, flags).doing("bind", path).map_err(|error| match error.errno {
+        let of = |fd| Self { kernel, descriptor: Descriptor::new(kernel, fd) };
+        if *attr != MountAttr::default()
+            && let Ok(mount) = kernel.open_tree_attr(directory, relative, flags, attr)
+        {
+            return Ok(of(mount));
+        }
+        // Which of the two it is that fails, and why, is told by the older calls.
+        let mount = kernel.open_tree(directory, relative, flags).doing("bind", path).map(of).map_err(|error| {
+            match error.errno {
                 Errno::EINVAL => error.with_hint("is it on a mount that is unbindable, or of another mount namespace?"),
                 _ => error,
-            })?;
-        Ok(Self { kernel, descriptor: Descriptor::new(kernel, mount) })
+            }
+        })?;
+        mount.set_attributes(attr, path, recursive)?;
+        Ok(mount)
     }
 
     /// Its root.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
@@ -15,24 +16,32 @@ const LEAF: usize = 8;
 const BRANCH: usize = 32;
 
 /// The id of an object in an [`Arena`]. It is reused after the object is gone.
+///
+/// One that there may be, an `Option`, takes no more room: objects have many of them.
 pub struct Id<T> {
-    number: u32,
+    /// The number, and one.
+    ordinal: NonZeroU32,
     object: PhantomData<fn() -> T>,
 }
 
 impl<T> Id<T> {
-    /// The id with this number, whether there is such an object or not.
+    /// The id with this number, whether there is such an object or not. The largest of all numbers is no object's, and
+    /// taken for the one before.
     pub const fn from_number(number: u32) -> Self {
-        Self { number, object: PhantomData }
+        let ordinal = match NonZeroU32::new(number.saturating_add(1)) {
+            Some(ordinal) => ordinal,
+            None => NonZeroU32::MAX,
+        };
+        Self { ordinal, object: PhantomData }
     }
 
     /// The number, counted from 0.
     pub const fn number(self) -> u32 {
-        self.number
+        self.ordinal.get() - 1
     }
 
     const fn index(self) -> usize {
-        self.number as usize
+        self.number() as usize
     }
 }
 
@@ -46,7 +55,7 @@ impl<T> Copy for Id<T> {}
 
 impl<T> PartialEq for Id<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
+        self.ordinal == other.ordinal
     }
 }
 
@@ -60,25 +69,25 @@ impl<T> PartialOrd for Id<T> {
 
 impl<T> Ord for Id<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.cmp(&other.number)
+        self.ordinal.cmp(&other.ordinal)
     }
 }
 
 impl<T> Hash for Id<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.number.hash(state);
+        self.ordinal.hash(state);
     }
 }
 
 impl<T> fmt::Debug for Id<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.number)
+        write!(f, "#{}", self.number())
     }
 }
 
 impl<T> Serialize for Id<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u32(self.number)
+        serializer.serialize_u32(self.number())
     }
 }
 
@@ -169,6 +178,11 @@ impl<T> Arena<T> {
 }
 
 impl<T: Clone> Arena<T> {
+    /// The id of the object that is added next.
+    pub(crate) fn next_id(&self) -> Id<T> {
+        Id::from_number(self.free.unwrap_or_else(|| u32::try_from(self.length).unwrap_or(u32::MAX)))
+    }
+
     /// Adds an object.
     pub fn insert(&mut self, object: T) -> Id<T> {
         self.used += 1;
@@ -204,7 +218,7 @@ impl<T: Clone> Arena<T> {
             return None;
         }
         let Slot::Used(object) = std::mem::replace(slot, Slot::Free(free)) else { return None };
-        self.free = Some(id.number);
+        self.free = Some(id.number());
         self.used -= 1;
         Some(object)
     }
@@ -297,6 +311,15 @@ mod tests {
         assert_eq!(arena.insert(101).number(), 3);
         assert_eq!(arena.insert(102).number(), 40);
         assert_eq!(arena[ids[3]], 101);
+    }
+
+    #[test]
+    fn an_id_that_may_be_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Id<u8>>>(), size_of::<Id<u8>>());
+        for number in [0, 1, u32::MAX - 1] {
+            assert_eq!(Id::<u8>::from_number(number).number(), number);
+        }
+        assert_eq!(Id::<u8>::from_number(u32::MAX).number(), u32::MAX - 1);
     }
 
     #[test]

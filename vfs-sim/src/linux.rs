@@ -92,6 +92,8 @@ pub struct Linux {
     /// Names that are not in the root of proc.
     #[serde(default)]
     pub(crate) missing_in_proc: OrdSet<String>,
+    /// The superblocks of the types that are looked for (`fs_supers`).
+    pub(crate) superblocks_by_type: OrdSet<(FilesystemType, Id<SuperBlock>)>,
 }
 
 impl Default for Linux {
@@ -160,6 +162,7 @@ impl Linux {
             mount_max: 100_000,
             memory_pages: bytes / PAGE_SIZE,
             missing_in_proc: OrdSet::new(),
+            superblocks_by_type: OrdSet::new(),
         };
         linux.boot();
         linux
@@ -195,7 +198,7 @@ impl Linux {
         self.path_get(path);
         self.path_get(path);
         let fs = self.fs_states.insert(FsState { references: 1, root: path, cwd: path, umask: 0o022 });
-        let files = self.fd_tables.insert(FdTable { references: 1, descriptors: Vec::new() });
+        let files = self.fd_tables.insert(FdTable { references: 1, ..FdTable::default() });
         self.init = self.new_init(namespace, fs, files);
         self.mount_internal_filesystems();
     }
@@ -221,7 +224,7 @@ impl Linux {
         self.last_superblock_serial += 1;
         let superblock = self.superblocks.insert(SuperBlock {
             serial: self.last_superblock_serial,
-            filesystem,
+            filesystem: filesystem.clone(),
             device,
             flags: MountFlags::empty(),
             no_devices: false,
@@ -242,7 +245,11 @@ impl Linux {
             parameters: Parameters::None,
             options: Vec::new(),
             overlay: None,
+            written_mounts: OrdSet::new(),
         });
+        if filesystem.is_looked_for() {
+            self.superblocks_by_type.insert((filesystem, superblock));
+        }
         let root = self.new_root_directory(superblock);
         self.superblocks[superblock].root = root;
         superblock

@@ -29,12 +29,12 @@ pub struct Link<T> {
 
 impl<T> List<T> {
     /// Whether there is no member.
-    pub fn is_empty(&self) -> bool {
+    pub fn is_empty(self) -> bool {
         self.first.is_none()
     }
 
     /// Whether there is exactly one member.
-    pub fn is_singular(&self) -> bool {
+    pub fn is_singular(self) -> bool {
         self.first.is_some() && self.first == self.last
     }
 }
@@ -134,7 +134,7 @@ pub fn splice_front<C: Chain<T>, T: Clone>(arena: &mut Arena<T>, list: &mut List
 }
 
 /// The members in their order.
-pub fn members<'a, C: Chain<T>, T>(arena: &'a Arena<T>, list: &List<T>) -> impl Iterator<Item = Id<T>> + use<'a, C, T> {
+pub fn members<C: Chain<T>, T>(arena: &Arena<T>, list: List<T>) -> impl Iterator<Item = Id<T>> + use<'_, C, T> {
     std::iter::successors(list.first, |member| C::link(&arena[*member]).next)
 }
 
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    fn numbers(arena: &Arena<Thing>, list: &List<Thing>) -> Vec<u32> {
+    fn numbers(arena: &Arena<Thing>, list: List<Thing>) -> Vec<u32> {
         let forward: Vec<u32> = members::<Things, _>(arena, list).map(Id::number).collect();
         let back = std::iter::successors(list.last, |member| arena[*member].0.previous);
         let mut backward: Vec<u32> = back.map(Id::number).collect();
@@ -176,10 +176,10 @@ mod tests {
         push_front::<Things, _>(&mut arena, &mut list, b);
         insert_after::<Things, _>(&mut arena, &mut list, a, c);
         insert_after::<Things, _>(&mut arena, &mut list, b, d);
-        assert_eq!(numbers(&arena, &list), [1, 3, 0, 2]);
+        assert_eq!(numbers(&arena, list), [1, 3, 0, 2]);
         remove::<Things, _>(&mut arena, &mut list, d);
         remove::<Things, _>(&mut arena, &mut list, c);
-        assert_eq!(numbers(&arena, &list), [1, 0]);
+        assert_eq!(numbers(&arena, list), [1, 0]);
         remove::<Things, _>(&mut arena, &mut list, b);
         remove::<Things, _>(&mut arena, &mut list, a);
         assert!(list.is_empty());
@@ -196,6 +196,6 @@ mod tests {
         assert!(front.is_empty());
         push_front::<Things, _>(&mut arena, &mut front, c);
         splice_front::<Things, _>(&mut arena, &mut list, &mut front);
-        assert_eq!(numbers(&arena, &list), [2, 0, 1]);
+        assert_eq!(numbers(&arena, list), [2, 0, 1]);
     }
 }

@@ -43,6 +43,7 @@ impl Linux {
             was_locked,
             mount_max,
             missing_in_proc,
+            superblocks_by_type,
             memory_pages,
         } = self;
         let shares_objects = superblocks.is_shared_with(&snapshot.superblocks)
@@ -60,6 +61,7 @@ impl Linux {
             && fs_states.is_shared_with(&snapshot.fs_states)
             && tasks.is_shared_with(&snapshot.tasks)
             && pipes.ptr_eq(&snapshot.pipes)
+            && superblocks_by_type.ptr_eq(&snapshot.superblocks_by_type)
             && overlay_lists.is_shared_with(&snapshot.overlay_lists);
         let has_same_numbers = mount_ids.is_same_as(&snapshot.mount_ids)
             && group_ids.is_same_as(&snapshot.group_ids)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cofferdam_vfs_sim::Linux;
 
 /// What a state file begins with; the number is that of the format.
-const HEADER: &[u8] = b"cofferdam simulated machine 1\n";
+const HEADER: &[u8] = b"cofferdam simulated machine 2\n";
 
 /// A state file, which nobody else uses meanwhile.
 pub(super) struct StateFile {

@@ -307,7 +307,7 @@ pub(super) fn copy<'k>(
     attr: &MountAttr,
 ) -> Result<DetachedMount<'k>, CallError> {
     let opened = open_path(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
-    let mount = DetachedMount::copy_of(kernel, opened.fd(), directory, true)?;
+    let mount = DetachedMount::copy_of(kernel, opened.fd(), directory, true, &MountAttr::default())?;
     // As a member of the group of the mount that it is a copy of, it would be walked by every event there.
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..*attr };
     mount.set_attributes(&private, directory, false)?;

@@ -276,8 +276,8 @@ fn mount_volume(
             Err(UpdateError::TargetInUse { volume: volume.source.as_path().into(), target: target.into() })
         }
         Mounted::Nothing => {
-            let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false)?;
-            mount.set_attributes(&volume_attributes(volume), &volume.source, false)?;
+            let attr = volume_attributes(volume);
+            let mount = DetachedMount::copy_of(kernel, source.fd(), &volume.source, false, &attr)?;
             // A launch that holds a copy of the sandbox which is attached nowhere would not see it come.
             let _lock = LaunchLock::exclusive(kernel, layout)?;
             mount.attach(mountpoint.fd(), &target)?;

@@ -5,17 +5,15 @@ use std::fmt;
 use super::bytes::Bytes;
 use super::errno::Errno;
 use super::flags::{
-    AtFlags, CloseRangeFlags, FsmountFlags, FsopenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, StatMountMask,
+    AtFlags, CloseRangeFlags, FsmountFlags, FsopenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
 };
 use super::release::{Release, brought_by};
 use super::syscalls::{Call, Kernel};
-use super::types::{Fd, FsConfig, MountAttr, OpenHow, UniqueMountId};
+use super::types::{Fd, FsConfig, MountAttr, OpenHow};
 
 /// The first release that has all that is needed: it brought `mount_setattr(2)`.
 const REQUIRED: Release = Release(5, 12);
 
-/// Without the calls of 6.8, whatever asks for a part of the mount table reads all of it.
-const WHOLE_TABLE: &str = "operations read the whole mount table: what they cost grows with the number of mounts";
 const TWO_CALLS: &str = "a copy of a mount and its attributes take two calls instead of one";
 
 /// What of the newer calls a kernel has, found out by trying: distributions bring them to older releases too, and seccomp
@@ -31,7 +29,7 @@ const TWO_CALLS: &str = "a copy of a mount and its attributes take two calls ins
 /// let support = Support::of(&Intercepted::new(&kernel, &older)).sufficient()?;
 /// assert_eq!(support.release, Some(Release(5, 12)));
 /// let names = support.missing.iter().map(|call| call.name);
-/// assert!(names.eq(["statmount", "listmount", "open_tree_attr"]));
+/// assert!(names.eq(["open_tree_attr"]));
 /// # Ok::<(), cofferdam::kernel::UnsupportedKernel>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +77,7 @@ impl Support {
 
 /// The newer calls that are used, those that came first first, with what is worse without them. (Not clone3(2), which can't
 /// be tried without a child.)
-fn probes() -> [(Call, Option<&'static str>); 11] {
+fn probes() -> [(Call, Option<&'static str>); 9] {
     let (fd, path) = (Fd(-1), || Bytes::from(""));
     let attr = MountAttr::default();
     [
@@ -100,9 +98,6 @@ fn probes() -> [(Call, Option<&'static str>); 11] {
         (Call::Openat2 { dirfd: fd, path: path(), how: OpenHow::default() }, None),
         (Call::CloseRange { first: 1, last: 0, flags: CloseRangeFlags::empty() }, None),
         (Call::MountSetattr { dirfd: fd, path: path(), flags: AtFlags::from_bits_retain(1), attr }, None),
-        // An id from before the first one that a mount can have.
-        (Call::Statmount { mount: UniqueMountId(1), mask: StatMountMask::empty() }, Some(WHOLE_TABLE)),
-        (Call::Listmount { mount: UniqueMountId(1), last: 0 }, Some(WHOLE_TABLE)),
         (Call::OpenTreeAttr { dirfd: fd, path: path(), flags: OpenTreeFlags::empty(), attr }, Some(TWO_CALLS)),
     ]
 }

@@ -22,7 +22,6 @@ use crate::root::open_path;
 pub fn execute_again(kernel: &dyn Kernel, argv: &[Bytes], envp: &[Bytes]) -> Result<(), CallError> {
     let path = UnixPath::new("/proc/self/exe");
     let opened = open_path(kernel, path, OpenFlags::empty()).doing("open", path)?;
-    let mount = DetachedMount::copy_of(kernel, opened.fd(), path, false)?;
-    mount.set_attributes(&attributes(MountFlags::MS_RDONLY), path, false)?;
+    let mount = DetachedMount::copy_of(kernel, opened.fd(), path, false, &attributes(MountFlags::MS_RDONLY))?;
     kernel.execve(&mount.path(), argv, envp).doing("execute", path)
 }

@@ -9,7 +9,7 @@ use super::namespace::LaunchNamespace;
 use super::outside::{self, Begun};
 use super::shared::{self, is_shared};
 use super::{no_namespaces, operations};
-use crate::detached::DetachedMount;
+use crate::detached::attributes;
 use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, CloneFlags, Descriptor, Errno, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
 use crate::messages::ContainerLaunchInfo;
@@ -129,33 +129,14 @@ impl<'k> View<'k> {
         self.has_shared
     }
 
-    /// A copy of the mount that an open file is in, from which nothing reaches the host. `path` is for messages.
-    pub(super) fn copy_of(
-        &self,
-        opened: Fd,
-        path: &UnixPath,
-        attr: &MountAttr,
-        recursive: bool,
-    ) -> Result<DetachedMount<'k>, LaunchError> {
-        let mount = DetachedMount::copy_of(self.kernel, opened, path, recursive)?;
-        self.set_attributes(&mount, path, attr, recursive)?;
-        Ok(mount)
-    }
-
-    /// Gives a copy of a mount its attributes, and has nothing that is done in it reach the host.
-    pub(super) fn set_attributes(
-        &self,
-        mount: &DetachedMount<'k>,
-        path: &UnixPath,
-        attr: &MountAttr,
-        recursive: bool,
-    ) -> Result<(), LaunchError> {
-        let mut attr = *attr;
+    /// The attributes of a copy of a mount that mount(2) would make with these flags, from which nothing reaches the host.
+    pub(super) fn attributes(&self, flags: MountFlags) -> MountAttr {
+        let mut attr = attributes(flags);
         // The source may be in a bidirectional mount that is there by now.
         if self.is_of_host || self.has_shared {
             attr.propagation = MountFlags::MS_SLAVE;
         }
-        Ok(mount.set_attributes(&attr, path, recursive)?)
+        attr
     }
 
     /// From now on, what is below `path` is in this mount; what was there before is hidden.

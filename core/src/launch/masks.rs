@@ -4,9 +4,9 @@ use typed_path::UnixPath;
 
 use super::error::LaunchError;
 use super::filesystem::View;
-use crate::detached::{DetachedMount, attributes};
+use crate::detached::DetachedMount;
 use crate::error::Doing;
-use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountFlags, OpenFlags};
+use crate::kernel::{Bytes, Descriptor, DeviceNumber, Errno, FileType, MountAttr, MountFlags, OpenFlags};
 use crate::root::{open_path, stat};
 
 /// What paths are hidden behind: the first path of a kind by a new mount, each further one by a copy of that.
@@ -46,7 +46,7 @@ impl<'k> Cover<'k> {
             Self::None => make(),
             Self::Prepared(mount) => mount,
             Self::Attached(descriptor) => {
-                let copy = DetachedMount::copy_of(view.kernel, descriptor.fd(), path, false)?;
+                let copy = DetachedMount::copy_of(view.kernel, descriptor.fd(), path, false, &MountAttr::default())?;
                 *self = Self::Attached(descriptor);
                 Ok(copy)
             }
@@ -97,5 +97,6 @@ pub(super) fn null_device<'k>(view: &View<'k>, masked: &UnixPath) -> Result<Deta
     if found.file_type != FileType::CharacterDevice || found.rdev != DeviceNumber::NULL {
         return Err(LaunchError::NullDevice { masked: masked.into(), found: found.file_type, rdev: found.rdev });
     }
-    view.copy_of(opened.fd(), path, &attributes(MountFlags::MS_RDONLY), false)
+    let attr = view.attributes(MountFlags::MS_RDONLY);
+    Ok(DetachedMount::copy_of(view.kernel, opened.fd(), path, false, &attr)?)
 }

@@ -5,7 +5,7 @@ use typed_path::{UnixPath, UnixPathBuf};
 use super::error::LaunchError;
 use super::filesystem::{Place, View};
 use super::shared::is_shared;
-use crate::detached::{DetachedMount, attributes};
+use crate::detached::DetachedMount;
 use crate::error::Doing;
 use crate::kernel::{Descriptor, Errno, FileType, MountFlags, OpenFlags};
 use crate::messages::ContainerMountInfo;
@@ -92,16 +92,16 @@ fn source_of(request: &ContainerMountInfo) -> Result<&UnixPath, LaunchError> {
 /// A copy of the source's mount, with the attributes of the request. `None` if there is nothing to be bound on itself.
 pub(super) fn bind<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Option<Copied<'k>>, LaunchError> {
     let (path, recursive) = (source_of(request)?, request.flags.contains(MountFlags::MS_REC));
+    let attr = view.attributes(request.flags);
     let mount = match view.place(path) {
         // A path that is trusted need not be opened before.
-        Place::Host => DetachedMount::copy_at(view.kernel, path, recursive)?,
+        Place::Host => DetachedMount::copy_at(view.kernel, path, recursive, &attr)?,
         Place::Below(..) => match open_source(view, request)? {
-            (Some(source), path) => DetachedMount::copy_of(view.kernel, source.fd(), path, recursive)?,
+            (Some(source), path) => DetachedMount::copy_of(view.kernel, source.fd(), path, recursive, &attr)?,
             (None, _) => return Ok(None),
         },
     };
     let file_type = stat(view.kernel, mount.fd()).doing("look at", path)?.file_type;
-    view.set_attributes(&mount, path, &attributes(request.flags), recursive)?;
     Ok(Some(Copied { mount, file_type }))
 }
 

@@ -147,7 +147,7 @@ fn make_private_mount<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Resul
     let above = Root::open(kernel, directory.parent().unwrap_or(directory))?;
     let mount_of = |root: &Root<'_>| stat(kernel, root.fd()).doing("look at", root.path()).map(|stat| stat.mount_id);
     if mount_of(&opened)? == mount_of(&above)? {
-        let copy = DetachedMount::copy_of(kernel, opened.fd(), directory, false)?;
+        let copy = DetachedMount::copy_of(kernel, opened.fd(), directory, false, &MountAttr::default())?;
         copy.attach(opened.fd(), directory)?;
     }
     let opened = open()?;
@@ -165,7 +165,7 @@ fn keep_new_namespace(kernel: &dyn Kernel, mountpoint: Fd, file: &UnixPath) -> R
     let own = open_own_namespace(kernel)?;
     furnish(kernel)?;
     kernel.setns(host.fd(), CloneFlags::CLONE_NEWNS).doing("go back from the namespace", file)?;
-    DetachedMount::copy_of(kernel, own.fd(), file, false)?.attach(mountpoint, file)?;
+    DetachedMount::copy_of(kernel, own.fd(), file, false, &MountAttr::default())?.attach(mountpoint, file)?;
     Ok(())
 }
 

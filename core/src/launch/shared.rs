@@ -39,7 +39,6 @@ fn copy<'k>(view: &View<'k>, request: &ContainerMountInfo) -> Result<Copied<'k>,
     }
     let file_type = stat(view.kernel, source.fd()).doing("look at", path)?.file_type;
     let recursive = request.flags.contains(MountFlags::MS_REC);
-    let mount = DetachedMount::copy_of(view.kernel, source.fd(), path, recursive)?;
-    mount.set_attributes(&attributes(request.flags), path, recursive)?;
+    let mount = DetachedMount::copy_of(view.kernel, source.fd(), path, recursive, &attributes(request.flags))?;
     Ok(Copied { mount, file_type })
 }

@@ -80,7 +80,7 @@ impl Linux {
     fn check_children(&self, expected: usize) -> Result<(), Inconsistency> {
         let mut seen = 0;
         for (id, mount) in self.mounts.iter() {
-            for child in members::<Children, _>(&self.mounts, &mount.children, name("mount", id))? {
+            for child in members::<Children, _>(&self.mounts, mount.children, name("mount", id))? {
                 seen += 1;
                 ensure(self.mounts[child].parent == id, name("mount", child), "it is in the list of its parent")?;
             }
@@ -92,7 +92,7 @@ impl Linux {
     fn check_mountpoints(&self, expected: usize) -> Result<(), Inconsistency> {
         let mut seen = 0;
         for (id, dentry) in self.dentries.iter() {
-            for mount in members::<AtMountpoint, _>(&self.mounts, &dentry.mounts, name("dentry", id))? {
+            for mount in members::<AtMountpoint, _>(&self.mounts, dentry.mounts, name("dentry", id))? {
                 seen += 1;
                 let is_here = self.mounts[mount].mountpoint == id && self.mounts[mount].is_attached;
                 ensure(is_here, name("mount", mount), "it is in the list of its mountpoint")?;
@@ -123,7 +123,7 @@ pub(super) fn check_membership(id: Id<Mount>, mount: &Mount) -> Result<(), Incon
 /// The members of a list, which is whole in both directions.
 pub(super) fn members<C: Chain<T>, T>(
     arena: &Arena<T>,
-    list: &List<T>,
+    list: List<T>,
     object: ObjectName,
 ) -> Result<Vec<Id<T>>, Inconsistency> {
     let (mut found, mut previous, mut next) = (Vec::new(), None, list.first);

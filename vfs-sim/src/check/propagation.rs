@@ -64,7 +64,7 @@ impl Linux {
         for (id, mount) in self.mounts.iter() {
             let mut groups = FxHashSet::default();
             let mut before: Option<Id<Mount>> = None;
-            for slave in members::<Slaves, _>(&self.mounts, &mount.slaves, name("mount", id))? {
+            for slave in members::<Slaves, _>(&self.mounts, mount.slaves, name("mount", id))? {
                 seen += 1;
                 let (object, member) = (name("mount", slave), &self.mounts[slave]);
                 ensure(member.master == Some(id), object, "it is in the list of its master")?;

@@ -141,6 +141,8 @@ impl Linux {
             let object = name("mount", id);
             agree(mount.count, tally.mounts.of(id), object, "the number of references")?;
             agree(mount.writers, tally.mount_writers.of(id), object, "the number of writers")?;
+            let is_noted = self.superblocks[mount.superblock].written_mounts.contains(&id);
+            super::ensure(is_noted == (mount.writers > 0), object, "its filesystem knows whether it has writers")?;
         }
         for (id, dentry) in self.dentries.iter() {
             let object = name("dentry", id);
@@ -156,6 +158,11 @@ impl Linux {
             let active = tally.superblocks.of(id) + u64::from(is_own);
             agree(superblock.active, active, object, "the number of references")?;
             agree(superblock.writers, tally.superblock_writers.of(id), object, "the number of writers")?;
+            for mount in &superblock.written_mounts {
+                find(&self.mounts, *mount, object, "a mount with writers")?;
+            }
+            let is_noted = self.superblocks_by_type.contains(&(superblock.filesystem.clone(), id));
+            super::ensure(is_noted == superblock.filesystem.is_looked_for(), object, "it is found by its type")?;
         }
         Ok(())
     }

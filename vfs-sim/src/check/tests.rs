@@ -1,5 +1,5 @@
 use super::*;
-use crate::filesystem::{Dentry, Name};
+use crate::filesystem::{Dentry, FilesystemType, Name};
 use crate::handle::Process;
 use crate::mount::Mount;
 use cofferdam::UnixPath;
@@ -201,7 +201,7 @@ fn a_directory_that_is_wrong_is_found() {
 type Break = fn(&mut Linux, Id<Mount>);
 
 /// What is done to a kernel and to the root of its init, and what the check says of it.
-const BROKEN: [(Break, &str); 11] = [
+const BROKEN: [(Break, &str); 13] = [
     (|linux, root| linux.mount_get(root), "the number of references is 4, but there are 3"),
     (|linux, root| linux.dentry_get(linux.mounts[root].root), "the number of references is 4, but there are 3"),
     (|linux, root| linux.mounts[root].writers += 1, "the number of writers is 1, but there are 0"),
@@ -224,6 +224,20 @@ const BROKEN: [(Break, &str); 11] = [
             linux.inodes[inode].dentries += 1;
         },
         "the number of dentries is 2, but there are 1",
+    ),
+    (
+        |linux, root| {
+            let superblock = linux.mounts[root].superblock;
+            linux.superblocks[superblock].written_mounts.insert(root);
+        },
+        "its filesystem knows whether it has writers",
+    ),
+    (
+        |linux, _| {
+            linux.new_superblock(FilesystemType::Proc, linux.initial_user_namespace);
+            linux.superblocks_by_type.clear();
+        },
+        "it is found by its type",
     ),
 ];
 

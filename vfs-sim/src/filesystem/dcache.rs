@@ -287,6 +287,14 @@ impl Linux {
         }
     }
 
+    /// The same for two dentries of one filesystem, one of which is found in it by its path: below its root everything is,
+    /// and need not be looked at.
+    pub(crate) fn is_subdirectory_there(&self, dentry: Id<Dentry>, directory: Id<Dentry>) -> bool {
+        let object = &self.dentries[directory];
+        let is_root = object.parent == directory && object.is_hashed;
+        is_root || self.is_subdirectory(dentry, directory)
+    }
+
     /// Lets go of a superblock, which goes with its last user (`deactivate_super()`).
     pub(crate) fn superblock_put(&mut self, superblock: Id<SuperBlock>) {
         let object = &mut self.superblocks[superblock];
@@ -304,8 +312,13 @@ impl Linux {
             rest.extend(object.children.values());
             self.inode_put(object.inode);
         }
-        if let Some(overlay) = self.superblocks.remove(superblock).and_then(|object| object.overlay) {
-            self.release_overlay(&overlay);
+        if let Some(object) = self.superblocks.remove(superblock) {
+            if object.filesystem.is_looked_for() {
+                self.superblocks_by_type.remove(&(object.filesystem, superblock));
+            }
+            if let Some(overlay) = object.overlay {
+                self.release_overlay(&overlay);
+            }
         }
         if is_anonymous {
             self.anonymous_devices.release(device.minor);

@@ -39,6 +39,12 @@ impl Linux {
         Ok(())
     }
 
+    /// The superblocks of a type that is looked for.
+    pub(crate) fn superblocks_of(&self, filesystem: &FilesystemType) -> impl Iterator<Item = Id<SuperBlock>> {
+        let of_number = |number| (filesystem.clone(), Id::from_number(number));
+        self.superblocks_by_type.range(of_number(0)..=of_number(u32::MAX)).map(|(_, superblock)| *superblock)
+    }
+
     /// A superblock of a type of which there is at most one for each namespace.
     fn instance_of(
         &self,
@@ -47,11 +53,9 @@ impl Linux {
     ) -> Option<Id<SuperBlock>> {
         // Of one of a host that was loaded it is not known.
         let is_it = |object: &SuperBlock| {
-            object.filesystem == *filesystem
-                && !object.is_orphan
-                && (object.kernel_namespace == namespace || object.kernel_namespace.is_none())
+            !object.is_orphan && (object.kernel_namespace == namespace || object.kernel_namespace.is_none())
         };
-        self.superblocks.iter().find(|(_, object)| is_it(object)).map(|(id, _)| id)
+        self.superblocks_of(filesystem).find(|superblock| is_it(&self.superblocks[*superblock]))
     }
 
     /// The one superblock of a type that the kernel itself keeps one of, or keeps one of for a namespace until that goes

@@ -130,7 +130,10 @@ impl Linux {
             return;
         }
         for dentry in std::mem::take(&mut self.internal.found) {
-            if self.internal.namespace_files.values().any(|file| *file == dentry) {
+            // It can have gone already, and something else have its number.
+            let Some(object) = self.dentries.get(dentry) else { continue };
+            let namespace = self.namespace_of_inode(object.inode);
+            if namespace.is_some_and(|namespace| self.internal.namespace_files.get(&namespace) == Some(&dentry)) {
                 self.free_if_unused(dentry);
             }
         }

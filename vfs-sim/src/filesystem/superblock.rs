@@ -1,14 +1,16 @@
 //! Superblocks (`struct super_block`).
 
 use cofferdam::kernel::{DeviceNumber, MountFlags};
+use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Dentry, Name, Overlay, Parameters};
 use crate::arena::Id;
+use crate::mount::Mount;
 use crate::namespace::{OtherNamespace, PidNamespace, UserNamespace};
 
 /// A type of filesystem (`struct file_system_type`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FilesystemType {
     /// What the kernel boots with: a tmpfs that can't be mounted by users.
@@ -37,6 +39,13 @@ pub enum FilesystemType {
     AnonInodeFs,
     /// A filesystem of a host that was loaded, of which only the mounts are known.
     Foreign(Name),
+}
+
+impl FilesystemType {
+    /// Whether superblocks are looked for by this type.
+    pub(crate) fn is_looked_for(&self) -> bool {
+        matches!(self, Self::Proc | Self::Sysfs | Self::Devtmpfs | Self::Mqueue)
+    }
 }
 
 /// A filesystem in use (`struct super_block`).
@@ -87,4 +96,6 @@ pub struct SuperBlock {
     pub(crate) options: Vec<(Name, Option<Name>)>,
     /// The state of an overlay.
     pub(crate) overlay: Option<Box<Overlay>>,
+    /// The mounts of it that files are open for writing through.
+    pub(crate) written_mounts: OrdSet<Id<Mount>>,
 }

@@ -46,7 +46,7 @@ impl Linux {
         if flags.contains(MntFlags::LOCK_ATIME) && flags & MntFlags::ATIME_MASK != new & MntFlags::ATIME_MASK {
             return None;
         }
-        let hides = list::members::<Children, _>(&self.mounts, &object.children).any(|child| {
+        let hides = list::members::<Children, _>(&self.mounts, object.children).any(|child| {
             let child = &self.mounts[child];
             let inode = self.dentries[child.mountpoint].inode;
             child.flags.contains(MntFlags::LOCKED) && !matches!(self.inodes[inode].entry, Entry::EmptyDirectory)

@@ -184,7 +184,7 @@ impl Loader<'_> {
         linux.path_get(root);
         linux.path_get(root);
         let fs = linux.fs_states.insert(FsState { references: 1, root, cwd: root, umask: 0o022 });
-        let files = linux.fd_tables.insert(FdTable { references: 1, descriptors: Vec::new() });
+        let files = linux.fd_tables.insert(FdTable { references: 1, ..FdTable::default() });
         // There is room for processes on a machine that has one.
         if let Ok(process) = linux.fork(linux.init, CloneFlags::empty()) {
             let task = &mut linux.tasks[process];

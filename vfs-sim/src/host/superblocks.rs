@@ -101,7 +101,7 @@ impl Loader<'_> {
             FilesystemType::Sysfs | FilesystemType::Devtmpfs | FilesystemType::Mqueue => true,
             _ => return None,
         };
-        let is_there = is_single && self.linux.superblocks.iter().any(|(_, object)| object.filesystem == filesystem);
+        let is_there = is_single && self.linux.superblocks_of(&filesystem).next().is_some();
         (!is_there).then_some(filesystem)
     }
 

@@ -66,7 +66,7 @@ impl<'a> MountView<'a> {
     /// The mounts on it, in the order in which they were mounted.
     pub fn children(&self) -> impl Iterator<Item = MountView<'a>> + use<'a> {
         let linux = self.linux;
-        list::members::<Children, _>(&linux.mounts, &self.object().children).map(|child| Self::new(linux, child))
+        list::members::<Children, _>(&linux.mounts, self.object().children).map(|child| Self::new(linux, child))
     }
 
     /// The mount on its root, which hides it.
@@ -143,7 +143,7 @@ impl<'a> MountView<'a> {
     /// The mounts that receive events from this one of its peers.
     pub fn slaves(&self) -> impl Iterator<Item = MountView<'a>> + use<'a> {
         let linux = self.linux;
-        list::members::<Slaves, _>(&linux.mounts, &self.object().slaves).map(|slave| Self::new(linux, slave))
+        list::members::<Slaves, _>(&linux.mounts, self.object().slaves).map(|slave| Self::new(linux, slave))
     }
 
     /// Whether it can't be unmounted by itself (`MNT_LOCKED`).

@@ -41,7 +41,7 @@ impl Linux {
         if room == 0 {
             return Err(Errno::ENOSPC);
         }
-        let mounts = u32::try_from(self.mount_tree(tree).len()).unwrap_or(u32::MAX);
+        let mounts = u32::try_from(self.mounts_of_tree(tree).count()).unwrap_or(u32::MAX);
         if mounts > room {
             return Err(Errno::ENOSPC);
         }
@@ -148,14 +148,12 @@ impl Linux {
         // What slides on top of a copy must not be mounted on the file of a mount namespace, which copies leave out.
         let shorter = self.place_below_namespace_file(tree);
         for child in std::iter::once(tree).chain(copies.into_iter().rev()) {
-            let Mount { parent, mountpoint, .. } = self.mounts[child];
+            let parent = self.mounts[child].parent;
             let owner = self.mounts[parent].namespace.map(|namespace| self.mount_namespaces[namespace].user_namespace);
             if owner != Some(own) {
                 self.lock_mount_tree(child);
             }
-            let covered = self.lookup_mount(Path { mount: parent, dentry: mountpoint });
-            self.commit_tree(child);
-            if let Some(covered) = covered {
+            if let Some(covered) = self.commit_tree(child) {
                 let mount = self.topmost_overmount(child);
                 let dentry = if child == tree { top_root } else { shorter.unwrap_or(top_root) };
                 self.change_mountpoint(covered, Path { mount, dentry });
@@ -169,24 +167,23 @@ impl Linux {
         Some(self.mounts[mount].mountpoint)
     }
 
-    /// Enters a tree whose mountpoint is set into its parent's namespace (`commit_tree()`).
-    fn commit_tree(&mut self, tree: Id<Mount>) {
+    /// Enters a tree whose mountpoint is set into its parent's namespace (`commit_tree()`); what was found at the mountpoint
+    /// before is given.
+    fn commit_tree(&mut self, tree: Id<Mount>) -> Option<Id<Mount>> {
         let parent = self.mounts[tree].parent;
         if let Some(namespace) = self.mounts[parent].namespace
             && !self.mounts[tree].is_listed
         {
-            for mount in self.mount_tree(tree) {
-                self.list_in_namespace(namespace, mount);
-            }
+            self.list_tree_in_namespace(namespace, tree);
             let object = &mut self.mount_namespaces[namespace];
             object.count += std::mem::take(&mut object.pending);
         }
-        self.make_visible(tree);
+        self.make_visible(tree)
     }
 
     /// Whether a tree has a mount that can't be copied (`tree_contains_unbindable()`).
     pub(crate) fn has_unbindable(&self, tree: Id<Mount>) -> bool {
-        self.mount_tree(tree).into_iter().any(|mount| self.mounts[mount].is_unbindable)
+        self.mounts_of_tree(tree).any(|mount| self.mounts[mount].is_unbindable)
     }
 
     /// Whether a mount is locked to its parent (`IS_MNT_LOCKED()`).

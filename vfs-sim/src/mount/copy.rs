@@ -42,10 +42,9 @@ impl Linux {
         if flags.contains(CopyFlags::MAKE_SHARED) && copy.group == 0 {
             copy.group = self.group_ids.allocate();
         }
-        if self.mounts[mount].group != 0 {
-            self.set_shared(mount);
-        }
-        if self.are_peers(mount, old) {
+        // It is not unbindable: it is new.
+        copy.is_shared = copy.group != 0;
+        if copy.group != 0 && copy.group == old_group {
             self.join_peers(mount, old);
         }
         if flags.contains(CopyFlags::SLAVE) && old_group != 0 {
@@ -102,7 +101,7 @@ impl Linux {
         let mut child = self.mounts[source].children.first;
         while let Some(top) = child {
             child = self.mounts[top].child.next;
-            if !self.is_subdirectory(self.mounts[top].mountpoint, root) {
+            if !self.is_subdirectory_there(self.mounts[top].mountpoint, root) {
                 continue;
             }
             let mut next = Some(top);

@@ -43,10 +43,8 @@ impl Linux {
             pending: 0,
             references: 0,
         });
-        for mount in self.mount_tree(root) {
-            self.list_in_namespace(namespace, mount);
-            self.mount_namespaces[namespace].count += 1;
-        }
+        let count = self.list_tree_in_namespace(namespace, root);
+        self.mount_namespaces[namespace].count = count;
         namespace
     }
 
@@ -147,6 +145,8 @@ impl Linux {
             return;
         }
         let root = object.root;
+        // All at once, as no mount is asked for any more.
+        object.mounts = OrdMap::new();
         let mut unmounted = Vec::new();
         self.umount_tree(root, UmountTree::empty(), &mut unmounted);
         self.free_mount_namespace(namespace);
@@ -178,6 +178,6 @@ impl Linux {
     /// Whether a tree has no mount of a file for which [`is_namespace_loop`](Self::is_namespace_loop) holds
     /// (`check_for_nsfs_mounts()`).
     pub(crate) fn has_no_namespace_loop(&self, task: Id<Task>, tree: Id<Mount>) -> bool {
-        !self.mount_tree(tree).into_iter().any(|mount| self.is_namespace_loop(task, self.mounts[mount].root))
+        !self.mounts_of_tree(tree).any(|mount| self.is_namespace_loop(task, self.mounts[mount].root))
     }
 }

@@ -7,24 +7,17 @@ use super::{MntFlags, Mount, Path};
 use crate::arena::Id;
 use crate::linux::Linux;
 
-/// The mounts that may be unmounted too, undecided yet, in the order in which they are looked at.
-struct Candidates {
-    order: Vec<Id<Mount>>,
-    undecided: FxHashSet<Id<Mount>>,
-}
-
 impl Linux {
     /// Adds to a set of mounts being unmounted those that receive events from them and nothing speaks against
     /// (`propagate_umount()`).
     pub(crate) fn propagate_umount(&mut self, set: &mut Vec<Id<Mount>>) {
         let mut candidates = self.gather_candidates(set);
         let mut decided = Vec::new();
-        for mount in candidates.order.clone() {
-            self.trim_one(mount, &mut candidates, &mut decided);
-        }
-        for mount in candidates.order.clone() {
-            if candidates.undecided.contains(&mount) {
-                self.handle_locked(mount, &mut candidates, &mut decided);
+        candidates.retain(|mount| !self.trim_one(*mount, &mut decided));
+        let mut undecided: FxHashSet<_> = candidates.iter().copied().collect();
+        for mount in candidates {
+            if undecided.contains(&mount) {
+                self.handle_locked(mount, &mut undecided, &mut decided);
             }
         }
         // What stays and covers a stack that goes slides down to where the stack was.
@@ -42,8 +35,8 @@ impl Linux {
         self.mounts[mount].flags.contains(MntFlags::UMOUNT)
     }
 
-    /// `gather_candidates()`
-    fn gather_candidates(&mut self, set: &[Id<Mount>]) -> Candidates {
+    /// The mounts that may be unmounted too, in the order in which they are looked at (`gather_candidates()`).
+    fn gather_candidates(&mut self, set: &[Id<Mount>]) -> Vec<Id<Mount>> {
         let mut order = Vec::new();
         for &mount in set {
             if std::mem::replace(&mut self.mounts[mount].is_candidate, true) {
@@ -71,14 +64,14 @@ impl Linux {
         }
         // The kernel adds each at the front.
         order.reverse();
-        Candidates { undecided: order.iter().copied().collect(), order }
+        order
     }
 
-    /// Excludes what one candidate forbids, or decides that it goes (`trim_one()`).
-    fn trim_one(&mut self, mount: Id<Mount>, candidates: &mut Candidates, decided: &mut Vec<Id<Mount>>) {
+    /// Excludes what one candidate forbids, or decides that it goes; whether it is none any more (`trim_one()`).
+    fn trim_one(&mut self, mount: Id<Mount>, decided: &mut Vec<Id<Mount>>) -> bool {
         if !self.mounts[mount].is_candidate {
-            self.remove_candidate(mount, candidates);
-            return;
+            self.remove_candidate(mount);
+            return true;
         }
         let overmount = self.mounts[mount].overmount;
         let (mut found, mut blocked) = (false, false);
@@ -96,12 +89,17 @@ impl Linux {
         if found {
             self.trim_ancestors(mount);
             if blocked {
-                self.remove_candidate(mount, candidates);
+                self.remove_candidate(mount);
             }
-        } else if !self.mounts[mount].flags.contains(MntFlags::LOCKED) && self.mounts[mount].children.is_empty() {
-            self.remove_candidate(mount, candidates);
+            return blocked;
+        }
+        let object = &self.mounts[mount];
+        let goes = !object.flags.contains(MntFlags::LOCKED) && object.children.is_empty();
+        if goes {
+            self.remove_candidate(mount);
             self.umount_one(mount, decided);
         }
+        goes
     }
 
     /// Some child of the mount stays; so do the ancestors of whatever does not just cover its parent
@@ -122,15 +120,17 @@ impl Linux {
 
     /// Decides on a candidate and the candidates that it is mounted on: what is locked goes only with its parent
     /// (`handle_locked()`).
-    fn handle_locked(&mut self, mount: Id<Mount>, candidates: &mut Candidates, decided: &mut Vec<Id<Mount>>) {
+    fn handle_locked(&mut self, mount: Id<Mount>, undecided: &mut FxHashSet<Id<Mount>>, decided: &mut Vec<Id<Mount>>) {
         if !self.mounts[mount].is_candidate {
-            self.remove_candidate(mount, candidates);
+            undecided.remove(&mount);
+            self.remove_candidate(mount);
             return;
         }
         let mut cutoff = mount;
         let mut above = mount;
         while self.mounts[above].is_candidate {
-            self.remove_candidate(above, candidates);
+            undecided.remove(&above);
+            self.remove_candidate(above);
             let object = &self.mounts[above];
             above = object.parent;
             if !object.flags.contains(MntFlags::LOCKED) {
@@ -147,19 +147,18 @@ impl Linux {
         }
     }
 
-    fn remove_candidate(&mut self, mount: Id<Mount>, candidates: &mut Candidates) {
+    fn remove_candidate(&mut self, mount: Id<Mount>) {
         let object = &mut self.mounts[mount];
         object.is_marked = false;
         object.is_candidate = false;
-        candidates.undecided.remove(&mount);
     }
 
     fn umount_one(&mut self, mount: Id<Mount>, decided: &mut Vec<Id<Mount>>) {
-        self.mounts[mount].flags.insert(MntFlags::UMOUNT);
         if self.is_linked_child(mount) {
             self.unlink_child(mount);
         }
         self.unlist_from_namespace(mount);
+        self.mounts[mount].flags.insert(MntFlags::UMOUNT);
         decided.push(mount);
     }
 

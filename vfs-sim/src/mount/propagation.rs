@@ -66,8 +66,9 @@ impl Linux {
 
     /// `set_mnt_shared()`
     pub(crate) fn set_shared(&mut self, mount: Id<Mount>) {
-        self.mounts[mount].is_shared = true;
-        self.mounts[mount].is_unbindable = false;
+        let object = &mut self.mounts[mount];
+        object.is_shared = true;
+        object.is_unbindable = false;
     }
 
     /// `mnt_release_group_id()`
@@ -112,7 +113,10 @@ impl Linux {
     /// Hands all slaves of a mount on, before those that the new master has, or leaves them without a master
     /// (`transfer_propagation()`).
     fn transfer_propagation(&mut self, mount: Id<Mount>, to: Option<Id<Mount>>) {
-        let slaves: Vec<_> = list::members::<Slaves, _>(&self.mounts, &self.mounts[mount].slaves).collect();
+        if self.mounts[mount].slaves.is_empty() {
+            return;
+        }
+        let slaves: Vec<_> = list::members::<Slaves, _>(&self.mounts, self.mounts[mount].slaves).collect();
         match to {
             Some(to) => {
                 for slave in slaves {
@@ -132,20 +136,32 @@ impl Linux {
         }
     }
 
-    /// Makes mounts private that are unmounted together (`bulk_make_private()`).
-    pub(crate) fn make_all_private(&mut self, set: &[Id<Mount>]) {
+    /// Makes mounts private that are unmounted together, the first part: where the slaves of each go (`bulk_make_private()`).
+    pub(crate) fn begin_making_private(&mut self, set: &[Id<Mount>]) {
         for &mount in set {
-            if !self.mounts[mount].is_marked {
+            if !self.mounts[mount].is_marked && self.has_propagation(mount) {
                 let destination = self.trace_transfers(mount);
                 self.set_destinations(mount, destination);
             }
         }
-        for &mount in set {
+    }
+
+    /// The second part of that, for each of them.
+    pub(crate) fn finish_making_private(&mut self, mount: Id<Mount>) {
+        // What has propagation was marked.
+        if self.mounts[mount].is_marked {
             let master = self.mounts[mount].master;
             self.transfer_propagation(mount, master);
-            self.mounts[mount].master = None;
-            self.mounts[mount].is_marked = false;
+            let object = &mut self.mounts[mount];
+            object.master = None;
+            object.is_marked = false;
         }
+    }
+
+    /// Whether a mount shares, receives or sends events.
+    fn has_propagation(&self, mount: Id<Mount>) -> bool {
+        let object = &self.mounts[mount];
+        object.is_shared || object.master.is_some() || !object.slaves.is_empty() || object.peers.next != mount
     }
 
     /// Takes a mount that is unmounted, and those that its slaves would go to and that are unmounted too, out of their
@@ -161,12 +177,14 @@ impl Linux {
                 self.mounts[mount].master
             } else {
                 self.leave_peers(mount);
-                self.mounts[mount].group = 0;
-                self.mounts[mount].master = Some(peer);
+                let object = &mut self.mounts[mount];
+                object.group = 0;
+                object.master = Some(peer);
                 Some(peer)
             };
-            self.mounts[mount].is_shared = false;
-            self.mounts[mount].is_marked = true;
+            let object = &mut self.mounts[mount];
+            object.is_shared = false;
+            object.is_marked = true;
             let next = next?;
             if !self.mounts[next].flags.contains(MntFlags::UMOUNT) {
                 return Some(next);
@@ -304,10 +322,15 @@ impl Linux {
     /// Unlocks the copies of a mount that is about to be unmounted, which then may go with it
     /// (`propagate_mount_unlock()`).
     pub(crate) fn propagate_unlock(&mut self, mount: Id<Mount>) {
+        if !self.was_locked {
+            return;
+        }
         let Mount { parent, mountpoint, .. } = self.mounts[mount];
         let mut next = self.propagation_next(parent, parent);
         while let Some(receiver) = next {
-            if let Some(child) = self.lookup_mount(Path { mount: receiver, dentry: mountpoint }) {
+            if let Some(child) = self.lookup_mount(Path { mount: receiver, dentry: mountpoint })
+                && self.is_locked(child)
+            {
                 self.mounts[child].flags.remove(MntFlags::LOCKED);
             }
             next = self.propagation_next(receiver, parent);

@@ -24,23 +24,18 @@ impl Linux {
 
     /// `mntput()`: also what a call that ends on the mount does, were it kept during the call, to a mark of `MNT_EXPIRE`.
     pub(crate) fn mount_put(&mut self, mount: Id<Mount>) {
-        self.mounts[mount].expiry_mark = false;
-        self.mount_put_no_expire(mount);
+        let object = &mut self.mounts[mount];
+        object.expiry_mark = false;
+        object.count -= 1;
+        if object.count == 0 {
+            self.cleanup_mount(mount);
+        }
     }
 
     /// What every call that used a mount does to a mark of `MNT_EXPIRE`, when it lets go of it (`mntput()`).
     pub(crate) fn touch_mount(&mut self, mount: Id<Mount>) {
         if self.mounts[mount].expiry_mark {
             self.mounts[mount].expiry_mark = false;
-        }
-    }
-
-    /// `mntput_no_expire()`
-    pub(crate) fn mount_put_no_expire(&mut self, mount: Id<Mount>) {
-        let object = &mut self.mounts[mount];
-        object.count -= 1;
-        if object.count == 0 {
-            self.cleanup_mount(mount);
         }
     }
 
@@ -55,14 +50,13 @@ impl Linux {
         for child in stuck.into_iter().rev() {
             self.mount_put(child);
         }
-        let object = self.mounts[mount].clone();
+        let Some(object) = self.mounts.remove(mount) else { return };
         self.dentry_put(object.root);
         self.superblock_put(object.superblock);
         self.mount_ids.release(object.id);
         if let Some(user_namespace) = object.idmap {
             self.user_namespace_put(user_namespace);
         }
-        self.mounts.remove(mount);
     }
 
     /// Lets go of mounts that were unmounted together, the last first (the end of `namespace_unlock()`).

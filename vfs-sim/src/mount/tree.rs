@@ -14,8 +14,8 @@ impl Linux {
         self.superblocks[superblock].active += 1;
         self.dentry_get(root);
         self.last_unique_mount_id += 1;
-        let itself = Id::from_number(u32::MAX);
-        let mount = self.mounts.insert(Mount {
+        let itself = self.mounts.next_id();
+        self.mounts.insert(Mount {
             id: self.mount_ids.allocate(),
             unique_id: self.last_unique_mount_id,
             superblock,
@@ -45,10 +45,7 @@ impl Linux {
             master: None,
             is_marked: false,
             is_candidate: false,
-        });
-        self.mounts[mount].parent = mount;
-        self.mounts[mount].peers = Ring { next: mount, previous: mount };
-        mount
+        })
     }
 
     /// The mount that a path walk finds at a place, the lowest if several are stacked (`__lookup_mnt()`).
@@ -88,23 +85,24 @@ impl Linux {
         object.parent = place.mount;
         object.mountpoint = place.dentry;
         object.is_attached = true;
-        let mut mounts = self.dentries[place.dentry].mounts;
-        if mounts.is_empty() {
-            self.dentry_get(place.dentry);
+        let dentry = &mut self.dentries[place.dentry];
+        if dentry.mounts.is_empty() {
+            dentry.pins += 1;
         }
-        list::push_front::<AtMountpoint, _>(&mut self.mounts, &mut mounts, mount);
-        self.dentries[place.dentry].mounts = mounts;
+        list::push_front::<AtMountpoint, _>(&mut self.mounts, &mut dentry.mounts, mount);
     }
 
-    /// Lets path walks find a mount, as the last child of its parent (`make_visible()`).
-    pub(crate) fn make_visible(&mut self, mount: Id<Mount>) {
-        let (parent, mountpoint) = (self.mounts[mount].parent, self.mounts[mount].mountpoint);
+    /// Lets path walks find a mount, as the last child of its parent (`make_visible()`). What they found there before is
+    /// given.
+    pub(crate) fn make_visible(&mut self, mount: Id<Mount>) -> Option<Id<Mount>> {
+        let object = &mut self.mounts[mount];
+        object.is_visible = true;
+        let (parent, mountpoint) = (object.parent, object.mountpoint);
         if self.mounts[parent].root == mountpoint {
             self.mounts[parent].overmount = Some(mount);
         }
-        self.mount_table.insert((parent, mountpoint), mount);
-        self.mounts[mount].is_visible = true;
         self.link_child(parent, mount);
+        self.mount_table.insert((parent, mountpoint), mount)
     }
 
     /// `list_add_tail(&mnt->mnt_child, &parent->mnt_mounts)`
@@ -137,10 +135,9 @@ impl Linux {
     /// Takes a mount off its mountpoint: it becomes the root of its own tree (`umount_mnt()`).
     pub(crate) fn detach(&mut self, mount: Id<Mount>) {
         self.leave_mountpoint(mount);
-        let root = self.mounts[mount].root;
         let object = &mut self.mounts[mount];
         object.parent = mount;
-        object.mountpoint = root;
+        object.mountpoint = object.root;
     }
 
     /// Puts a mount that is mounted somewhere else (`mnt_change_mountpoint()`).
@@ -161,18 +158,21 @@ impl Linux {
         if self.is_linked_child(mount) {
             self.unlink_child(mount);
         }
-        if std::mem::take(&mut self.mounts[mount].is_visible)
-            && self.mount_table.get(&(parent, mountpoint)) == Some(&mount)
+        let object = &mut self.mounts[mount];
+        let was_visible = std::mem::take(&mut object.is_visible);
+        let was_attached = std::mem::take(&mut object.is_attached);
+        if was_visible
+            && let Some(found) = self.mount_table.remove(&(parent, mountpoint))
+            && found != mount
         {
-            self.mount_table.remove(&(parent, mountpoint));
+            self.mount_table.insert((parent, mountpoint), found);
         }
-        if !std::mem::take(&mut self.mounts[mount].is_attached) {
+        if !was_attached {
             return;
         }
-        let mut mounts = self.dentries[mountpoint].mounts;
-        list::remove::<AtMountpoint, _>(&mut self.mounts, &mut mounts, mount);
-        self.dentries[mountpoint].mounts = mounts;
-        if mounts.is_empty() {
+        let dentry = &mut self.dentries[mountpoint];
+        list::remove::<AtMountpoint, _>(&mut self.mounts, &mut dentry.mounts, mount);
+        if dentry.mounts.is_empty() {
             self.dentry_put(mountpoint);
         }
     }
@@ -203,7 +203,12 @@ impl Linux {
 
     /// Every mount of a tree, parents before children.
     pub(crate) fn mount_tree(&self, root: Id<Mount>) -> Vec<Id<Mount>> {
-        std::iter::successors(Some(root), |mount| self.next_mount(*mount, root)).collect()
+        self.mounts_of_tree(root).collect()
+    }
+
+    /// Every mount of a tree, parents before children, one after the other.
+    pub(crate) fn mounts_of_tree(&self, root: Id<Mount>) -> impl Iterator<Item = Id<Mount>> {
+        std::iter::successors(Some(root), move |mount| self.next_mount(*mount, root))
     }
 
     /// Whether `mount` is `ancestor` or somewhere on it (`mount_is_ancestor()`).
@@ -221,7 +226,24 @@ impl Linux {
             dentry = self.mounts[mount].mountpoint;
             mount = self.mounts[mount].parent;
         }
-        mount == root.mount && self.is_subdirectory(dentry, root.dentry)
+        mount == root.mount && self.is_subdirectory_there(dentry, root.dentry)
+    }
+
+    /// Enters all mounts of a tree into the list of a namespace: how many.
+    pub(crate) fn list_tree_in_namespace(&mut self, namespace: Id<MountNamespace>, tree: Id<Mount>) -> u32 {
+        let mut mounts = std::mem::take(&mut self.mount_namespaces[namespace].mounts);
+        let mut count = 0;
+        let mut next = Some(tree);
+        while let Some(mount) = next {
+            let object = &mut self.mounts[mount];
+            object.namespace = Some(namespace);
+            object.is_listed = true;
+            mounts.insert(object.unique_id, mount);
+            count += 1;
+            next = self.next_mount(mount, tree);
+        }
+        self.mount_namespaces[namespace].mounts = mounts;
+        count
     }
 
     /// Enters a mount into the list of its namespace (`mnt_add_to_ns()`).

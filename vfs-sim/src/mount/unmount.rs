@@ -1,11 +1,13 @@
 //! Trees of mounts are taken apart (`umount_tree()`, `do_umount()`, `__detach_mounts()` in `fs/namespace.c`).
 
 use bitflags::bitflags;
+use imbl::OrdMap;
 
 use super::{MntFlags, Mount};
 use crate::arena::Id;
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
+use crate::list::{Link, List};
 use crate::process::Task;
 
 bitflags! {
@@ -28,33 +30,37 @@ impl Linux {
             self.propagate_unlock(tree);
         }
         let mut set = self.mount_tree(tree);
-        for &mount in &set {
-            self.mounts[mount].flags.insert(MntFlags::UMOUNT);
-            if self.mounts[mount].is_listed {
-                self.unlist_from_namespace(mount);
-            }
+        if self.is_linked_child(tree) {
+            self.unlink_child(tree);
         }
         for &mount in &set {
-            if self.is_linked_child(mount) {
-                self.unlink_child(mount);
+            let object = &mut self.mounts[mount];
+            object.flags.insert(MntFlags::UMOUNT);
+            // All of them go.
+            object.children = List::default();
+            object.child = Link::default();
+            if object.is_listed {
+                self.unlist_from_namespace(mount);
             }
         }
         if how.contains(UmountTree::PROPAGATE) {
             self.propagate_umount(&mut set);
         }
-        self.make_all_private(&set);
+        self.begin_making_private(&set);
         for mount in set {
+            self.finish_making_private(mount);
             self.umount_one_of_tree(mount, how, unmounted);
         }
     }
 
     fn umount_one_of_tree(&mut self, mount: Id<Mount>, how: UmountTree, unmounted: &mut Vec<Id<Mount>>) {
-        if let Some(namespace) = self.mounts[mount].namespace.take() {
+        let object = &mut self.mounts[mount];
+        if how.contains(UmountTree::SYNC) {
+            object.flags.insert(MntFlags::SYNC_UMOUNT);
+        }
+        if let Some(namespace) = object.namespace.take() {
             let count = &mut self.mount_namespaces[namespace].count;
             *count = count.saturating_sub(1);
-        }
-        if how.contains(UmountTree::SYNC) {
-            self.mounts[mount].flags.insert(MntFlags::SYNC_UMOUNT);
         }
         let is_disconnected = self.is_disconnected(mount, how);
         if self.has_parent(mount) {
@@ -86,6 +92,10 @@ impl Linux {
             return;
         }
         let namespace = self.mounts[mount].namespace;
+        if let Some(namespace) = namespace {
+            // All at once, as no mount is asked for any more.
+            self.mount_namespaces[namespace].mounts = OrdMap::new();
+        }
         let mut unmounted = Vec::new();
         self.umount_tree(mount, UmountTree::CONNECTED, &mut unmounted);
         if let Some(namespace) = namespace {
@@ -114,7 +124,7 @@ impl Linux {
     /// Whether something is mounted on a dentry in the mount namespace of a process (`is_local_mountpoint()`).
     pub(crate) fn is_local_mountpoint(&self, task: Id<Task>, dentry: Id<Dentry>) -> bool {
         let namespace = self.tasks[task].mount_namespace;
-        let mounts = &self.dentries[dentry].mounts;
+        let mounts = self.dentries[dentry].mounts;
         crate::list::members::<super::AtMountpoint, _>(&self.mounts, mounts)
             .any(|mount| self.mounts[mount].is_listed && self.mounts[mount].namespace == Some(namespace))
     }

@@ -23,10 +23,28 @@ impl Linux {
     /// Whether a filesystem is written to through a mount that is not read-only. One that is can have writers from the time
     /// before a remount, which nobody asked.
     pub(crate) fn is_written_to(&self, superblock: Id<SuperBlock>) -> bool {
-        let is_writer = |mount: &Mount| {
-            mount.superblock == superblock && mount.writers > 0 && !mount.flags.contains(MntFlags::READONLY)
-        };
-        self.superblocks[superblock].writers > 0 && self.mounts.iter().any(|(_, mount)| is_writer(mount))
+        let mut mounts = self.superblocks[superblock].written_mounts.iter();
+        mounts.any(|mount| !self.mounts[*mount].flags.contains(MntFlags::READONLY))
+    }
+
+    /// Counts a file that can write through a mount (`mnt_get_write_access()`).
+    pub(crate) fn add_writer(&mut self, mount: Id<Mount>) {
+        let object = &mut self.mounts[mount];
+        object.writers += 1;
+        let superblock = &mut self.superblocks[object.superblock];
+        superblock.writers += 1;
+        superblock.written_mounts.insert(mount);
+    }
+
+    /// Undoes one [`add_writer`](Self::add_writer) (`mnt_put_write_access()`).
+    pub(crate) fn remove_writer(&mut self, mount: Id<Mount>) {
+        let object = &mut self.mounts[mount];
+        object.writers -= 1;
+        let superblock = &mut self.superblocks[object.superblock];
+        superblock.writers -= 1;
+        if object.writers == 0 {
+            superblock.written_mounts.remove(&mount);
+        }
     }
 
     /// Whether opening this for writing counts among the writers of the mount: not so for devices, fifos and sockets

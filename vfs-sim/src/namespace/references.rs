@@ -61,10 +61,8 @@ impl Linux {
 
     /// Lets go of the mqueue of an ipc namespace that has gone; it may be mounted still (`put_ipc_ns()`).
     fn abandon_mqueue(&mut self, namespace: Id<OtherNamespace>) {
-        let is_it = |object: &SuperBlock| {
-            object.filesystem == FilesystemType::Mqueue && object.kernel_namespace == Some(namespace)
-        };
-        let Some((superblock, _)) = self.superblocks.iter().find(|(_, object)| is_it(object)) else { return };
+        let is_it = |superblock: &Id<SuperBlock>| self.superblocks[*superblock].kernel_namespace == Some(namespace);
+        let Some(superblock) = self.superblocks_of(&FilesystemType::Mqueue).find(is_it) else { return };
         self.superblocks[superblock].kernel_namespace = None;
         self.superblocks[superblock].is_orphan = true;
         self.superblock_put(superblock);

@@ -22,9 +22,9 @@ impl Linux {
 
     /// Whether one more descriptor can be opened: `EMFILE` if not (`get_unused_fd_flags()`).
     pub(crate) fn has_free_descriptor(&self, task: Id<Task>) -> Result<(), Errno> {
-        let descriptors = &self.fd_tables[self.tasks[task].files].descriptors;
+        let FdTable { descriptors, next, .. } = &self.fd_tables[self.tasks[task].files];
         let limit = self.descriptor_limit(task);
-        let is_full = descriptors.len() >= limit && descriptors.iter().take(limit).all(Option::is_some);
+        let is_full = descriptors.len() >= limit && descriptors.iter().take(limit).skip(*next).all(Option::is_some);
         if is_full { Err(Errno::EMFILE) } else { Ok(()) }
     }
 
@@ -70,9 +70,7 @@ impl Linux {
         let path = object.path;
         self.end_file(file, path);
         if object.can_write && self.counts_writers(path) {
-            let superblock = self.mounts[path.mount].superblock;
-            self.mounts[path.mount].writers -= 1;
-            self.superblocks[superblock].writers -= 1;
+            self.remove_writer(path.mount);
         }
         if object.unmounts {
             self.dissolve(path.mount);
@@ -89,12 +87,17 @@ impl FdTable {
     ///
     /// `EMFILE` if none is free.
     pub(crate) fn allocate(&mut self, descriptor: OpenFd, from: usize, limit: usize) -> Result<Fd, Errno> {
-        let free = self.descriptors.iter().skip(from).position(Option::is_none);
-        let index = free.map_or(self.descriptors.len().max(from), |free| free + from);
+        let start = from.max(self.next);
+        let free = self.descriptors.iter().skip(start).position(Option::is_none);
+        let index = free.map_or(self.descriptors.len().max(start), |free| free + start);
         if index >= limit {
             return Err(Errno::EMFILE);
         }
-        self.set(index, descriptor)
+        let fd = self.set(index, descriptor)?;
+        if from <= self.next {
+            self.next = index + 1;
+        }
+        Ok(fd)
     }
 
     /// Enters an open file at a descriptor, in the place of whatever is there. Whether the process may have that one, see
@@ -110,7 +113,10 @@ impl FdTable {
 
     /// Takes the open file at a descriptor out of the table.
     pub(crate) fn take(&mut self, fd: Fd) -> Result<Id<OpenFile>, Errno> {
-        let slot = usize::try_from(fd.0).ok().and_then(|index| self.descriptors.get_mut(index));
-        slot.and_then(Option::take).map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+        let index = usize::try_from(fd.0).map_err(|_| Errno::EBADF)?;
+        let slot = self.descriptors.get_mut(index).and_then(Option::take);
+        let descriptor = slot.ok_or(Errno::EBADF)?;
+        self.next = self.next.min(index);
+        Ok(descriptor.file)
     }
 }

@@ -69,4 +69,7 @@ pub struct FdTable {
     pub(crate) references: u32,
     /// The descriptors by their number.
     pub(crate) descriptors: Vec<Option<OpenFd>>,
+    /// None below is free (`next_fd`).
+    #[serde(default)]
+    pub(crate) next: usize,
 }

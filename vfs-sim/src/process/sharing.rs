@@ -9,11 +9,11 @@ use crate::linux::Linux;
 impl Linux {
     /// A copy of a table of descriptors (`dup_fd()`).
     pub(crate) fn copy_descriptors(&mut self, table: Id<FdTable>) -> Id<FdTable> {
-        let descriptors = self.fd_tables[table].descriptors.clone();
-        for descriptor in descriptors.iter().flatten() {
+        let copy = FdTable { references: 1, ..self.fd_tables[table].clone() };
+        for descriptor in copy.descriptors.iter().flatten() {
             self.files[descriptor.file].references += 1;
         }
-        self.fd_tables.insert(FdTable { references: 1, descriptors })
+        self.fd_tables.insert(copy)
     }
 
     /// Lets go of a table of descriptors; with its last user they are closed (`put_files_struct()`).

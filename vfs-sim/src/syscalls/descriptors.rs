@@ -32,7 +32,11 @@ impl Linux {
         let table = self.tasks[task].files;
         let is_in_range = |index: usize| (first..=last).contains(&u32::try_from(index).unwrap_or(u32::MAX));
         let mut closed = Vec::new();
-        for (index, slot) in self.fd_tables[table].descriptors.iter_mut().enumerate() {
+        let table = &mut self.fd_tables[table];
+        if !flags.contains(CloseRangeFlags::CLOSE_RANGE_CLOEXEC) {
+            table.next = table.next.min(usize::try_from(first).unwrap_or(usize::MAX));
+        }
+        for (index, slot) in table.descriptors.iter_mut().enumerate() {
             if !is_in_range(index) {
                 continue;
             }

@@ -183,9 +183,7 @@ impl Linux {
         let kept = OpenFlags::O_CREAT | OpenFlags::O_EXCL | OpenFlags::O_NOCTTY | OpenFlags::O_TRUNC;
         let file = self.open_path(task, path, flags.difference(kept));
         if counts {
-            let superblock = self.mounts[path.mount].superblock;
-            self.mounts[path.mount].writers += 1;
-            self.superblocks[superblock].writers += 1;
+            self.add_writer(path.mount);
         }
         let file = OpenFile { can_read, can_write, kind, ..file };
         let inode = self.dentries[path.dentry].inode;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
-    AtFlags, Capabilities, DeviceNumber, Errno, Fd, FileType, FlockOperation, Kernel, Mode, MountFlags, NodeMode,
-    OpenFlags, OpenHow, RenameFlags, ResolveFlags, Stat, Whence,
+    AtFlags, Capabilities, CloseRangeFlags, DeviceNumber, Errno, Fd, FileType, FlockOperation, Kernel, Mode,
+    MountFlags, NodeMode, OpenFlags, OpenHow, RenameFlags, ResolveFlags, Stat, Whence,
 };
 use rstest::rstest;
 
@@ -293,6 +293,21 @@ fn a_call_that_would_wait_leaves_off_where_a_signal_would_interrupt_it() {
     // The lock that it had is gone, so that the other one gets what it wants.
     assert_eq!(process.flock(both, FlockOperation::LOCK_EX), Err(Errno::EDEADLK));
     assert_eq!(process.flock(other, FlockOperation::LOCK_EX), Ok(()));
+}
+
+#[test]
+fn the_lowest_descriptor_is_used_first() {
+    let process = machine();
+    let next = || open(&process, "/", OpenFlags::empty()).unwrap().0;
+    let first = next();
+    assert_eq!((1..10).map(|_| next() - first).collect::<Vec<_>>(), (1..10).collect::<Vec<_>>());
+    process.close(Fd(first + 4)).unwrap();
+    process.close(Fd(first + 2)).unwrap();
+    assert_eq!([next() - first, next() - first, next() - first], [2, 4, 10]);
+    let range = [first + 5, first + 7].map(|fd| u32::try_from(fd).unwrap());
+    process.close_range(range[0], range[1], CloseRangeFlags::empty()).unwrap();
+    process.dup3(Fd(first), Fd(first + 6), OpenFlags::empty()).unwrap();
+    assert_eq!([next() - first, next() - first, next() - first], [5, 7, 11]);
 }
 
 #[test]

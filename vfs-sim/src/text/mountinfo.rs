@@ -72,11 +72,11 @@ impl Linux {
                 return MountTablePart { text: listing.text, next: *id };
             }
             if listing.line(table, *mount).is_err() {
-                listing.text.truncate(start);
+                listing.take_back(start);
             } else {
                 listing.text.push(b'\n');
                 if start > 0 && listing.text.len() >= space {
-                    listing.text.truncate(start);
+                    listing.take_back(start);
                     return MountTablePart { text: listing.text, next: *id };
                 }
             }
@@ -114,6 +114,8 @@ struct Listing<'a> {
     places: Vec<Place>,
     /// The dentries of a path, innermost first; kept for its memory.
     names: Vec<Id<Dentry>>,
+    /// The directory that the last mountpoint is in, and where in the text its path stands: the next one is often there too.
+    directory: Option<(Path, Range<usize>)>,
     /// The options of the superblock of the line before, from `ro` or `rw` on, and how many bytes of them are flags.
     options: Option<(Id<SuperBlock>, Vec<u8>, usize)>,
     numbers: itoa::Buffer,
@@ -130,6 +132,7 @@ impl<'a> Listing<'a> {
             text: Vec::new(),
             places: Vec::new(),
             names: Vec::new(),
+            directory: None,
             options: None,
             numbers: itoa::Buffer::new(),
             is_part: false,
@@ -151,10 +154,16 @@ impl<'a> Listing<'a> {
             let start = self.text.len();
             match self.line(table, *mount) {
                 Ok(()) => self.text.push(b'\n'),
-                Err(Skipped) => self.text.truncate(start),
+                Err(Skipped) => self.take_back(start),
             }
         }
         self.text
+    }
+
+    /// Takes back a line that began here.
+    fn take_back(&mut self, start: usize) {
+        self.text.truncate(start);
+        self.directory.take_if(|(_, text)| text.end > start);
     }
 
     fn mountinfo_line(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
@@ -285,12 +294,13 @@ impl<'a> Listing<'a> {
     /// The path of a mount from the root on (`seq_path_root()`).
     fn push_mountpoint(&mut self, mount: Id<Mount>) -> Result<(), Skipped> {
         let start = self.text.len();
-        let Ok(prefix) = self.collect_names(mount) else {
+        let Ok((prefix, directory)) = self.collect_names(mount) else {
             self.remember(mount, Place::Outside);
             return Err(Skipped);
         };
         self.text.extend_from_within(prefix);
-        self.push_names();
+        let last = self.push_names();
+        self.directory = directory.map(|directory| (directory, start..last));
         let end = self.text.len();
         self.remember(mount, Place::Written(start..end));
         if end == start {
@@ -311,19 +321,20 @@ impl<'a> Listing<'a> {
     }
 
     /// Goes up from a mount to the root, or to a mount whose place is known, which is then where in the text that stands
-    /// (`__prepend_path()`).
-    fn collect_names(&mut self, mount: Id<Mount>) -> Result<Range<usize>, Skipped> {
+    /// (`__prepend_path()`). The directory that the mountpoint is in comes with it, unless the mountpoint is the root.
+    fn collect_names(&mut self, mount: Id<Mount>) -> Result<(Range<usize>, Option<Path>), Skipped> {
         self.names.clear();
+        let mut directory = None;
         let linux = self.linux;
         let Path { mut mount, mut dentry } = linux.root_of(mount);
         loop {
             if mount == self.root.mount && dentry == self.root.dentry {
-                return Ok(0..0);
+                return Ok((0..0, directory));
             }
             let object = &linux.mounts[mount];
             if dentry == object.root {
                 match self.places.get(mount.number() as usize) {
-                    Some(Place::Written(place)) => return Ok(place.clone()),
+                    Some(Place::Written(place)) => return Ok((place.clone(), directory)),
                     Some(Place::Outside) => return Err(Skipped),
                     Some(Place::Unknown) | None if object.parent == mount => return Err(Skipped),
                     Some(Place::Unknown) | None => {}
@@ -338,13 +349,23 @@ impl<'a> Listing<'a> {
             }
             self.names.push(dentry);
             dentry = parent;
+            if directory.is_none() {
+                directory = Some(Path { mount, dentry });
+                if let Some((_, text)) = self.directory.as_ref().filter(|(last, _)| Some(*last) == directory) {
+                    return Ok((text.clone(), directory));
+                }
+            }
         }
     }
 
-    fn push_names(&mut self) {
+    /// Writes the path; where its last name, with the slash, begins.
+    fn push_names(&mut self) -> usize {
+        let mut last = self.text.len();
         for dentry in self.names.iter().rev() {
+            last = self.text.len();
             self.text.push(b'/');
             push_escaped(&mut self.text, self.linux.dentries[*dentry].name.as_bytes(), escape::PATH);
         }
+        last
     }
 }

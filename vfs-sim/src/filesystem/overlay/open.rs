@@ -56,9 +56,7 @@ impl Linux {
             return Err(Errno::EINVAL);
         }
         if writes {
-            let layer = self.mounts[mount].superblock;
-            self.mounts[mount].writers += 1;
-            self.superblocks[layer].writers += 1;
+            self.add_writer(mount);
         }
         Ok(())
     }
@@ -76,9 +74,7 @@ impl Linux {
     /// What a file of an overlay does when it is closed (`ovl_release()`, `ovl_dir_release()`).
     pub(crate) fn close_in_overlay(&mut self, id: Id<OpenFile>, file: &OpenFile) {
         if let Some(mount) = self.written_layer(file) {
-            let layer = self.mounts[mount].superblock;
-            self.mounts[mount].writers -= 1;
-            self.superblocks[layer].writers -= 1;
+            self.remove_writer(mount);
         }
         if let OpenFileKind::Overlay(reader) = &file.kind {
             self.end_reader(id, reader);

@@ -4,7 +4,7 @@ use cofferdam::kernel::Errno;
 
 use super::{ProcEntry, TaskEntry, access::HiddenFrom, tables::What};
 use crate::arena::Id;
-use crate::filesystem::{Dentry, Entry, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
+use crate::filesystem::{Dentry, Entry, FilesystemType, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{OpenFd, Task};
 
@@ -275,8 +275,8 @@ impl Linux {
     /// A process was waited for: nothing of it is found any more, and what is mounted there is unmounted
     /// (`proc_flush_pid()`).
     pub(crate) fn forget_task(&mut self, task: Id<Task>) {
-        let shows = |id: Id<SuperBlock>, object: &SuperBlock| object.pid_namespace.map(|_| (id, self.pid_on(id, task)));
-        let all: Vec<_> = self.superblocks.iter().filter_map(|(id, object)| shows(id, object)).collect();
+        let procs = self.superblocks_of(&FilesystemType::Proc);
+        let all: Vec<_> = procs.map(|superblock| (superblock, self.pid_on(superblock, task))).collect();
         for (superblock, pid) in all {
             // What was unmounted from one directory may have been the last mount of another proc.
             let Some(object) = self.superblocks.get(superblock) else { continue };

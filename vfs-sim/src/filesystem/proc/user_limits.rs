@@ -5,7 +5,7 @@ use cofferdam::kernel::{Bytes, Capabilities, Errno};
 use super::ProcEntry;
 use super::tables::Directory;
 use crate::arena::Id;
-use crate::filesystem::{Dentry, Inode, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, Inode, SuperBlock};
 use crate::linux::Linux;
 use crate::namespace::{Counted, UserNamespace};
 use crate::process::{OpenFile, Task};
@@ -93,7 +93,7 @@ impl Linux {
 
     /// Takes the files of a user namespace, which is gone, out of every proc (`retire_userns_sysctls()`).
     pub(crate) fn forget_user_limits(&mut self, number: u64) {
-        let superblocks: Vec<Id<SuperBlock>> = self.superblocks.iter().map(|(id, _)| id).collect();
+        let superblocks: Vec<Id<SuperBlock>> = self.superblocks_of(&FilesystemType::Proc).collect();
         for superblock in superblocks {
             for dentry in self.user_limit_dentries(superblock, number) {
                 self.invalidate(dentry);

@@ -37,6 +37,52 @@ fn lines(text: Vec<u8>) -> Vec<String> {
     String::from_utf8(text).unwrap().lines().map(String::from).collect()
 }
 
+/// Mounts in several directories, some of which the root does not show.
+#[test]
+fn parts_are_those_of_the_whole() {
+    let (mut linux, namespace, root) = machine();
+    let parents = [("a", root.dentry), ("b c", root.dentry)].map(|(name, parent)| directory(&mut linux, parent, name));
+    let outside = linux.root_of(linux.mount_namespaces[namespace].root);
+    for number in 0..100 {
+        let dentry = directory(&mut linux, parents[number / 7 % 2], &format!("{number}"));
+        let covered = tmpfs(&mut linux);
+        let below = mount(&mut linux, covered, "s", Path { dentry, ..root });
+        let top = tmpfs(&mut linux);
+        if number % 5 == 0 {
+            let deep = directory(&mut linux, covered, "deep");
+            mount(&mut linux, top, "s", Path { mount: below, dentry: deep });
+        } else if number % 3 == 0 {
+            mount(&mut linux, top, "s", Path { mount: below, dentry: covered });
+        }
+        if number % 11 == 0 {
+            let hidden = tmpfs(&mut linux);
+            let dentry = directory(&mut linux, outside.dentry, &format!("{number}"));
+            mount(&mut linux, hidden, "s", Path { dentry, ..outside });
+        }
+    }
+    let whole = linux.mountinfo_text(namespace, root);
+    assert!(lines(whole.clone()).iter().any(|line| line.contains(" /b\\040c/10/deep ")));
+    for (wanted, space) in [(1, 64), (300, 350), (4096, 4096), (1 << 16, 1 << 16)] {
+        let (mut parts, mut next) = (Vec::new(), 0);
+        loop {
+            let part = linux.mount_table_part(MountTable::MountInfo, (namespace, root), next, wanted, space);
+            if part.text.is_empty() {
+                break;
+            }
+            parts.extend(part.text);
+            next = part.next;
+        }
+        assert_eq!(lines(parts), lines(whole.clone()));
+    }
+    for line in lines(whole) {
+        let path = line.split(' ').nth(4).unwrap();
+        let number: u32 = line.split(' ').next().unwrap().parse().unwrap();
+        let mount = linux.mounts.iter().find(|(_, mount)| mount.id == number).unwrap().0;
+        let text = linux.path_text(linux.root_of(mount), root);
+        assert_eq!(cofferdam::mountinfo::escape::decode(path.as_bytes()), text.bytes);
+    }
+}
+
 #[test]
 fn lines_are_those_of_the_kernel() {
     let (mut linux, namespace, root) = machine();
