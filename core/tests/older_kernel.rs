@@ -173,10 +173,10 @@ fn a_call_that_is_filtered_is_not_called_old() {
     let error = support.sufficient().unwrap_err();
     assert_eq!(error, UnsupportedKernel::Forbidden { release: Release(6, 18), call: "mount_setattr" });
     assert!(error.to_string().contains("seccomp"), "{error}");
-    let filter = OlderKernel::of(Release(99, 0)).without("statmount");
+    let filter = OlderKernel::of(Release(99, 0)).without("open_tree_attr");
     let support = Support::of(&Intercepted::new(&kernel, &filter)).sufficient().unwrap();
     let missing: Vec<_> = support.missing.iter().map(ToString::to_string).collect();
-    assert_eq!(missing, ["statmount(2) of Linux 6.8"]);
+    assert_eq!(missing, ["open_tree_attr(2) of Linux 6.15"]);
 }
 
 /// Answers with a value of another kind.

@@ -1,8 +1,9 @@
 //! What `create` would do.
 
+use cofferdam::UnixPath;
 use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::{CreateError, HostCheck, IsolatorError, Step, check_host};
-use cofferdam::kernel::{AtFlags, Errno, Fd, MountAttr, MountAttrFlags, MountFlags, StatMountMask, UniqueMountId};
+use cofferdam::kernel::{AtFlags, Errno, Fd, MountAttr, MountAttrFlags, MountFlags, OpenTreeFlags};
 use cofferdam::layout::Layout;
 
 use crate::world::World;
@@ -140,9 +141,9 @@ fn what_create_refuses(world: &World<'_>) {
 fn what_the_kernel_lacks(world: &World<'_>) {
     world.make_directory("work");
     let missing = check(world, &world.config()).unwrap().support.missing;
-    let lists = world.kernel.listmount(UniqueMountId::ROOT, 0) != Err(Errno::ENOSYS);
-    let tells = world.kernel.statmount(UniqueMountId::ROOT, StatMountMask::empty()) != Err(Errno::ENOSYS);
-    let is_missing = |name| missing.iter().any(|call| call.name == name);
-    assert_eq!((is_missing("listmount"), is_missing("statmount")), (!lists, !tells));
+    let empty = UnixPath::new("");
+    let copies = world.kernel.open_tree_attr(Fd(-1), empty, OpenTreeFlags::empty(), &MountAttr::default());
+    let is_missing = missing.iter().any(|call| call.name == "open_tree_attr");
+    assert_eq!(is_missing, copies == Err(Errno::ENOSYS));
     assert!(missing.iter().all(|call| call.loss.is_some()), "{missing:?}");
 }

@@ -6,6 +6,9 @@ pub mod aftermath;
 #[cfg(target_os = "linux")]
 #[path = "world/linux.rs"]
 pub mod linux;
+#[cfg(target_os = "linux")]
+#[path = "world/oldest.rs"]
+mod oldest;
 #[path = "world/simulated.rs"]
 pub mod simulated;
 

@@ -107,7 +107,11 @@ impl Linux {
         // Those that the kernel boots with are always there; the others of init come with it.
         found.users.add(self.initial_user_namespace);
         found.pids.add(self.initial_pid_namespace);
-        self.mount_namespaces.iter().take(1).for_each(|(id, _)| found.mounts.add(id));
+        // No other one is older. Its number may be another one than that of the first of all, which a host's table replaced.
+        let initial = self.mount_namespaces.iter().min_by_key(|(_, namespace)| namespace.sequence);
+        if let Some((id, _)) = initial {
+            found.mounts.add(id);
+        }
         for (_, task) in self.tasks.iter() {
             found.users.add(task.credentials.user_namespace);
             found.pids.add(task.pid_namespace);

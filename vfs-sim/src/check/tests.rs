@@ -255,3 +255,15 @@ fn what_is_wrong_is_found() {
     linux.mounts[root].flags.insert(crate::mount::MntFlags::UMOUNT);
     assert!(linux.check().unwrap_err().to_string().contains("it is in a namespace until it is unmounted"));
 }
+
+/// The mount namespace of a machine that was loaded has taken the place of the one that it booted with.
+#[test]
+fn the_namespaces_of_a_loaded_host_are_counted() {
+    let kernel = Process::init(crate::sample::host());
+    assert_eq!(kernel.linux().check(), Ok(()));
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE;
+    kernel.open_tree(Fd::CWD, UnixPath::new("/"), flags).unwrap();
+    assert_eq!(kernel.linux().check(), Ok(()));
+    kernel.clone3(CloneFlags::CLONE_NEWNS, &mut |_| 0).unwrap();
+    assert_eq!(kernel.linux().check(), Ok(()));
+}

@@ -1,6 +1,8 @@
 //! A host of its own for each scenario: a mount namespace in which the scenario's directory is a tmpfs.
 
 mod install;
+#[path = "../../../../core/tests/scenarios/world/oldest.rs"]
+mod oldest;
 mod outcome;
 mod running;
 mod snapshot;
@@ -15,9 +17,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
+use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
 use cofferdam_linux::LinuxKernel;
 pub(crate) use install::install_probe;
+use oldest::unshare_as_the_oldest;
 pub(crate) use outcome::Outcome;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use started::{Started, content, wait_until};
@@ -53,7 +56,7 @@ pub(crate) struct Host {
 #[allow(clippy::unused_self, reason = "what they look at and change is this host")]
 impl Host {
     fn new() -> Self {
-        LinuxKernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        unshare_as_the_oldest();
         let host = Self { directory: tempfile::Builder::new().prefix("cofferdam-").tempdir().unwrap() };
         host.propagation("/", MountFlags::MS_PRIVATE, true);
         host.mount("tmpfs", host.path(""), MountFlags::empty(), "mode=755");

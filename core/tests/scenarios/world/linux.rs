@@ -3,13 +3,10 @@
 use std::io::Write as _;
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{
-    AtFlags, CloneFlags, Errno, Fd, Intercepted, Kernel, MountAttr, MountFlags, OlderKernel, UmountFlags,
-};
+use cofferdam::kernel::{AtFlags, Errno, Fd, Intercepted, Kernel, MountAttr, MountFlags, OlderKernel, UmountFlags};
 use cofferdam_linux::LinuxKernel;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
 
+use super::oldest::unshare_as_the_oldest;
 use super::{World, aftermath, mount_table};
 
 /// Runs a scenario on the real kernel, in a mount namespace of its own; skips it, visibly, without root.
@@ -49,8 +46,7 @@ pub fn in_a_new_namespace_as_5_12(scenario: fn(&World<'_>)) {
 }
 
 fn in_a_namespace_of(kernel: &dyn Kernel, scenario: fn(&World<'_>)) {
-    stay_on_one_cpu();
-    kernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    unshare_as_the_oldest();
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
     kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -65,14 +61,4 @@ fn in_a_namespace_of(kernel: &dyn Kernel, scenario: fn(&World<'_>)) {
     assert_eq!(mount_table(kernel), before);
     // So that the directory can be removed. The rest goes with the thread.
     while kernel.umount2(path, UmountFlags::MNT_DETACH) != Err(Errno::EINVAL) {}
-}
-
-/// So that of two namespaces the kernel knows which one is the newer (see `launch::namespace::make()`).
-fn stay_on_one_cpu() {
-    let ourselves = Pid::from_raw(0);
-    let allowed = sched_getaffinity(ourselves).unwrap();
-    let first = (0..CpuSet::count()).find(|cpu| allowed.is_set(*cpu) == Ok(true)).unwrap();
-    let mut one = CpuSet::new();
-    one.set(first).unwrap();
-    sched_setaffinity(ourselves, &one).unwrap();
 }

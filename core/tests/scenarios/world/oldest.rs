@@ -1,0 +1,29 @@
+//! A new mount namespace that the kernel takes for older than all that come after it.
+
+use cofferdam::kernel::{CloneFlags, Kernel as _, StatMountMask, UniqueMountId};
+use cofferdam_linux::LinuxKernel;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// Goes on in such a namespace.
+///
+/// The file of a mount namespace can be bound in an older one alone, and which one is older is a matter of their numbers
+/// (fs/namespace.c, `mnt_ns_loop()`). On Linux 6.18 each CPU has a store of its own of these (include/linux/cookie.h).
+pub fn unshare_as_the_oldest() {
+    let ourselves = Pid::from_raw(0);
+    let allowed = sched_getaffinity(ourselves).unwrap();
+    let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu) == Ok(true));
+    let unshare_on = |cpu| {
+        let mut one = CpuSet::new();
+        one.set(cpu).unwrap();
+        sched_setaffinity(ourselves, &one).unwrap();
+        LinuxKernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        // A kernel without statmount(2) counts them in one place.
+        LinuxKernel
+            .statmount(UniqueMountId::ROOT, StatMountMask::STATMOUNT_MNT_NS_ID)
+            .map_or(0, |mount| mount.namespace_id)
+    };
+    let lowest = cpus.min_by_key(|cpu| unshare_on(*cpu)).unwrap();
+    unshare_on(lowest);
+    sched_setaffinity(ourselves, &allowed).unwrap();
+}
