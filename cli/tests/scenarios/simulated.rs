@@ -42,7 +42,7 @@ impl Row {
             filesystem_type: words[1].into(),
             propagation: words[2..2 + propagation].iter().map(|word| without_number(word)).collect(),
             options: options.into(),
-            source: source.into(),
+            source: if words[1] == "nsfs" { without_number(source) } else { source.into() },
         }
     }
 
@@ -55,12 +55,13 @@ impl Row {
         let own = table::super_options(entry);
         let (_, own) = own.split_once(',').unwrap_or((&own, ""));
         let options = [&text(entry.mount_options_raw()), own];
+        let source = text(entry.source_raw()) + &if root == "/" { String::new() } else { format!("[{root}]") };
         Self {
             target: text(entry.mountpoint_raw()),
             filesystem_type: text(entry.filesystem_type_raw()),
             propagation: if propagation.is_empty() { vec!["private".into()] } else { propagation },
             options: options.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(","),
-            source: text(entry.source_raw()) + &if root == "/" { String::new() } else { format!("[{root}]") },
+            source: if entry.filesystem_type_raw() == b"nsfs" { without_number(&source) } else { source },
         }
     }
 }

@@ -120,6 +120,9 @@ fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Creat
     allow_devices(kernel, &containers, found.containers, devices)
 }
 
+/// How often a table that does not show what was mounted meanwhile is read.
+const ATTEMPTS: usize = 4;
+
 /// How an agent's directories are mounted.
 struct Directories {
     work_dir: Sharing,
@@ -150,6 +153,17 @@ enum Devices {
 impl Directories {
     /// Both, before anything is changed: one that can't be found is an error.
     fn look(kernel: &dyn Kernel, layout: &Layout) -> Result<Self, CreateError> {
+        for _ in 1..ATTEMPTS {
+            match Self::look_once(kernel, layout) {
+                // Somebody has bound it since the table was read.
+                Err(CreateError::MountNotFound(_)) => {}
+                found => return found,
+            }
+        }
+        Self::look_once(kernel, layout)
+    }
+
+    fn look_once(kernel: &dyn Kernel, layout: &Layout) -> Result<Self, CreateError> {
         let text = table::read(kernel)?;
         let table = Table::parse(&text)?;
         let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());

@@ -52,19 +52,18 @@ fn the_operators_tables_replace_the_default_ones() {
             ]
             tmpfs_sizes = { '/tmp' = '2m' }
         ";
-        let script =
-            "pwd; awk '{ print $5, $6 }' /proc/self/mountinfo; grep ' /tmp ' /proc/self/mountinfo | grep -o size=.*";
+        let script = "pwd; awk '{ print $5, $6 }' /proc/self/mountinfo | sort; grep ' /tmp ' /proc/self/mountinfo | grep -o size=.*";
         let expected = "\
             /here\n\
             / rw,relatime\n\
-            /proc rw,relatime\n\
-            /proc/sys ro,relatime\n\
             /dev rw,relatime\n\
-            /tmp rw,noexec,relatime\n\
-            /run/here ro,relatime\n\
             /dev/null rw,relatime\n\
             /dev/zero rw,relatime\n\
             /here rw,relatime\n\
+            /proc rw,relatime\n\
+            /proc/sys ro,relatime\n\
+            /run/here ro,relatime\n\
+            /tmp rw,noexec,relatime\n\
             size=2048k\n";
         assert_eq!(run(host, toml, script).success().replace(",inode64", ""), expected);
     });

@@ -18,8 +18,12 @@ fn check(host: &Host, run: impl Fn() -> Run, status: i32) {
     let work_dir = host.work_dir().display().to_string();
     let mut added = mounts(host);
     added.retain(|line| !before.contains(line));
-    assert_eq!(added.len(), 1, "{added:?}");
+    let launch = host.runtime_dir().join("launch").display().to_string();
+    assert_eq!(added.len(), 3, "{added:?}");
     assert!(added[0].starts_with(&format!("{work_dir} on ")) && added[0].contains(" shared:"), "{added:?}");
+    assert!(added[1].starts_with(&format!("{launch} on ")) && added[1].ends_with(" private"), "{added:?}");
+    let namespace = format!("{launch}/namespace on {launch}: nsfs ");
+    assert!(added[2].starts_with(&namespace) && added[2].ends_with(" private"), "{added:?}");
 
     let (after_first, tree) = (host.mountinfo(), [host.tree("work"), host.tree("run"), host.tree("rootfs")]);
     assert_eq!(run().sh(&format!("exit {status}")).status, status);
@@ -28,8 +32,8 @@ fn check(host: &Host, run: impl Fn() -> Run, status: i32) {
 }
 
 #[test]
-fn only_the_shared_mount_of_work_dir_is_left() {
-    scenario("only_the_shared_mount_of_work_dir_is_left", |host| {
+fn only_what_the_next_container_needs_is_left() {
+    scenario("only_what_the_next_container_needs_is_left", |host| {
         let rootfs = host.busybox();
         check(host, || host.run().rootfs(&rootfs).volume("web/db:data"), 0);
     });
@@ -72,7 +76,11 @@ fn the_directories_that_are_left_are_known() {
         expected.sort();
         assert_eq!(host.tree("work"), expected);
         let lock = format!("{:?} 100600 0:0 \"\"", host.path("run/commands.lock"));
-        assert_eq!(host.tree("run"), [directory("run"), lock, directory("run/containers")]);
+        let launch = ["40700 0:0 ", "100600 0:0 \"\"", "100444 0:0 \"\""];
+        let launch = ["run/launch", "run/launch/lock", "run/launch/namespace"].iter().zip(launch);
+        let mut expected = vec![directory("run"), lock, directory("run/containers")];
+        expected.extend(launch.map(|(name, what)| format!("{:?} {what}", host.path(name))));
+        assert_eq!(host.tree("run"), expected);
     });
 }
 

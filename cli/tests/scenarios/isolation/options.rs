@@ -47,6 +47,8 @@ fn without_share_pid_the_namespace_is_a_new_one() {
 #[test]
 fn trace_prints_the_calls_of_all_processes_and_leaves_stdout_alone() {
     scenario("trace_prints_the_calls_of_all_processes_and_leaves_stdout_alone", |host| {
+        // The first one makes what all begin in, in a process of its own.
+        host.run().sh("true").success();
         let run = host.run().rootfs(host.busybox()).volume("web/db:data").arg("--trace");
         let outcome = run.sh("echo printed; echo kept >data/file; exit 3");
         assert_eq!((outcome.status, outcome.text().as_str()), (3, "printed\n"));
@@ -72,9 +74,9 @@ fn trace_prints_the_calls_of_all_processes_and_leaves_stdout_alone() {
         };
         let [isolator, launcher, init, program] = processes[..] else { unreachable!() };
         assert!(
-            calls(isolator, "move_mount") == 2 && calls(isolator, "mknodat") == 6 && calls(launcher, "clone3") == 1
+            calls(isolator, "move_mount") == 1 && calls(isolator, "mknodat") == 6 && calls(launcher, "clone3") == 1
         );
-        assert!(calls(init, "mount_setattr") > 0 && calls(init, "pivot_root") == 1 && calls(program, "execve") == 1);
+        assert!(calls(init, "move_mount") > 10 && calls(init, "pivot_root") == 1 && calls(program, "execve") == 1);
         assert!(outcome.stderr.contains("execve(\"/bin/sh\", "), "{}", outcome.stderr);
     });
 }

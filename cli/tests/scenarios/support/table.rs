@@ -13,8 +13,8 @@ const ADDED_BY_THE_HOST: [&str; 3] = ["inode64", "inode32", "seclabel"];
 ///
 /// `MOUNTPOINT on PARENT: TYPE SOURCE DEVICE:ROOT OPTIONS SUPEROPTIONS PROPAGATION`
 ///
-/// PARENT is a mount point; DEVICE is the mount point of the first mount of the same filesystem, with `host` before it
-/// if that is one of the host's.
+/// PARENT is a mount point; DEVICE is the mount point of a mount of the same filesystem, the first in the alphabet, or
+/// `host` and that of the first one in the host's table.
 pub(crate) fn lines(table: &Table<'_>, host: &Table<'_>) -> Vec<String> {
     table.entries().iter().map(|entry| line(entry, table, host)).collect()
 }
@@ -28,7 +28,7 @@ fn line(entry: &Entry<'_>, table: &Table<'_>, host: &Table<'_>) -> String {
         text(entry.filesystem_type_raw()),
         text(entry.source_raw()),
         device(entry, table, host),
-        text(entry.root_raw()),
+        root(entry),
         text(entry.mount_options_raw()),
         super_options(entry),
         match text(entry.optional_fields_raw()) {
@@ -38,9 +38,19 @@ fn line(entry: &Entry<'_>, table: &Table<'_>, host: &Table<'_>) -> String {
     )
 }
 
+/// A namespace is shown without its number.
+fn root(entry: &Entry<'_>) -> String {
+    let root = text(entry.root_raw());
+    match root.split_once(':') {
+        Some((kind, _)) if entry.filesystem_type_raw() == b"nsfs" => kind.into(),
+        _ => root,
+    }
+}
+
 fn device(entry: &Entry<'_>, table: &Table<'_>, host: &Table<'_>) -> String {
     let is_same = |other: &&Entry<'_>| (other.major(), other.minor()) == (entry.major(), entry.minor());
-    match (host.entries().iter().find(is_same), table.entries().iter().find(is_same)) {
+    let first = table.entries().iter().filter(is_same).min_by_key(|other| other.mountpoint_raw());
+    match (host.entries().iter().find(is_same), first) {
         (Some(on_host), _) => format!("host{}", text(on_host.mountpoint_raw())),
         (None, Some(first)) => text(first.mountpoint_raw()),
         (None, None) => unreachable!("the entry itself is in the table"),

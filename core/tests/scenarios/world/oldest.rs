@@ -1,6 +1,6 @@
 //! A new mount namespace that the kernel takes for older than all that come after it.
 
-use cofferdam::kernel::{CloneFlags, Kernel as _, StatMountMask, UniqueMountId};
+use cofferdam::kernel::{CloneFlags, Errno, Kernel as _, StatMountMask, UniqueMountId};
 use cofferdam_linux::LinuxKernel;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -18,12 +18,16 @@ pub fn unshare_as_the_oldest() {
         one.set(cpu).unwrap();
         sched_setaffinity(ourselves, &one).unwrap();
         LinuxKernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        // A kernel without statmount(2) counts them in one place.
-        LinuxKernel
-            .statmount(UniqueMountId::ROOT, StatMountMask::STATMOUNT_MNT_NS_ID)
-            .map_or(0, |mount| mount.namespace_id)
+        number().unwrap_or(0)
     };
     let lowest = cpus.min_by_key(|cpu| unshare_on(*cpu)).unwrap();
     unshare_on(lowest);
     sched_setaffinity(ourselves, &allowed).unwrap();
+}
+
+/// The number of our mount namespace, if the kernel can tell.
+fn number() -> Result<u64, Errno> {
+    let mounts = LinuxKernel.listmount(UniqueMountId::ROOT, 0)?;
+    let mount = LinuxKernel.statmount(mounts[0], StatMountMask::STATMOUNT_MNT_NS_ID)?;
+    Ok(mount.namespace_id)
 }

@@ -66,6 +66,8 @@ fn shape(text: &[u8], host: &[u8]) -> Vec<String> {
         let propagation: String = propagation.chars().filter(|character| !character.is_ascii_digit()).collect();
         *line = format!("{rest} {propagation}");
     }
+    // What is made anew comes last.
+    lines.sort();
     lines
 }
 
