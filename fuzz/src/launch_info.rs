@@ -89,6 +89,9 @@ fn start() -> (Host, Vec<Value>) {
             Ok(agent) => agent,
             Err(error) => panic!("create: {error}"),
         };
+        if let Err(error) = agent.prepare_launches() {
+            panic!("create: {error}");
+        }
         let mut infos = vec![more()];
         for (id, config) in configs {
             let prepared = serde_json::from_value::<ContainerConfig>(config)
