@@ -12,11 +12,12 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
+use crate::checkpoint;
 use crate::detached::DetachedMount;
 use crate::error::{CallError, Doing};
 use crate::kernel::{
     AtFlags, Bytes, CloneFlags, Descriptor, Errno, Fd, FlockOperation, Kernel, Mode, MountAttr, MountAttrFlags,
-    MountFlags, OpenFlags, OpenHow, Pid, ResolveFlags, UmountFlags, WaitOptions,
+    MountFlags, OpenFlags, Pid, UmountFlags, WaitOptions,
 };
 use crate::layout::Layout;
 use crate::locks::{lock_existing, lock_file};
@@ -70,9 +71,9 @@ impl LaunchNamespace {
     /// Opens the one that is kept in a directory. `None` if none is, or not any more.
     pub(super) fn open(kernel: &dyn Kernel, directory: &UnixPath) -> Result<Option<Self>, CallError> {
         let file = file_of(directory);
-        let opened = match open(kernel, &file) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-            opened => opened.doing("open namespace", &file)?,
+        let opened = match checkpoint::open(kernel, &file, OpenFlags::empty(), Mode(0)) {
+            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+            opened => opened?,
         };
         let is_namespace = kernel.fstatfs(opened.fd()).doing("look at namespace", &file)?.magic == NSFS_MAGIC;
         Ok(is_namespace.then(|| Self { fd: opened.into_fd(), directory: directory.to_path_buf() }))
@@ -96,11 +97,6 @@ impl LaunchNamespace {
         let opened = open_path(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
         Ok(Some(Root::from_descriptor(kernel, opened, rootfs.to_path_buf())))
     }
-}
-
-fn open<'k>(kernel: &'k dyn Kernel, path: &UnixPath) -> Result<Descriptor<'k>, Errno> {
-    let how = OpenHow { flags: OpenFlags::O_CLOEXEC, mode: Mode(0), resolve: ResolveFlags::empty() };
-    kernel.openat2(Fd::CWD, path, how).map(|fd| Descriptor::new(kernel, fd))
 }
 
 /// Whether one is kept in a directory.
@@ -142,15 +138,12 @@ pub(crate) fn make(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CallError
 /// Makes a directory a mount that is in no peer group. A file of a namespace that arrived by propagation in one that is older
 /// would keep both alive for ever, which the kernel refuses (fs/namespace.c, `mnt_ns_loop()`, `copy_tree()`).
 fn make_private_mount<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Root<'k>, CallError> {
-    let open = || Root::open(kernel, directory);
-    let opened = open()?;
-    let above = Root::open(kernel, directory.parent().unwrap_or(directory))?;
-    let mount_of = |root: &Root<'_>| stat(kernel, root.fd()).doing("look at", root.path()).map(|stat| stat.mount_id);
-    if mount_of(&opened)? == mount_of(&above)? {
+    let mut opened = Root::open(kernel, directory)?;
+    if !stat(kernel, opened.fd()).doing("look at", directory)?.is_mount_root {
         let copy = DetachedMount::copy_of(kernel, opened.fd(), directory, false, &MountAttr::default())?;
-        copy.attach(opened.fd(), directory)?;
+        let mounted = copy.attach(opened.fd(), directory)?;
+        opened = Root::from_descriptor(kernel, mounted, directory.to_path_buf());
     }
-    let opened = open()?;
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
     kernel
         .mount_setattr(opened.fd(), UnixPath::new(""), AtFlags::AT_EMPTY_PATH, &private)
@@ -171,7 +164,7 @@ fn keep_new_namespace(kernel: &dyn Kernel, mountpoint: Fd, file: &UnixPath) -> R
 
 fn open_own_namespace(kernel: &dyn Kernel) -> Result<Descriptor<'_>, CallError> {
     let path = UnixPath::new("/proc/thread-self/ns/mnt");
-    open(kernel, path).doing("open namespace", path).map_err(|error| error.with_hint("is /proc mounted?"))
+    checkpoint::open(kernel, path, OpenFlags::empty(), Mode(0)).map_err(|error| error.with_hint("is /proc mounted?"))
 }
 
 /// Takes all out of the namespace that we are in but a tmpfs with an empty directory.

@@ -270,8 +270,7 @@ pub(crate) fn lock_file<'k>(
     operation: FlockOperation,
 ) -> Result<Descriptor<'k>, CallError> {
     let opened = open(kernel, file, OpenFlags::O_CREAT).doing("open lock file", file)?;
-    flock(kernel, opened.fd(), operation).doing("lock", file)?;
-    Ok(opened)
+    locked(kernel, opened, file, operation)
 }
 
 /// The same of a file that must be there.
@@ -281,14 +280,22 @@ pub(crate) fn lock_existing<'k>(
     operation: FlockOperation,
 ) -> Result<Descriptor<'k>, CallError> {
     let opened = open(kernel, file, OpenFlags::empty()).doing("open lock file", file)?;
-    flock(kernel, opened.fd(), operation).doing("lock", file)?;
-    Ok(opened)
+    locked(kernel, opened, file, operation)
 }
 
 /// Holds the exclusive lock of a directory while the descriptor lives; waits for whoever else has it.
 pub(crate) fn lock<'k>(kernel: &'k dyn Kernel, directory: &UnixPath) -> Result<Descriptor<'k>, CallError> {
     let opened = open(kernel, directory, OpenFlags::O_DIRECTORY).doing("open directory", directory)?;
-    flock(kernel, opened.fd(), FlockOperation::LOCK_EX).doing("lock", directory)?;
+    locked(kernel, opened, directory, FlockOperation::LOCK_EX)
+}
+
+fn locked<'k>(
+    kernel: &dyn Kernel,
+    opened: Descriptor<'k>,
+    path: &UnixPath,
+    operation: FlockOperation,
+) -> Result<Descriptor<'k>, CallError> {
+    flock(kernel, opened.fd(), operation).doing("lock", path)?;
     Ok(opened)
 }
 

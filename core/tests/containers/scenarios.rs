@@ -20,6 +20,7 @@ use crate::world::{World, volume};
 
 scenarios!(
     a_container_sees_its_own_mounts_and_nothing_else,
+    an_image_on_an_unbindable_mount,
     devices_work_and_masks_hold,
     the_host_is_out_of_reach,
     a_volume_outlives_its_container,
@@ -164,6 +165,17 @@ pub fn lines(kernel: &dyn Kernel) -> Vec<String> {
 
 pub fn exists(kernel: &dyn Kernel, name: &str) -> bool {
     kernel.statx(Fd::CWD, path(name), AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// It can't be copied but in a copy of the host's mount namespace.
+fn an_image_on_an_unbindable_mount(world: &World<'_>) {
+    let mut container = Container::new(world, vec![]).with_rootfs();
+    let rootfs = world.path("rootfs");
+    world.mount_tmpfs(&rootfs, MountFlags::empty());
+    world.write(&rootfs.join("file"), "of the image");
+    world.propagation(&rootfs, MountFlags::MS_UNBINDABLE);
+    assert_eq!(container.run(&|kernel| ensure(exists(kernel, "/file"), "another root")), CONTENT);
+    container.clean_up();
 }
 
 fn a_container_sees_its_own_mounts_and_nothing_else(world: &World<'_>) {

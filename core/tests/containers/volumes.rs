@@ -1,6 +1,9 @@
 //! Persistent volumes of containers that run, one or several at once.
 
-use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel, Mode, RenameFlags};
+use cofferdam::kernel::{
+    AtFlags, Call, Descriptor, Errno, Fd, FlockOperation, Intercepted, Interceptor, Kernel, Mode, OpenFlags, OpenHow,
+    RenameFlags, ResolveFlags,
+};
 use cofferdam::messages::{ContainerConfig, Resource};
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use serde_json::{Value, json};
@@ -15,7 +18,45 @@ scenarios!(
     a_persistent_volume_and_one_of_the_host,
     containers_end_and_others_keep_their_volumes,
     a_volume_that_is_gone_leaves_a_container_that_runs,
+    no_volume_comes_while_a_launch_holds_the_sandbox,
 );
+
+/// Whether what keeps volumes from being mounted can be locked.
+fn lock_is_free(kernel: &dyn Kernel, file: &UnixPath) -> Result<bool, Errno> {
+    let how = OpenHow { flags: OpenFlags::O_CLOEXEC, mode: Mode(0), resolve: ResolveFlags::empty() };
+    let opened = Descriptor::new(kernel, kernel.openat2(Fd::CWD, file, how)?);
+    match kernel.flock(opened.fd(), FlockOperation::LOCK_EX | FlockOperation::LOCK_NB) {
+        Err(Errno::EAGAIN) => Ok(false),
+        locked => locked.map(|()| true),
+    }
+}
+
+/// Has a launch fail that goes into its namespace without the lock.
+struct LockIsHeld(UnixPathBuf);
+
+impl Interceptor for LockIsHeld {
+    fn before(&self, kernel: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+        match call {
+            // Who comes back from the namespace that is made does not see the file.
+            Call::Setns { .. } if lock_is_free(kernel, &self.0) == Ok(true) => Err(Errno::EUCLEAN),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A copy of the sandbox that is attached nowhere would not receive it.
+fn no_volume_comes_while_a_launch_holds_the_sandbox(world: &World<'_>) {
+    let lock = world.path("run/launch/lock");
+    let watch = LockIsHeld(lock.clone());
+    let kernel = Intercepted::new(world.kernel, &watch);
+    let world = &world.through(&kernel);
+    let mut container = Container::new(world, vec![plain("db", "RW")]).with_rootfs();
+    let status = container.run(&|kernel| ensure(exists(kernel, "/mnt/mesos/sandbox/db"), "no volume"));
+    assert_eq!(status, CONTENT);
+    // On an older kernel, launches have no use for it.
+    assert!(matches!(lock_is_free(world.kernel, &lock), Ok(true) | Err(Errno::ENOENT)), "it is let go of");
+    container.clean_up();
+}
 
 fn plain(id: &str, mode: &str) -> Resource {
     volume(id, id, mode, Value::Null)

@@ -76,7 +76,12 @@ fn trace_prints_the_calls_of_all_processes_and_leaves_stdout_alone() {
         assert!(
             calls(isolator, "move_mount") == 1 && calls(isolator, "mknodat") == 6 && calls(launcher, "clone3") == 1
         );
-        assert!(calls(init, "move_mount") > 10 && calls(init, "pivot_root") == 1 && calls(program, "execve") == 1);
+        assert!(
+            calls(init, "setns") == 1
+                && calls(init, "move_mount") > 10
+                && calls(init, "pivot_root") == 1
+                && calls(program, "execve") == 1
+        );
         assert!(outcome.stderr.contains("execve(\"/bin/sh\", "), "{}", outcome.stderr);
     });
 }
