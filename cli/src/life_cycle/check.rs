@@ -134,7 +134,7 @@ work_dir     \"/var/lib/agent\"
 runtime_dir  \"/run/agent\"
 create will  make the directory \"/var/lib/agent\"
 create will  make the directory \"/run/agent/containers\"
-create will  bind \"/run/agent/containers\" on itself, so that device nodes work there
+create will  bind \"/run/agent/containers\" on itself, as a mount in which device nodes work
 create will  keep a mount namespace in \"/run/agent/launch\", in which containers begin
 ";
         let before = kernel.linux().clone();

@@ -36,7 +36,7 @@ pub enum Step {
     BindShared(Bytes),
     /// Makes the mount that work_dir is a shared one in a peer group of its own.
     MakeShared(Bytes),
-    /// Binds the directory of the devices on itself, so that device nodes work there.
+    /// Binds the directory of the devices on itself, as a mount in which device nodes work.
     BindWithDevices(Bytes),
     /// Makes device nodes work in the mount that the directory of the devices is.
     AllowDevices(Bytes),
@@ -79,7 +79,7 @@ impl fmt::Display for Step {
                 write!(f, "bind {path} on itself, as a shared mount in a peer group of its own")
             }
             Self::MakeShared(path) => write!(f, "make a shared mount in a peer group of its own of {path}"),
-            Self::BindWithDevices(path) => write!(f, "bind {path} on itself, so that device nodes work there"),
+            Self::BindWithDevices(path) => write!(f, "bind {path} on itself, as a mount in which device nodes work"),
             Self::AllowDevices(path) => write!(f, "make device nodes work in the mount {path}"),
             Self::KeepNamespace(path) => write!(f, "keep a mount namespace in {path}, in which containers begin"),
         }
@@ -106,7 +106,7 @@ impl fmt::Display for Step {
 ///     [
 ///         Step::MakeDirectory("/var/lib/agent".into()),
 ///         Step::MakeDirectory("/run/agent/containers".into()),
-///         // Where nothing is mounted with `nodev`, this is not needed.
+///         Step::BindShared("/var/lib/agent".into()),
 ///         Step::BindWithDevices("/run/agent/containers".into()),
 ///         Step::KeepNamespace("/run/agent/launch".into()),
 ///     ]
@@ -189,26 +189,26 @@ impl<'t> Place<'t> {
     /// What makes a work_dir of it.
     fn share(&self, kernel: &dyn Kernel, table: &Table<'_>) -> Result<Option<Step>, CreateError> {
         let path = Bytes::from(self.path.as_path());
-        Ok(if is_shared_alone(table, self.mount, &self.path) {
-            None
-        } else if self.is_mountpoint() {
-            Some(Step::MakeShared(path))
-        } else {
+        Ok(if !self.is_mountpoint() {
             self.try_to_copy(kernel, &MountAttr::default())?;
             Some(Step::BindShared(path))
+        } else if is_shared_alone(table, self.mount, &self.path) {
+            None
+        } else {
+            Some(Step::MakeShared(path))
         })
     }
 
     /// What makes it a directory for devices.
     fn allow_devices(&self, kernel: &dyn Kernel) -> Result<Option<Step>, CreateError> {
         let path = Bytes::from(self.path.as_path());
-        Ok(if allows_devices(self.mount) {
-            None
-        } else if self.is_mountpoint() {
-            Some(Step::AllowDevices(path))
-        } else {
+        Ok(if !self.is_mountpoint() {
             self.try_to_copy(kernel, &devices_allowed())?;
             Some(Step::BindWithDevices(path))
+        } else if allows_devices(self.mount) {
+            None
+        } else {
+            Some(Step::AllowDevices(path))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use typed_path::{UnixPath, UnixPathBuf};
 
-use super::sandbox::{Sandbox, unmount};
+use super::sandbox::{Sandbox, detach_mount, unmount};
 use super::{CleanupError, Isolator};
 use crate::error::{CallError, Doing};
 use crate::kernel::{Errno, Kernel, UmountFlags};
@@ -76,6 +76,11 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         sandbox: &UnixPath,
     ) -> Result<Vec<CallError>, CleanupError> {
+        if id.parent().is_none() && detach_mount(&self.kernel, id, sandbox) {
+            let volumes = self.containers.get(id).map_or(0, |container| container.volumes.len());
+            self.counters.mounts_undone += 1 + volumes as u64;
+            return Ok(Vec::new());
+        }
         let Detached { count, errors } = detach_in_sandbox(&self.kernel, id, sandbox)?;
         self.counters.mounts_undone += count;
         Ok(errors)

@@ -39,7 +39,10 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// - work_dir becomes a shared mount in a peer group of its own, so that volumes that are mounted and unmounted below
     ///   it later arrive, and disappear, in containers;
-    /// - `<runtime_dir>/containers` becomes a place where device nodes work.
+    /// - `<runtime_dir>/containers` becomes a mount in which device nodes work.
+    ///
+    /// Both are mounts of their own also where they need not be: the kernel looks at all that is mounted on a mount whenever
+    /// that is copied, and a host may have mounted much on the one that they are in.
     ///
     /// It can be repeated, also after a crash at any time.
     ///
@@ -132,7 +135,7 @@ struct Directories {
 /// How a directory is shared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
-    /// It is in a shared mount, and no other one of its peer group is on the way to it.
+    /// It is a shared mount, and no other one of its peer group is on the way to it.
     Alone,
     /// It is a mountpoint.
     Otherwise,
@@ -143,6 +146,7 @@ enum Sharing {
 /// Whether device nodes can be opened in a directory. Some distributions mount /run with `nodev`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Devices {
+    /// It is a mountpoint, and they can.
     Allowed,
     /// It is a mountpoint.
     ToBeAllowed,
@@ -169,12 +173,12 @@ impl Directories {
         let (work_dir, containers) = (&layout.work_dir, layout.containers_runtime());
         let (around, runtime) = (containing(kernel, &table, work_dir)?, containing(kernel, &table, &containers)?);
         let work_dir = match *around.mountpoint() == **work_dir {
-            _ if is_shared_alone(&table, around, work_dir) => Sharing::Alone,
+            true if is_shared_alone(&table, around, work_dir) => Sharing::Alone,
             true => Sharing::Otherwise,
             false => Sharing::ToBeBound,
         };
         let containers = match *runtime.mountpoint() == *containers {
-            _ if allows_devices(runtime) => Devices::Allowed,
+            true if allows_devices(runtime) => Devices::Allowed,
             true => Devices::ToBeAllowed,
             false => Devices::ToBeBound,
         };
@@ -262,14 +266,19 @@ pub fn check_privileges(kernel: &dyn Kernel) -> Result<(), CreateError> {
 /// Otherwise a container's namespace would hold copies of the mounts below it that no unmount on the host reaches; or,
 /// if a mount above were in the same group, our mounts would appear there as well.
 fn share_mount(kernel: &dyn Kernel, directory: &UnixPath, found: Sharing) -> Result<(), CreateError> {
-    match found {
+    let propagations = match found {
         Sharing::Alone => return Ok(()),
-        Sharing::Otherwise => {}
-        Sharing::ToBeBound => attach(kernel, directory, copy(kernel, directory, &MountAttr::default())?)?,
-    }
-    // A new peer group: a mount that was attached below a shared one is in a group with its copies elsewhere.
-    for propagation in [MountFlags::MS_PRIVATE, MountFlags::MS_SHARED] {
-        let attr = MountAttr { propagation, ..MountAttr::default() };
+        // A new peer group.
+        Sharing::Otherwise => &[MountFlags::MS_PRIVATE, MountFlags::MS_SHARED][..],
+        Sharing::ToBeBound => {
+            attach(kernel, directory, copy(kernel, directory, &MountAttr::default())?)?;
+            // Below a shared mount it is in a new peer group by now, with its copies in the namespaces that receive mounts from
+            // here. They go with it only as long as they are in it.
+            &[MountFlags::MS_SHARED][..]
+        }
+    };
+    for propagation in propagations {
+        let attr = MountAttr { propagation: *propagation, ..MountAttr::default() };
         kernel.mount_setattr(Fd::CWD, directory, AtFlags::empty(), &attr).doing("make a shared mount of", directory)?;
     }
     Ok(())

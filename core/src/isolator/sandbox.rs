@@ -1,11 +1,17 @@
-//! Sandboxes, in which programs write: the way to what lies in them, and unmounting there.
+//! Sandboxes, in which programs write: the way to what lies in them, and mounting and unmounting there.
 
 use typed_path::{UnixPath, UnixPathBuf};
 
-use crate::error::CallError;
-use crate::kernel::{AtFlags, Descriptor, Errno, Fd, Kernel, OpenFlags, UmountFlags};
+use super::IsolatorError;
+use crate::detached::DetachedMount;
+use crate::error::{CallError, Doing};
+use crate::kernel::{AtFlags, Descriptor, Errno, Fd, Kernel, MountAttr, MountFlags, OpenFlags, Stat, UmountFlags};
+use crate::launch::namespace::LaunchLock;
+use crate::layout::Layout;
 use crate::messages::ContainerId;
+use crate::mountinfo::Table;
 use crate::root::{Root, descriptor_path};
+use crate::table;
 
 /// The sandbox of a container, and the directory that the sandbox of its top-level container is in. Down to there the way is
 /// the agent's; from there on programs can write all along it, and no symbolic link is followed.
@@ -50,6 +56,75 @@ pub(super) fn open_sandbox<'k>(
     sandbox: &UnixPath,
 ) -> Result<Root<'k>, CallError> {
     Sandbox::above(kernel, id, sandbox)?.open(kernel)
+}
+
+/// Makes the sandbox of a top-level container a mount of its own. What is mounted in it reaches that container alone, however
+/// many others there are, and all of it goes with that one mount. Gives whether it is one now.
+///
+/// Below a shared mount it is in a peer group of its own (mount_namespaces(7), "Propagation type transitions").
+///
+/// It is not made one where something is mounted in it by now: of that it would have copies, and hide the originals. (Of what is
+/// unbindable it would have none. That is not seen, and is in sight again after cleanup.) Nor where it is in a mount that is
+/// unbindable.
+pub(super) fn make_mount(
+    kernel: &dyn Kernel,
+    layout: &Layout,
+    id: &ContainerId,
+    sandbox: &UnixPath,
+) -> Result<bool, IsolatorError> {
+    let directory = Sandbox::above(kernel, id, sandbox)?;
+    let mountpoint = directory.open(kernel)?;
+    let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
+    let copy = match DetachedMount::copy_of(kernel, mountpoint.fd(), sandbox, true, &private) {
+        Err(error) if error.errno == Errno::EINVAL => return Ok(false),
+        copy => copy?,
+    };
+    // A launch that holds a copy of what is around it, which is attached nowhere, would not see it come.
+    let lock = LaunchLock::exclusive(kernel, layout)?;
+    // Whoever has it open uses it.
+    drop(copy.attach(mountpoint.fd(), sandbox)?);
+    drop(lock);
+    let (parent, name) = directory.parent(sandbox)?;
+    if is_alone(kernel, parent.fd(), &name, sandbox)? {
+        return Ok(true);
+    }
+    unmount(kernel, parent.fd(), &name, UmountFlags::MNT_DETACH, sandbox)?;
+    Ok(false)
+}
+
+/// Whether nothing is mounted in a sandbox that has just become a mount.
+fn is_alone(kernel: &dyn Kernel, parent: Fd, name: &UnixPath, sandbox: &UnixPath) -> Result<bool, IsolatorError> {
+    // A mount that nothing is mounted on, and that nobody uses, is marked the first time (umount2(2), `MNT_EXPIRE`), whatever
+    // number of mounts the host has.
+    let flags = UmountFlags::MNT_EXPIRE | UmountFlags::UMOUNT_NOFOLLOW;
+    if kernel.umount2(&descriptor_path(parent).join(name), flags) == Err(Errno::EAGAIN) {
+        return Ok(true);
+    }
+    let text = table::read(kernel)?;
+    let table = Table::parse(&text)?;
+    Ok(table.at_or_below(sandbox).all(|mount| *mount.mountpoint() == *sandbox))
+}
+
+/// Unmounts the mount that [`make_mount`] has made of a sandbox, with all that is mounted in it. `false` if it can't be told
+/// that nothing else is mounted at or below the sandbox: the mount table has to be asked.
+pub(super) fn detach_mount(kernel: &dyn Kernel, id: &ContainerId, sandbox: &UnixPath) -> bool {
+    try_detach_mount(kernel, id, sandbox).unwrap_or_else(|error| {
+        tracing::debug!(%id, %error, "the mount table is asked what is mounted in the sandbox");
+        false
+    })
+}
+
+fn try_detach_mount(kernel: &dyn Kernel, id: &ContainerId, sandbox: &UnixPath) -> Result<bool, CallError> {
+    let (parent, name) = Sandbox::above(kernel, id, sandbox)?.parent(sandbox)?;
+    let look = || kernel.statx(parent.fd(), &name, AtFlags::AT_SYMLINK_NOFOLLOW).doing("look at", sandbox);
+    let mounted = look()?;
+    if !mounted.is_mount_root || !unmount(kernel, parent.fd(), &name, UmountFlags::MNT_DETACH, sandbox)? {
+        return Ok(false);
+    }
+    // It was mounted on itself, when nothing else was mounted in it.
+    let below = look()?;
+    let file = |Stat { device, inode, .. }| (device, inode);
+    Ok(!below.is_mount_root && file(below) == file(mounted))
 }
 
 /// Unmounts what is mounted in an open directory, under a single name. Gives whether anything was. `path` is for messages.

@@ -36,14 +36,19 @@ fn keep(world: &World<'_>) -> Step {
     Step::KeepNamespace(world.path("run/launch").into())
 }
 
+/// What is done where nothing is mounted on the directory of the devices.
+fn bind_containers(world: &World<'_>) -> Step {
+    Step::BindWithDevices(world.path("run/containers").into())
+}
+
 fn a_host_that_is_new(world: &World<'_>) {
     let world = world.apart("private", MountFlags::MS_PRIVATE);
     let [work, containers] = ["work", "run/containers"].map(|name| world.path(name).into());
     let make = Step::MakeDirectory;
     let bind = Step::BindShared(world.path("work").into());
-    assert_eq!(steps(&world), [make(work), make(containers), bind, keep(&world)]);
+    assert_eq!(steps(&world), [make(work), make(containers), bind, bind_containers(&world), keep(&world)]);
     world.make_directory("work");
-    let [containers, shared, _] = &steps(&world)[..] else { panic!("other steps") };
+    let [containers, shared, _, _] = &steps(&world)[..] else { panic!("other steps") };
     assert_eq!((containers.name(), shared.name()), ("make_directory", "bind_shared"));
     let told = shared.to_string();
     assert!(told.starts_with("bind ") && told.contains("/private/work\" on itself, as a shared mount"), "{told}");
@@ -62,9 +67,9 @@ fn a_work_dir_that_is_a_mount(world: &World<'_>) {
     world.mount_tmpfs(&work, MountFlags::empty());
     world.propagation(&work, MountFlags::MS_PRIVATE);
     world.make_directory("run/containers");
-    assert_eq!(steps(world), [Step::MakeShared(work.as_path().into()), keep(world)]);
+    assert_eq!(steps(world), [Step::MakeShared(work.as_path().into()), bind_containers(world), keep(world)]);
     world.propagation(&work, MountFlags::MS_SHARED);
-    assert_eq!(steps(world), [keep(world)]);
+    assert_eq!(steps(world), [bind_containers(world), keep(world)]);
     world.agent();
 }
 

@@ -65,9 +65,9 @@ fn stacked_and_nested_mounts_are_detached(world: &World<'_>) {
 fn a_mount_that_was_moved_is_detached_as_well(world: &World<'_>) {
     let mut agent = world.agent();
     let (id, config) = world.container("c", vec![]);
-    agent.prepare(&id, &config).unwrap();
     let apart = world.apart("apart", MountFlags::MS_PRIVATE);
     let before = world.mounts();
+    agent.prepare(&id, &config).unwrap();
     // The upper mount is older than the one that it is on, and stands before it in the table.
     let elsewhere = apart.make_directory("elsewhere");
     world.mount_tmpfs(&elsewhere, MountFlags::empty());
@@ -91,8 +91,9 @@ impl<F: Fn(&Call) -> bool> Interceptor for Refuse<F> {
 /// Such as one of FUSE whose process has died: not even its root can be looked at.
 fn a_mount_that_does_not_answer_is_detached(world: &World<'_>) {
     let (id, config) = world.container("c", vec![]);
-    world.agent().prepare(&id, &config).unwrap();
+    let mut agent = world.agent();
     let before = world.mounts();
+    agent.prepare(&id, &config).unwrap();
     world.mount_tmpfs(&world.make_directory("work/slaves/a/frameworks/f/executors/e/runs/c/dead"), MountFlags::empty());
     let refuse = Refuse(Errno::ENOTCONN, |call: &Call| match call {
         Call::Openat2 { path, .. } | Call::Statx { path, .. } => path.0.ends_with(b"dead"),

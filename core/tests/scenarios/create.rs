@@ -14,14 +14,15 @@ use crate::world::World;
 
 scenarios!(
     a_private_work_dir_becomes_a_shared_mount,
-    a_work_dir_that_is_shared_alone_is_left_as_it_is,
+    a_work_dir_that_is_a_mount_shared_alone_is_left_as_it_is,
+    a_work_dir_in_a_shared_mount_becomes_one_of_its_own,
     a_work_dir_whose_peer_group_lies_above_it_gets_its_own,
     a_work_dir_on_a_slave_mount_becomes_shared,
     create_again_changes_nothing,
     create_after_a_crash_before_the_mount_was_shared_shares_it,
     what_is_mounted_below_work_dir_stays_visible,
     devices_work_below_a_nodev_runtime_dir,
-    a_runtime_dir_that_allows_devices_gets_no_mount,
+    the_directory_of_the_devices_becomes_a_mount_of_its_own,
     work_dir_may_be_a_symbolic_link,
     a_relative_or_missing_work_dir_is_refused,
     a_configuration_that_makes_no_sense_is_refused,
@@ -37,13 +38,20 @@ fn a_private_work_dir_becomes_a_shared_mount(world: &World<'_>) {
     assert_eq!(world.mounts().iter().filter(|other| other.peer_group == mount.peer_group).count(), 1);
 }
 
-fn a_work_dir_that_is_shared_alone_is_left_as_it_is(world: &World<'_>) {
+fn a_work_dir_that_is_a_mount_shared_alone_is_left_as_it_is(world: &World<'_>) {
     let work = world.make_directory("work");
     world.mount_tmpfs(&work, MountFlags::empty());
     world.propagation(&work, MountFlags::MS_SHARED);
-    let before = world.mounts();
+    let before = world.mounts_at(&work);
     world.agent();
-    assert_eq!(world.mounts(), before);
+    assert_eq!(world.mounts_at(&work), before);
+}
+
+fn a_work_dir_in_a_shared_mount_becomes_one_of_its_own(world: &World<'_>) {
+    let world = world.apart("shared", MountFlags::MS_SHARED);
+    world.agent();
+    let [mount] = &world.mounts_at(&world.path("work"))[..] else { panic!("no mount") };
+    assert!(mount.peer_group.is_some() && mount.peer_group != world.mounts_at(&world.directory)[0].peer_group);
 }
 
 fn a_work_dir_whose_peer_group_lies_above_it_gets_its_own(world: &World<'_>) {
@@ -119,10 +127,11 @@ fn devices_work_below_a_nodev_runtime_dir(world: &World<'_>) {
     assert_eq!(world.mounts_at(&run.join("containers")).len(), 1);
 }
 
-fn a_runtime_dir_that_allows_devices_gets_no_mount(world: &World<'_>) {
+fn the_directory_of_the_devices_becomes_a_mount_of_its_own(world: &World<'_>) {
     world.agent();
-    assert!(world.exists(&world.path("run/containers")));
-    assert!(world.mounts_at(&world.path("run/containers")).is_empty());
+    let [mount] = &world.mounts_at(&world.path("run/containers"))[..] else { panic!("no mount") };
+    let below = world.mounts_at(&world.directory)[0].peer_group;
+    assert!(mount.peer_group != below || below.is_none(), "no copy of it is walked by what is mounted around it");
 }
 
 fn work_dir_may_be_a_symbolic_link(world: &World<'_>) {

@@ -60,6 +60,7 @@ mod prepare;
 mod recover;
 mod refused;
 mod remove;
+mod sandbox;
 mod swapped;
 mod update;
 #[allow(dead_code, reason = "it serves other tests too")]

@@ -294,5 +294,5 @@ fn what_the_executor_is_to_keep_is_mounted(world: &World<'_>) {
     let executor_info = Some(ExecutorInfo { resources: vec![cpus(), db("RW")], ..ExecutorInfo::default() });
     agent.prepare(&id, &ContainerConfig { executor_info, ..config }).unwrap();
     assert_eq!(agent.container(&id).unwrap().volumes().len(), 1);
-    assert_eq!(world.mounts().len(), before.len() + 1);
+    assert_eq!(world.mounts().len(), before.len() + 2, "the sandbox and the volume");
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use cofferdam::UnixPathBuf;
 use cofferdam::isolator::{Isolator, Recovery};
-use cofferdam::kernel::{AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel, Mode, UmountFlags};
+use cofferdam::kernel::{Call, Errno, Intercepted, Interceptor, Kernel, Mode, UmountFlags};
 use cofferdam::messages::{ContainerConfig, ContainerId, ContainerState, Resource};
 use cofferdam::root::create_directories;
 use serde_json::Value;
@@ -80,7 +80,7 @@ fn another_process_goes_on_without_being_told(world: &World<'_>) {
 
 fn volumes_are_known_by_what_the_agent_says_too(world: &World<'_>) {
     let (id, config) = abandoned(world, "c");
-    remove_runtime(world, "c");
+    world.remove_runtime("c");
     let resources = vec![plain("db", "data"), plain("other", "nothing")];
     let executor_info = Some(cofferdam::messages::ExecutorInfo { resources, ..Default::default() });
     let mut agent = world.agent();
@@ -91,14 +91,6 @@ fn volumes_are_known_by_what_the_agent_says_too(world: &World<'_>) {
 }
 
 /// What a reboot, or an operator, does.
-fn remove_runtime(world: &World<'_>, name: &str) {
-    let runtime = world.path("run/containers").join(name);
-    for file in ["config", "volumes", "launch_info"] {
-        world.kernel.unlinkat(Fd::CWD, &runtime.join(file), AtFlags::empty()).unwrap();
-    }
-    world.kernel.unlinkat(Fd::CWD, &runtime, AtFlags::AT_REMOVEDIR).unwrap();
-}
-
 fn an_orphan_waits_for_its_cleanup(world: &World<'_>) {
     world.agent();
     let before = world.mounts();
@@ -170,7 +162,8 @@ fn recovery_can_be_repeated(world: &World<'_>) {
 fn after_a_reboot_there_is_nothing_to_unmount(world: &World<'_>) {
     let (id, config) = abandoned(world, "c");
     world.kernel.umount2(&target(&config), UmountFlags::empty()).unwrap();
-    remove_runtime(world, "c");
+    world.kernel.umount2(config.directory.as_path(), UmountFlags::empty()).unwrap();
+    world.remove_runtime("c");
     let mut agent = world.agent();
     let before = world.mounts();
     agent.recover(&[state(&id, &config)], &[]).unwrap();

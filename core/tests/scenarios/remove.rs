@@ -76,7 +76,7 @@ fn a_record_stays_as_long_as_the_mounts_that_it_is_about(world: &World<'_>) {
     assert_eq!(agent.resume().unwrap().len(), 1);
     agent.cleanup(&id).unwrap();
     let error = agent.remove_runtime(&id).unwrap_err();
-    let mounted = config.directory.as_path().join("data");
+    let mounted = config.directory.as_path();
     assert!(matches!(&error, RemoveError::MountLeft { mountpoint, .. } if mountpoint.as_path() == mounted), "{error}");
     assert_eq!(world.read(&record), "{");
     world.write(&record, &text);

@@ -148,6 +148,15 @@ impl<'k> World<'k> {
         Ok(agent)
     }
 
+    /// What a reboot does to the records of a container without a root filesystem, where runtime_dir is on a tmpfs.
+    pub fn remove_runtime(&self, name: &str) {
+        let runtime = self.path("run/containers").join(name);
+        for file in ["config", "volumes", "launch_info"] {
+            self.kernel.unlinkat(Fd::CWD, &runtime.join(file), AtFlags::empty()).unwrap();
+        }
+        self.kernel.unlinkat(Fd::CWD, &runtime, AtFlags::AT_REMOVEDIR).unwrap();
+    }
+
     /// A container without a root filesystem, whose sandbox is made.
     pub fn container(&self, name: &str, resources: Vec<Resource>) -> (ContainerId, ContainerConfig) {
         let id = ContainerId::new(name).unwrap();

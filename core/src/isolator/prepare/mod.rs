@@ -10,6 +10,7 @@ use typed_path::UnixPathBuf;
 use nesting::PidNamespaces;
 
 use super::groups::groups;
+use super::sandbox::make_mount;
 use super::{Container, Isolator, PrepareError};
 use crate::checkpoint;
 use crate::error::Doing;
@@ -108,6 +109,10 @@ impl<K: Kernel> Isolator<K> {
         self.record_config(id, config)?;
         if config.standalone {
             checkpoint::write(&self.kernel, &self.config.layout.standalone_marker(id), b"", Mode(0o644))?;
+        }
+        if id.parent().is_none() {
+            let is_mount = make_mount(&self.kernel, &self.config.layout, id, &checked.sandbox)?;
+            self.counters.mounts_made += u64::from(is_mount);
         }
         let info = self.decide(id, config, checked, volumes)?;
         // It may hold secrets of the environment.
