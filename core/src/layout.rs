@@ -94,6 +94,11 @@ impl Layout {
         Ok(root.join("volumes").join("roles").join(role).join(id))
     }
 
+    /// Where the persistent volumes are that lie in work_dir.
+    pub fn volumes(&self) -> UnixPathBuf {
+        self.work_dir.join("volumes")
+    }
+
     /// The directory in which the runtime directories of top-level containers lie.
     pub fn containers_runtime(&self) -> UnixPathBuf {
         self.runtime_dir.join("containers")

@@ -1,0 +1,109 @@
+//! What is mounted at one moment: who remembers many containers asks the table of that moment, and not the kernel for each
+//! volume.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+
+use typed_path::{UnixPath, UnixPathBuf};
+
+use crate::kernel::{AtFlags, Fd, Kernel};
+use crate::mountinfo::{Entry, Table};
+use crate::root::real_path;
+use crate::volumes::PersistentVolume;
+
+/// The mounts of a table, by where they are.
+pub(super) struct MountIndex<'t> {
+    table: &'t Table<'t>,
+    by_mountpoint: HashMap<Cow<'t, [u8]>, Found<'t>>,
+    /// The directories that volumes lie in. Most lie in the same few.
+    directories: RefCell<HashMap<UnixPathBuf, Option<Directory>>>,
+}
+
+/// What is mounted in one place.
+enum Found<'t> {
+    One(&'t Entry<'t>),
+    /// One on the other.
+    Several,
+}
+
+/// A directory, by its real path and by what a mount of it shows in the table.
+#[derive(Clone)]
+struct Directory {
+    path: UnixPathBuf,
+    device: (u32, u32),
+    root: UnixPathBuf,
+}
+
+impl<'t> MountIndex<'t> {
+    pub(super) fn new(table: &'t Table<'t>) -> Self {
+        let mut by_mountpoint = HashMap::with_capacity(table.entries().len());
+        for mount in table.entries() {
+            match by_mountpoint.entry(bytes(mount.mountpoint())) {
+                Slot::Vacant(slot) => drop(slot.insert(Found::One(mount))),
+                Slot::Occupied(mut slot) => drop(slot.insert(Found::Several)),
+            }
+        }
+        Self { table, by_mountpoint, directories: RefCell::default() }
+    }
+
+    /// The mount that a sandbox is, by its id: its path has no symbolic links then. `None` if it is none, or more than one, or
+    /// if it can't be told.
+    pub(super) fn sandbox(&self, kernel: &dyn Kernel, sandbox: &UnixPath) -> Option<u32> {
+        let Some(Found::One(mount)) = self.by_mountpoint.get(sandbox.as_bytes()) else { return None };
+        // Another mount may be on the way to it by now.
+        let found = kernel.statx(Fd::CWD, sandbox, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        (found.mount_id == u64::from(mount.id())).then(|| mount.id())
+    }
+
+    /// Whether a volume is mounted in the sandbox that is the mount with this id. `None` if the table does not tell.
+    pub(super) fn holds(
+        &self,
+        kernel: &dyn Kernel,
+        (id, sandbox): (u32, &UnixPath),
+        volume: &PersistentVolume,
+    ) -> Option<bool> {
+        match self.by_mountpoint.get(sandbox.join(&volume.name).as_bytes()) {
+            None => Some(false),
+            Some(Found::One(mount)) if mount.parent_id() == id && self.is_of(kernel, mount, &volume.source) => {
+                Some(true)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Whether a mount is one of a directory. `false` also if it can't be told.
+    fn is_of(&self, kernel: &dyn Kernel, mount: &Entry<'_>, source: &UnixPath) -> bool {
+        let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else { return false };
+        let mut directories = self.directories.borrow_mut();
+        let directory = match directories.get(parent) {
+            Some(known) => known,
+            None => directories.entry(parent.to_path_buf()).or_insert(self.directory(kernel, parent)),
+        };
+        let Some(Directory { path, device, root }) = directory else { return false };
+        let name = UnixPath::new(name);
+        *device == (mount.major(), mount.minor())
+            && mount.root().as_bytes() == root.join(name).as_bytes()
+            // Such as a disk.
+            && !self.by_mountpoint.contains_key(path.join(name).as_bytes())
+    }
+
+    fn directory(&self, kernel: &dyn Kernel, path: &UnixPath) -> Option<Directory> {
+        let real = real_path(kernel, path).ok()?;
+        let id = kernel.statx(Fd::CWD, &real, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?.mount_id;
+        let mount = self.table.by_id(u32::try_from(id).ok()?)?;
+        let root = match real.strip_prefix(&*mount.mountpoint()).ok()? {
+            below if below.as_bytes().is_empty() => mount.root().into_owned(),
+            below => mount.root().join(below),
+        };
+        Some(Directory { path: real, device: (mount.major(), mount.minor()), root })
+    }
+}
+
+fn bytes(path: Cow<'_, UnixPath>) -> Cow<'_, [u8]> {
+    match path {
+        Cow::Borrowed(path) => Cow::Borrowed(path.as_bytes()),
+        Cow::Owned(path) => Cow::Owned(path.into_vec()),
+    }
+}
