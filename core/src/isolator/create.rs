@@ -69,7 +69,6 @@ impl<K: Kernel> Isolator<K> {
         layout.work_dir = work_dir;
         create_directories(&kernel, &layout.containers_runtime(), Mode(0o755))?;
         layout.runtime_dir = real_path(&kernel, &layout.runtime_dir)?;
-        make_volumes(&kernel, layout)?;
         prepare_directories(&kernel, layout)?;
         Ok(Self::new(kernel, config, users))
     }
@@ -103,15 +102,6 @@ impl<K: Kernel> Isolator<K> {
     }
 }
 
-/// Makes the directory of the volumes, unless something is there: it may be a symbolic link to a disk.
-fn make_volumes(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
-    let volumes = layout.volumes();
-    match kernel.mkdirat(Fd::CWD, &volumes, Mode(0o755)) {
-        Ok(()) | Err(Errno::EEXIST) => Ok(()),
-        Err(errno) => Err(CallError::new("create directory", &volumes, errno).into()),
-    }
-}
-
 /// Two agents, or two commands, that start at once would each bind the directories.
 fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CreateError> {
     if steps(kernel, layout)?.is_empty() {
@@ -120,8 +110,11 @@ fn prepare_directories(kernel: &dyn Kernel, layout: &Layout) -> Result<(), Creat
     let _locks = lock_directories(kernel, layout)?;
     let mut prepared = Vec::new();
     for step in steps(kernel, layout)? {
-        // What can't be bound is an error before anything is changed.
-        prepared.push((step.copy(kernel)?, step));
+        match step {
+            Step::MakeDirectory(_) => step.perform(kernel, None)?,
+            // What can't be bound is an error before anything is mounted.
+            _ => prepared.push((step.copy(kernel)?, step)),
+        }
     }
     prepared.into_iter().try_for_each(|(copy, step)| step.perform(kernel, copy))
 }
@@ -134,7 +127,8 @@ fn steps(kernel: &dyn Kernel, layout: &Layout) -> Result<Vec<Step>, CreateError>
     let look = || {
         let text = table::read(kernel)?;
         let table = Table::parse(&text)?;
-        Ok(Directories::look(kernel, &table, layout)?.steps(&table))
+        let directories = Directories::there(kernel, &table, layout)?;
+        Ok([directories.missing(), directories.steps(&table)].concat())
     };
     for _ in 1..ATTEMPTS {
         match look() {

@@ -3,7 +3,7 @@
 use typed_path::{UnixPath, UnixPathBuf};
 
 use super::{CreateError, Step};
-use crate::error::CallError;
+use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel};
 use crate::layout::Layout;
 use crate::mountinfo::{Entry, Table};
@@ -14,8 +14,9 @@ pub(super) struct Directories<'t> {
     work_dir: Directory<'t>,
     /// `None` if it is a symbolic link, such as to a disk: the volumes are not in work_dir then.
     volumes: Option<Directory<'t>>,
-    runtime_dir: Directory<'t>,
     containers: Directory<'t>,
+    runtime_dir: UnixPathBuf,
+    has_runtime_dir: bool,
 }
 
 impl<'t> Directories<'t> {
@@ -24,30 +25,47 @@ impl<'t> Directories<'t> {
         let find = |path: &UnixPath| Directory::find(kernel, table, path);
         let work_dir = find(&layout.work_dir)?;
         let volumes = Layout { work_dir: work_dir.path.clone(), ..layout.clone() }.volumes();
-        let volumes = match kernel.statx(Fd::CWD, &volumes, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        let volumes = Self::volumes(kernel, table, volumes, &work_dir)?;
+        let (runtime_dir, containers) = (find(&layout.runtime_dir)?, find(&layout.containers_runtime())?);
+        let Directory { path, is_there, .. } = runtime_dir;
+        Ok(Self { work_dir, volumes, containers, runtime_dir: path, has_runtime_dir: is_there })
+    }
+
+    /// The same of directories that are there, by their real paths; that of the volumes may be missing.
+    pub(super) fn there(kernel: &dyn Kernel, table: &'t Table<'_>, layout: &Layout) -> Result<Self, CreateError> {
+        let there = |path: UnixPathBuf| {
+            let id = kernel.statx(Fd::CWD, &path, AtFlags::empty()).doing("look at", &path)?.mount_id;
+            Ok::<_, CreateError>(Directory { mount: by_id(table, id, &path)?, path, is_there: true })
+        };
+        let (work_dir, containers) = (there(layout.work_dir.clone())?, there(layout.containers_runtime())?);
+        let volumes = Self::volumes(kernel, table, layout.volumes(), &work_dir)?;
+        Ok(Self { work_dir, volumes, containers, runtime_dir: layout.runtime_dir.clone(), has_runtime_dir: true })
+    }
+
+    fn volumes(
+        kernel: &dyn Kernel,
+        table: &'t Table<'_>,
+        volumes: UnixPathBuf,
+        work_dir: &Directory<'t>,
+    ) -> Result<Option<Directory<'t>>, CreateError> {
+        Ok(match kernel.statx(Fd::CWD, &volumes, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) if stat.file_type != FileType::Directory => None,
             Ok(stat) => {
                 Some(Directory { mount: by_id(table, stat.mount_id, &volumes)?, path: volumes, is_there: true })
             }
             Err(Errno::ENOENT) => Some(Directory { path: volumes, is_there: false, mount: work_dir.mount }),
             Err(errno) => return Err(CallError::new("look at", &volumes, errno).into()),
-        };
-        Ok(Self {
-            work_dir,
-            volumes,
-            runtime_dir: find(&layout.runtime_dir)?,
-            containers: find(&layout.containers_runtime())?,
         })
     }
 
     /// Without symbolic links.
     pub(super) fn layout(&self) -> Layout {
-        Layout { work_dir: self.work_dir.path.clone(), runtime_dir: self.runtime_dir.path.clone() }
+        Layout { work_dir: self.work_dir.path.clone(), runtime_dir: self.runtime_dir.clone() }
     }
 
     /// Whether work_dir and runtime_dir are there.
     pub(super) fn are_there(&self) -> bool {
-        self.work_dir.is_there && self.runtime_dir.is_there
+        self.work_dir.is_there && self.has_runtime_dir
     }
 
     /// What makes those that are missing.

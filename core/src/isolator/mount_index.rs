@@ -8,6 +8,8 @@ use std::collections::hash_map::Entry as Slot;
 
 use typed_path::{UnixPath, UnixPathBuf};
 
+use super::error::tells_what_is_there;
+use crate::error::CallError;
 use crate::kernel::{AtFlags, Fd, Kernel};
 use crate::mountinfo::{Entry, Table};
 use crate::root::real_path;
@@ -49,12 +51,12 @@ impl<'t> MountIndex<'t> {
     }
 
     /// The mount that a sandbox is, by its id: its path has no symbolic links then. `None` if it is none, or more than one, or
-    /// if it can't be told.
-    pub(super) fn sandbox(&self, kernel: &dyn Kernel, sandbox: &UnixPath) -> Option<u32> {
-        let Some(Found::One(mount)) = self.by_mountpoint.get(sandbox.as_bytes()) else { return None };
+    /// if the table does not tell.
+    pub(super) fn sandbox(&self, kernel: &dyn Kernel, sandbox: &UnixPath) -> Result<Option<u32>, CallError> {
+        let Some(Found::One(mount)) = self.by_mountpoint.get(sandbox.as_bytes()) else { return Ok(None) };
         // Another mount may be on the way to it by now.
-        let found = kernel.statx(Fd::CWD, sandbox, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
-        (found.mount_id == u64::from(mount.id())).then(|| mount.id())
+        let found = mount_id(kernel, sandbox)?;
+        Ok((found == Some(mount.id())).then(|| mount.id()))
     }
 
     /// Whether a volume is mounted in the sandbox that is the mount with this id. `None` if the table does not tell.
@@ -63,41 +65,54 @@ impl<'t> MountIndex<'t> {
         kernel: &dyn Kernel,
         (id, sandbox): (u32, &UnixPath),
         volume: &PersistentVolume,
-    ) -> Option<bool> {
-        match self.by_mountpoint.get(sandbox.join(&volume.name).as_bytes()) {
+    ) -> Result<Option<bool>, CallError> {
+        Ok(match self.by_mountpoint.get(sandbox.join(&volume.name).as_bytes()) {
             None => Some(false),
-            Some(Found::One(mount)) if mount.parent_id() == id && self.is_of(kernel, mount, &volume.source) => {
+            Some(Found::One(mount)) if mount.parent_id() == id && self.is_of(kernel, mount, &volume.source)? => {
                 Some(true)
             }
             Some(_) => None,
-        }
+        })
     }
 
-    /// Whether a mount is one of a directory. `false` also if it can't be told.
-    fn is_of(&self, kernel: &dyn Kernel, mount: &Entry<'_>, source: &UnixPath) -> bool {
-        let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else { return false };
+    /// Whether a mount is one of a directory. `false` also if the table does not tell.
+    fn is_of(&self, kernel: &dyn Kernel, mount: &Entry<'_>, source: &UnixPath) -> Result<bool, CallError> {
+        let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else { return Ok(false) };
         let mut directories = self.directories.borrow_mut();
         let directory = match directories.get(parent) {
             Some(known) => known,
-            None => directories.entry(parent.to_path_buf()).or_insert(self.directory(kernel, parent)),
+            None => directories.entry(parent.to_path_buf()).or_insert(self.directory(kernel, parent)?),
         };
-        let Some(Directory { path, device, root }) = directory else { return false };
+        let Some(Directory { path, device, root }) = directory else { return Ok(false) };
         let name = UnixPath::new(name);
-        *device == (mount.major(), mount.minor())
+        Ok(*device == (mount.major(), mount.minor())
             && mount.root().as_bytes() == root.join(name).as_bytes()
             // Such as a disk.
-            && !self.by_mountpoint.contains_key(path.join(name).as_bytes())
+            && !self.by_mountpoint.contains_key(path.join(name).as_bytes()))
     }
 
-    fn directory(&self, kernel: &dyn Kernel, path: &UnixPath) -> Option<Directory> {
-        let real = real_path(kernel, path).ok()?;
-        let id = kernel.statx(Fd::CWD, &real, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?.mount_id;
-        let mount = self.table.by_id(u32::try_from(id).ok()?)?;
-        let root = match real.strip_prefix(&*mount.mountpoint()).ok()? {
-            below if below.as_bytes().is_empty() => mount.root().into_owned(),
-            below => mount.root().join(below),
+    fn directory(&self, kernel: &dyn Kernel, path: &UnixPath) -> Result<Option<Directory>, CallError> {
+        let real = match real_path(kernel, path) {
+            Err(error) if tells_what_is_there(error.errno) => return Ok(None),
+            real => real?,
         };
-        Some(Directory { path: real, device: (mount.major(), mount.minor()), root })
+        let mount = mount_id(kernel, &real)?.and_then(|id| self.table.by_id(id));
+        Ok(mount.and_then(|mount| {
+            let root = match real.strip_prefix(&*mount.mountpoint()).ok()? {
+                below if below.as_bytes().is_empty() => mount.root().into_owned(),
+                below => mount.root().join(below),
+            };
+            Some(Directory { path: real, device: (mount.major(), mount.minor()), root })
+        }))
+    }
+}
+
+/// The mount that a directory is in; `None` if there is none at this path.
+fn mount_id(kernel: &dyn Kernel, directory: &UnixPath) -> Result<Option<u32>, CallError> {
+    match kernel.statx(Fd::CWD, directory, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(u32::try_from(stat.mount_id).ok()),
+        Err(errno) if tells_what_is_there(errno) => Ok(None),
+        Err(errno) => Err(CallError::new("look at", directory, errno)),
     }
 }
 

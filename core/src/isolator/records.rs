@@ -141,7 +141,10 @@ impl<K: Kernel> Isolator<K> {
         mounted: Option<&MountIndex<'_>>,
     ) -> Result<(), IsolatorError> {
         let directory = profile.directory.as_path();
-        let mount = mounted.and_then(|mounted| Some((mounted, mounted.sandbox(&self.kernel, directory)?)));
+        let mount = match mounted {
+            Some(mounted) => mounted.sandbox(&self.kernel, directory)?.map(|id| (mounted, id)),
+            None => None,
+        };
         let sandbox = match mount {
             Some(_) => directory.to_path_buf(),
             None => match real_path(&self.kernel, directory) {
@@ -189,13 +192,14 @@ impl<K: Kernel> Isolator<K> {
         sandbox: &UnixPath,
         mount: Option<(&MountIndex<'_>, u32)>,
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
-        let by_table = |volume: &PersistentVolume| {
-            mount.and_then(|(mounted, id)| mounted.holds(&self.kernel, (id, sandbox), volume))
-        };
         let mut opened = None;
         let mut is_mounted = Vec::new();
         for volume in &volumes {
-            is_mounted.push(match by_table(volume) {
+            let told = match mount {
+                Some((mounted, id)) => mounted.holds(&self.kernel, (id, sandbox), volume)?,
+                None => None,
+            };
+            is_mounted.push(match told {
                 Some(told) => told,
                 None => {
                     let sandbox = match opened {
