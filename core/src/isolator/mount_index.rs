@@ -20,7 +20,7 @@ pub(super) struct MountIndex<'t> {
     table: &'t Table<'t>,
     by_mountpoint: HashMap<Cow<'t, [u8]>, Found<'t>>,
     /// The directories that volumes lie in. Most lie in the same few.
-    directories: RefCell<HashMap<UnixPathBuf, Option<Directory>>>,
+    directories: RefCell<HashMap<Vec<u8>, Option<Directory>>>,
 }
 
 /// What is mounted in one place.
@@ -66,7 +66,7 @@ impl<'t> MountIndex<'t> {
         (id, sandbox): (u32, &UnixPath),
         volume: &PersistentVolume,
     ) -> Result<Option<bool>, CallError> {
-        Ok(match self.by_mountpoint.get(sandbox.join(&volume.name).as_bytes()) {
+        Ok(match self.by_mountpoint.get(&*in_directory(sandbox, volume.name.as_bytes())) {
             None => Some(false),
             Some(Found::One(mount)) if mount.parent_id() == id && self.is_of(kernel, mount, &volume.source)? => {
                 Some(true)
@@ -79,16 +79,15 @@ impl<'t> MountIndex<'t> {
     fn is_of(&self, kernel: &dyn Kernel, mount: &Entry<'_>, source: &UnixPath) -> Result<bool, CallError> {
         let (Some(parent), Some(name)) = (source.parent(), source.file_name()) else { return Ok(false) };
         let mut directories = self.directories.borrow_mut();
-        let directory = match directories.get(parent) {
+        let directory = match directories.get(parent.as_bytes()) {
             Some(known) => known,
-            None => directories.entry(parent.to_path_buf()).or_insert(self.directory(kernel, parent)?),
+            None => directories.entry(parent.as_bytes().to_vec()).or_insert(self.directory(kernel, parent)?),
         };
         let Some(Directory { path, device, root }) = directory else { return Ok(false) };
-        let name = UnixPath::new(name);
         Ok(*device == (mount.major(), mount.minor())
-            && mount.root().as_bytes() == root.join(name).as_bytes()
+            && mount.root().as_bytes() == in_directory(root, name)
             // Such as a disk.
-            && !self.by_mountpoint.contains_key(path.join(name).as_bytes()))
+            && !self.by_mountpoint.contains_key(&*in_directory(path, name)))
     }
 
     fn directory(&self, kernel: &dyn Kernel, path: &UnixPath) -> Result<Option<Directory>, CallError> {
@@ -104,6 +103,14 @@ impl<'t> MountIndex<'t> {
             };
             Some(Directory { path: real, device: (mount.major(), mount.minor()), root })
         }))
+    }
+}
+
+/// The path of a name in a directory, whose path is a real one: without the cost of taking paths apart by component.
+fn in_directory(directory: &UnixPath, name: &[u8]) -> Vec<u8> {
+    match directory.as_bytes() {
+        b"/" => [b"/", name].concat(),
+        directory => [directory, b"/", name].concat(),
     }
 }
 

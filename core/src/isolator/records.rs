@@ -172,7 +172,7 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         resources: &[Resource],
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
-        let recorded = match self.recorded(&self.config.layout.container_volumes(id)) {
+        let recorded: Vec<Resource> = match self.recorded(&self.config.layout.container_volumes(id)) {
             Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => match self.recorded_config(id) {
                 Err(error) if error.is_refusal() => return Err(error),
                 config => config.map_or_else(|_| Vec::new(), |config| config.resources),
@@ -180,8 +180,8 @@ impl<K: Kernel> Isolator<K> {
             recorded => recorded?,
         };
         // One that is none could not have been mounted.
-        let of = |resource| PersistentVolume::from_resource(resource, &self.config.layout).ok().flatten();
-        Ok(each_once(recorded.iter().chain(resources).filter_map(of).collect()))
+        let of = |resource| PersistentVolume::from_owned(resource, &self.config.layout).ok().flatten();
+        Ok(each_once(recorded.into_iter().chain(resources.iter().cloned()).filter_map(of).collect()))
     }
 
     /// Those of some volumes that are mounted in the sandbox.

@@ -1,5 +1,7 @@
 //! Persistent volumes: directories whose data outlives containers.
 
+use std::hash::{Hash, Hasher};
+
 use typed_path::{UnixPath, UnixPathBuf};
 
 use crate::error::CallError;
@@ -23,12 +25,19 @@ pub struct PersistentVolume {
 }
 
 /// Tells the mounts of persistent volumes apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VolumeMount<'v> {
     // First, as sources differ at their ends only.
     name: &'v UnixPath,
     source: &'v UnixPath,
     read_only: bool,
+}
+
+/// By the name, which is one component: few in a sandbox have the same, and paths are hashed by component.
+impl Hash for VolumeMount<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.as_bytes().hash(state);
+    }
 }
 
 impl PersistentVolume {
@@ -54,6 +63,34 @@ impl PersistentVolume {
     ///
     /// If its role or id can't be a path component, or its source is of a kind that has no directory.
     pub fn from_resource(resource: &Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
+        Ok(Place::of(resource, layout)?.map(|place| place.with(resource.clone())))
+    }
+
+    /// The same of a resource that is of no other use.
+    pub(crate) fn from_owned(resource: Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
+        Ok(Place::of(&resource, layout)?.map(|place| place.with(resource)))
+    }
+
+    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created.
+    ///
+    /// # Errors
+    ///
+    /// Those of mkdirat(2).
+    pub fn create(&self, kernel: &dyn Kernel) -> Result<(), CallError> {
+        create_directories(kernel, &self.source, Mode(0o755))?;
+        Ok(())
+    }
+}
+
+/// Where a volume is.
+struct Place {
+    source: UnixPathBuf,
+    name: UnixPathBuf,
+    read_only: bool,
+}
+
+impl Place {
+    fn of(resource: &Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
         let Some(disk) = &resource.disk else { return Ok(None) };
         let (Some(persistence), Some(volume)) = (&disk.persistence, &disk.volume) else { return Ok(None) };
         let invalid = |reason: String| UpdateError::InvalidVolume { id: persistence.id.clone(), reason };
@@ -83,21 +120,15 @@ impl PersistentVolume {
             }
         };
         Ok(Some(Self {
-            resource: resource.clone(),
             source,
             name: volume.container_path.as_path().to_path_buf(),
             read_only: volume.mode == VolumeMode::ReadOnly,
         }))
     }
 
-    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created.
-    ///
-    /// # Errors
-    ///
-    /// Those of mkdirat(2).
-    pub fn create(&self, kernel: &dyn Kernel) -> Result<(), CallError> {
-        create_directories(kernel, &self.source, Mode(0o755))?;
-        Ok(())
+    fn with(self, resource: Resource) -> PersistentVolume {
+        let Self { source, name, read_only } = self;
+        PersistentVolume { resource, source, name, read_only }
     }
 }
 
