@@ -155,7 +155,7 @@ impl<K: Kernel> Isolator<K> {
         }
         // Its files outlive the sandbox: the gid must be the volume's own.
         let volume = container.volumes.iter().find(|volume| relative.starts_with(&volume.name));
-        if let Some(volume) = volume.filter(|volume| !is_in_sandbox && volume.resource.provider_id.is_none()) {
+        if let Some(volume) = volume.filter(|volume| !is_in_sandbox && !volume.is_from_provider) {
             return Ok(Shared::Volume(volume.source.clone()));
         }
         let reason = if has_sandboxes { "has sandboxes in it" } else { "is in another mount" };
@@ -177,7 +177,7 @@ fn gids_of<'c>(
     container: &'c Container,
     allocated: &'c [AllocatedGid],
 ) -> impl Iterator<Item = (&'c PersistentVolume, u32)> {
-    let of_agent = container.volumes.iter().filter(|volume| volume.resource.provider_id.is_none());
+    let of_agent = container.volumes.iter().filter(|volume| !volume.is_from_provider);
     of_agent.filter_map(|volume| {
         let is_its = |allocated: &&AllocatedGid| allocated.path.components().eq(volume.source.components());
         allocated.iter().find(is_its).map(|allocated| (volume, allocated.gid))

@@ -172,16 +172,17 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         resources: &[Resource],
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
-        let recorded: Vec<Resource> = match self.recorded(&self.config.layout.container_volumes(id)) {
-            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => match self.recorded_config(id) {
+        let (recorded, configured) = match self.recorded_volumes(id)? {
+            Some(recorded) => (recorded, Vec::new()),
+            None => match self.recorded_config(id) {
                 Err(error) if error.is_refusal() => return Err(error),
-                config => config.map_or_else(|_| Vec::new(), |config| config.resources),
+                config => (Vec::new(), config.map_or_else(|_| Vec::new(), |config| config.resources)),
             },
-            recorded => recorded?,
         };
         // One that is none could not have been mounted.
-        let of = |resource| PersistentVolume::from_owned(resource, &self.config.layout).ok().flatten();
-        Ok(each_once(recorded.into_iter().chain(resources.iter().cloned()).filter_map(of).collect()))
+        let of = |resource| PersistentVolume::from_resource(resource, &self.config.layout).ok().flatten();
+        let others = configured.iter().chain(resources).filter_map(of);
+        Ok(each_once(recorded.into_iter().chain(others).collect()))
     }
 
     /// Those of some volumes that are mounted in the sandbox.
@@ -270,15 +271,15 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         volumes: impl IntoIterator<Item = &'v PersistentVolume>,
     ) -> Result<(), IsolatorError> {
-        let resources: Vec<&Resource> = volumes.into_iter().map(|volume| &volume.resource).collect();
-        self.record(&self.config.layout.container_volumes(id), &resources)
+        let volumes: Vec<_> = volumes.into_iter().collect();
+        self.record(&self.config.layout.container_volumes(id), &volumes)
     }
 
-    /// What was written down last of the volumes.
-    pub(super) fn recorded_volumes(&self, id: &ContainerId) -> Result<Vec<Resource>, IsolatorError> {
+    /// What was written down last of the volumes, if anything was.
+    pub(super) fn recorded_volumes(&self, id: &ContainerId) -> Result<Option<Vec<PersistentVolume>>, IsolatorError> {
         match self.recorded(&self.config.layout.container_volumes(id)) {
-            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(Vec::new()),
-            volumes => volumes,
+            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
+            volumes => volumes.map(Some),
         }
     }
 

@@ -2,26 +2,75 @@
 
 use std::hash::{Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
 use typed_path::{UnixPath, UnixPathBuf};
 
 use crate::error::CallError;
 use crate::isolator::UpdateError;
 use crate::kernel::{Bytes, Kernel, Mode};
-use crate::layout::{Layout, check_component};
+use crate::layout::{InvalidComponent, Layout, check_component};
 use crate::messages::{DiskSource, DiskSourceType, Resource, VolumeMode};
 use crate::root::create_directories;
 
-/// A resource that is a persistent volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A persistent volume: what there is to know of the resource that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "VolumeRecord", try_from = "VolumeRecord")]
 pub struct PersistentVolume {
-    /// The resource.
-    pub resource: Resource,
+    /// The persistence id.
+    pub id: String,
     /// The directory with the data, on the host.
     pub source: UnixPathBuf,
     /// Its name in the sandbox.
     pub name: UnixPathBuf,
     /// Whether the container may only read it.
     pub read_only: bool,
+    /// Whether several containers may use it.
+    pub is_shared: bool,
+    /// Whether it comes from a resource provider.
+    pub is_from_provider: bool,
+}
+
+/// As it is written down.
+#[derive(Serialize, Deserialize)]
+struct VolumeRecord {
+    id: String,
+    source: Bytes,
+    name: Bytes,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    from_provider: bool,
+}
+
+impl From<PersistentVolume> for VolumeRecord {
+    fn from(volume: PersistentVolume) -> Self {
+        Self {
+            id: volume.id,
+            source: volume.source.into(),
+            name: volume.name.into(),
+            read_only: volume.read_only,
+            shared: volume.is_shared,
+            from_provider: volume.is_from_provider,
+        }
+    }
+}
+
+impl TryFrom<VolumeRecord> for PersistentVolume {
+    type Error = InvalidComponent;
+
+    fn try_from(record: VolumeRecord) -> Result<Self, InvalidComponent> {
+        check_component(&record.name.0)?;
+        Ok(Self {
+            id: record.id,
+            source: record.source.0.into(),
+            name: record.name.0.into(),
+            read_only: record.read_only,
+            is_shared: record.shared,
+            is_from_provider: record.from_provider,
+        })
+    }
 }
 
 /// Tells the mounts of persistent volumes apart.
@@ -41,12 +90,6 @@ impl Hash for VolumeMount<'_> {
 }
 
 impl PersistentVolume {
-    /// The persistence id.
-    pub fn id(&self) -> &str {
-        let persistence = self.resource.disk.as_ref().and_then(|disk| disk.persistence.as_ref());
-        persistence.map_or("", |persistence| &persistence.id)
-    }
-
     /// Which mount it is. What else the resource says makes no difference.
     pub fn mount(&self) -> VolumeMount<'_> {
         VolumeMount { name: &self.name, source: &self.source, read_only: self.read_only }
@@ -63,34 +106,6 @@ impl PersistentVolume {
     ///
     /// If its role or id can't be a path component, or its source is of a kind that has no directory.
     pub fn from_resource(resource: &Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
-        Ok(Place::of(resource, layout)?.map(|place| place.with(resource.clone())))
-    }
-
-    /// The same of a resource that is of no other use.
-    pub(crate) fn from_owned(resource: Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
-        Ok(Place::of(&resource, layout)?.map(|place| place.with(resource)))
-    }
-
-    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created.
-    ///
-    /// # Errors
-    ///
-    /// Those of mkdirat(2).
-    pub fn create(&self, kernel: &dyn Kernel) -> Result<(), CallError> {
-        create_directories(kernel, &self.source, Mode(0o755))?;
-        Ok(())
-    }
-}
-
-/// Where a volume is.
-struct Place {
-    source: UnixPathBuf,
-    name: UnixPathBuf,
-    read_only: bool,
-}
-
-impl Place {
-    fn of(resource: &Resource, layout: &Layout) -> Result<Option<Self>, UpdateError> {
         let Some(disk) = &resource.disk else { return Ok(None) };
         let (Some(persistence), Some(volume)) = (&disk.persistence, &disk.volume) else { return Ok(None) };
         let invalid = |reason: String| UpdateError::InvalidVolume { id: persistence.id.clone(), reason };
@@ -120,15 +135,23 @@ impl Place {
             }
         };
         Ok(Some(Self {
+            id: persistence.id.clone(),
             source,
             name: volume.container_path.as_path().to_path_buf(),
             read_only: volume.mode == VolumeMode::ReadOnly,
+            is_shared: resource.shared.is_some(),
+            is_from_provider: resource.provider_id.is_some(),
         }))
     }
 
-    fn with(self, resource: Resource) -> PersistentVolume {
-        let Self { source, name, read_only } = self;
-        PersistentVolume { resource, source, name, read_only }
+    /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created.
+    ///
+    /// # Errors
+    ///
+    /// Those of mkdirat(2).
+    pub fn create(&self, kernel: &dyn Kernel) -> Result<(), CallError> {
+        create_directories(kernel, &self.source, Mode(0o755))?;
+        Ok(())
     }
 }
 
@@ -178,6 +201,15 @@ mod tests {
     fn a_container_path_with_a_slash_is_skipped() {
         assert_eq!(volume(&disk("a/b", Value::Null)).unwrap(), None);
         assert_eq!(volume(&disk("/a", Value::Null)).unwrap(), None);
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let volume = volume(&disk("data", Value::Null)).unwrap().unwrap();
+        let mut record = serde_json::to_value(&volume).unwrap();
+        assert_eq!(serde_json::from_value::<PersistentVolume>(record.clone()).unwrap(), volume);
+        record["name"] = json!("../data");
+        assert!(serde_json::from_value::<PersistentVolume>(record).is_err());
     }
 
     #[rstest]
