@@ -67,7 +67,11 @@ impl<K: Kernel> Isolator<K> {
         }
         let sandbox = container.sandbox.clone();
         let errors = self.detach_in_sandbox(id, &sandbox)?;
-        if errors.is_empty() { Ok(Some(sandbox)) } else { Err(CleanupError::MountsLeft { id: id.clone(), errors }) }
+        if !errors.is_empty() {
+            return Err(CleanupError::MountsLeft { id: id.clone(), errors });
+        }
+        self.detached.insert(id.clone(), sandbox.clone());
+        Ok(Some(sandbox))
     }
 
     /// Detaches all mounts at or below a container's sandbox, by component. Gives the errors if mounts are left.

@@ -97,6 +97,7 @@ impl<K: Kernel> Isolator<K> {
             gids,
             containers: BTreeMap::new(),
             in_doubt: BTreeSet::new(),
+            detached: BTreeMap::new(),
             counters: Counters::default(),
         }
     }

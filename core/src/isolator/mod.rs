@@ -90,6 +90,8 @@ pub struct Isolator<K> {
     /// Containers that may be there, but that the kernel refused to show when they were to be remembered. Nobody cleans them
     /// up for not being known.
     in_doubt: BTreeSet<ContainerId>,
+    /// Containers whose mounts were all detached, with their sandboxes, until they are removed or prepared anew.
+    detached: BTreeMap<ContainerId, UnixPathBuf>,
     counters: Counters,
 }
 

@@ -16,7 +16,8 @@ impl<K: Kernel> Isolator<K> {
     /// Removes the runtime directory and the sandbox of a container that is cleaned up.
     ///
     /// It refuses while anything is mounted at or below the sandbox, and never crosses into another mount, even one that
-    /// appears in between: volumes keep their data.
+    /// appears in between: volumes keep their data. Where this isolator has [cleaned up](Self::cleanup) before, the mount table
+    /// is not read again.
     ///
     /// ```
     /// # use cofferdam_vfs_sim::sample;
@@ -32,7 +33,7 @@ impl<K: Kernel> Isolator<K> {
     /// # Errors
     ///
     /// See [`RemoveError`].
-    pub fn remove(&self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), RemoveError> {
+    pub fn remove(&mut self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), RemoveError> {
         self.remove_sandbox(id, sandbox)?;
         self.remove_runtime(id)
     }
@@ -56,9 +57,17 @@ impl<K: Kernel> Isolator<K> {
             above => above?.join(name),
         };
         self.check_sandbox(id, &directory)?;
-        self.check_unmounted(&directory)?;
+        let is_detached = self.is_detached(id) && self.detached.get(id) == Some(&directory);
+        if !is_detached {
+            self.check_unmounted(&directory)?;
+        }
         let (parent, name) = Sandbox::above(&self.kernel, id, &directory)?.parent(&directory)?;
-        Ok(remove_tree_in(&self.kernel, &parent, &name, &directory)?)
+        let removed = remove_tree_in(&self.kernel, &parent, &name, &directory);
+        if removed.is_err() && is_detached {
+            // By somebody else, since.
+            self.check_unmounted(&directory)?;
+        }
+        Ok(removed?)
     }
 
     /// Removes only the runtime directory. It refuses while anything is mounted in a sandbox of that container: what says
@@ -67,13 +76,14 @@ impl<K: Kernel> Isolator<K> {
     /// # Errors
     ///
     /// See [`RemoveError`].
-    pub fn remove_runtime(&self, id: &ContainerId) -> Result<(), RemoveError> {
+    pub fn remove_runtime(&mut self, id: &ContainerId) -> Result<(), RemoveError> {
         if self.containers.contains_key(id) {
             return Err(RemoveError::NotCleanedUp(id.clone()));
         }
         let directory = self.config.layout.container_runtime(id);
-        self.check_unmounted(&directory)?;
-        self.check_no_sandbox_is_mounted_in(id)?;
+        if !self.is_detached(id) {
+            self.check_runtime(id, &directory)?;
+        }
         // First: whoever dies before the rest is gone must not leave what looks like a container that was prepared.
         let config = self.config.layout.container_config(id);
         match self.kernel.unlinkat(Fd::CWD, &config, AtFlags::empty()) {
@@ -87,19 +97,30 @@ impl<K: Kernel> Isolator<K> {
             let above = directory.parent().map(UnixPath::to_path_buf);
             remove_empty_directories(&self.kernel, above.as_slice());
         }
+        self.detached.remove(id);
         Ok(())
+    }
+
+    /// Whether we have detached its mounts, and nobody has prepared it since.
+    fn is_detached(&self, id: &ContainerId) -> bool {
+        self.detached.get(id).is_some_and(|sandbox| {
+            match self.kernel.statx(Fd::CWD, sandbox, AtFlags::AT_SYMLINK_NOFOLLOW) {
+                Ok(found) => !found.is_mount_root,
+                Err(errno) => errno == Errno::ENOENT,
+            }
+        })
     }
 
     fn check_unmounted(&self, directory: &UnixPath) -> Result<(), RemoveError> {
         let text = table::read(&self.kernel)?;
-        let table = Table::parse(&text)?;
-        table.at_or_below(directory).next().map_or(Ok(()), |mount| Err(mount_left(directory, mount)))
+        check_unmounted(&Table::parse(&text)?, directory)
     }
 
-    /// It may be known by its mounts alone, as its record can't be read.
-    fn check_no_sandbox_is_mounted_in(&self, id: &ContainerId) -> Result<(), RemoveError> {
+    /// The container may be known by its mounts alone, as its record can't be read.
+    fn check_runtime(&self, id: &ContainerId, directory: &UnixPath) -> Result<(), RemoveError> {
         let text = table::read(&self.kernel)?;
         let table = Table::parse(&text)?;
+        check_unmounted(&table, directory)?;
         let layout = &self.config.layout;
         let found = table.at_or_below(&layout.work_dir).find_map(|mount| {
             let (found, sandbox) = layout.container_of(&mount.mountpoint())?;
@@ -107,6 +128,10 @@ impl<K: Kernel> Isolator<K> {
         });
         found.map_or(Ok(()), Err)
     }
+}
+
+fn check_unmounted(table: &Table<'_>, directory: &UnixPath) -> Result<(), RemoveError> {
+    table.at_or_below(directory).next().map_or(Ok(()), |mount| Err(mount_left(directory, mount)))
 }
 
 fn mount_left(directory: &UnixPath, mount: &Entry<'_>) -> RemoveError {

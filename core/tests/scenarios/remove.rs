@@ -108,7 +108,7 @@ fn a_tree_deeper_than_there_are_descriptors_is_removed(world: &World<'_>) {
 }
 
 fn what_is_gone_already_is_no_error(world: &World<'_>) {
-    let agent = world.agent();
+    let mut agent = world.agent();
     let (id, config) = world.container("c", vec![]);
     agent.remove(&id, config.directory.as_path()).unwrap();
     agent.remove(&id, config.directory.as_path()).unwrap();
