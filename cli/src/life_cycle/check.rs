@@ -133,7 +133,10 @@ kernel       Linux 6.18
 work_dir     \"/var/lib/agent\"
 runtime_dir  \"/run/agent\"
 create will  make the directory \"/var/lib/agent\"
+create will  make the directory \"/var/lib/agent/volumes\"
 create will  make the directory \"/run/agent/containers\"
+create will  bind \"/var/lib/agent\" on itself, as a shared mount in a peer group of its own
+create will  bind \"/var/lib/agent/volumes\" on itself
 create will  bind \"/run/agent/containers\" on itself, as a mount in which device nodes work
 create will  keep a mount namespace in \"/run/agent/launch\", in which containers begin
 ";

@@ -33,7 +33,7 @@ fn outputs(children: Vec<Child>) -> Vec<String> {
 
 #[track_caller]
 fn assert_nothing_left(host: &Host, mounts_before: usize) {
-    let text = host.mountinfo_without_launches();
+    let text = host.mountinfo_without_agents();
     let table = Table::parse(&text).unwrap();
     assert_eq!(table.entries().len(), mounts_before + 1, "{table}");
     assert_eq!(table.at_or_below(unix(&host.work_dir())).count(), 1, "{table}");
@@ -42,7 +42,7 @@ fn assert_nothing_left(host: &Host, mounts_before: usize) {
 }
 
 fn mounts(host: &Host) -> usize {
-    Table::parse(&host.mountinfo_without_launches()).unwrap().entries().len()
+    Table::parse(&host.mountinfo_without_agents()).unwrap().entries().len()
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn one_id_is_given_to_one_of_many() {
         let mut first = host.run().rootfs(&rootfs).id("c1").start("echo started; read -r _; cat file");
         first.line();
         fs::write(host.sandbox("c1").join("file"), "still here\n").unwrap();
-        let before = host.mountinfo_without_launches();
+        let before = host.mountinfo_without_agents();
         let children: Vec<_> = (0..8).map(|_| spawn(host.run().rootfs(&rootfs).id("c1"), "true")).collect();
         for child in children {
             let output = child.wait_with_output().unwrap();
@@ -120,7 +120,7 @@ fn one_id_is_given_to_one_of_many() {
             assert_eq!(output.status.code(), Some(125), "{message}");
             assert!(message.contains("container c1 exists already"), "{message}");
         }
-        assert_eq!(host.mountinfo_without_launches(), before);
+        assert_eq!(host.mountinfo_without_agents(), before);
         assert_eq!(first.finish().success(), "still here\n");
     });
 }
@@ -171,8 +171,8 @@ fn a_container_does_not_see_the_mounts_of_another() {
         // The sandbox of the first is no prefix of the second's, and its end no end of that.
         first.finish().success();
         assert!(host.sandbox("c10").join("data").exists());
-        let text = host.mountinfo_without_launches();
-        assert_eq!(Table::parse(&text).unwrap().at_or_below(unix(&host.sandbox("c10"))).count(), 1);
+        let text = host.mountinfo_without_agents();
+        assert_eq!(Table::parse(&text).unwrap().at_or_below(unix(&host.sandbox("c10"))).count(), 2);
         second.finish().success();
     });
 }

@@ -353,13 +353,18 @@ fn a_hard_link_to_a_file_of_the_host_is_removed_and_the_file_stays() {
     scenario("a_hard_link_to_a_file_of_the_host_is_removed_and_the_file_stays", |host| {
         make_canary(host);
         host.run().sh("true").success();
-        // work_dir and the canary are different mounts of one filesystem, which a link can't cross; so it is made here.
+        // A link can't cross from one mount to another one, and the sandbox is one, but for somebody who sees what is below it.
+        let aside = host.path("aside");
+        fs::create_dir(&aside).unwrap();
+        host.bind(host.work_dir(), &aside);
+        host.propagation(&aside, MountFlags::MS_PRIVATE, false);
         let mut running = host.run().id("linked").spawn(["/bin/sh", "-c", "echo ready; sleep 1000"]);
         running.wait_for("ready");
         let before = host.tree("work/outside");
         fs::write(host.path("work/outside"), "stays").unwrap();
         fs::set_permissions(host.path("work/outside"), fs::Permissions::from_mode(0o4751)).unwrap();
-        fs::hard_link(host.path("work/outside"), host.sandbox("linked").join("inside")).unwrap();
+        let sandbox = aside.join(host.sandbox("linked").strip_prefix(host.work_dir()).unwrap());
+        fs::hard_link(aside.join("outside"), sandbox.join("inside")).unwrap();
         running.send(Signal::SIGTERM);
         assert_eq!(running.outcome().status, 143);
         assert!(before.is_empty() && !host.work_dir().join("slaves").exists());
@@ -375,9 +380,13 @@ fn a_sandbox_that_the_program_has_replaced_by_a_link_is_not_followed() {
         let canary = make_canary(host);
         host.run().sh("true").success();
         let before = Snapshot::of(host, &["canary"]);
-        // Without a root filesystem a program of root can do so: it sees the host's filesystem.
-        let script = format!("cd / && rmdir $MESOS_SANDBOX && ln -s {} $MESOS_SANDBOX", canary.display());
-        let outcome = host.run().id("replaced").sh(&script);
+        // Without a root filesystem a program of root can do so if it may unmount: it sees the host's filesystem.
+        let script = format!(
+            "cd / && ! rmdir $MESOS_SANDBOX 2>/dev/null && umount $MESOS_SANDBOX && rmdir $MESOS_SANDBOX && \
+             ln -s {} $MESOS_SANDBOX",
+            canary.display()
+        );
+        let outcome = host.run().id("replaced").arg("--privileged").sh(&script);
         let message = outcome.failure(125);
         assert!(message.contains(&shown(&host.sandbox("replaced"))), "{message}");
         before.assert_unchanged(host, &["canary"]);
@@ -389,7 +398,7 @@ fn a_sandbox_that_the_program_has_removed_is_nothing_to_complain_about() {
     scenario("a_sandbox_that_the_program_has_removed_is_nothing_to_complain_about", |host| {
         host.run().sh("true").success();
         let before = Snapshot::of(host, &["work", "run"]);
-        host.run().sh("cd / && rmdir $MESOS_SANDBOX").success();
+        host.run().arg("--privileged").sh("cd / && umount $MESOS_SANDBOX && rmdir $MESOS_SANDBOX").success();
         before.assert_unchanged(host, &["work", "run"]);
     });
 }

@@ -20,22 +20,22 @@ fn check(host: &Host, work_dir: &Path, run: impl Fn() -> Run) {
     assert_eq!(run().volume("web/db:data").sh(script).success(), expected);
     assert_eq!(fs::read(work_dir.join("volumes/roles/web/db/file")).unwrap(), b"kept\n");
     assert!(!work_dir.join("slaves").exists());
-    let (table, work_tree) = (host.mountinfo_without_launches(), host.tree(work_dir));
+    let (table, work_tree) = (host.mountinfo_without_agents(), host.tree(work_dir));
     assert_eq!(run().volume("web/db:data").sh(script).success(), expected);
-    assert_eq!(String::from_utf8_lossy(&host.mountinfo_without_launches()), String::from_utf8_lossy(&table));
+    assert_eq!(String::from_utf8_lossy(&host.mountinfo_without_agents()), String::from_utf8_lossy(&table));
     assert_eq!(host.tree(work_dir), work_tree);
     assert!(fs::read_dir(host.runtime_dir().join("containers")).map_or(0, Iterator::count) == 0);
 }
 
 /// Calls a function on the mount that a path is in.
 fn with_mount<R>(host: &Host, path: &Path, look: impl FnOnce(&Entry<'_>, &Table<'_>) -> R) -> R {
-    let text = host.mountinfo_without_launches();
+    let text = host.mountinfo();
     let table = Table::parse(&text).unwrap();
     look(table.containing(unix(path)).unwrap(), &table)
 }
 
 fn number_of_mounts(host: &Host) -> usize {
-    host.mountinfo_without_launches().split(|byte| *byte == b'\n').count()
+    host.mountinfo_without_agents().split(|byte| *byte == b'\n').count()
 }
 
 /// The mount that work_dir has become: shared, no slave, and in no group with a mount above.
@@ -52,7 +52,7 @@ fn assert_shared_alone(host: &Host) {
 fn mounts_of_the_volume(host: &Host, rootfs: &Path) -> usize {
     let mut container = host.run().rootfs(rootfs).volume("web/db:data").start("echo started; read -r _");
     container.line();
-    let text = host.mountinfo_without_launches();
+    let text = host.mountinfo_without_agents();
     let count =
         Table::parse(&text).unwrap().entries().iter().filter(|mount| mount.root().ends_with("roles/web/db")).count();
     container.finish().success();
@@ -76,9 +76,9 @@ fn work_dir_that_is_shared_alone_is_left_as_it_is() {
         let rootfs = host.busybox();
         host.mount("tmpfs", host.work_dir(), MountFlags::empty(), "mode=755");
         host.propagation(host.work_dir(), MountFlags::MS_SHARED, false);
-        let before = host.mountinfo_without_launches();
+        let before = host.mountinfo_without_agents();
         check(host, &host.work_dir(), || host.run().rootfs(&rootfs));
-        assert_eq!(host.mountinfo_without_launches(), before);
+        assert_eq!(host.mountinfo_without_agents(), before);
     });
 }
 
@@ -123,22 +123,23 @@ fn work_dir_that_is_a_slave_and_shared_is_left_as_it_is() {
         let rootfs = host.busybox();
         make_slave(host);
         host.propagation(host.work_dir(), MountFlags::MS_SHARED, false);
-        let before = host.mountinfo_without_launches();
+        let before = host.mountinfo_without_agents();
         check(host, &host.work_dir(), || host.run().rootfs(&rootfs));
-        assert_eq!(host.mountinfo_without_launches(), before);
+        assert_eq!(host.mountinfo_without_agents(), before);
         assert_eq!(mounts_of_the_volume(host, &rootfs), 1);
     });
 }
 
 #[test]
-fn work_dir_in_a_shared_mount_needs_none_of_its_own() {
-    scenario("work_dir_in_a_shared_mount_needs_none_of_its_own", |host| {
+fn work_dir_in_a_shared_mount_becomes_one_of_its_own() {
+    scenario("work_dir_in_a_shared_mount_becomes_one_of_its_own", |host| {
         // As on hosts with systemd, where / is shared.
         let rootfs = host.busybox();
         host.propagation(host.path(""), MountFlags::MS_SHARED, false);
-        let before = host.mountinfo_without_launches();
+        let before = number_of_mounts(host);
         check(host, &host.work_dir(), || host.run().rootfs(&rootfs));
-        assert_eq!(host.mountinfo_without_launches(), before);
+        assert_eq!(number_of_mounts(host), before + 1);
+        assert_shared_alone(host);
         assert_eq!(mounts_of_the_volume(host, &rootfs), 1);
     });
 }
@@ -185,6 +186,7 @@ fn work_dir_that_is_mounted_twice_is_used_as_it_is_seen() {
         check(host, &host.work_dir(), || host.run().rootfs(&rootfs));
         assert_eq!(number_of_mounts(host), before);
         assert_shared_alone(host);
+        host.umount(host.work_dir().join("volumes"));
         host.umount(host.work_dir());
         assert_eq!(fs::read_dir(host.work_dir()).unwrap().count(), 0, "nothing was made in the mount below");
     });
@@ -200,10 +202,13 @@ fn image_and_runtime_directory_may_lie_below_work_dir() {
         assert_eq!(fs::read_dir(runtime_dir.join("containers")).unwrap().count(), 0);
         // Now work_dir is shared, and so is the mount that the image is in.
         let run = host.run_in(&host.work_dir(), &runtime_dir).rootfs(&rootfs).arg("--privileged");
-        let mut container = run.start("mount -t tmpfs tmpfs /home && echo mounted; read -r _");
-        let before = host.mountinfo_without_launches();
+        let script = "echo started; read -r _; mount -t tmpfs tmpfs /home && echo mounted; read -r _";
+        let mut container = run.start(script);
+        assert_eq!(container.line(), "started");
+        let before = host.mountinfo_without_agents();
+        container.say("");
         assert_eq!(container.line(), "mounted");
-        assert_eq!(host.mountinfo_without_launches(), before);
+        assert_eq!(host.mountinfo_without_agents(), before);
         container.finish().success();
     });
 }
@@ -216,8 +221,7 @@ fn devices_work_where_the_runtime_directory_is_nodev() {
         host.mount("tmpfs", host.runtime_dir(), flags, "mode=755");
         let before = number_of_mounts(host);
         check(host, &host.work_dir(), || host.run().rootfs(&rootfs));
-        // work_dir, and the directory for the devices.
-        assert_eq!(number_of_mounts(host), before + 2);
+        assert_eq!(number_of_mounts(host), before + 1);
         let options = |path: &Path| {
             with_mount(host, path, |mount, _| {
                 assert_eq!(*mount.mountpoint(), *unix(path));
@@ -273,14 +277,14 @@ fn a_read_only_rootfs_without_its_mount_point_is_refused_by_name() {
     scenario("a_read_only_rootfs_without_its_mount_point_is_refused_by_name", |host| {
         let rootfs = read_only_rootfs(host, false);
         host.run().sh("true").success();
-        let before = (host.mountinfo_without_launches(), host.tree(""));
+        let before = (host.mountinfo_without_agents(), host.tree(""));
         let outcome = host.run().rootfs(&rootfs).volume("web/db:data").sh("true");
         let message = outcome.failure(125);
         let expected = format!("create directory \"{}\"", rootfs.join("mnt/mesos").display());
         assert!(message.contains(&expected) && message.contains("read-only"), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
         let after = host.tree("");
-        assert_eq!(host.mountinfo_without_launches(), before.0);
+        assert_eq!(host.mountinfo_without_agents(), before.0);
         // The volume had been created.
         let added: Vec<_> = after.iter().filter(|line| !before.1.contains(line)).collect();
         assert!(added.iter().all(|line| line.contains("/work/volumes")), "{added:?}");
@@ -496,14 +500,14 @@ fn what_the_host_shares_gets_nothing_from_the_container() {
         run().sh("true").success();
         let script = "mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs data && mount -t tmpfs tmpfs /mnt && \
                       echo mounted; read -r _";
-        let before = host.mountinfo_without_launches();
+        let before = host.mountinfo_without_agents();
         let mut container = run().id("c1").start(script);
         assert_eq!(container.line(), "mounted");
-        let during = host.mountinfo_without_launches();
+        let during = host.mountinfo_without_agents();
         container.finish().success();
-        assert_eq!(host.mountinfo_without_launches(), before);
+        assert_eq!(host.mountinfo_without_agents(), before);
         let (before, during) = (Table::parse(&before).unwrap(), Table::parse(&during).unwrap());
         let added: Vec<_> = during.entries().iter().filter(|mount| before.by_id(mount.id()).is_none()).collect();
-        assert_eq!(added.len(), 1, "only the volume: {added:?}");
+        assert_eq!(added.len(), 2, "only the sandbox and the volume: {added:?}");
     });
 }

@@ -146,7 +146,7 @@ fn a_signal_at_any_time_of_the_start_leaves_nothing(#[values(false, true)] share
             assert!(status.code() == Some(143) || status.signal() == Some(15), "{status:?}");
             *statuses.entry((status.code(), running.text().contains("ran"))).or_default() += 1;
         }
-        let volumes = host.path("work/volumes");
+        let volumes = host.path("work/volumes/roles");
         if volumes.exists() {
             fs::remove_dir_all(volumes).unwrap();
         }

@@ -337,8 +337,8 @@ fn a_hostile_rootfs_reaches_nothing(world: &World<'_>) {
         let before = world.mounts();
         let status = container.run(&|_| Err("it was launched".into()));
         assert_eq!(status, WaitStatus::Exited(125), "{name}");
-        assert_eq!(world.mounts(), before);
         container.clean_up();
+        assert_eq!(world.mounts(), before);
         assert_eq!(world.kernel.unlinkat(Fd::CWD, &outside, AtFlags::AT_REMOVEDIR), Ok(()), "{name}: not empty");
         world.make_directory("outside");
     }

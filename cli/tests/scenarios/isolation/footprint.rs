@@ -15,15 +15,21 @@ fn mounts(host: &Host) -> Vec<String> {
 fn check(host: &Host, run: impl Fn() -> Run, status: i32) {
     let before = mounts(host);
     assert_eq!(run().sh(&format!("exit {status}")).status, status);
-    let work_dir = host.work_dir().display().to_string();
+    let [work_dir, volumes, containers, launch] =
+        ["work", "work/volumes", "run/containers", "run/launch"].map(|name| host.path(name).display().to_string());
     let mut added = mounts(host);
     added.retain(|line| !before.contains(line));
-    let launch = host.runtime_dir().join("launch").display().to_string();
-    assert_eq!(added.len(), 3, "{added:?}");
-    assert!(added[0].starts_with(&format!("{work_dir} on ")) && added[0].contains(" shared:"), "{added:?}");
-    assert!(added[1].starts_with(&format!("{launch} on ")) && added[1].ends_with(" private"), "{added:?}");
-    let namespace = format!("{launch}/namespace on {launch}: nsfs ");
-    assert!(added[2].starts_with(&namespace) && added[2].ends_with(" private"), "{added:?}");
+    let expected = [
+        (format!("{work_dir} on "), " shared:"),
+        (format!("{volumes} on {work_dir}: "), " shared:"),
+        (format!("{containers} on "), " private"),
+        (format!("{launch} on "), " private"),
+        (format!("{launch}/namespace on {launch}: nsfs "), " private"),
+    ];
+    assert_eq!(added.len(), expected.len(), "{added:?}");
+    for (line, (start, propagation)) in added.iter().zip(expected) {
+        assert!(line.starts_with(&start) && line.contains(propagation), "{added:?}");
+    }
 
     let (after_first, tree) = (host.mountinfo(), [host.tree("work"), host.tree("run"), host.tree("rootfs")]);
     assert_eq!(run().sh(&format!("exit {status}")).status, status);

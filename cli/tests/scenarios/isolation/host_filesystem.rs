@@ -19,9 +19,8 @@ fn it_sees_the_hosts_mounts_its_volume_and_a_proc_of_its_own() {
         let on_host_lines = lines(&on_host, &on_host).into_iter().filter(|line| !line.contains(": nsfs nsfs "));
         let mut expected: Vec<String> = on_host_lines.map(|line| line.replace(" shared:", " master:")).collect();
         let (volume, options) = bound(&host.work_dir().join("volumes/roles/web/db"), &on_host);
-        let data = host.sandbox("c1").join("data").display().to_string();
-        let work_dir = host.work_dir().display().to_string();
-        let start = format!("{data} on {work_dir}: {volume} rw,relatime {options} master:");
+        let sandbox = host.sandbox("c1").display().to_string();
+        let start = format!("{sandbox}/data on {sandbox}: {volume} rw,relatime {options} master:");
         assert_eq!(expected.iter().filter(|line| line.starts_with(&start)).count(), 1, "{expected:#?}");
         expected.push("/proc on /proc: proc proc /proc:/ rw,nosuid,nodev,noexec,relatime rw private".into());
         let mut found = lines(&inside, &on_host);
@@ -71,8 +70,8 @@ fn what_it_mounts_stays_inside() {
         assert_eq!(container.line(), "mounted");
         let table = host.mountinfo();
         let table = Table::parse(&table).unwrap();
-        // The volume, and nothing else.
-        assert_eq!(table.at_or_below(crate::support::unix(&host.sandbox("c1"))).count(), 1);
+        // The sandbox and the volume, and nothing else.
+        assert_eq!(table.at_or_below(crate::support::unix(&host.sandbox("c1"))).count(), 2);
         container.finish().success();
     });
 }

@@ -45,11 +45,11 @@ fn expected(host: &Host, table: &Table<'_>) -> Vec<String> {
     let (sandbox, _) = bound(&host.sandbox("c1"), table);
     let (volume, _) = bound(&host.work_dir().join("volumes/roles/web/db"), table);
     let (read_only_volume, _) = bound(&host.work_dir().join("volumes/roles/web/log"), table);
-    let from_work_dir = format!("master:{}", group(&host.work_dir(), table));
+    let from_sandbox = format!("master:{}", group(&host.sandbox("c1"), table));
     let from_volume = format!("master:{}", group(&host.sandbox("c1").join("data"), table));
     let from_read_only_volume = format!("master:{}", group(&host.sandbox("c1").join("log"), table));
     // A group for each: an unmount of one volume is no business of the other mounts.
-    let groups = [&from_work_dir, &from_volume, &from_read_only_volume];
+    let groups = [&from_sandbox, &from_volume, &from_read_only_volume];
     assert!((1..3).all(|index| !groups[..index].contains(&groups[index])), "{groups:?}");
     let device = |name: &str| {
         let (node, _) = bound(&host.runtime_dir().join("containers/c1/devices").join(name), table);
@@ -76,7 +76,7 @@ fn expected(host: &Host, table: &Table<'_>) -> Vec<String> {
     ]);
     expected.extend(["full", "null", "random", "tty", "urandom", "zero"].map(device));
     expected.extend([
-        format!("/mnt/mesos/sandbox on /: {sandbox} rw,relatime {options} {from_work_dir}"),
+        format!("/mnt/mesos/sandbox on /: {sandbox} rw,relatime {options} {from_sandbox}"),
         format!("/mnt/mesos/sandbox/data on /mnt/mesos/sandbox: {volume} rw,relatime {options} {from_volume}"),
         format!(
             "/mnt/mesos/sandbox/log on /mnt/mesos/sandbox: {read_only_volume} ro,relatime {options} \

@@ -74,7 +74,7 @@ fn trace_prints_the_calls_of_all_processes_and_leaves_stdout_alone() {
         };
         let [isolator, launcher, init, program] = processes[..] else { unreachable!() };
         assert!(
-            calls(isolator, "move_mount") == 1 && calls(isolator, "mknodat") == 6 && calls(launcher, "clone3") == 1
+            calls(isolator, "move_mount") == 2 && calls(isolator, "mknodat") == 6 && calls(launcher, "clone3") == 1
         );
         assert!(
             calls(init, "setns") == 1

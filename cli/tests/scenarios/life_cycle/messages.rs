@@ -146,7 +146,7 @@ fn a_container_in_the_wrong_state() {
         assert_says(&refused(|| agent.cleanup("c1")), "cleanup", "container c1 runs; stop it first");
         assert_says(&refused(|| agent.prepare("c1", &config)), "prepare", "c1");
         assert_eq!(agent.state("c1")["status"], "running");
-        assert_eq!(agent.state("c1")["mounts"], json!([agent.sandbox("c1").join("db")]));
+        assert_eq!(agent.state("c1")["mounts"], json!([agent.sandbox("c1"), agent.sandbox("c1").join("db")]));
         agent.assert_volumes_intact(&["db"]);
     });
 }

@@ -34,7 +34,9 @@ fn states_and_orphans_are_taken_from_standard_input() {
         agent.volumes(&["db"]);
         agent.prepared("c1", &["db"]);
         agent.prepared("c2", &["db"]);
-        std::fs::remove_dir_all(agent.runtime_dir.join("containers")).unwrap();
+        for id in ["c1", "c2"] {
+            std::fs::remove_dir_all(agent.runtime_dir.join("containers").join(id)).unwrap();
+        }
         let states = json!({
             "states": [{"container_id": {"value": "c1"}, "directory": agent.sandbox("c1")}],
             "orphans": [{"value": "c2"}],
@@ -43,7 +45,7 @@ fn states_and_orphans_are_taken_from_standard_input() {
         let known = json!([{"value": "c1"}, {"value": "c2"}]);
         assert_eq!(told, json!({"known": known, "orphans": [{"value": "c2"}], "cleaned": [], "foreign": []}));
         for id in ["c1", "c2"] {
-            assert_eq!(agent.state(id)["mounts"], json!([agent.sandbox(id).join("db")]));
+            assert_eq!(agent.state(id)["mounts"], json!([agent.sandbox(id), agent.sandbox(id).join("db")]));
         }
         for id in ["c1", "c2"] {
             agent.cleanup(id).outcome().success();

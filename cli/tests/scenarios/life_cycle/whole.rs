@@ -86,7 +86,7 @@ fn list_and_state_tell_what_there_is() {
             "sandbox": sandbox,
             "rootfs": agent.rootfs,
             "volumes": [{"name": "db", "source": host.work_dir().join("volumes/roles/web/db"), "mode": "RW"}],
-            "mounts": [sandbox.join("db")],
+            "mounts": [sandbox, sandbox.join("db")],
         });
         assert_eq!(agent.state("c1"), expected);
         assert_eq!(agent.call("list").arg("--json").json(), json!([expected]));
@@ -138,7 +138,7 @@ fn metrics_are_in_the_format_of_prometheus() {
                 assert!(name.starts_with("cofferdam_"), "{line}");
             }
         }
-        for line in ["cofferdam_containers 1\n", "{nested=\"false\"} 1\n", "{nested=\"true\"} 0\n", "\"made\"} 1\n"] {
+        for line in ["cofferdam_containers 1\n", "{nested=\"false\"} 1\n", "{nested=\"true\"} 0\n", "\"made\"} 2\n"] {
             assert!(text.contains(line), "{line}{text}");
         }
     });

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, UmountFlags};
-use cofferdam::mountinfo::Table;
+use cofferdam::mountinfo::{Entry, Table};
 use cofferdam_linux::LinuxKernel;
 pub(crate) use install::install_probe;
 use oldest::unshare_as_the_oldest;
@@ -116,15 +116,20 @@ impl Host {
         fs::read("/proc/thread-self/mountinfo").unwrap()
     }
 
-    /// The same without what agents keep for launches, wherever their runtime directories are: the namespace, and the
-    /// directory that it is in.
-    pub(crate) fn mountinfo_without_launches(&self) -> Vec<u8> {
+    /// The same without what agents keep wherever their directories are, but for work_dir itself: the namespace for launches and
+    /// the directory that it is in, and the directories of volumes and of devices, which are mounted on themselves.
+    pub(crate) fn mountinfo_without_agents(&self) -> Vec<u8> {
         let text = self.mountinfo();
         let table = Table::parse(&text).unwrap();
         let namespaces = table.entries().iter().filter(|mount| *mount.filesystem_type() == *b"nsfs");
-        let kept: Vec<_> = namespaces.flat_map(|namespace| [namespace.id(), namespace.parent_id()]).collect();
+        let launches: Vec<_> = namespaces.flat_map(|namespace| [namespace.id(), namespace.parent_id()]).collect();
+        let is_on_itself =
+            |mount: &Entry<'_>, name: &str| mount.mountpoint().ends_with(name) && mount.root().ends_with(name);
+        let is_kept = |mount: &Entry<'_>| {
+            launches.contains(&mount.id()) || is_on_itself(mount, "volumes") || is_on_itself(mount, "containers")
+        };
         let others = text.split_inclusive(|byte| *byte == b'\n').zip(table.entries());
-        others.filter(|(_, mount)| !kept.contains(&mount.id())).flat_map(|(line, _)| line.to_vec()).collect()
+        others.filter(|(_, mount)| !is_kept(mount)).flat_map(|(line, _)| line.to_vec()).collect()
     }
 
     /// Every path below the scenario's directory with what tells files apart, to compare before and after. What is

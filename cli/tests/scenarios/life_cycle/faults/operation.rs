@@ -83,7 +83,7 @@ impl<'h> Bench<'h> {
             self.agent.volumes(&VOLUMES);
         }
         if self.operation == Operation::Create {
-            for mount in ["run/containers", "work"] {
+            for mount in ["run/containers", "work/volumes", "work"] {
                 self.host.umount(self.host.path(mount));
             }
             for name in ["containers", "locks", "agent.lock", "commands.lock", "metrics", "metrics.lock"] {
