@@ -88,7 +88,10 @@ fn files() -> Vec<UnixPathBuf> {
 
 fn agent(kernel: &Process) -> Isolator<Process> {
     match Isolator::create(kernel.clone(), config(), Box::new(NumericUsers)) {
-        Ok(agent) => agent,
+        Ok(agent) => match agent.prepare_launches() {
+            Ok(()) => agent,
+            Err(error) => panic!("prepare launches: {error}"),
+        },
         Err(error) => panic!("create: {error}"),
     }
 }

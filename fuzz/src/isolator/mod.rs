@@ -44,6 +44,12 @@ pub fn run(input: &[u8]) {
         Ok(agent) => agent,
         Err(error) => panic!("create, again: {error}"),
     };
+    faults.arm(&mut choices);
+    let is_kept = agent.prepare_launches().is_ok();
+    faults.disarm();
+    if !is_kept && let Err(error) = agent.prepare_launches() {
+        panic!("prepare launches, again: {error}");
+    }
     let mut run = Run { world: &world, faults: &faults, table: world.table(), agent, launched: Vec::new() };
     for _ in 0..MAX_STEPS {
         if choices.are_over() {

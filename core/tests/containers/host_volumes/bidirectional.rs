@@ -53,8 +53,8 @@ fn bidirectional_reaches_the_host(world: &World<'_>) {
         world.umount(&data.join("new"));
         world.umount(&data.join("sub/new"));
         world.umount(&data.join("mounted/new"));
-        assert_eq!(namespaces.tables(), before);
         container.clean_up();
+        assert_eq!(namespaces.tables(), before);
     }
 }
 
@@ -75,8 +75,8 @@ fn bidirectional_and_read_only(world: &World<'_>) {
     assert_eq!(world.mounts_at(&new).len(), 1);
     world.umount(&new);
     world.write(&data.join("file"), "the host's own mount is not read-only");
-    assert_eq!(namespaces.tables(), before);
     container.clean_up();
+    assert_eq!(namespaces.tables(), before);
 }
 
 fn nothing_else_lands_in_a_bidirectional_mount(world: &World<'_>) {

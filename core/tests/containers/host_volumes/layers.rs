@@ -44,9 +44,9 @@ fn read_only_is_read_only_all_the_way_down(world: &World<'_>) {
             Ok(())
         });
         assert_eq!(status, CONTENT);
-        assert_eq!(namespaces.tables(), before);
         assert_eq!(world.read(&sub.join("new")), "of the container");
         container.clean_up();
+        assert_eq!(namespaces.tables(), before);
     }
 }
 
@@ -88,10 +88,10 @@ fn without_a_rootfs_the_host_stays_as_it_is(world: &World<'_>) {
         ensure(shared.is_none(), format!("what is mounted here reaches the host: {shared:?}"))
     });
     assert_eq!(status, CONTENT);
-    assert_eq!(namespaces.tables(), before);
     assert_eq!(world.read(&point.join("file")), "beneath");
     assert!(!world.exists(&container.sandbox().join("a/b/file")), "the sandbox got no more than a mount point");
     container.clean_up();
+    assert_eq!(namespaces.tables(), before);
 }
 
 fn what_the_host_mounts_later_arrives(world: &World<'_>) {
@@ -118,8 +118,8 @@ fn what_the_host_mounts_later_arrives(world: &World<'_>) {
         });
         assert_eq!(status, CONTENT);
         world.umount(path(&later));
-        assert_eq!(namespaces.tables(), before, "what the container mounted stayed inside");
         container.clean_up();
+        assert_eq!(namespaces.tables(), before, "what the container mounted stayed inside");
     }
 }
 

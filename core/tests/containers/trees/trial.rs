@@ -148,6 +148,7 @@ impl<'w, 'k> Trial<'w, 'k> {
 
     pub fn run(&self) -> Result<Ending, String> {
         let expected = oracle::outcome(&self.plan, self.agent.borrow().config());
+        let without_containers = mount_table(self.world.kernel);
         if self.plan.is_nested {
             let parent = ContainerConfig {
                 directory: self.top.1.as_path().into(),
@@ -188,7 +189,7 @@ impl<'w, 'k> Trial<'w, 'k> {
             (Err(refused), _) => Some(format!("it runs, although {} is in the way", refused.0)),
         };
         ensure(problem.is_none(), problem.unwrap_or_default())?;
-        self.clean_up(&mounts)?;
+        self.clean_up(&without_containers)?;
         let changes = self.host_only(self.listing()).changes_since(&self.host_only(before));
         ensure(changes.is_empty(), format!("changed on the host:\n{}", changes.join("\n")))?;
         Ok(if self.plan.swap.is_some() { Ending::Changed } else { ending.0 })
