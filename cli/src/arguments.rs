@@ -160,7 +160,7 @@ pub(crate) struct SimArguments {
 }
 
 /// Arguments of `cofferdam launcher`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct LaunchArguments {
     /// The launch info: what `prepare` decided, as JSON
     #[arg(long, value_name = "FILE", value_parser = bytes())]
@@ -180,6 +180,9 @@ pub(crate) struct LaunchArguments {
     /// Note the beginning of each phase in this descriptor
     #[arg(long, value_name = "FD")]
     pub(crate) timings: Option<i32>,
+    /// Begin once there is a byte to read from this descriptor; end if it is closed instead
+    #[arg(long, value_name = "FD")]
+    pub(crate) begin: Option<i32>,
 }
 
 impl LaunchArguments {
@@ -200,6 +203,9 @@ impl LaunchArguments {
         }
         if let Some(notes) = self.timings {
             line.extend(["--timings".into(), notes.to_string().into()]);
+        }
+        if let Some(pipe) = self.begin {
+            line.extend(["--begin".into(), pipe.to_string().into()]);
         }
         line.extend(["--launch-info".into(), self.launch_info.clone()]);
         line

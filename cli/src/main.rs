@@ -5,6 +5,7 @@ mod agent;
 mod arguments;
 mod host;
 mod launch;
+mod launcher;
 #[cfg_attr(
     not(all(target_os = "linux", not(feature = "sim"))),
     allow(dead_code, reason = "only a real kernel keeps what one command leaves to the next")
