@@ -8,7 +8,7 @@ use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
 use cofferdam::locks::{AgentLock, CommandLock, ContainerLock, RunningLock};
 use cofferdam::messages::{
-    CommandInfo, ContainerConfig, ContainerId, ContainerInfo, Environment, EnvironmentVariable, LinuxInfo,
+    CommandInfo, ContainerConfig, ContainerId, ContainerInfo, Environment, EnvironmentVariable, LinuxInfo, Resource,
 };
 use cofferdam::root::{create_directories, real_path, remove_empty_directories};
 use cofferdam::user::Credentials;
@@ -205,19 +205,22 @@ fn above(sandbox: &UnixPath, work_dir: &UnixPath) -> Vec<UnixPathBuf> {
     directories
 }
 
-fn volumes(arguments: &[PersistentVolumeArgument], layout: &Layout) -> Result<Vec<PersistentVolume>, Failure> {
-    let mut volumes: Vec<PersistentVolume> = Vec::new();
+fn volumes(
+    arguments: &[PersistentVolumeArgument],
+    layout: &Layout,
+) -> Result<Vec<(Resource, PersistentVolume)>, Failure> {
+    let mut volumes: Vec<(Resource, PersistentVolume)> = Vec::new();
     for argument in arguments {
-        let volume = volume(argument, layout)?;
-        if volumes.iter().any(|other| other.name == volume.name) {
+        let (resource, volume) = volume(argument, layout)?;
+        if volumes.iter().any(|(_, other)| other.name == volume.name) {
             return Err(RunError::SameName(volume.name.into()).into());
         }
-        volumes.push(volume);
+        volumes.push((resource, volume));
     }
     Ok(volumes)
 }
 
-fn volume(argument: &PersistentVolumeArgument, layout: &Layout) -> Result<PersistentVolume, Failure> {
+fn volume(argument: &PersistentVolumeArgument, layout: &Layout) -> Result<(Resource, PersistentVolume), Failure> {
     let resource = serde_json::json!({
         "name": "disk",
         "type": "SCALAR",
@@ -229,11 +232,12 @@ fn volume(argument: &PersistentVolumeArgument, layout: &Layout) -> Result<Persis
         // Another `run` may use the volume as well.
         "shared": {},
     });
-    let volume = PersistentVolume::from_resource(&serde_json::from_value(resource)?, layout)?;
-    Ok(volume.ok_or_else(|| UpdateError::InvalidVolume {
+    let resource = serde_json::from_value(resource)?;
+    let volume = PersistentVolume::from_resource(&resource, layout)?.ok_or_else(|| UpdateError::InvalidVolume {
         id: argument.id.clone(),
         reason: "its name must be one in the sandbox, without a slash".into(),
-    })?)
+    })?;
+    Ok((resource, volume))
 }
 
 /// Makes the sandbox, which must not exist yet.
@@ -272,11 +276,11 @@ fn start_in_sandbox<'k>(
     arguments: &RunArguments,
     id: &ContainerId,
     config: &ContainerConfig,
-    volumes: &[PersistentVolume],
+    volumes: &[(Resource, PersistentVolume)],
 ) -> Result<Started<'k>, Failure> {
     // They stay whatever happens next: another container may use them already, and a directory that is removed under its
     // mount takes along what is written there.
-    for volume in volumes {
+    for (_, volume) in volumes {
         volume.create(isolator.kernel())?;
     }
     host.begin(Phase::Prepare);
@@ -292,7 +296,7 @@ fn container_config(
     arguments: &RunArguments,
     wanted: &Wanted,
     sandbox: &UnixPath,
-    volumes: &[PersistentVolume],
+    volumes: &[(Resource, PersistentVolume)],
 ) -> ContainerConfig {
     let bounding_capabilities = (!arguments.privileged).then(|| CONTAINER_CAPABILITIES.into());
     ContainerConfig {
@@ -308,7 +312,7 @@ fn container_config(
             }),
             ..ContainerInfo::default()
         }),
-        resources: volumes.iter().map(|volume| volume.resource.clone()).collect(),
+        resources: volumes.iter().map(|(resource, _)| resource.clone()).collect(),
         ..ContainerConfig::default()
     }
 }

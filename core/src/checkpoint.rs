@@ -20,7 +20,7 @@ pub fn read(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<u8>, CallError> 
 }
 
 /// The same of a file that is open.
-pub(crate) fn read_open(kernel: &dyn Kernel, file: &Descriptor<'_>, path: &UnixPath) -> Result<Vec<u8>, CallError> {
+fn read_open(kernel: &dyn Kernel, file: &Descriptor<'_>, path: &UnixPath) -> Result<Vec<u8>, CallError> {
     let mut content = Vec::new();
     loop {
         let Bytes(chunk) = kernel.read(file.fd(), CHUNK).doing("read", path)?;
@@ -29,6 +29,22 @@ pub(crate) fn read_open(kernel: &dyn Kernel, file: &Descriptor<'_>, path: &UnixP
         }
         content.extend_from_slice(&chunk);
     }
+}
+
+/// The same of a regular file that is open, and as long as `size` says: one that has not grown takes one read.
+pub(crate) fn read_regular(
+    kernel: &dyn Kernel,
+    file: &Descriptor<'_>,
+    size: u64,
+    path: &UnixPath,
+) -> Result<Vec<u8>, CallError> {
+    let size = usize::try_from(size).unwrap_or(CHUNK);
+    // A regular file gives less than is asked for only at its end (read(2)).
+    let Bytes(mut content) = kernel.read(file.fd(), size.min(CHUNK) + 1).doing("read", path)?;
+    if content.len() > size.min(CHUNK) {
+        content.extend(read_open(kernel, file, path)?);
+    }
+    Ok(content)
 }
 
 /// The entries of a directory, without `.` and `..`.

@@ -91,7 +91,14 @@ impl Layout {
         check_component(id.as_bytes())?;
         let role = role.replace('/', " ");
         check_component(role.as_bytes())?;
-        Ok(root.join("volumes").join("roles").join(role).join(id))
+        let mut path = root.to_path_buf();
+        ["volumes", "roles", &role, id].into_iter().for_each(|name| path.push(name));
+        Ok(path)
+    }
+
+    /// Where the persistent volumes are that lie in work_dir.
+    pub fn volumes(&self) -> UnixPathBuf {
+        self.work_dir.join("volumes")
     }
 
     /// The directory in which the runtime directories of top-level containers lie.

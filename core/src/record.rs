@@ -19,7 +19,7 @@ use typed_path::UnixPath;
 
 use crate::checkpoint;
 use crate::error::{CallError, Doing};
-use crate::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel, Mode, OpenFlags};
+use crate::kernel::{AtFlags, Bytes, Errno, Fd, FileType, Kernel, Mode, OpenFlags, Stat};
 use crate::layout::Layout;
 
 /// A record can't be used, or not be written.
@@ -81,9 +81,10 @@ pub fn read<T: DeserializeOwned>(kernel: &dyn Kernel, layout: &Layout, path: &Un
         }
         opened => opened?,
     };
-    let found = kernel.statx(file.fd(), UnixPath::new(""), AtFlags::AT_EMPTY_PATH).doing("look at", path)?.file_type;
-    require_regular(path, found)?;
-    let text = checkpoint::read_open(kernel, &file, path)?;
+    let Stat { file_type, size, .. } =
+        kernel.statx(file.fd(), UnixPath::new(""), AtFlags::AT_EMPTY_PATH).doing("look at", path)?;
+    require_regular(path, file_type)?;
+    let text = checkpoint::read_regular(kernel, &file, size, path)?;
     parse(&name(layout, path), &text).map_err(|reason| damaged(path, reason))
 }
 

@@ -160,8 +160,7 @@ fn record() -> Schema {
                 "type": "string",
             },
             "record": {
-                "description": "What is recorded: of `config` a container-config, of `launch_info` a launch-info, of `volumes` \
-                                resources.",
+                "description": "What is recorded: of `config` a container-config, of `launch_info` a launch-info.",
             },
         },
         "required": ["sha256", "of", "record"],

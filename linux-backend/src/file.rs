@@ -200,9 +200,13 @@ fn file_type(file_type: rustix::fs::FileType) -> Option<FileType> {
 /// Reads less than a `count` that is larger than any sensible buffer, as read(2) may.
 pub fn read(fd: Fd, count: usize) -> Result<Bytes, Errno> {
     const LARGEST_READ: usize = 1 << 20;
-    let mut buffer = vec![0; count.min(LARGEST_READ)];
-    let length = nix::unistd::read(borrowed(fd), &mut buffer).map_err(from_nix)?;
-    buffer.truncate(length);
+    let count = count.min(LARGEST_READ);
+    let mut buffer = Vec::with_capacity(count);
+    // Not by nix, whose buffer is to be filled before: a mount table is given a page at a time, whatever is asked for.
+    let (read, _) = rustix::io::read(borrowed(fd), &mut buffer.spare_capacity_mut()[..count]).map_err(from_rustix)?;
+    let length = read.len();
+    // SAFETY: the call has initialized the first `length` bytes.
+    unsafe { buffer.set_len(length) };
     Ok(Bytes(buffer))
 }
 

@@ -62,7 +62,7 @@ impl<K: Kernel> Isolator<K> {
     /// Detaches all mounts in the sandbox of a container, which is given; none if the container is not known.
     fn detach_known(&mut self, id: &ContainerId) -> Result<Option<UnixPathBuf>, CleanupError> {
         let Some(container) = self.containers.get(id) else { return Ok(None) };
-        if let Some(child) = self.containers.keys().find(|other| other.parent() == Some(id)) {
+        if let Some((child, _)) = self.children(id).next() {
             return Err(CleanupError::HasChild { id: id.clone(), child: child.clone() });
         }
         let sandbox = container.sandbox.clone();

@@ -32,7 +32,7 @@ impl<K: Kernel> Isolator<K> {
             let is_in_the_way = |path: UnixPathBuf| path.components().next() == volume.name.components().next();
             if let Some(other) = others.iter().find(|other| path_in_sandbox(&paths, other).is_some_and(is_in_the_way)) {
                 return Err(UpdateError::OtherVolume {
-                    id: volume.id().to_owned(),
+                    id: volume.id.clone(),
                     name: volume.name.as_path().into(),
                     container_path: other.container_path.clone(),
                 });

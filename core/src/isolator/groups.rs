@@ -59,7 +59,7 @@ impl<K: Kernel> Isolator<K> {
         let mounted: BTreeSet<u32> = gids_of(container, &allocated).map(|(_, gid)| gid).collect();
         let needed: Vec<u32> = self.volume_gids(id)?.into_iter().map(|(_, gid)| gid).collect();
         let is_lost = |gid: &u32| !mounted.contains(gid) && allocated.iter().any(|allocated| allocated.gid == *gid);
-        for member in self.containers.keys().filter(|member| self.sees_filesystem_of(member, id)) {
+        for member in self.that_see_filesystem_of(id) {
             let Some(mut info) = self.recorded_launch_info(member)? else { continue };
             let config = self.recorded_config(member)?;
             if member != id && !self.is_of_user(&config) {
@@ -76,18 +76,16 @@ impl<K: Kernel> Isolator<K> {
         Ok(())
     }
 
-    /// Whether a container is the other one, or is nested in it and sees its sandbox: as a session, or because neither it nor
-    /// those in between have a root filesystem of their own.
-    fn sees_filesystem_of(&self, id: &ContainerId, other: &ContainerId) -> bool {
-        let mut inner = id;
-        while inner != other {
-            let (Some(container), Some(parent)) = (self.containers.get(inner), inner.parent()) else { return false };
-            if container.has_rootfs {
-                return false;
-            }
-            inner = parent;
+    /// A container, and those nested in it that see its sandbox: as sessions, or because neither they nor those in between
+    /// have a root filesystem of their own.
+    fn that_see_filesystem_of<'i>(&'i self, id: &'i ContainerId) -> Vec<&'i ContainerId> {
+        let mut members = vec![id];
+        let mut next = 0;
+        while let Some(member) = members.get(next).copied() {
+            next += 1;
+            members.extend(self.children(member).filter(|(_, child)| !child.has_rootfs).map(|(child, _)| child));
         }
-        true
+        members
     }
 
     /// Whether the program of a container runs as a user that needs a group to be let in.
@@ -157,7 +155,7 @@ impl<K: Kernel> Isolator<K> {
         }
         // Its files outlive the sandbox: the gid must be the volume's own.
         let volume = container.volumes.iter().find(|volume| relative.starts_with(&volume.name));
-        if let Some(volume) = volume.filter(|volume| !is_in_sandbox && volume.resource.provider_id.is_none()) {
+        if let Some(volume) = volume.filter(|volume| !is_in_sandbox && !volume.is_from_provider) {
             return Ok(Shared::Volume(volume.source.clone()));
         }
         let reason = if has_sandboxes { "has sandboxes in it" } else { "is in another mount" };
@@ -179,7 +177,7 @@ fn gids_of<'c>(
     container: &'c Container,
     allocated: &'c [AllocatedGid],
 ) -> impl Iterator<Item = (&'c PersistentVolume, u32)> {
-    let of_agent = container.volumes.iter().filter(|volume| volume.resource.provider_id.is_none());
+    let of_agent = container.volumes.iter().filter(|volume| !volume.is_from_provider);
     of_agent.filter_map(|volume| {
         let is_its = |allocated: &&AllocatedGid| allocated.path.components().eq(volume.source.components());
         allocated.iter().find(is_its).map(|allocated| (volume, allocated.gid))

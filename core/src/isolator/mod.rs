@@ -8,29 +8,35 @@ mod check;
 mod cleanup;
 mod conflicts;
 mod create;
+mod directories;
 mod error;
 mod gids;
 mod groups;
+mod mount_index;
 mod prepare;
 mod records;
 mod recover;
 mod remove;
 mod sandbox;
+mod step;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use typed_path::{UnixPath, UnixPathBuf};
 
-pub use check::{HostCheck, Step, check_host};
+pub use check::{HostCheck, check_host};
 pub use create::{check_agent, check_privileges};
 pub use error::{CleanupError, CreateError, IsolatorError, PrepareError, RecoverError, RemoveError, UpdateError};
+use records::Profile;
 pub use records::Unreadable;
 pub use recover::Recovery;
+pub use step::Step;
 
 use crate::agent::AgentConfig;
 use crate::kernel::Kernel;
-use crate::messages::{ContainerClass, ContainerConfig, ContainerId};
+use crate::messages::{ContainerClass, ContainerId};
 use crate::metrics::Counters;
 use crate::user::UserDatabase;
 use crate::volumes::{GidManager, PersistentVolume};
@@ -136,13 +142,13 @@ impl<'i> ContainerView<'i> {
 }
 
 impl Container {
-    fn new(sandbox: UnixPathBuf, config: &ContainerConfig, volumes: Vec<PersistentVolume>) -> Self {
+    fn new(sandbox: UnixPathBuf, profile: &Profile, volumes: Vec<PersistentVolume>) -> Self {
         Self {
             sandbox,
             volumes,
-            has_rootfs: config.rootfs.is_some(),
-            is_debug: config.container_class == Some(ContainerClass::Debug),
-            is_standalone: config.standalone,
+            has_rootfs: profile.rootfs.is_some(),
+            is_debug: profile.container_class == Some(ContainerClass::Debug),
+            is_standalone: profile.standalone,
         }
     }
 }
@@ -174,6 +180,12 @@ impl<K: Kernel> Isolator<K> {
     /// What it knows of a container.
     pub fn container(&self, id: &ContainerId) -> Option<ContainerView<'_>> {
         self.containers.get(id).map(|container| ContainerView { container })
+    }
+
+    /// The containers that are nested in one, not those deeper down.
+    fn children<'i>(&'i self, id: &'i ContainerId) -> impl Iterator<Item = (&'i ContainerId, &'i Container)> {
+        let after = self.containers.range((Bound::Excluded(id.before_children()), Bound::Unbounded));
+        after.take_while(move |(other, _)| other.parent() == Some(id))
     }
 
     /// The containers that it knows.

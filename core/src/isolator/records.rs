@@ -1,15 +1,16 @@
 //! What is kept of a container in its runtime directory, so that another process can go on with it.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use typed_path::{UnixPath, UnixPathBuf};
 
+use super::mount_index::MountIndex;
 use super::sandbox::open_sandbox;
 use super::update::each_once;
 use super::{Container, Isolator, IsolatorError};
 use crate::checkpoint;
-use crate::kernel::{Errno, FileType, Kernel, Mode};
-use crate::messages::{ContainerConfig, ContainerId, Resource};
+use crate::kernel::{Bytes, Errno, FileType, Kernel, Mode};
+use crate::messages::{ContainerClass, ContainerConfig, ContainerId, Resource};
 use crate::record;
 use crate::root::real_path;
 use crate::volumes::PersistentVolume;
@@ -24,6 +25,30 @@ pub struct Unreadable {
     pub id: ContainerId,
     /// Why.
     pub error: IsolatorError,
+}
+
+/// What is to be known of how a container is configured, to remember it; the record of a configuration says more.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Profile {
+    /// The sandbox.
+    pub(super) directory: Bytes,
+    #[serde(default)]
+    pub(super) rootfs: Option<Bytes>,
+    #[serde(default)]
+    pub(super) container_class: Option<ContainerClass>,
+    #[serde(default)]
+    pub(super) standalone: bool,
+}
+
+impl From<&ContainerConfig> for Profile {
+    fn from(config: &ContainerConfig) -> Self {
+        Self {
+            directory: config.directory.clone(),
+            rootfs: config.rootfs.clone(),
+            container_class: config.container_class,
+            standalone: config.standalone,
+        }
+    }
 }
 
 impl<K: Kernel> Isolator<K> {
@@ -102,47 +127,96 @@ impl<K: Kernel> Isolator<K> {
             let reason = "whoever prepared the container has died in the middle; recover cleans up after it".into();
             return Err(IsolatorError::Record { path: unfinished.into(), reason });
         }
-        let config = self.recorded_config(id)?;
-        self.remember(id, &config)
+        let profile = self.recorded_profile(id)?;
+        self.remember(id, &profile, &[], None)
     }
 
-    /// Remembers a container with the volumes that are mounted for it.
-    pub(super) fn remember(&mut self, id: &ContainerId, config: &ContainerConfig) -> Result<(), IsolatorError> {
-        let directory = config.directory.as_path();
-        // The sandbox may have been removed already.
-        let sandbox = match real_path(&self.kernel, directory) {
-            Err(error) if error.errno == Errno::ENOENT => directory.to_path_buf(),
-            path => path?,
+    /// Remembers a container with the volumes that are mounted for it. What is mounted is asked of the table, if there is one,
+    /// as far as that tells. `resources` is what it may have besides what is recorded.
+    pub(super) fn remember(
+        &mut self,
+        id: &ContainerId,
+        profile: &Profile,
+        resources: &[Resource],
+        mounted: Option<&MountIndex<'_>>,
+    ) -> Result<(), IsolatorError> {
+        let directory = profile.directory.as_path();
+        let mount = match mounted {
+            Some(mounted) => mounted.sandbox(&self.kernel, directory)?.map(|id| (mounted, id)),
+            None => None,
+        };
+        let sandbox = match mount {
+            Some(_) => directory.to_path_buf(),
+            None => match real_path(&self.kernel, directory) {
+                // The sandbox may have been removed already.
+                Err(error) if error.errno == Errno::ENOENT => directory.to_path_buf(),
+                path => path?,
+            },
         };
         self.check_sandbox(id, &sandbox)?;
-        let volumes = if id.parent().is_some() { Vec::new() } else { self.mounted_volumes(id, config, &sandbox)? };
-        self.containers.insert(id.clone(), Container::new(sandbox, config, volumes));
+        let volumes = match id.parent() {
+            Some(_) => Vec::new(),
+            None => {
+                let candidates = self.possible_volumes(id, resources)?;
+                self.mounted_volumes(id, candidates, &sandbox, mount)?
+            }
+        };
+        self.containers.insert(id.clone(), Container::new(sandbox, profile, volumes));
         Ok(())
     }
 
-    /// The persistent volumes, of all that may be, that are mounted in the sandbox.
+    /// The persistent volumes that may be mounted for a container: what is recorded of them, which is written before they are
+    /// mounted; without that, what it is configured with.
+    fn possible_volumes(
+        &self,
+        id: &ContainerId,
+        resources: &[Resource],
+    ) -> Result<Vec<PersistentVolume>, IsolatorError> {
+        let (recorded, configured) = match self.recorded_volumes(id)? {
+            Some(recorded) => (recorded, Vec::new()),
+            None => match self.recorded_config(id) {
+                Err(error) if error.is_refusal() => return Err(error),
+                config => (Vec::new(), config.map_or_else(|_| Vec::new(), |config| config.resources)),
+            },
+        };
+        // One that is none could not have been mounted.
+        let of = |resource| PersistentVolume::from_resource(resource, &self.config.layout).ok().flatten();
+        let others = configured.iter().chain(resources).filter_map(of);
+        Ok(each_once(recorded.into_iter().chain(others).collect()))
+    }
+
+    /// Those of some volumes that are mounted in the sandbox.
     fn mounted_volumes(
         &self,
         id: &ContainerId,
-        config: &ContainerConfig,
+        mut volumes: Vec<PersistentVolume>,
         sandbox: &UnixPath,
+        mount: Option<(&MountIndex<'_>, u32)>,
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
-        let executor = config.executor_info.as_ref().map_or(&[][..], |executor| &executor.resources);
-        let recorded = self.recorded_volumes(id)?;
-        let sandbox = match open_sandbox(&self.kernel, id, sandbox) {
-            Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
-            sandbox => sandbox?,
-        };
-        let resources = recorded.iter().chain(&config.resources).chain(executor);
-        // One that is none could not have been mounted.
-        let of = |resource| PersistentVolume::from_resource(resource, &self.config.layout).ok().flatten();
-        let mut mounted = Vec::new();
-        for volume in each_once(resources.filter_map(of).collect()) {
-            if self.is_mounted(&sandbox, &volume)? {
-                mounted.push(volume);
-            }
+        let mut opened = None;
+        let mut is_mounted = Vec::new();
+        for volume in &volumes {
+            let told = match mount {
+                Some((mounted, id)) => mounted.holds(&self.kernel, (id, sandbox), volume)?,
+                None => None,
+            };
+            is_mounted.push(match told {
+                Some(told) => told,
+                None => {
+                    let sandbox = match opened {
+                        Some(ref sandbox) => sandbox,
+                        None => match open_sandbox(&self.kernel, id, sandbox) {
+                            Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
+                            sandbox => opened.insert(sandbox?),
+                        },
+                    };
+                    self.is_mounted(sandbox, volume)?
+                }
+            });
         }
-        Ok(mounted)
+        let mut is_mounted = is_mounted.into_iter();
+        volumes.retain(|_| is_mounted.next() == Some(true));
+        Ok(volumes)
     }
 
     /// That a directory, by its real path, is where the sandbox of a container belongs: whatever is mounted there is
@@ -173,14 +247,19 @@ impl<K: Kernel> Isolator<K> {
         self.recorded(&self.config.layout.container_config(id))
     }
 
+    /// The same, as far as it is needed to remember the container.
+    pub(super) fn recorded_profile(&self, id: &ContainerId) -> Result<Profile, IsolatorError> {
+        self.recorded(&self.config.layout.container_config(id))
+    }
+
     /// Where a container's sandbox is by its record; `None` if there is none, or it is damaged.
     ///
     /// # Errors
     ///
     /// If it can't be told, as with [`IsolatorError::is_refusal`].
     pub fn recorded_sandbox(&self, id: &ContainerId) -> Result<Option<UnixPathBuf>, IsolatorError> {
-        match self.recorded_config(id) {
-            Ok(config) => Ok(Some(config.directory.as_path().to_path_buf())),
+        match self.recorded_profile(id) {
+            Ok(profile) => Ok(Some(profile.directory.as_path().to_path_buf())),
             Err(error) if error.is_refusal() => Err(error),
             Err(_) => Ok(None),
         }
@@ -192,15 +271,15 @@ impl<K: Kernel> Isolator<K> {
         id: &ContainerId,
         volumes: impl IntoIterator<Item = &'v PersistentVolume>,
     ) -> Result<(), IsolatorError> {
-        let resources: Vec<&Resource> = volumes.into_iter().map(|volume| &volume.resource).collect();
-        self.record(&self.config.layout.container_volumes(id), &resources)
+        let volumes: Vec<_> = volumes.into_iter().collect();
+        self.record(&self.config.layout.container_volumes(id), &volumes)
     }
 
-    /// What was written down last of the volumes.
-    pub(super) fn recorded_volumes(&self, id: &ContainerId) -> Result<Vec<Resource>, IsolatorError> {
+    /// What was written down last of the volumes, if anything was.
+    pub(super) fn recorded_volumes(&self, id: &ContainerId) -> Result<Option<Vec<PersistentVolume>>, IsolatorError> {
         match self.recorded(&self.config.layout.container_volumes(id)) {
-            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(Vec::new()),
-            volumes => volumes,
+            Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(None),
+            volumes => volumes.map(Some),
         }
     }
 
@@ -222,7 +301,7 @@ impl<K: Kernel> Isolator<K> {
         let mut found = Vec::new();
         for name in self.directories(&self.config.layout.containers_runtime())? {
             if let Ok(id) = ContainerId::new(name) {
-                self.add_recorded(&id, &mut found)?;
+                self.add_with_nested(id, &mut found)?;
             }
         }
         Ok(found)
@@ -230,10 +309,15 @@ impl<K: Kernel> Isolator<K> {
 
     /// A container that has a runtime directory, and those that are nested in it.
     pub(super) fn add_recorded(&self, id: &ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
-        let mut next = found.len();
         if self.exists(&self.config.layout.container_runtime(id))? {
-            found.push(id.clone());
+            self.add_with_nested(id.clone(), found)?;
         }
+        Ok(())
+    }
+
+    fn add_with_nested(&self, id: ContainerId, found: &mut Vec<ContainerId>) -> Result<(), IsolatorError> {
+        let mut next = found.len();
+        found.push(id);
         while let Some(parent) = found.get(next).cloned() {
             next += 1;
             for name in self.directories(&self.config.layout.container_runtime(&parent).join("containers"))? {

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use typed_path::UnixPathBuf;
+use typed_path::{UnixPath, UnixPathBuf};
 
+use super::mount_index::MountIndex;
+use super::records::Profile;
 use super::{CleanupError, Isolator, IsolatorError, RecoverError};
 use crate::error::CallError;
 use crate::kernel::{AtFlags, Errno, Fd, Kernel, Mode};
@@ -66,14 +68,7 @@ impl<K: Kernel> Isolator<K> {
     pub fn recover(&mut self, states: &[ContainerState], orphans: &[ContainerId]) -> Result<Recovery, RecoverError> {
         let mut recovery = Recovery::default();
         let mut errors = Vec::new();
-        for state in states {
-            let recovered = self.recover_container(state);
-            self.note_refusal(&state.container_id, &recovered);
-            if let Err(error) = recovered {
-                errors.push(CleanupError::from(error));
-            }
-        }
-        match self.strays() {
+        match self.recover_known(states, &mut errors) {
             Ok(strays) => {
                 for (id, sandbox) in strays {
                     if let Err(error) = self.recover_stray(&id, sandbox, orphans, &mut recovery) {
@@ -90,25 +85,50 @@ impl<K: Kernel> Isolator<K> {
         Err(RecoverError { recovery, errors })
     }
 
-    fn recover_container(&mut self, state: &ContainerState) -> Result<(), IsolatorError> {
+    /// Remembers those that the agent knows, and looks for others, by one look at the mount table.
+    fn recover_known(
+        &mut self,
+        states: &[ContainerState],
+        errors: &mut Vec<CleanupError>,
+    ) -> Result<Vec<(ContainerId, Option<UnixPathBuf>)>, IsolatorError> {
+        let text = table::read(&self.kernel);
+        let parse = |text| Table::parse(text).map_err(IsolatorError::from);
+        let table = text.as_deref().map_err(|error| IsolatorError::from(error.clone())).and_then(parse);
+        let mounted = table.as_ref().ok().map(MountIndex::new);
+        for state in states {
+            let recovered = self.recover_container(state, mounted.as_ref());
+            self.note_refusal(&state.container_id, &recovered);
+            if let Err(error) = recovered {
+                errors.push(CleanupError::from(error));
+            }
+        }
+        self.strays(&table?)
+    }
+
+    fn recover_container(
+        &mut self,
+        state: &ContainerState,
+        mounted: Option<&MountIndex<'_>>,
+    ) -> Result<(), IsolatorError> {
         let id = &state.container_id;
         if self.containers.contains_key(id) {
             return Ok(());
         }
-        let recorded = match self.recorded_config(id) {
+        let recorded = match self.recorded_profile(id) {
             Err(error) if error.is_refusal() => return Err(error),
             recorded => recorded,
         };
         let is_recorded = recorded.is_ok();
-        let config = ContainerConfig {
-            directory: state.directory.clone(),
-            executor_info: state.executor_info.clone(),
-            // A record that is missing, as after a reboot, or damaged says nothing that the agent does not.
-            ..recorded.unwrap_or_default()
-        };
-        self.remember(id, &config)?;
+        // A record that is missing, as after a reboot, or damaged says nothing that the agent does not.
+        let profile = Profile { directory: state.directory.clone(), ..recorded.unwrap_or_default() };
+        let executor = state.executor_info.as_ref().map_or(&[][..], |executor| &executor.resources);
+        self.remember(id, &profile, executor, mounted)?;
         if !is_recorded {
-            self.record_anew(id, &config)?;
+            let executor_info = state.executor_info.clone();
+            self.record_anew(
+                id,
+                &ContainerConfig { directory: profile.directory, executor_info, ..Default::default() },
+            )?;
         }
         let unfinished = self.config.layout.preparing_marker(id);
         match self.kernel.unlinkat(Fd::CWD, &unfinished, AtFlags::empty()) {
@@ -125,22 +145,28 @@ impl<K: Kernel> Isolator<K> {
 
     /// The containers that are not known, with their sandboxes: those in whose sandbox something is mounted, nested ones that
     /// have a runtime directory, and those that somebody has not finished to prepare. The innermost first.
-    fn strays(&self) -> Result<Vec<(ContainerId, Option<UnixPathBuf>)>, IsolatorError> {
+    fn strays(&self, table: &Table<'_>) -> Result<Vec<(ContainerId, Option<UnixPathBuf>)>, IsolatorError> {
         let layout = &self.config.layout;
+        let is_known = |id: &ContainerId| self.containers.contains_key(id) || self.in_doubt.contains(id);
         let mut strays = BTreeMap::new();
         for id in self.recorded_containers()? {
-            if id.parent().is_some() || self.is_unfinished(&id)? {
+            if !is_known(&id) && (id.parent().is_some() || self.is_unfinished(&id)?) {
                 strays.insert(id, None);
             }
         }
-        let text = table::read(&self.kernel)?;
-        let table = Table::parse(&text)?;
+        let mut last_known = UnixPathBuf::new();
         for mount in table.at_or_below(&layout.work_dir) {
-            if let Some((id, sandbox)) = layout.container_of(&mount.mountpoint()) {
-                strays.insert(id, Some(sandbox));
+            let mountpoint = mount.mountpoint();
+            // As a rule the mounts of one container stand together.
+            if is_own(&last_known, &mountpoint) {
+                continue;
+            }
+            match layout.container_of(&mountpoint) {
+                Some((id, sandbox)) if is_known(&id) => last_known = sandbox,
+                Some((id, sandbox)) => drop(strays.insert(id, Some(sandbox))),
+                None => {}
             }
         }
-        strays.retain(|id, _| !self.containers.contains_key(id) && !self.in_doubt.contains(id));
         let mut strays: Vec<_> = strays.into_iter().collect();
         strays.sort_by_key(|(id, _)| Reverse(id.depth()));
         Ok(strays)
@@ -235,7 +261,7 @@ impl<K: Kernel> Isolator<K> {
                 Some(sandbox) => ContainerConfig { directory: sandbox.into(), ..ContainerConfig::default() },
                 None => self.recorded_config(id)?,
             };
-            self.remember(id, &config)?;
+            self.remember(id, &Profile::from(&config), &config.resources, None)?;
             self.record_anew(id, &config)?;
             recovery.orphans.push(id.clone());
         } else if id.parent().is_some() || self.is_unfinished(id)? {
@@ -246,4 +272,10 @@ impl<K: Kernel> Isolator<K> {
         }
         Ok(())
     }
+}
+
+/// Whether a path is certainly in no sandbox further in than this one.
+fn is_own(sandbox: &UnixPath, path: &UnixPath) -> bool {
+    let below = path.as_bytes().strip_prefix(sandbox.as_bytes()).filter(|_| !sandbox.as_bytes().is_empty());
+    below.is_some_and(|below| below.starts_with(b"/") && !below.starts_with(b"/containers/"))
 }

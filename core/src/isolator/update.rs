@@ -97,7 +97,7 @@ impl<K: Kernel> Isolator<K> {
     /// Volumes that are recorded and not mounted: somebody has died between the record and the mount, or between the unmount
     /// and the removal of the mount point.
     fn left_over(&self, id: &ContainerId, current: &[PersistentVolume]) -> Result<Vec<PersistentVolume>, UpdateError> {
-        let recorded = self.persistent_volumes(&self.recorded_volumes(id)?)?;
+        let recorded = self.recorded_volumes(id)?.unwrap_or_default();
         Ok(missing(&recorded, current).into_iter().cloned().collect())
     }
 
@@ -243,14 +243,13 @@ impl<K: Kernel> Isolator<K> {
     ) -> Result<Option<u32>, UpdateError> {
         let kernel = &self.kernel;
         let Stat { uid, gid, .. } = stat(kernel, sandbox.fd()).doing("look at", sandbox.path())?;
-        let resource = &volume.resource;
         if uid == 0 {
             return Ok(None);
         }
-        if let Some(gids) = self.gids.as_ref().filter(|_| resource.provider_id.is_none()) {
+        if let Some(gids) = self.gids.as_ref().filter(|_| !volume.is_from_provider) {
             return Ok(Some(gids.allocate(kernel, &volume.source, VolumeKind::Persistent)?));
         }
-        if resource.shared.is_some() && is_used_by_another(kernel, sandbox.path(), volume, &self.config.layout)? {
+        if volume.is_shared && is_used_by_another(kernel, sandbox.path(), volume, &self.config.layout)? {
             return Ok(None);
         }
         kernel

@@ -12,6 +12,8 @@ use crate::kernel::Bytes;
 use crate::layout::{InvalidComponent, check_component};
 
 /// The id of a container; a nested container has a parent. It is displayed as `parent.child`.
+///
+/// In order, those that are nested in the same one stand together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedContainerId")]
 pub struct ContainerId {
@@ -50,6 +52,11 @@ impl ContainerId {
     /// As [`new`](Self::new).
     pub fn child(&self, value: impl Into<String>) -> Result<Self, InvalidContainerId> {
         Ok(Self { parent: Some(Box::new(self.clone())), ..Self::new(value)? })
+    }
+
+    /// What those that are nested in this one come right after, in order; no id of a container.
+    pub(crate) fn before_children(&self) -> Self {
+        Self { parent: Some(Box::new(self.clone())), value: String::new() }
     }
 
     /// The container's own part of the id.

@@ -1,29 +1,80 @@
 //! Persistent volumes: directories whose data outlives containers.
 
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
 use typed_path::{UnixPath, UnixPathBuf};
 
 use crate::error::CallError;
 use crate::isolator::UpdateError;
 use crate::kernel::{Bytes, Kernel, Mode};
-use crate::layout::{Layout, check_component};
+use crate::layout::{InvalidComponent, Layout, check_component};
 use crate::messages::{DiskSource, DiskSourceType, Resource, VolumeMode};
 use crate::root::create_directories;
 
-/// A resource that is a persistent volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A persistent volume: what there is to know of the resource that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "VolumeRecord", try_from = "VolumeRecord")]
 pub struct PersistentVolume {
-    /// The resource.
-    pub resource: Resource,
+    /// The persistence id.
+    pub id: String,
     /// The directory with the data, on the host.
     pub source: UnixPathBuf,
     /// Its name in the sandbox.
     pub name: UnixPathBuf,
     /// Whether the container may only read it.
     pub read_only: bool,
+    /// Whether several containers may use it.
+    pub is_shared: bool,
+    /// Whether it comes from a resource provider.
+    pub is_from_provider: bool,
+}
+
+/// As it is written down.
+#[derive(Serialize, Deserialize)]
+struct VolumeRecord {
+    id: String,
+    source: Bytes,
+    name: Bytes,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    from_provider: bool,
+}
+
+impl From<PersistentVolume> for VolumeRecord {
+    fn from(volume: PersistentVolume) -> Self {
+        Self {
+            id: volume.id,
+            source: volume.source.into(),
+            name: volume.name.into(),
+            read_only: volume.read_only,
+            shared: volume.is_shared,
+            from_provider: volume.is_from_provider,
+        }
+    }
+}
+
+impl TryFrom<VolumeRecord> for PersistentVolume {
+    type Error = InvalidComponent;
+
+    fn try_from(record: VolumeRecord) -> Result<Self, InvalidComponent> {
+        check_component(&record.name.0)?;
+        Ok(Self {
+            id: record.id,
+            source: record.source.0.into(),
+            name: record.name.0.into(),
+            read_only: record.read_only,
+            is_shared: record.shared,
+            is_from_provider: record.from_provider,
+        })
+    }
 }
 
 /// Tells the mounts of persistent volumes apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VolumeMount<'v> {
     // First, as sources differ at their ends only.
     name: &'v UnixPath,
@@ -31,13 +82,14 @@ pub struct VolumeMount<'v> {
     read_only: bool,
 }
 
-impl PersistentVolume {
-    /// The persistence id.
-    pub fn id(&self) -> &str {
-        let persistence = self.resource.disk.as_ref().and_then(|disk| disk.persistence.as_ref());
-        persistence.map_or("", |persistence| &persistence.id)
+/// By the name, which is one component: few in a sandbox have the same, and paths are hashed by component.
+impl Hash for VolumeMount<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.as_bytes().hash(state);
     }
+}
 
+impl PersistentVolume {
     /// Which mount it is. What else the resource says makes no difference.
     pub fn mount(&self) -> VolumeMount<'_> {
         VolumeMount { name: &self.name, source: &self.source, read_only: self.read_only }
@@ -83,10 +135,12 @@ impl PersistentVolume {
             }
         };
         Ok(Some(Self {
-            resource: resource.clone(),
+            id: persistence.id.clone(),
             source,
             name: volume.container_path.as_path().to_path_buf(),
             read_only: volume.mode == VolumeMode::ReadOnly,
+            is_shared: resource.shared.is_some(),
+            is_from_provider: resource.provider_id.is_some(),
         }))
     }
 
@@ -147,6 +201,15 @@ mod tests {
     fn a_container_path_with_a_slash_is_skipped() {
         assert_eq!(volume(&disk("a/b", Value::Null)).unwrap(), None);
         assert_eq!(volume(&disk("/a", Value::Null)).unwrap(), None);
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let volume = volume(&disk("data", Value::Null)).unwrap().unwrap();
+        let mut record = serde_json::to_value(&volume).unwrap();
+        assert_eq!(serde_json::from_value::<PersistentVolume>(record.clone()).unwrap(), volume);
+        record["name"] = json!("../data");
+        assert!(serde_json::from_value::<PersistentVolume>(record).is_err());
     }
 
     #[rstest]

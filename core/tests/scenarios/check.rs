@@ -14,6 +14,7 @@ scenarios!(
     a_work_dir_that_is_a_mount,
     devices_that_would_not_work,
     the_real_paths_are_told,
+    volumes_on_a_disk,
     what_create_refuses,
     what_the_kernel_lacks,
 );
@@ -36,6 +37,11 @@ fn keep(world: &World<'_>) -> Step {
     Step::KeepNamespace(world.path("run/launch").into())
 }
 
+/// What is done where nothing is mounted on the directory of the volumes.
+fn bind_volumes(world: &World<'_>) -> Step {
+    Step::Bind(world.path("work/volumes").into())
+}
+
 /// What is done where nothing is mounted on the directory of the devices.
 fn bind_containers(world: &World<'_>) -> Step {
     Step::BindWithDevices(world.path("run/containers").into())
@@ -43,12 +49,14 @@ fn bind_containers(world: &World<'_>) -> Step {
 
 fn a_host_that_is_new(world: &World<'_>) {
     let world = world.apart("private", MountFlags::MS_PRIVATE);
-    let [work, containers] = ["work", "run/containers"].map(|name| world.path(name).into());
-    let make = Step::MakeDirectory;
+    let missing = ["work", "work/volumes", "run/containers"].map(|name| Step::MakeDirectory(world.path(name).into()));
     let bind = Step::BindShared(world.path("work").into());
-    assert_eq!(steps(&world), [make(work), make(containers), bind, bind_containers(&world), keep(&world)]);
+    let all = [&missing[..], &[bind, bind_volumes(&world), bind_containers(&world), keep(&world)]].concat();
+    assert_eq!(steps(&world), all);
     world.make_directory("work");
-    let [containers, shared, _, _] = &steps(&world)[..] else { panic!("other steps") };
+    assert_eq!(steps(&world), all[1..]);
+    world.make_directory("work/volumes");
+    let [containers, shared, ..] = &steps(&world)[..] else { panic!("other steps") };
     assert_eq!((containers.name(), shared.name()), ("make_directory", "bind_shared"));
     let told = shared.to_string();
     assert!(told.starts_with("bind ") && told.contains("/private/work\" on itself, as a shared mount"), "{told}");
@@ -67,9 +75,11 @@ fn a_work_dir_that_is_a_mount(world: &World<'_>) {
     world.mount_tmpfs(&work, MountFlags::empty());
     world.propagation(&work, MountFlags::MS_PRIVATE);
     world.make_directory("run/containers");
-    assert_eq!(steps(world), [Step::MakeShared(work.as_path().into()), bind_containers(world), keep(world)]);
+    world.make_directory("work/volumes");
+    let others = [bind_volumes(world), bind_containers(world), keep(world)];
+    assert_eq!(steps(world), [&[Step::MakeShared(work.as_path().into())], &others[..]].concat());
     world.propagation(&work, MountFlags::MS_SHARED);
-    assert_eq!(steps(world), [bind_containers(world), keep(world)]);
+    assert_eq!(steps(world), others);
     world.agent();
 }
 
@@ -99,7 +109,20 @@ fn the_real_paths_are_told(world: &World<'_>) {
     let layout = Layout { runtime_dir: world.path("link/run"), ..world.config().layout };
     let found = check(world, &AgentConfig::new(layout)).unwrap();
     assert_eq!(found.layout, Layout { work_dir: real.clone(), runtime_dir: real.join("run") });
-    assert_eq!(found.steps[0], Step::MakeDirectory(real.join("run/containers").into()));
+    let missing = ["volumes", "run/containers"].map(|name| Step::MakeDirectory(real.join(name).into()));
+    assert_eq!(found.steps[..2], missing);
+}
+
+/// They lie on that disk then, and so in another mount already.
+fn volumes_on_a_disk(world: &World<'_>) {
+    let disk = world.make_directory("disk");
+    world.mount_tmpfs(&disk, MountFlags::empty());
+    world.make_directory("work");
+    world.kernel.symlinkat(&disk, Fd::CWD, &world.path("work/volumes")).unwrap();
+    let before = world.mounts_at(&disk);
+    assert!(!steps(world).iter().any(|step| step.path().as_path().ends_with("volumes")));
+    world.agent();
+    assert_eq!(world.mounts_at(&disk), before);
 }
 
 /// With the errors of `create`.

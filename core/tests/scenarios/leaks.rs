@@ -34,6 +34,7 @@ fn what_is_taken_away_is_no_leak() {
         world.mount_tmpfs(&world.make_directory("work/a"), MountFlags::empty());
         world.mount_tmpfs(&world.path("work"), MountFlags::empty());
         world.agent();
+        world.umount(&world.path("work/volumes"));
         world.umount(&world.path("work"));
     });
 }

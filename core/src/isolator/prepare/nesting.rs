@@ -66,7 +66,7 @@ impl<K: Kernel> Isolator<K> {
         match of_executor.iter().find(|volume| !mounted.iter().any(|other| other.is_same_mount(volume))) {
             Some(volume) => Err(PrepareError::ExecutorVolume {
                 id: id.clone(),
-                volume: volume.id().to_owned(),
+                volume: volume.id.clone(),
                 name: volume.name.as_path().into(),
             }),
             None => Ok(()),

@@ -7,7 +7,6 @@ use std::cmp::Reverse;
 use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::{Isolator, Recovery};
 use cofferdam::kernel::{AtFlags, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
-use cofferdam::layout::Layout;
 use cofferdam::messages::{ContainerId, ContainerState, OtherFields};
 use cofferdam::mountinfo::OwnedEntry;
 use cofferdam::user::NumericUsers;
@@ -92,8 +91,9 @@ pub fn clean_up(world: &World<'_>) {
         clean_up_containers(world.kernel, config, &ledger.states.borrow());
     }
     unmount_noted(world.kernel, ledger);
-    for Layout { work_dir, .. } in agents.iter().map(|config| &config.layout) {
-        give_up_directory(world.kernel, ledger, work_dir);
+    for layout in agents.iter().map(|config| &config.layout) {
+        give_up_directory(world.kernel, ledger, &layout.volumes());
+        give_up_directory(world.kernel, ledger, &layout.work_dir);
     }
     for layout in agents.iter().map(|config| &config.layout) {
         give_up_directory(world.kernel, ledger, &layout.launch_directory().join("namespace"));
