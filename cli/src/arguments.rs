@@ -160,7 +160,7 @@ pub(crate) struct SimArguments {
 }
 
 /// Arguments of `cofferdam launcher`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct LaunchArguments {
     /// The launch info: what `prepare` decided, as JSON
     #[arg(long, value_name = "FILE", value_parser = bytes())]
@@ -180,6 +180,9 @@ pub(crate) struct LaunchArguments {
     /// Note the beginning of each phase in this descriptor
     #[arg(long, value_name = "FD")]
     pub(crate) timings: Option<i32>,
+    /// Begin once there is a byte to read from this descriptor; end if it is closed instead
+    #[arg(long, value_name = "FD")]
+    pub(crate) begin: Option<i32>,
 }
 
 impl LaunchArguments {
@@ -201,6 +204,9 @@ impl LaunchArguments {
         if let Some(notes) = self.timings {
             line.extend(["--timings".into(), notes.to_string().into()]);
         }
+        if let Some(pipe) = self.begin {
+            line.extend(["--begin".into(), pipe.to_string().into()]);
+        }
         line.extend(["--launch-info".into(), self.launch_info.clone()]);
         line
     }
@@ -217,7 +223,27 @@ pub(crate) struct PersistentVolumeArgument {
 
 /// Parses the command line. The error is one to print: a mistake, or the help that was asked for.
 pub(crate) fn parse() -> Result<Command, clap::Error> {
-    parse_from(std::env::args_os())
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match started_often(&arguments) {
+        Some(command) => Ok(command),
+        None => parse_from(arguments),
+    }
+}
+
+/// The commands that containers are waiting for, without a description of all the others. `None` if it is not one of them, and
+/// for whatever there is to print, which is the same for all commands.
+fn started_often(arguments: &[OsString]) -> Option<Command> {
+    let (name, arguments) = arguments.get(1..)?.split_first()?;
+    match name.to_str()? {
+        "run" => parse_alone(arguments).map(|parsed| Command::Run(Box::new(parsed))),
+        "launcher" => parse_alone(arguments).map(Command::Launcher),
+        _ => None,
+    }
+}
+
+fn parse_alone<A: Args>(arguments: &[OsString]) -> Option<A> {
+    let command = A::augment_args(clap::Command::new("cofferdam").no_binary_name(true));
+    A::from_arg_matches(&command.try_get_matches_from(arguments).ok()?).ok()
 }
 
 /// Parses a command line, the name of the program included.
@@ -306,6 +332,30 @@ mod tests {
     fn an_unknown_option_is_no_command() {
         assert!(CommandLine::try_parse_from(["cofferdam", "run", "--no-such-option", "ls"]).is_err());
         assert!(CommandLine::try_parse_from(["cofferdam", "run", "--", "--no-such-option"]).is_ok());
+    }
+
+    #[rstest]
+    #[case(&["run", "--rootfs", "/r", "--env", "A=b", "--", "ls", "--id", "x"])]
+    #[case(&["run", "ls"])]
+    #[case(&["launcher", "--launch-info", "/i", "--pid-file", "/p", "--pid-file", "/q", "--begin", "3"])]
+    fn what_is_started_often_is_parsed_alike(#[case] arguments: &[&str]) {
+        let line: Vec<OsString> = ["cofferdam"].iter().chain(arguments).map(Into::into).collect();
+        let alone = started_often(&line).map(|command| format!("{command:?}"));
+        assert_eq!(alone, Some(format!("{:?}", parse_from(line).unwrap())));
+    }
+
+    #[rstest]
+    #[case(&[])]
+    #[case(&["--version"])]
+    #[case(&["list"])]
+    #[case(&["run"])]
+    #[case(&["run", "--help"])]
+    #[case(&["run", "--version"])]
+    #[case(&["run", "--timings", "--sim", "ls"])]
+    #[case(&["launcher", "--no-such-option"])]
+    fn whatever_is_printed_is_printed_for_all_commands_alike(#[case] arguments: &[&str]) {
+        let line: Vec<OsString> = ["cofferdam"].iter().chain(arguments).map(Into::into).collect();
+        assert!(started_often(&line).is_none());
     }
 
     #[test]

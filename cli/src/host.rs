@@ -48,6 +48,11 @@ pub(crate) trait Host {
     /// to call this; a simulated one runs no programs, so that the process goes on here.
     fn launched(&self, kernel: &dyn Kernel, arguments: &LaunchArguments) -> i32;
 
+    /// Whether its processes run side by side. On a simulated kernel a child runs to its end before clone3(2) returns.
+    fn runs_side_by_side(&self) -> bool {
+        false
+    }
+
     /// Where the beginning of a phase is noted, if somebody wants to know where the time goes.
     fn timings(&self) -> Option<&Timings<'_>> {
         None

@@ -7,6 +7,7 @@ use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::user::UserDatabase;
 
 use crate::arguments::LaunchArguments;
+use crate::launcher::is_to_begin;
 use crate::run::Failure;
 use crate::timings::{Phase, Phases, Timings};
 
@@ -23,6 +24,11 @@ pub(crate) fn launch(
     arguments: &LaunchArguments,
     users: &dyn UserDatabase,
 ) -> Result<i32, Failure> {
+    if let Some(pipe) = arguments.begin.map(Fd)
+        && !is_to_begin(kernel, pipe)
+    {
+        return Ok(i32::from(crate::FAILED));
+    }
     let request = read_request(kernel, arguments, users)?;
     let Some(notes) = arguments.timings.map(Fd) else { return Ok(carry_out(kernel, &request)) };
     Timings::inherited(kernel, notes).begin(Phase::Namespaces);

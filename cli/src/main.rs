@@ -5,11 +5,13 @@ mod agent;
 mod arguments;
 mod host;
 mod launch;
+mod launcher;
 #[cfg_attr(
     not(all(target_os = "linux", not(feature = "sim"))),
     allow(dead_code, reason = "only a real kernel keeps what one command leaves to the next")
 )]
 mod life_cycle;
+mod log;
 mod run;
 mod schema;
 mod sim;
@@ -30,14 +32,7 @@ use arguments::Command;
 const FAILED: u8 = 125;
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COFFERDAM_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-        )
-        .without_time()
-        .init();
+    log::begin();
     let result = match arguments::parse() {
         Ok(Command::Run(arguments)) => host::run(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),

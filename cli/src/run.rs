@@ -3,22 +3,22 @@
 use cofferdam::agent::CONTAINER_CAPABILITIES;
 use cofferdam::error::CallError;
 use cofferdam::isolator::{Isolator, PrepareError, UpdateError, check_privileges};
-use cofferdam::kernel::{AtFlags, Bytes, CloneFlags, Errno, Fd, Kernel, Mode, Pid};
-use cofferdam::launch::{block_signals, execute_again, exit_status, supervise};
+use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel, Mode, Pid};
+use cofferdam::launch::{block_signals, exit_status, supervise};
 use cofferdam::layout::{InvalidComponent, Layout};
 use cofferdam::locks::{AgentLock, CommandLock, ContainerLock, RunningLock};
 use cofferdam::messages::{
-    CommandInfo, ContainerConfig, ContainerId, ContainerInfo, ContainerLaunchInfo, Environment, EnvironmentVariable,
-    LinuxInfo, Resource,
+    CommandInfo, ContainerConfig, ContainerId, ContainerInfo, Environment, EnvironmentVariable, LinuxInfo, Resource,
 };
 use cofferdam::root::{create_directories, real_path, remove_empty_directories};
 use cofferdam::user::Credentials;
 use cofferdam::volumes::PersistentVolume;
-use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
+use cofferdam::{UnixPath, UnixPathBuf};
 
 use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, PersistentVolumeArgument, RunArguments};
 use crate::host::Host;
+use crate::launcher::Launcher;
 use crate::life_cycle::LifeCycleError;
 use crate::timings::Phase;
 
@@ -70,11 +70,13 @@ pub(crate) fn run_on(
     } else {
         Vec::new()
     };
-    let result = AgentLock::shared_if_there_is_one(kernel, layout).map_err(Failure::from).and_then(|_lock| {
+    let launcher = Launcher::new(kernel, host, launch_arguments(host, arguments, layout, &wanted.id));
+    let result = launcher.map_err(Failure::from).and_then(|launcher| {
+        let _lock = AgentLock::shared_if_there_is_one(kernel, layout)?;
         host.begin(Phase::Create);
         let mut isolator = Isolator::create(kernel, agent.config.clone(), host.users())?;
         isolator.prepare_launches()?;
-        run_container(&mut isolator, host, arguments, &wanted)
+        run_container(&mut isolator, host, launcher, arguments, &wanted)
     });
     if result.is_err() {
         remove_empty_directories(kernel, &made);
@@ -115,6 +117,7 @@ impl Wanted {
 fn run_container(
     isolator: &mut Isolator<&dyn Kernel>,
     host: &dyn Host,
+    launcher: Launcher<'_>,
     arguments: &RunArguments,
     wanted: &Wanted,
 ) -> Result<i32, Failure> {
@@ -128,7 +131,7 @@ fn run_container(
     // Until the container runs, and from its end on, no other command comes in between.
     let locks = Locks::take(kernel, &layout, id)?;
     create_sandbox(kernel, id, &sandbox, wanted.owner.as_ref())?;
-    let (result, _locks) = match start_in_sandbox(isolator, host, arguments, id, &config, &volumes) {
+    let (result, _locks) = match start_in_sandbox(isolator, host, launcher, arguments, id, &config, &volumes) {
         Ok(started) => {
             drop(locks);
             wait(kernel, host, &layout, id, started)?
@@ -269,6 +272,7 @@ fn create_sandbox(
 fn start_in_sandbox<'k>(
     isolator: &mut Isolator<&'k dyn Kernel>,
     host: &dyn Host,
+    launcher: Launcher<'_>,
     arguments: &RunArguments,
     id: &ContainerId,
     config: &ContainerConfig,
@@ -280,11 +284,12 @@ fn start_in_sandbox<'k>(
         volume.create(isolator.kernel())?;
     }
     host.begin(Phase::Prepare);
-    let info = isolator.prepare(id, config)?;
+    let mut info = isolator.prepare(id, config)?;
     host.begin(Phase::Start);
     let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?
         .ok_or_else(|| LifeCycleError::RunsAlready(id.clone()))?;
-    Ok(Started { child: start(isolator, host, arguments, id, info)?, running })
+    info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
+    Ok(Started { child: launcher.begin(&info)?, running })
 }
 
 fn container_config(
@@ -312,49 +317,16 @@ fn container_config(
     }
 }
 
-/// Starts the launcher in a process of its own.
-fn start(
-    isolator: &Isolator<&dyn Kernel>,
-    host: &dyn Host,
-    arguments: &RunArguments,
-    id: &ContainerId,
-    mut info: ContainerLaunchInfo,
-) -> Result<Pid, Failure> {
-    info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
-    let path = isolator.config().layout.container_launching(id);
-    let launcher = LaunchArguments {
-        launch_info: path.into(),
+/// What the launcher of a container is told.
+fn launch_arguments(host: &dyn Host, arguments: &RunArguments, layout: &Layout, id: &ContainerId) -> LaunchArguments {
+    LaunchArguments {
+        launch_info: layout.container_launching(id).into(),
         die_with_parent: None,
         parent: None,
-        pid_file: vec![isolator.config().layout.container_pid(id).into()],
+        pid_file: vec![layout.container_pid(id).into()],
         trace: arguments.trace,
         timings: host.timings().map(|timings| timings.notes().0),
-    };
-    start_launcher(*isolator.kernel(), host, launcher, &info)
-}
-
-/// Starts the launcher in a process of its own, which dies with this one: writes what it is to carry out to where its
-/// arguments say.
-pub(crate) fn start_launcher(
-    kernel: &dyn Kernel,
-    host: &dyn Host,
-    launcher: LaunchArguments,
-    info: &ContainerLaunchInfo,
-) -> Result<Pid, Failure> {
-    // It may hold secrets of the environment.
-    checkpoint::write(kernel, launcher.launch_info.as_path(), &serde_json::to_vec(info)?, Mode(0o600))?;
-    let Pid(ourselves) =
-        kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
-    let launcher = LaunchArguments { die_with_parent: Some(ourselves), ..launcher };
-    let child = kernel.clone3(CloneFlags::empty(), &mut |kernel| become_launcher(kernel, host, &launcher));
-    Ok(child.map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))?)
-}
-
-/// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
-fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, launcher: &LaunchArguments) -> i32 {
-    match execute_again(kernel, &launcher.command_line(), &[]) {
-        Ok(()) => host.launched(kernel, launcher),
-        Err(error) => failed(kernel, &error),
+        begin: None,
     }
 }
 

@@ -38,6 +38,10 @@ impl Host for Machine<'_> {
         0
     }
 
+    fn runs_side_by_side(&self) -> bool {
+        true
+    }
+
     fn timings(&self) -> Option<&Timings<'_>> {
         self.timings
     }

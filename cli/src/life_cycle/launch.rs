@@ -13,6 +13,7 @@ use super::{LifeCycleError, Session, Sharing};
 use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, LaunchContainer};
 use crate::host::Host;
+use crate::launcher::Launcher;
 use crate::run::{self, Failure};
 
 /// Runs the program. Gives its exit status.
@@ -46,8 +47,9 @@ pub(crate) fn launch(
         pid_file: pid_files.clone(),
         trace: arguments.trace,
         timings: None,
+        begin: None,
     };
-    let child = run::start_launcher(kernel, host, launcher, &info)?;
+    let child = Launcher::new(kernel, host, launcher)?.begin(&info)?;
     // From here on others may act on the container, and on the agent's directories.
     drop((lock, session));
     let status = supervise(kernel, child)?;

@@ -19,7 +19,7 @@ pub(super) fn arithmetic(operator: Arithmetic, left: f64, right: f64) -> f64 {
         Arithmetic::Multiply => left * right,
         Arithmetic::Divide => left / right,
         Arithmetic::Remainder => left % right,
-        Arithmetic::Power => left.powf(right),
+        Arithmetic::Power => libm::pow(left, right),
     };
     negative_nan(result, left.is_nan() || right.is_nan())
 }
@@ -66,11 +66,11 @@ impl State {
                 let text = if values.is_empty() { self.record_text() } else { text(self, 0) };
                 count(text.len())
             }
-            Builtin::Atan2 => number(0).atan2(number(1)),
-            Builtin::Cos => number(0).cos(),
-            Builtin::Sin => number(0).sin(),
-            Builtin::Exp => number(0).exp(),
-            Builtin::Log => negative_nan(number(0).ln(), number(0).is_nan()),
+            Builtin::Atan2 => libm::atan2(number(0), number(1)),
+            Builtin::Cos => libm::cos(number(0)),
+            Builtin::Sin => libm::sin(number(0)),
+            Builtin::Exp => libm::exp(number(0)),
+            Builtin::Log => negative_nan(libm::log(number(0)), number(0).is_nan()),
             Builtin::Sqrt => negative_nan(number(0).sqrt(), number(0).is_nan()),
             Builtin::Int => number(0).trunc(),
             Builtin::Rand => self.next_random(),
