@@ -92,7 +92,9 @@ impl Layout {
         let role = role.replace('/', " ");
         check_component(role.as_bytes())?;
         let mut path = root.to_path_buf();
-        ["volumes", "roles", &role, id].into_iter().for_each(|name| path.push(name));
+        for name in ["volumes", "roles", &role, id] {
+            path.push(name);
+        }
         Ok(path)
     }
 

@@ -23,6 +23,7 @@ pub mod locks;
 pub mod messages;
 pub mod metrics;
 pub mod mountinfo;
+mod path;
 pub mod record;
 mod removal;
 pub mod root;

@@ -154,12 +154,11 @@ impl<K: Kernel> Isolator<K> {
             },
         };
         self.check_sandbox(id, &sandbox)?;
-        let volumes = match id.parent() {
-            Some(_) => Vec::new(),
-            None => {
-                let candidates = self.possible_volumes(id, resources)?;
-                self.mounted_volumes(id, candidates, &sandbox, mount)?
-            }
+        let volumes = if id.parent().is_some() {
+            Vec::new()
+        } else {
+            let candidates = self.possible_volumes(id, resources)?;
+            self.mounted_volumes(id, candidates, &sandbox, mount)?
         };
         self.containers.insert(id.clone(), Container::new(sandbox, profile, volumes));
         Ok(())
@@ -193,29 +192,22 @@ impl<K: Kernel> Isolator<K> {
         sandbox: &UnixPath,
         mount: Option<(&MountIndex<'_>, u32)>,
     ) -> Result<Vec<PersistentVolume>, IsolatorError> {
-        let mut opened = None;
-        let mut is_mounted = Vec::new();
-        for volume in &volumes {
-            let told = match mount {
-                Some((mounted, id)) => mounted.holds(&self.kernel, (id, sandbox), volume)?,
-                None => None,
+        let told = volumes.iter().map(|volume| match mount {
+            Some((mounted, mount)) => mounted.holds(&self.kernel, (mount, sandbox), volume),
+            None => Ok(None),
+        });
+        let mut told = told.collect::<Result<Vec<_>, _>>()?;
+        if told.contains(&None) {
+            let sandbox = match open_sandbox(&self.kernel, id, sandbox) {
+                Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
+                sandbox => sandbox?,
             };
-            is_mounted.push(match told {
-                Some(told) => told,
-                None => {
-                    let sandbox = match opened {
-                        Some(ref sandbox) => sandbox,
-                        None => match open_sandbox(&self.kernel, id, sandbox) {
-                            Err(error) if error.errno == Errno::ENOENT => return Ok(Vec::new()),
-                            sandbox => opened.insert(sandbox?),
-                        },
-                    };
-                    self.is_mounted(sandbox, volume)?
-                }
-            });
+            for (volume, told) in volumes.iter().zip(&mut told).filter(|(_, told)| told.is_none()) {
+                *told = Some(self.is_mounted(&sandbox, volume)?);
+            }
         }
-        let mut is_mounted = is_mounted.into_iter();
-        volumes.retain(|_| is_mounted.next() == Some(true));
+        let mut told = told.into_iter();
+        volumes.retain(|_| told.next() == Some(Some(true)));
         Ok(volumes)
     }
 

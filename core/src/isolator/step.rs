@@ -87,9 +87,8 @@ impl Step {
             Self::AllowDevices(_) => kernel
                 .mount_setattr(Fd::CWD, path, AtFlags::empty(), &devices_allowed())
                 .doing("allow devices below", path)?,
-            Self::Bind(_) | Self::BindWithDevices(_) => {}
-            // By `prepare_launches`.
-            Self::KeepNamespace(_) => {}
+            // The last one is for `prepare_launches` to do.
+            Self::Bind(_) | Self::BindWithDevices(_) | Self::KeepNamespace(_) => {}
         }
         Ok(())
     }

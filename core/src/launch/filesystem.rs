@@ -1,6 +1,6 @@
 //! The container's filesystem, made in its new mount namespace.
 
-use typed_path::{Component as _, UnixPath, UnixPathBuf};
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::error::LaunchError;
 use super::masks::{self, Covers};
@@ -13,6 +13,7 @@ use crate::detached::attributes;
 use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, CloneFlags, Descriptor, Errno, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
 use crate::messages::ContainerLaunchInfo;
+use crate::path::{has_parent, strip};
 use crate::root::Root;
 
 /// What there is by now: the root filesystem, the directories that are not trusted, and those that are mounted, each by its
@@ -49,7 +50,7 @@ impl<'k> View<'k> {
         let mut directories = Vec::new();
         for path in rootfs.into_iter().chain(untrusted) {
             // No path of the request would be found to be below another one.
-            if !path.is_absolute() || path.components().any(|component| component.is_parent()) {
+            if !path.is_absolute() || has_parent(path) {
                 return Err(LaunchError::UnclearDirectory(path.into()));
             }
             directories.push(Root::open(kernel, path)?);
@@ -75,7 +76,7 @@ impl<'k> View<'k> {
 
     /// Where a path lies, by component.
     pub(super) fn place<'v>(&'v self, path: &'v UnixPath) -> Place<'v, 'k> {
-        let below = |root: &'v Root<'k>| path.strip_prefix(root.path()).ok().map(|relative| (root, relative));
+        let below = |root: &'v Root<'k>| strip(path, root.path()).map(|relative| (root, relative));
         match self.directories.iter().filter_map(below).min_by_key(|(_, relative)| relative.components().count()) {
             Some((root, relative)) => Place::Below(root, relative),
             None => Place::Host,
@@ -90,7 +91,8 @@ impl<'k> View<'k> {
         path: &'v UnixPath,
     ) -> Result<(&'v Root<'k>, &'v UnixPath), LaunchError> {
         self.stays_inside(action, path)?;
-        let is_allowed = self.rootfs.is_none_or(|rootfs| path != rootfs && path.starts_with(rootfs));
+        let is_allowed =
+            self.rootfs.is_none_or(|rootfs| strip(path, rootfs).is_some_and(|below| !below.as_bytes().is_empty()));
         match (self.place(path), &self.host, path.strip_prefix("/")) {
             (Place::Below(root, relative), _, _) if is_allowed => Ok((root, relative)),
             (Place::Host, Some(host), Ok(relative)) => Ok((host, relative)),
@@ -103,6 +105,9 @@ impl<'k> View<'k> {
 
     /// Refuses what would be done to the host as well, because the path is in a bidirectional mount.
     pub(super) fn stays_inside(&self, action: &'static str, path: &UnixPath) -> Result<(), LaunchError> {
+        if self.shared.is_empty() {
+            return Ok(());
+        }
         // Nothing of it is a symbolic link, so `..` is what it looks like.
         let normalized = path.normalize();
         match self.shared.iter().find(|shared| normalized.starts_with(shared)) {
@@ -115,6 +120,9 @@ impl<'k> View<'k> {
 
     /// Refuses what would move a bidirectional mount to another path, where it would not be known for one.
     pub(super) fn moves_no_shared(&self, action: &'static str, path: &UnixPath) -> Result<(), LaunchError> {
+        if self.shared.is_empty() {
+            return Ok(());
+        }
         let normalized = path.normalize();
         match self.shared.iter().find(|shared| shared.starts_with(&normalized)) {
             Some(shared) => {
@@ -141,7 +149,7 @@ impl<'k> View<'k> {
 
     /// From now on, what is below `path` is in this mount; what was there before is hidden.
     pub(super) fn mounted(&mut self, mount: Descriptor<'k>, path: &UnixPath, is_directory: bool) {
-        self.directories.retain(|directory| !directory.path().starts_with(path));
+        self.directories.retain(|directory| strip(directory.path(), path).is_none());
         self.shared.retain(|shared| !shared.starts_with(path));
         if is_directory {
             self.directories.push(Root::from_descriptor(self.kernel, mount, path.to_path_buf()));

@@ -1,6 +1,6 @@
 //! What a container gets of the host, copied before it begins in a namespace that has nothing of it.
 
-use typed_path::{Component as _, UnixPath};
+use typed_path::UnixPath;
 
 use super::error::LaunchError;
 use super::filesystem::View;
@@ -10,6 +10,7 @@ use super::namespace::{LaunchLock, LaunchNamespace};
 use super::shared;
 use crate::kernel::{Bytes, Errno, Kernel, MountFlags};
 use crate::messages::{ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo};
+use crate::path::{has_parent, strip};
 
 /// What a launch has in its copy of the launch namespace.
 pub(super) struct Begun<'k> {
@@ -26,7 +27,7 @@ pub(super) struct Begun<'k> {
 pub(super) fn is_enough(info: &ContainerLaunchInfo) -> bool {
     let (Some(rootfs), Some(first)) = (&info.rootfs, info.mounts.first()) else { return false };
     let rootfs = rootfs.as_path();
-    let is_inside = |path: &UnixPath| path.starts_with(rootfs) && !path.components().any(|part| part.is_parent());
+    let is_inside = |path: &UnixPath| strip(path, rootfs).is_some() && !has_parent(path);
     is_of(first, rootfs)
         && info.mounts.iter().all(|mount| is_inside(mount.target.as_path()))
         && info.masked_paths.iter().all(|path| is_inside(path.as_path()))
@@ -35,7 +36,7 @@ pub(super) fn is_enough(info: &ContainerLaunchInfo) -> bool {
 
 /// Whether a mount is the one of the root filesystem on itself.
 fn is_of(mount: &ContainerMountInfo, rootfs: &UnixPath) -> bool {
-    let is_rootfs = |path: &UnixPath| path.components().eq(rootfs.components());
+    let is_rootfs = |path: &UnixPath| strip(path, rootfs).is_some_and(|below| below.as_bytes().is_empty());
     is_rootfs(mount.target.as_path()) && mount.source.as_ref().is_some_and(|source| is_rootfs(source.as_path()))
 }
 
@@ -87,7 +88,7 @@ pub(super) fn begin<'k>(
 /// Whether the source of a mount is the host's. What lies below the root filesystem is found there once that is mounted, as
 /// the first of all.
 fn is_outside(request: &ContainerMountInfo, position: usize, rootfs: &UnixPath) -> bool {
-    let is_inside = |source: &UnixPath| position > 0 && source.starts_with(rootfs);
+    let is_inside = |source: &UnixPath| position > 0 && strip(source, rootfs).is_some();
     request.flags.contains(MountFlags::MS_BIND)
         && request.source.as_ref().is_some_and(|source| !is_inside(source.as_path()))
 }
