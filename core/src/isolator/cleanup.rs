@@ -70,7 +70,8 @@ impl<K: Kernel> Isolator<K> {
         if !errors.is_empty() {
             return Err(CleanupError::MountsLeft { id: id.clone(), errors });
         }
-        self.detached.insert(id.clone(), sandbox.clone());
+        self.detached.truncate(DETACHED - 1);
+        self.detached.push_front((id.clone(), sandbox.clone()));
         Ok(Some(sandbox))
     }
 
@@ -90,6 +91,9 @@ impl<K: Kernel> Isolator<K> {
         Ok(errors)
     }
 }
+
+/// How many containers are remembered whose mounts were detached: whoever removes them later has the mount table asked.
+const DETACHED: usize = 64;
 
 /// How often a table that has changed, but not become shorter, is looked at anew: whoever still moves mounts about then is
 /// at work against us.

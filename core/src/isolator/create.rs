@@ -1,6 +1,6 @@
 //! Making a host ready for containers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use typed_path::{UnixPath, UnixPathBuf};
 
@@ -97,7 +97,7 @@ impl<K: Kernel> Isolator<K> {
             gids,
             containers: BTreeMap::new(),
             in_doubt: BTreeSet::new(),
-            detached: BTreeMap::new(),
+            detached: VecDeque::new(),
             counters: Counters::default(),
         }
     }

@@ -21,7 +21,7 @@ mod sandbox;
 mod step;
 mod update;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use typed_path::{UnixPath, UnixPathBuf};
@@ -90,8 +90,8 @@ pub struct Isolator<K> {
     /// Containers that may be there, but that the kernel refused to show when they were to be remembered. Nobody cleans them
     /// up for not being known.
     in_doubt: BTreeSet<ContainerId>,
-    /// Containers whose mounts were all detached, with their sandboxes, until they are removed or prepared anew.
-    detached: BTreeMap<ContainerId, UnixPathBuf>,
+    /// The last containers whose mounts were all detached, with their sandboxes, the latest first; none that was prepared anew.
+    detached: VecDeque<(ContainerId, UnixPathBuf)>,
     counters: Counters,
 }
 

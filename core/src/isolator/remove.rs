@@ -1,6 +1,6 @@
 //! Removing what a container leaves behind.
 
-use typed_path::UnixPath;
+use typed_path::{UnixPath, UnixPathBuf};
 
 use super::sandbox::Sandbox;
 use super::{Isolator, RemoveError};
@@ -33,7 +33,7 @@ impl<K: Kernel> Isolator<K> {
     /// # Errors
     ///
     /// See [`RemoveError`].
-    pub fn remove(&mut self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), RemoveError> {
+    pub fn remove(&self, id: &ContainerId, sandbox: &UnixPath) -> Result<(), RemoveError> {
         self.remove_sandbox(id, sandbox)?;
         self.remove_runtime(id)
     }
@@ -57,7 +57,7 @@ impl<K: Kernel> Isolator<K> {
             above => above?.join(name),
         };
         self.check_sandbox(id, &directory)?;
-        let is_detached = self.is_detached(id) && self.detached.get(id) == Some(&directory);
+        let is_detached = self.is_detached(id, Some(&directory));
         if !is_detached {
             self.check_unmounted(&directory)?;
         }
@@ -76,12 +76,12 @@ impl<K: Kernel> Isolator<K> {
     /// # Errors
     ///
     /// See [`RemoveError`].
-    pub fn remove_runtime(&mut self, id: &ContainerId) -> Result<(), RemoveError> {
+    pub fn remove_runtime(&self, id: &ContainerId) -> Result<(), RemoveError> {
         if self.containers.contains_key(id) {
             return Err(RemoveError::NotCleanedUp(id.clone()));
         }
         let directory = self.config.layout.container_runtime(id);
-        if !self.is_detached(id) {
+        if !self.is_detached(id, None) {
             self.check_runtime(id, &directory)?;
         }
         // First: whoever dies before the rest is gone must not leave what looks like a container that was prepared.
@@ -97,13 +97,15 @@ impl<K: Kernel> Isolator<K> {
             let above = directory.parent().map(UnixPath::to_path_buf);
             remove_empty_directories(&self.kernel, above.as_slice());
         }
-        self.detached.remove(id);
         Ok(())
     }
 
     /// Whether we have detached its mounts, and nobody has prepared it since.
-    fn is_detached(&self, id: &ContainerId) -> bool {
-        self.detached.get(id).is_some_and(|sandbox| {
+    fn is_detached(&self, id: &ContainerId, sandbox: Option<&UnixPath>) -> bool {
+        let is_it = |(other, directory): &&(ContainerId, UnixPathBuf)| {
+            other == id && sandbox.is_none_or(|sandbox| *sandbox == **directory)
+        };
+        self.detached.iter().find(is_it).is_some_and(|(_, sandbox)| {
             match self.kernel.statx(Fd::CWD, sandbox, AtFlags::AT_SYMLINK_NOFOLLOW) {
                 Ok(found) => !found.is_mount_root,
                 Err(errno) => errno == Errno::ENOENT,

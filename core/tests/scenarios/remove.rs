@@ -12,6 +12,7 @@ scenarios!(
     nothing_is_removed_while_a_mount_is_left,
     nothing_is_removed_before_cleanup,
     a_record_stays_as_long_as_the_mounts_that_it_is_about,
+    what_another_agent_has_prepared_since_stays,
     a_tree_deeper_than_there_are_descriptors_is_removed,
     what_is_gone_already_is_no_error,
     nothing_but_a_sandbox_is_removed,
@@ -85,6 +86,21 @@ fn a_record_stays_as_long_as_the_mounts_that_it_is_about(world: &World<'_>) {
     agent.remove_runtime(&id).unwrap();
 }
 
+/// Nor the sandbox: that this agent has detached the mounts says nothing of what another one has mounted since.
+fn what_another_agent_has_prepared_since_stays(world: &World<'_>) {
+    let mut agent = world.agent();
+    let (id, config) = world.container("c", vec![]);
+    agent.prepare(&id, &config).unwrap();
+    agent.cleanup(&id).unwrap();
+    agent.remove_runtime(&id).unwrap();
+    let mut other = world.agent();
+    other.prepare(&id, &config).unwrap();
+    assert!(matches!(agent.remove_runtime(&id), Err(RemoveError::MountLeft { .. })));
+    assert!(matches!(agent.remove_sandbox(&id, config.directory.as_path()), Err(RemoveError::MountLeft { .. })));
+    other.cleanup(&id).unwrap();
+    other.remove(&id, config.directory.as_path()).unwrap();
+}
+
 fn a_tree_deeper_than_there_are_descriptors_is_removed(world: &World<'_>) {
     let mut agent = world.agent();
     let (id, config) = world.container("c", vec![]);
@@ -108,7 +124,7 @@ fn a_tree_deeper_than_there_are_descriptors_is_removed(world: &World<'_>) {
 }
 
 fn what_is_gone_already_is_no_error(world: &World<'_>) {
-    let mut agent = world.agent();
+    let agent = world.agent();
     let (id, config) = world.container("c", vec![]);
     agent.remove(&id, config.directory.as_path()).unwrap();
     agent.remove(&id, config.directory.as_path()).unwrap();

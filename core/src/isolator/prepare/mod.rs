@@ -68,7 +68,7 @@ impl<K: Kernel> Isolator<K> {
         }
         let checked = self.check(id, config)?;
         let made = self.make_runtime(id)?;
-        self.detached.remove(id);
+        self.detached.retain(|(other, _)| other != id);
         self.containers.insert(id.clone(), Container::new(checked.sandbox.clone(), &config.into(), Vec::new()));
         let mut volumes = HostVolumes::default();
         let result = self.prepare_recorded(id, config, &checked, &mut volumes);
