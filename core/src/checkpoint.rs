@@ -7,8 +7,10 @@ use crate::kernel::{
     AtFlags, Bytes, Descriptor, DirectoryEntry, Errno, Fd, Kernel, Mode, OpenFlags, OpenHow, RenameFlags, ResolveFlags,
 };
 
-/// How much is asked of one read(2), in bytes.
-const CHUNK: usize = 1 << 16;
+/// How much is asked of one read(2) at first, and at most, in bytes. A mount table is given a page at a time, whatever is asked
+/// for.
+const CHUNK: usize = 1 << 12;
+const LARGEST_CHUNK: usize = 1 << 16;
 
 /// The whole content of a file.
 ///
@@ -22,10 +24,14 @@ pub fn read(kernel: &dyn Kernel, path: &UnixPath) -> Result<Vec<u8>, CallError> 
 /// The same of a file that is open.
 fn read_open(kernel: &dyn Kernel, file: &Descriptor<'_>, path: &UnixPath) -> Result<Vec<u8>, CallError> {
     let mut content = Vec::new();
+    let mut asked = CHUNK;
     loop {
-        let Bytes(chunk) = kernel.read(file.fd(), CHUNK).doing("read", path)?;
+        let Bytes(chunk) = kernel.read(file.fd(), asked).doing("read", path)?;
         if chunk.is_empty() {
             return Ok(content);
+        }
+        if chunk.len() == asked {
+            asked = (2 * asked).min(LARGEST_CHUNK);
         }
         content.extend_from_slice(&chunk);
     }
@@ -38,10 +44,10 @@ pub(crate) fn read_regular(
     size: u64,
     path: &UnixPath,
 ) -> Result<Vec<u8>, CallError> {
-    let size = usize::try_from(size).unwrap_or(CHUNK);
+    let size = usize::try_from(size).unwrap_or(LARGEST_CHUNK).min(LARGEST_CHUNK);
     // A regular file gives less than is asked for only at its end (read(2)).
-    let Bytes(mut content) = kernel.read(file.fd(), size.min(CHUNK) + 1).doing("read", path)?;
-    if content.len() > size.min(CHUNK) {
+    let Bytes(mut content) = kernel.read(file.fd(), size + 1).doing("read", path)?;
+    if content.len() > size {
         content.extend(read_open(kernel, file, path)?);
     }
     Ok(content)

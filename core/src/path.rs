@@ -1,5 +1,6 @@
 //! Comparing paths by component, without taking them apart where bytes tell.
 
+use memchr::memchr_iter;
 use typed_path::{Component as _, UnixPath};
 
 /// What a path is below a directory, by component; `None` if it is not below it.
@@ -23,8 +24,8 @@ pub(crate) fn has_parent(path: &UnixPath) -> bool {
 /// Whether a path is absolute and certainly written in the one way in which no component is empty, `.` or `..`.
 fn is_plain(path: &UnixPath) -> bool {
     let bytes = path.as_bytes();
-    let is_unclear = |pair: &[u8]| pair[0] == b'/' && (pair[1] == b'/' || pair[1] == b'.');
-    bytes == b"/" || (bytes.first() == Some(&b'/') && bytes.last() != Some(&b'/') && !bytes.windows(2).any(is_unclear))
+    let is_clear = |slash: usize| !matches!(bytes.get(slash + 1), None | Some(b'/' | b'.'));
+    bytes == b"/" || (bytes.first() == Some(&b'/') && memchr_iter(b'/', bytes).all(is_clear))
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{AtFlags, CloneFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags};
+use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags};
 use cofferdam::layout::Layout;
 use cofferdam::mountinfo::entries;
 use cofferdam_linux::LinuxKernel;
 
 use crate::Failure;
 use crate::arguments::Propagation;
+use crate::oldest::unshare_as_the_oldest;
 
 /// A path of ours, which is UTF-8: it is below a temporary directory.
 pub fn unix(path: &Path) -> Result<&UnixPath, Failure> {
@@ -30,7 +31,8 @@ impl Host {
     /// machine, with a tmpfs on the directory `scratch`.
     pub fn new(scratch: &Path, propagation: Propagation) -> Result<Self, Failure> {
         let failed = |what: &'static str| move |errno: Errno| format!("cannot {what}: {errno}");
-        LinuxKernel.unshare(CloneFlags::CLONE_NEWNS).map_err(failed("make a mount namespace"))?;
+        // As an agent's is, which is the machine's first one: otherwise the namespace for launches can't be kept.
+        unshare_as_the_oldest().map_err(failed("make a mount namespace"))?;
         let root = UnixPath::new("/");
         propagate(root, MountFlags::MS_PRIVATE, AtFlags::AT_RECURSIVE)?;
         if propagation == Propagation::Shared {

@@ -17,6 +17,8 @@ mod host;
 mod launch_host;
 mod launcher;
 mod measure;
+#[path = "../../../../core/tests/scenarios/world/oldest.rs"]
+mod oldest;
 mod plot;
 mod racer;
 mod recorder;

@@ -57,7 +57,7 @@ pub(crate) struct Host {
 #[allow(clippy::unused_self, reason = "what they look at and change is this host")]
 impl Host {
     fn new() -> Self {
-        unshare_as_the_oldest();
+        unshare_as_the_oldest().unwrap();
         let host = Self { directory: tempfile::Builder::new().prefix("cofferdam-").tempdir().unwrap() };
         host.propagation("/", MountFlags::MS_PRIVATE, true);
         host.mount("tmpfs", host.path(""), MountFlags::empty(), "mode=755");

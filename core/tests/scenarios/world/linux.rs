@@ -46,7 +46,7 @@ pub fn in_a_new_namespace_as_5_12(scenario: fn(&World<'_>)) {
 }
 
 fn in_a_namespace_of(kernel: &dyn Kernel, scenario: fn(&World<'_>)) {
-    unshare_as_the_oldest();
+    unshare_as_the_oldest().unwrap();
     let private = MountAttr { propagation: MountFlags::MS_PRIVATE, ..MountAttr::default() };
     kernel.mount_setattr(Fd::CWD, UnixPath::new("/"), AtFlags::AT_RECURSIVE, &private).unwrap();
     let directory = tempfile::tempdir().unwrap();

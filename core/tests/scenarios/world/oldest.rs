@@ -9,32 +9,35 @@ use nix::unistd::Pid;
 ///
 /// The file of a mount namespace can be bound in an older one alone, and which one is older is a matter of their numbers
 /// (fs/namespace.c, `mnt_ns_loop()`). On Linux 6.18 each CPU has a store of its own of these (include/linux/cookie.h).
-pub fn unshare_as_the_oldest() {
+pub fn unshare_as_the_oldest() -> Result<(), Errno> {
     let ourselves = Pid::from_raw(0);
-    let allowed = sched_getaffinity(ourselves).unwrap();
-    let cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu) == Ok(true));
-    let unshare_on = |cpu| {
+    let allowed = sched_getaffinity(ourselves).map_err(from_nix)?;
+    let is_ours = |cpu: &usize| allowed.is_set(*cpu) == Ok(true);
+    let unshare_on = |cpu: usize| {
         let mut one = CpuSet::new();
-        one.set(cpu).unwrap();
-        sched_setaffinity(ourselves, &one).unwrap();
-        LinuxKernel.unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        number().unwrap_or(0)
+        one.set(cpu).map_err(from_nix)?;
+        sched_setaffinity(ourselves, &one).map_err(from_nix)?;
+        LinuxKernel.unshare(CloneFlags::CLONE_NEWNS)?;
+        Ok((number().unwrap_or(0), cpu))
     };
-    let cpus: Vec<_> = cpus.collect();
     loop {
-        let (number, lowest) = cpus.iter().map(|cpu| (unshare_on(*cpu), *cpu)).min().unwrap();
+        let numbers = (0..CpuSet::count()).filter(is_ours).map(unshare_on).collect::<Result<Vec<_>, Errno>>()?;
+        let (lowest, cpu) = numbers.into_iter().min().ok_or(Errno::EINVAL)?;
         // The next one has the next number, unless the store of this CPU was used up and filled anew.
-        let own = unshare_on(lowest);
-        if own <= number + 1 {
+        if unshare_on(cpu)?.0 <= lowest + 1 {
             break;
         }
     }
-    sched_setaffinity(ourselves, &allowed).unwrap();
+    sched_setaffinity(ourselves, &allowed).map_err(from_nix)
+}
+
+fn from_nix(errno: nix::errno::Errno) -> Errno {
+    Errno::from_raw(errno as i32)
 }
 
 /// The number of our mount namespace, if the kernel can tell.
 fn number() -> Result<u64, Errno> {
     let mounts = LinuxKernel.listmount(UniqueMountId::ROOT, 0)?;
-    let mount = LinuxKernel.statmount(mounts[0], StatMountMask::STATMOUNT_MNT_NS_ID)?;
-    Ok(mount.namespace_id)
+    let root = mounts.first().ok_or(Errno::ENOENT)?;
+    Ok(LinuxKernel.statmount(*root, StatMountMask::STATMOUNT_MNT_NS_ID)?.namespace_id)
 }
