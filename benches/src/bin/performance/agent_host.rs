@@ -1,5 +1,6 @@
 //! A host with an agent that has many containers, each with many volumes: `performance agent-host`.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cofferdam::messages::{ContainerId, ContainerState, Resource};
@@ -11,6 +12,9 @@ use crate::arguments::AgentHostArguments;
 use crate::host::{Host, table};
 use crate::racer::serve;
 use crate::results::{Greeting, Memory};
+
+/// How long the kernel takes at most to do what it has put off.
+const SETTLED: Duration = Duration::from_millis(30);
 
 /// How often that is done in a row which takes less than a millisecond.
 const IN_A_ROW: usize = 7;
@@ -69,9 +73,11 @@ impl<'r> Subject<'r> {
         }
     }
 
-    /// The median of some in a row. What is short costs twice as much, or half, by what comes before it: by what the caches have,
-    /// and by how soon the kernel's other CPUs answer (umount2(2) waits for them). So the same comes before on every host.
+    /// The median of some in a row, once the kernel has done what it has put off (such as to free the files of a recovery). What
+    /// is short costs twice as much, or half, by what comes before it: by what the caches have, and by how soon the other CPUs
+    /// answer (umount2(2) waits for them). So the same comes before on every host.
     fn in_a_row(&mut self, measure: impl Fn(&mut Self) -> Result<Duration, Failure>) -> Result<Duration, Failure> {
+        thread::sleep(SETTLED);
         let mut times = (0..IN_A_ROW).map(|_| measure(self)).collect::<Result<Vec<_>, _>>()?;
         times.sort_unstable();
         Ok(times[IN_A_ROW / 2])
