@@ -23,7 +23,7 @@ fn a_whole_life() {
         assert_eq!(outcome.text(), "kept\n/mnt/mesos/sandbox\ndb\n");
 
         let script = "echo started; until [ -e log/file ]; do sleep 0.01; done; cat log/file
-            while [ -e db/file ]; do sleep 0.01; done; ls; exit 3";
+            while [ -e db ]; do sleep 0.01; done; ls; exit 3";
         let mut running = agent.launch("c1", script).start();
         running.wait_for("started");
         agent.update("c1", &["db", "log"]).outcome().success();
