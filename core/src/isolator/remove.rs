@@ -17,7 +17,7 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// It refuses while anything is mounted at or below the sandbox, and never crosses into another mount, even one that
     /// appears in between: volumes keep their data. Where this isolator has [cleaned up](Self::cleanup) before, the mount table
-    /// is not read again.
+    /// is not read again: what was mounted since is come upon, and what lies beside it may be gone by then.
     ///
     /// ```
     /// # use cofferdam_vfs_sim::sample;

@@ -1,8 +1,12 @@
 //! Sandboxes are mounts of their own, where nothing would be hidden by that.
 
+use std::cell::Cell;
+
 use cofferdam::UnixPathBuf;
 use cofferdam::isolator::{Isolator, RemoveError};
-use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel, Mode, MountFlags, OpenFlags, UmountFlags};
+use cofferdam::kernel::{
+    AtFlags, Call, Errno, Fd, Intercepted, Interceptor, Kernel, Mode, MountFlags, OpenFlags, OpenHow, UmountFlags,
+};
 use cofferdam::messages::{ContainerConfig, ContainerId};
 use serde_json::Value;
 
@@ -82,13 +86,33 @@ fn what_can_not_be_copied_stays(world: &World<'_>) {
 }
 
 fn a_sandbox_that_is_in_use_is_a_mount_as_well(world: &World<'_>) {
-    let mut agent = world.agent();
     let (id, config) = world.container("c", vec![]);
-    // Whoever opens it before has it open in the mount around it; so somebody who works in it is found by the table alone.
-    let opened = world.open(&sandbox(&config), OpenFlags::O_DIRECTORY).unwrap();
-    agent.prepare(&id, &config).unwrap();
-    assert_eq!(counts(world, &config), [1, 0]);
-    world.kernel.close(opened).unwrap();
+    let opened = Cell::new(0);
+    let user = User { sandbox: sandbox(&config), opened: &opened };
+    let kernel = Intercepted::new(world.kernel, &user);
+    world.through(&kernel).agent().prepare(&id, &config).unwrap();
+    assert_eq!((opened.get(), counts(world, &config)), (1, [1, 0]), "the table told that nothing is mounted in it");
+}
+
+/// Works in a sandbox from the moment on at which it is asked whether somebody does.
+struct User<'a> {
+    sandbox: UnixPathBuf,
+    opened: &'a Cell<usize>,
+}
+
+impl Interceptor for User<'_> {
+    fn before(&self, kernel: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+        if matches!(call, Call::Umount2 { flags, .. } if flags.contains(UmountFlags::MNT_EXPIRE)) {
+            let how = OpenHow { flags: OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC, ..OpenHow::default() };
+            let opened = kernel.openat2(Fd::CWD, &self.sandbox, how)?;
+            self.opened.set(self.opened.get() + 1);
+            let busy = call.apply(kernel).map(drop);
+            kernel.close(opened)?;
+            assert_eq!(busy, Err(Errno::EBUSY));
+            return busy;
+        }
+        Ok(())
+    }
 }
 
 /// As one that an administrator has given a disk of its own. It goes with the container, as all does that is mounted there.
