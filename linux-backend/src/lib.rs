@@ -36,6 +36,7 @@ mod features;
 mod file;
 mod mount;
 mod process;
+mod stack;
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{
@@ -54,8 +55,8 @@ pub use features::{Features, require_supported};
 /// `File` or another owner holds breaks what that relies on.
 ///
 /// [`Kernel::clone3`] must only be called while the process has no other thread. Its child lives in a copy of the
-/// process as it was at the call, and exits with status 101 if it panics. `CLONE_VM` and `CLONE_SETTLS` are refused
-/// with `EINVAL`. The C library does not hear of the birth: what it remembers of the thread's id is the parent's, so the
+/// process as it was at the call, or in that very memory with the flags of vfork(2), and exits with status 101 if it panics.
+/// `CLONE_VM` otherwise, and `CLONE_SETTLS`, are refused with `EINVAL`. The C library does not hear of the birth: what it remembers of the thread's id is the parent's, so the
 /// child must not use raise(3) or abort(3).
 ///
 /// [`Kernel::setgroups`], [`Kernel::setresgid`] and [`Kernel::setresuid`] are those of C, which apply to all threads.

@@ -18,6 +18,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::LinuxKernel;
 use crate::convert::{borrowed, c_path, c_strings, check, from_nix, from_rustix};
+use crate::stack::Stack;
 
 pub fn unshare(flags: CloneFlags) -> Result<(), Errno> {
     // C's function takes an int; the kernel, which takes more, knows no flag beyond one.
@@ -36,6 +37,9 @@ pub fn setns(fd: Fd, nstype: CloneFlags) -> Result<(), Errno> {
 /// would stay locked. It never gets out of this function.
 pub fn clone3(flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
     const UNSOUND: u64 = (general::CLONE_VM | general::CLONE_SETTLS) as u64;
+    if flags.is_vfork() {
+        return vfork(flags, child);
+    }
     if flags.bits() & UNSOUND != 0 {
         return Err(Errno::EINVAL);
     }
@@ -61,6 +65,20 @@ pub fn clone3(flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Er
         run_child(child)
     }
     Ok(Pid(c_int::try_from(pid).map_err(|_| Errno::ESRCH)?))
+}
+
+/// The child has a stack of its own, and uses the rest of our memory while we wait: nothing runs at the same time. What it has
+/// allocated when it executes a program is never freed.
+fn vfork(flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
+    let flags = c_int::try_from(flags.bits()).map_err(|_| Errno::EINVAL)?;
+    let flags = nix::sched::CloneFlags::from_bits_retain(flags);
+    let mut stack = Stack::new()?;
+    let run = Box::new(|| run_child(child));
+    // SAFETY: the kernel lets us go on when the child has no use for our memory any more, so that all that it refers to
+    // outlives it. Its stack ends with a page that nothing can be written to. It has no signal handlers but ours, and does
+    // not return.
+    let pid = unsafe { nix::sched::clone(run, stack.usable(), flags, Some(libc::SIGCHLD)) };
+    Ok(Pid(pid.map_err(from_nix)?.as_raw()))
 }
 
 /// Neither returns nor unwinds: both would be into a copy of what the parent is doing.

@@ -23,6 +23,7 @@ use common::is_root;
 
 const KERNEL: LinuxKernel = LinuxKernel;
 const NONE: CloneFlags = CloneFlags::empty();
+const VFORK: CloneFlags = CloneFlags::CLONE_VM.union(CloneFlags::CLONE_VFORK);
 
 fn main() {
     let tests = tests! {
@@ -30,6 +31,10 @@ fn main() {
         a_child_that_panics_exits_with_101_and_never_returns_here
         a_child_that_a_signal_ends_is_told_so
         a_child_is_seen_to_stop_and_continue
+        a_child_as_of_vfork_runs_on_our_memory_while_we_wait
+        a_child_as_of_vfork_that_panics_exits_with_101
+        a_child_as_of_vfork_can_not_write_beyond_its_stack
+        a_child_as_of_vfork_executes_a_program
         clone3_refuses_what_would_share_memory
         clone3_as_data_makes_a_child_that_exits
         the_calls_of_a_child_are_intercepted_too
@@ -172,12 +177,92 @@ fn a_child_is_seen_to_stop_and_continue() {
     assert_eq!(wait(WaitOptions::empty()), Some((pid, WaitStatus::Exited(7))));
 }
 
+fn exit_status_of(flags: CloneFlags, child: &mut dyn FnMut(&dyn Kernel) -> i32) -> WaitStatus {
+    let pid = KERNEL.clone3(flags, child).unwrap();
+    let (ended, status) = KERNEL.wait4(pid, WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(ended, pid);
+    status
+}
+
+fn a_child_as_of_vfork_runs_on_our_memory_while_we_wait() {
+    let before = KERNEL.getcwd().unwrap();
+    let mut written = Vec::new();
+    let status = exit_status_of(VFORK, &mut |kernel| {
+        std::thread::sleep(Duration::from_millis(50));
+        written = vec![7; 1 << 20];
+        let pipe = kernel.pipe2(OpenFlags::O_CLOEXEC).unwrap();
+        kernel.chdir(UnixPath::new("/")).unwrap();
+        assert_ne!(pipe.0, pipe.1);
+        3
+    });
+    assert_eq!(status, WaitStatus::Exited(3));
+    assert_eq!(written, vec![7; 1 << 20]);
+    // All else is its own.
+    assert_eq!(KERNEL.getcwd().unwrap(), before);
+    let new = KERNEL.pipe2(OpenFlags::O_CLOEXEC).unwrap();
+    let again = exit_status_of(VFORK, &mut |kernel| kernel.close(new.0).map_or(1, |()| 0));
+    assert_eq!(again, WaitStatus::Exited(0));
+    KERNEL.close(new.0).unwrap();
+    KERNEL.close(new.1).unwrap();
+}
+
+fn a_child_as_of_vfork_that_panics_exits_with_101() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    for _ in 0..3 {
+        assert_eq!(exit_status_of(VFORK, &mut |_| panic!("on purpose")), WaitStatus::Exited(101));
+    }
+    // We can still panic ourselves.
+    assert!(std::panic::catch_unwind(|| panic!("on purpose")).is_err());
+    std::panic::set_hook(hook);
+}
+
+fn a_child_as_of_vfork_can_not_write_beyond_its_stack() {
+    #[allow(unconditional_recursion, reason = "it is to use up the stack")]
+    fn deeper(level: usize) -> usize {
+        let large = std::hint::black_box([level; 512]);
+        deeper(level + 1) + large[level % 512]
+    }
+    let status = exit_status_of(VFORK, &mut |kernel| {
+        // Rust's handler of this signal would look for the guard of the stack of a thread.
+        kernel.sigaction(Signal(11), SignalAction::Default).unwrap();
+        i32::from(deeper(0) == 0)
+    });
+    assert_eq!(status, WaitStatus::Signaled(Signal(11)));
+}
+
+fn a_child_as_of_vfork_executes_a_program() {
+    let argv: [Bytes; 3] = ["sh".into(), "-c".into(), "sleep 0.1; exit 4".into()];
+    let status = exit_status_of(VFORK, &mut |kernel| {
+        let error = kernel.execve(UnixPath::new("/bin/sh"), &argv, &[]);
+        panic!("{error:?}")
+    });
+    assert_eq!(status, WaitStatus::Exited(4));
+    let status = exit_status_of(VFORK, &mut |kernel| {
+        let error = kernel.execve(UnixPath::new("/nowhere"), &argv, &[]);
+        i32::from(error == Err(Errno::ENOENT))
+    });
+    assert_eq!(status, WaitStatus::Exited(1));
+}
+
 fn clone3_refuses_what_would_share_memory() {
     const VM: u64 = 0x100;
+    const VFORK: u64 = 0x4000;
     const SIGHAND: u64 = 0x800;
     const THREAD: u64 = 0x1_0000;
     const SETTLS: u64 = 0x8_0000;
-    for flags in [VM, VM | SIGHAND, VM | SIGHAND | THREAD, SIGHAND, THREAD, SETTLS, 1 << 63] {
+    for flags in [
+        VM | VFORK | SIGHAND,
+        VM | VFORK | SETTLS,
+        VM | VFORK | 17,
+        VM,
+        VM | SIGHAND,
+        VM | SIGHAND | THREAD,
+        SIGHAND,
+        THREAD,
+        SETTLS,
+        1 << 63,
+    ] {
         let result = KERNEL.clone3(CloneFlags::from_bits_retain(flags), &mut |_| 0);
         assert_eq!(result, Err(Errno::EINVAL), "{flags:#x}");
     }

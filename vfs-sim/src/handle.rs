@@ -425,6 +425,8 @@ impl<L: Access> Kernel for Process<L> {
     }
 
     fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno> {
+        // Its part is done before ours goes on, whether it has our memory or not.
+        let flags = if flags.is_vfork() { flags - CloneFlags::CLONE_VM } else { flags };
         let (task, pid) = self.with(|linux| {
             let task = linux.fork(self.task, flags)?;
             Ok((task, Pid(linux.pid_seen_by(self.task, task))))
@@ -433,5 +435,30 @@ impl<L: Access> Kernel for Process<L> {
         let status = child(&kernel);
         kernel.exit(status);
         Ok(pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::Process;
+
+    #[rstest]
+    #[case::as_vfork(0x4100, Ok(()))]
+    #[case::as_vfork_with_mounts(0x2_4100, Ok(()))]
+    #[case::with_signal_handlers(0x4900, Err(Errno::EINVAL))]
+    #[case::without_waiting(0x100, Err(Errno::EINVAL))]
+    #[case::waiting_alone(0x4000, Ok(()))]
+    fn who_gets_our_memory(#[case] flags: u64, #[case] expected: Result<(), Errno>) {
+        let kernel = Process::init(Linux::new());
+        let mut written = 0;
+        let result = kernel.clone3(CloneFlags::from_bits_retain(flags), &mut |_| {
+            written += 1;
+            0
+        });
+        assert_eq!(result.map(drop), expected);
+        assert_eq!(written, i32::from(expected.is_ok()));
     }
 }

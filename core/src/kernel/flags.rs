@@ -192,8 +192,10 @@ flags! {
 
     /// What a new process, or unshare(2), does not share (clone(2), namespaces(7)).
     CloneFlags: u64 {
+        CLONE_VM = 0x100;
         CLONE_FS = 0x200;
         CLONE_FILES = 0x400;
+        CLONE_VFORK = 0x4000;
         CLONE_NEWNS = 0x2_0000;
         CLONE_NEWCGROUP = 0x200_0000;
         CLONE_NEWUTS = 0x400_0000;
@@ -300,6 +302,14 @@ impl Capabilities {
     /// The numbers of the capabilities in the set, ascending.
     pub fn numbers(self) -> impl Iterator<Item = u32> {
         (0..u64::BITS).filter(move |number| self.bits() >> number & 1 == 1)
+    }
+}
+
+impl CloneFlags {
+    /// Whether they are those of vfork(2), with nothing else but what is to be shared and which namespaces are to be new:
+    /// the child uses our memory, while we wait until it executes a program or ends.
+    pub fn is_vfork(self) -> bool {
+        self.contains(Self::CLONE_VM | Self::CLONE_VFORK) && self.unnamed_bits() == 0
     }
 }
 

@@ -68,6 +68,9 @@ macro_rules! syscalls {
             /// clone3(2) with the exit signal `SIGCHLD`: makes a child process that runs `child` and exits with the
             /// status that it returns. It gets copies of our memory and descriptors, as after fork(2).
             ///
+            /// With the flags of vfork(2) it gets no copy of our memory, but uses ours, while we wait until it has executed a
+            /// program or has ended ([`CloneFlags::is_vfork`]). Any other sharing of memory is `EINVAL`.
+            ///
             /// The child uses the kernel that it is handed, not ours. The calling process must be single-threaded,
             /// as only the calling thread exists in the child.
             fn clone3(&self, flags: CloneFlags, child: &mut ChildProgram<'_>) -> Result<Pid, Errno>;

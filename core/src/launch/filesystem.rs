@@ -13,7 +13,7 @@ use crate::detached::attributes;
 use crate::error::{CallError, Doing};
 use crate::kernel::{AtFlags, Bytes, CloneFlags, Descriptor, Errno, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
 use crate::messages::ContainerLaunchInfo;
-use crate::path::{has_parent, strip};
+use crate::path::Compared;
 use crate::root::Root;
 
 /// What there is by now: the root filesystem, the directories that are not trusted, and those that are mounted, each by its
@@ -23,16 +23,28 @@ use crate::root::Root;
 /// mounted, whatever happens to the directory of that name in the image meanwhile.
 pub(super) struct View<'k> {
     pub(super) kernel: &'k dyn Kernel,
-    rootfs: Option<&'k UnixPath>,
+    rootfs: Option<Compared<&'k UnixPath>>,
     /// The host's root, below which masks and operations are without a root filesystem.
     host: Option<Root<'k>>,
-    directories: Vec<Root<'k>>,
+    directories: Vec<Directory<'k>>,
     /// Whether we are in the host's mount namespace, and not in a copy of it in which all mounts are slaves.
     is_of_host: bool,
     /// Whether there are bidirectional mounts, or will be.
     has_shared: bool,
     /// Where bidirectional mounts are by now.
     shared: Vec<UnixPathBuf>,
+}
+
+/// A directory that we hold, with its path.
+struct Directory<'k> {
+    path: Compared<UnixPathBuf>,
+    root: Root<'k>,
+}
+
+impl<'k> Directory<'k> {
+    fn new(root: Root<'k>) -> Self {
+        Self { path: Compared::new(root.path().to_path_buf()), root }
+    }
 }
 
 /// A path of the request.
@@ -50,15 +62,16 @@ impl<'k> View<'k> {
         let mut directories = Vec::new();
         for path in rootfs.into_iter().chain(untrusted) {
             // No path of the request would be found to be below another one.
-            if !path.is_absolute() || has_parent(path) {
+            if !path.is_absolute() || Compared::new(path).has_parent() {
                 return Err(LaunchError::UnclearDirectory(path.into()));
             }
-            directories.push(Root::open(kernel, path)?);
+            directories.push(Directory::new(Root::open(kernel, path)?));
         }
         let host = match rootfs {
             Some(_) => None,
             None => Some(Root::open(kernel, UnixPath::new("/"))?),
         };
+        let rootfs = rootfs.map(Compared::new);
         let has_shared = info.mounts.iter().any(is_shared);
         Ok(Self { kernel, rootfs, host, directories, is_of_host: false, has_shared, shared: Vec::new() })
     }
@@ -70,17 +83,22 @@ impl<'k> View<'k> {
 
     /// From now on nothing of the host is in reach, and the root filesystem is to be mounted on this directory.
     pub(super) fn begin_at(&mut self, rootfs: Root<'k>) {
-        self.directories = vec![rootfs];
+        self.directories = vec![Directory::new(rootfs)];
         self.is_of_host = false;
     }
 
     /// Where a path lies, by component.
     pub(super) fn place<'v>(&'v self, path: &'v UnixPath) -> Place<'v, 'k> {
-        let below = |root: &'v Root<'k>| strip(path, root.path()).map(|relative| (root, relative));
-        match self.directories.iter().filter_map(below).min_by_key(|(_, relative)| relative.components().count()) {
-            Some((root, relative)) => Place::Below(root, relative),
-            None => Place::Host,
-        }
+        let path = Compared::new(path);
+        let relative = |directory: &'v Directory<'k>| {
+            path.below(directory.path.borrowed()).map(|relative| Place::Below(&directory.root, relative))
+        };
+        // Of two that it is below, the path below the inner one is the end of the other.
+        let length = |place: &Place<'_, '_>| match place {
+            Place::Below(_, relative) => relative.as_bytes().len(),
+            Place::Host => usize::MAX,
+        };
+        self.directories.iter().filter_map(relative).min_by_key(length).unwrap_or(Place::Host)
     }
 
     /// The directory below which a path lies that is to be masked or changed, and the path relative to it. The path must be
@@ -91,16 +109,20 @@ impl<'k> View<'k> {
         path: &'v UnixPath,
     ) -> Result<(&'v Root<'k>, &'v UnixPath), LaunchError> {
         self.stays_inside(action, path)?;
-        let is_allowed =
-            self.rootfs.is_none_or(|rootfs| strip(path, rootfs).is_some_and(|below| !below.as_bytes().is_empty()));
-        match (self.place(path), &self.host, path.strip_prefix("/")) {
-            (Place::Below(root, relative), _, _) if is_allowed => Ok((root, relative)),
-            (Place::Host, Some(host), Ok(relative)) => Ok((host, relative)),
-            _ => {
-                let rootfs = self.rootfs.unwrap_or(UnixPath::new("/")).into();
-                Err(LaunchError::OutsideRootfs { action, path: path.into(), rootfs })
+        let is_allowed = self
+            .rootfs
+            .is_none_or(|rootfs| Compared::new(path).below(rootfs).is_some_and(|below| !below.as_bytes().is_empty()));
+        match (self.place(path), &self.host) {
+            (Place::Below(root, relative), _) if is_allowed => return Ok((root, relative)),
+            (Place::Host, Some(host)) => {
+                if let Ok(relative) = path.strip_prefix("/") {
+                    return Ok((host, relative));
+                }
             }
+            _ => {}
         }
+        let rootfs = self.rootfs.map_or(UnixPath::new("/"), Compared::path).into();
+        Err(LaunchError::OutsideRootfs { action, path: path.into(), rootfs })
     }
 
     /// Refuses what would be done to the host as well, because the path is in a bidirectional mount.
@@ -149,10 +171,11 @@ impl<'k> View<'k> {
 
     /// From now on, what is below `path` is in this mount; what was there before is hidden.
     pub(super) fn mounted(&mut self, mount: Descriptor<'k>, path: &UnixPath, is_directory: bool) {
-        self.directories.retain(|directory| strip(directory.path(), path).is_none());
+        let hidden = Compared::new(path);
+        self.directories.retain(|directory| directory.path.borrowed().below(hidden.borrowed()).is_none());
         self.shared.retain(|shared| !shared.starts_with(path));
         if is_directory {
-            self.directories.push(Root::from_descriptor(self.kernel, mount, path.to_path_buf()));
+            self.directories.push(Directory::new(Root::from_descriptor(self.kernel, mount, path.to_path_buf())));
         }
     }
 
@@ -201,7 +224,7 @@ fn finish<'k>(mut view: View<'k>, info: &ContainerLaunchInfo, covers: Covers<'k>
         operations::perform(&mut view, operation)?;
     }
     match view.rootfs {
-        Some(rootfs) => switch_root(view.kernel, &view, rootfs),
+        Some(rootfs) => switch_root(view.kernel, &view, rootfs.path()),
         None => Ok(()),
     }
 }

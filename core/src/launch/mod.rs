@@ -175,7 +175,7 @@ impl Container<'_> {
     fn init(&self, kernel: &dyn Kernel, launcher: &Alive) -> Result<i32, LaunchError> {
         self.begin(kernel, launcher)?;
         let program = kernel
-            .clone3(CloneFlags::empty(), &mut |kernel| {
+            .clone3(program_flags(self.request), &mut |kernel| {
                 reported(kernel, program::become_program(kernel, self.request, self.request.die_with_parent.is_some()))
             })
             .doing("make process for", UnixPath::new("the program"))?;
@@ -205,6 +205,15 @@ impl Container<'_> {
         self.joined.enter_mount_namespace(kernel)?;
         filesystem::set_up(kernel, &self.request.info, self.namespace.as_ref())?;
         self.pid_files.write(kernel, number)
+    }
+}
+
+/// How the program's process is made: without a copy of our memory, which is thrown away at execve(2), unless the process
+/// becomes another user's before. That user's processes must not get at ours through it (vfork(2), "Caveats").
+fn program_flags(request: &LaunchRequest) -> CloneFlags {
+    match request.credentials {
+        None => CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK,
+        Some(_) => CloneFlags::empty(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::namespace::{LaunchLock, LaunchNamespace};
 use super::shared;
 use crate::kernel::{Bytes, Errno, Kernel, MountFlags};
 use crate::messages::{ContainerFileOperation, ContainerLaunchInfo, ContainerMountInfo};
-use crate::path::{has_parent, strip};
+use crate::path::Compared;
 
 /// What a launch has in its copy of the launch namespace.
 pub(super) struct Begun<'k> {
@@ -26,8 +26,11 @@ pub(super) struct Begun<'k> {
 /// masks or changes lies below the root filesystem, and that is mounted before all else.
 pub(super) fn is_enough(info: &ContainerLaunchInfo) -> bool {
     let (Some(rootfs), Some(first)) = (&info.rootfs, info.mounts.first()) else { return false };
-    let rootfs = rootfs.as_path();
-    let is_inside = |path: &UnixPath| strip(path, rootfs).is_some() && !has_parent(path);
+    let rootfs = Compared::new(rootfs.as_path());
+    let is_inside = |path: &UnixPath| {
+        let path = Compared::new(path);
+        path.below(rootfs).is_some() && !path.has_parent()
+    };
     is_of(first, rootfs)
         && info.mounts.iter().all(|mount| is_inside(mount.target.as_path()))
         && info.masked_paths.iter().all(|path| is_inside(path.as_path()))
@@ -35,8 +38,9 @@ pub(super) fn is_enough(info: &ContainerLaunchInfo) -> bool {
 }
 
 /// Whether a mount is the one of the root filesystem on itself.
-fn is_of(mount: &ContainerMountInfo, rootfs: &UnixPath) -> bool {
-    let is_rootfs = |path: &UnixPath| strip(path, rootfs).is_some_and(|below| below.as_bytes().is_empty());
+fn is_of(mount: &ContainerMountInfo, rootfs: Compared<&UnixPath>) -> bool {
+    let is_rootfs =
+        |path: &UnixPath| Compared::new(path).below(rootfs).is_some_and(|below| below.as_bytes().is_empty());
     is_rootfs(mount.target.as_path()) && mount.source.as_ref().is_some_and(|source| is_rootfs(source.as_path()))
 }
 
@@ -65,8 +69,9 @@ pub(super) fn begin<'k>(
     let mut view = View::of_host(kernel, info)?;
     let mut sources = shared::copies(&view, &info.mounts)?;
     let lock = namespace.lock(kernel)?;
+    let compared = Compared::new(rootfs.as_path());
     for (position, (request, source)) in info.mounts.iter().zip(&mut sources).enumerate() {
-        if source.is_none() && is_outside(request, position, rootfs.as_path()) {
+        if source.is_none() && is_outside(request, position, compared) {
             match mounts::bind(&view, request) {
                 Err(LaunchError::Call(error)) if error.errno == Errno::EINVAL => return Ok(None),
                 copied => *source = copied?,
@@ -87,8 +92,8 @@ pub(super) fn begin<'k>(
 
 /// Whether the source of a mount is the host's. What lies below the root filesystem is found there once that is mounted, as
 /// the first of all.
-fn is_outside(request: &ContainerMountInfo, position: usize, rootfs: &UnixPath) -> bool {
-    let is_inside = |source: &UnixPath| position > 0 && strip(source, rootfs).is_some();
+fn is_outside(request: &ContainerMountInfo, position: usize, rootfs: Compared<&UnixPath>) -> bool {
+    let is_inside = |source: &UnixPath| position > 0 && Compared::new(source).below(rootfs).is_some();
     request.flags.contains(MountFlags::MS_BIND)
         && request.source.as_ref().is_some_and(|source| !is_inside(source.as_path()))
 }

@@ -1,14 +1,17 @@
 //! Programs of users without privileges, and their groups.
 
+use std::cell::Cell;
+
 use cofferdam::agent::{AgentConfig, GidRange};
-use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel, Mode};
+use cofferdam::kernel::{AtFlags, Call, CloneFlags, Errno, Fd, Intercepted, Interceptor, Kernel, Mode};
+use cofferdam::launch::{LaunchRequest, launch};
 use cofferdam::messages::{ContainerLaunchInfo, Resource};
 use cofferdam::user::Credentials;
 use cofferdam::{UnixPath, checkpoint};
 use serde_json::{Value, json};
 
 use crate::host_volumes::content;
-use crate::scenarios::{CONTENT, Container, ensure, path};
+use crate::scenarios::{CONTENT, Container, Instead, ensure, path, wait};
 use crate::world::{World, volume};
 
 scenarios!(
@@ -17,6 +20,7 @@ scenarios!(
     a_volume_of_another_user_is_shared_by_its_group,
     a_task_with_its_own_rootfs_is_a_member_of_all_groups,
     a_program_without_a_rootfs_is_a_member_too,
+    no_other_user_has_the_memory_of_init,
 );
 
 /// The first gid of volumes.
@@ -186,5 +190,40 @@ fn a_program_without_a_rootfs_is_a_member_too(world: &World<'_>) {
     let mut container = Container::new(world, resources).with_agent(with_gids);
     let info = run_as_member(&mut container);
     assert_eq!((info.supplementary_groups, info.task_supplementary_groups), (vec![FIRST, FIRST + 1], vec![]));
+    container.clean_up();
+}
+
+/// Notes whether the last process was made as by vfork(2), and has a launch fail if it is no good that it was, or was not.
+#[derive(Default)]
+struct Memory {
+    is_shared: Cell<bool>,
+}
+
+impl Interceptor for Memory {
+    fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
+        match call {
+            Call::Clone3 { flags } => self.is_shared.set(flags.is_vfork()),
+            Call::Setresuid { .. } if self.is_shared.get() => return Err(Errno::EUCLEAN),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Of the process that becomes another user's, another process of that user may get hold, as far as fs.suid_dumpable lets it
+/// (proc_sys_fs(5)); in its memory there is only what is its own. The program of our own user needs no copy.
+fn no_other_user_has_the_memory_of_init(world: &World<'_>) {
+    let mut container = Container::new(world, vec![]).with_rootfs();
+    let user = user(&container, &[]);
+    let info = container.agent.prepare(&container.id, &container.config).unwrap();
+    for (credentials, is_shared) in [(Some(user), false), (None, true)] {
+        let memory = Memory::default();
+        let kernel = Intercepted::new(world.kernel, &memory);
+        let request = LaunchRequest { info: info.clone(), credentials, ..LaunchRequest::default() };
+        let program = |_: &dyn Kernel| ensure(memory.is_shared.get() == is_shared, "is the memory shared?");
+        let launcher = kernel
+            .clone3(CloneFlags::empty(), &mut |kernel| launch(&Intercepted::new(kernel, &Instead(&program)), &request));
+        assert_eq!(wait(world.kernel, launcher.unwrap()), CONTENT, "is shared: {is_shared}");
+    }
     container.clean_up();
 }

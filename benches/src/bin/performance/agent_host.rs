@@ -1,6 +1,5 @@
 //! A host with an agent that has many containers, each with many volumes: `performance agent-host`.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use cofferdam::messages::{ContainerId, ContainerState, Resource};
@@ -10,14 +9,9 @@ use crate::Failure;
 use crate::agent::{Agent, create, isolator};
 use crate::arguments::AgentHostArguments;
 use crate::host::{Host, table};
+use crate::in_a_row::in_a_row;
 use crate::racer::serve;
 use crate::results::{Greeting, Memory};
-
-/// How long the kernel takes at most to do what it has put off.
-const SETTLED: Duration = Duration::from_millis(30);
-
-/// How often that is done in a row which takes less than a millisecond.
-const IN_A_ROW: usize = 7;
 
 /// How many volumes the container has that is measured.
 const VOLUMES: usize = 3;
@@ -64,23 +58,13 @@ impl<'r> Subject<'r> {
 
     fn measure(&mut self, what: &str) -> Result<Duration, Failure> {
         match what.split_once(' ') {
-            None if what == "update" => self.in_a_row(Self::update),
-            None if what == "cleanup" => self.in_a_row(Self::cleanup),
+            None if what == "update" => in_a_row(|| self.update()),
+            None if what == "cleanup" => in_a_row(|| self.cleanup()),
             None if what == "recover" => self.recover(),
             None if what == "pass" => pass(),
             Some(("add", count)) => self.add(count.parse()?),
             _ => Err(format!("there is nothing called {what}").into()),
         }
-    }
-
-    /// The median of some in a row, once the kernel has done what it has put off (such as to free the files of a recovery). What
-    /// is short costs twice as much, or half, by what comes before it: by what the caches have, and by how soon the other CPUs
-    /// answer (umount2(2) waits for them). So the same comes before on every host.
-    fn in_a_row(&mut self, measure: impl Fn(&mut Self) -> Result<Duration, Failure>) -> Result<Duration, Failure> {
-        thread::sleep(SETTLED);
-        let mut times = (0..IN_A_ROW).map(|_| measure(self)).collect::<Result<Vec<_>, _>>()?;
-        times.sort_unstable();
-        Ok(times[IN_A_ROW / 2])
     }
 
     /// One volume more.

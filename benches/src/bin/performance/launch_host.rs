@@ -11,6 +11,7 @@ use cofferdam::mountinfo::entries;
 use crate::arguments::LaunchHostArguments;
 use crate::command_line::{self, CommandLine};
 use crate::host::Host;
+use crate::in_a_row::in_a_row;
 use crate::racer::{Racer, serve};
 use crate::results::{Greeting, Skipped};
 use crate::{Failure, agent, encode, recorder};
@@ -25,7 +26,7 @@ impl Contender {
     fn measure(&mut self) -> Result<Duration, Failure> {
         match self {
             Self::Command(command) => command.measure(),
-            Self::Process(racer) => racer.measure("launch"),
+            Self::Process(racer) => in_a_row(|| racer.measure("launch")),
         }
     }
 }

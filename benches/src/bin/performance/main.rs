@@ -14,6 +14,7 @@ mod arguments;
 mod command_line;
 mod encode;
 mod host;
+mod in_a_row;
 mod launch_host;
 mod launcher;
 mod measure;

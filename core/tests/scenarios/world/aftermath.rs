@@ -3,10 +3,11 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::{Isolator, Recovery};
-use cofferdam::kernel::{AtFlags, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
+use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel, MountAttr, MountFlags, UmountFlags};
 use cofferdam::messages::{ContainerId, ContainerState, OtherFields};
 use cofferdam::mountinfo::OwnedEntry;
 use cofferdam::user::NumericUsers;
@@ -100,9 +101,12 @@ pub fn clean_up(world: &World<'_>) {
         give_up_directory(world.kernel, ledger, &layout.launch_directory());
         give_up_directory(world.kernel, ledger, &layout.containers_runtime());
     }
-    unmount_noted(world.kernel, ledger);
-    let left = mount_table(world.kernel).into_iter().find(|mount| ledger.is_noted(mount));
-    assert!(left.is_none(), "something is mounted on what the scenario has mounted: {left:?}");
+    let left = || mount_table(world.kernel).into_iter().find(|mount| ledger.is_noted(mount));
+    while_another_test_holds_it(|| {
+        unmount_noted(world.kernel, ledger);
+        left().is_none()
+    });
+    assert_eq!(left(), None, "something is mounted on what the scenario has mounted, or somebody uses it");
     for (target, propagation) in ledger.propagations.take().into_iter().rev() {
         let attr = MountAttr { propagation, ..MountAttr::default() };
         world.kernel.mount_setattr(Fd::CWD, &target, AtFlags::empty(), &attr).unwrap();
@@ -154,7 +158,21 @@ fn give_up_directory(kernel: &dyn Kernel, ledger: &Ledger, directory: &UnixPath)
     for id in tree.into_iter().rev() {
         let mount = table.iter().find(|mount| mount.id == id).unwrap();
         assert_eq!(mount_id(kernel, &mount.mountpoint), u64::from(id), "something is mounted on {mount}");
-        kernel.umount2(&mount.mountpoint, UmountFlags::UMOUNT_NOFOLLOW).unwrap();
+        let unmount = || kernel.umount2(&mount.mountpoint, UmountFlags::UMOUNT_NOFOLLOW);
+        while_another_test_holds_it(|| unmount() != Err(Errno::EBUSY));
+        assert!(!mount_table(kernel).iter().any(|mount| mount.id == id), "{mount} can't be unmounted");
+    }
+}
+
+/// Tries until it is done. Other tests are threads of the same process, and the processes that they fork have copies of the
+/// descriptors that are open here at that moment, for as long as they have not closed them: a mount can be busy for a while
+/// without anybody's fault.
+fn while_another_test_holds_it(mut is_done: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if is_done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
