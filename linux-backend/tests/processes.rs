@@ -254,7 +254,7 @@ fn clone3_refuses_what_would_share_memory() {
     for flags in [
         VM | VFORK | SIGHAND,
         VM | VFORK | SETTLS,
-        VM | VFORK | 17,
+        VM | VFORK | 0x11,
         VM,
         VM | SIGHAND,
         VM | SIGHAND | THREAD,
