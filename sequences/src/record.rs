@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use cofferdam::kernel::{Call, Errno, Interceptor, Kernel, Value};
+use cofferdam::kernel::{Call, CloneFlags, Errno, Interceptor, Kernel, Value};
 
 use crate::control;
 use crate::sequence::{Action, MAX_TASKS, Sequence, Step, TaskIndex, Universe};
@@ -90,7 +90,9 @@ impl Interceptor for Recorder {
         let mut state = self.0.borrow_mut();
         if let Call::Clone3 { flags } = call {
             let child = state.free_name();
-            let step = state.push(Action::Fork { child, flags: *flags });
+            // Whose memory it has is of no account to any other call, and here nobody waits for it.
+            let flags = *flags - (CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK);
+            let step = state.push(Action::Fork { child, flags });
             state.running.push((step, child));
         } else {
             state.push(Action::Call(sparing(call)));

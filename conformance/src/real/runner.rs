@@ -156,6 +156,10 @@ impl<'a> Runner<'a> {
     fn fork(&mut self, child: TaskIndex, flags: CloneFlags) -> Result<(), Errno> {
         // What is not written yet would be written twice.
         self.flush()?;
+        if flags.is_vfork() {
+            // The child would wait for its turn, and we for the child.
+            return self.note(&Observation::Returned(Err(Errno::EINVAL)));
+        }
         let (plan, reference, token) = (self.plan, self.reference, self.token.clone());
         let result = LinuxKernel.clone3(flags, &mut |_| {
             let mut runner = Runner { plan, reference, me: child, token: token.clone(), results: Vec::new() };
