@@ -5,6 +5,7 @@
     allow(dead_code, reason = "only a real kernel keeps what one command leaves to the next")
 )]
 mod life_cycle;
+mod mounts;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
 
 pub(crate) use life_cycle::{CleanupArguments, LaunchContainer, LifeCycleCommand};
+pub(crate) use mounts::MountsArguments;
 
 /// Where the agent's durable state is unless said otherwise.
 pub(crate) const DEFAULT_WORK_DIR: &str = "/var/lib/cofferdam";
@@ -63,6 +65,9 @@ pub(crate) enum Command {
     /// Run a shell on a simulated machine: scripts that mount, without root
     #[command(after_help = SIM_EXAMPLES)]
     Sim(SimArguments),
+    /// Show what is mounted where, as a tree, and who receives what is mounted on what
+    #[command(after_help = mounts::EXAMPLES)]
+    Mounts(MountsArguments),
     /// Carry out a launch info and become its program (what `run` and `launch` start; the process is of no other use)
     #[command(hide = true)]
     Launcher(LaunchArguments),

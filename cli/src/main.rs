@@ -12,6 +12,7 @@ mod launcher;
 )]
 mod life_cycle;
 mod log;
+mod mounts;
 mod run;
 mod schema;
 mod sim;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let result = match arguments::parse() {
         Ok(Command::Run(arguments)) => host::run(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
+        Ok(Command::Mounts(arguments)) => mounts::print(&arguments),
         Ok(Command::Launcher(arguments)) => host::launch(&arguments),
         Ok(Command::LifeCycle(command)) => return life_cycle::run(&command),
         Ok(Command::Schema(arguments)) => schema::print(&arguments),

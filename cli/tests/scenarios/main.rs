@@ -8,6 +8,7 @@ mod hostile;
 mod hosts;
 mod isolation;
 mod life_cycle;
+mod mounts;
 mod signals;
 mod simulated;
 mod support;
