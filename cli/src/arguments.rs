@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
 
@@ -48,6 +48,17 @@ Examples:
 
 Exit status: that of the last command, as with sh; 125 if cofferdam failed.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  cofferdam completions bash > /usr/share/bash-completion/completions/cofferdam
+  cofferdam completions zsh > /usr/local/share/zsh/site-functions/_cofferdam
+  cofferdam completions fish > ~/.config/fish/completions/cofferdam.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  cofferdam man run | man -l -
+  cofferdam man --directory /usr/local/share/man/man1";
+
 /// Isolates the filesystem of a container on Linux, and leaves the host as it was.
 #[derive(Debug, Parser)]
 #[command(name = "cofferdam", version, max_term_width = 120)]
@@ -75,6 +86,12 @@ pub(crate) enum Command {
     LifeCycle(LifeCycleCommand),
     /// Print the JSON Schema of a message, or of the agent's configuration
     Schema(SchemaArguments),
+    /// Print a script with which a shell completes the arguments of cofferdam
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+    /// Print a manual page, in roff, or write all of them
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArguments),
 }
 
 /// Which agent a command acts for.
@@ -97,6 +114,23 @@ pub(crate) struct SchemaArguments {
     /// Which schema; without it, the names are printed
     #[arg(value_parser = PossibleValuesParser::new(cofferdam::schema::NAMES))]
     pub(crate) name: Option<String>,
+}
+
+/// Arguments of `cofferdam completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// Shell that is to complete them
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Arguments of `cofferdam man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// Command whose page is printed; without it, the page about all of cofferdam
+    pub(crate) command: Option<String>,
+    /// Write the pages of all commands there, instead
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// Arguments of `cofferdam run`.
@@ -251,6 +285,11 @@ fn parse_alone<A: Args>(arguments: &[OsString]) -> Option<A> {
     A::from_arg_matches(&command.try_get_matches_from(arguments).ok()?).ok()
 }
 
+/// The description of all commands.
+pub(crate) fn description() -> clap::Command {
+    CommandLine::command()
+}
+
 /// Parses a command line, the name of the program included.
 pub(crate) fn parse_from<T: Into<OsString> + Clone>(
     arguments: impl IntoIterator<Item = T>,
@@ -301,7 +340,6 @@ fn persistent_volume(text: &str) -> Result<PersistentVolumeArgument, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
     use rstest::rstest;
 
     use super::*;

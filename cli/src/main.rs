@@ -3,6 +3,7 @@
 
 mod agent;
 mod arguments;
+mod generated;
 mod host;
 mod launch;
 mod launcher;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         Ok(Command::Launcher(arguments)) => host::launch(&arguments),
         Ok(Command::LifeCycle(command)) => return life_cycle::run(&command),
         Ok(Command::Schema(arguments)) => schema::print(&arguments),
+        Ok(Command::Completions(arguments)) => generated::completions(&arguments),
+        Ok(Command::Man(arguments)) => generated::man(&arguments),
         Err(usage) => {
             // Standard error may be closed; the exit status still tells.
             let _ = usage.print();

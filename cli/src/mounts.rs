@@ -61,8 +61,8 @@ pub(crate) fn print(arguments: &MountsArguments) -> Result<i32, Failure> {
     } else {
         let chosen = chosen(&source, &host, arguments)?;
         let is_chosen = |mount: &Entry<'_>| chosen.as_ref().is_none_or(|chosen| chosen.contains(&mount.id()));
-        let json = || json::mounts(&host, &is_chosen);
-        (in_either_form(arguments, json, || text::tree(&host, &is_chosen, look))?, 0)
+        let json = || json::mounts(&host, is_chosen);
+        (in_either_form(arguments, json, || text::tree(&host, is_chosen, look))?, 0)
     };
     match anstream::stdout().write_all(output.as_bytes()) {
         // Who reads no further has seen enough.
