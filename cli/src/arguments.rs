@@ -16,7 +16,7 @@ use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
 
 pub(crate) use life_cycle::{CleanupArguments, LaunchContainer, LifeCycleCommand};
-pub(crate) use mounts::MountsArguments;
+pub(crate) use mounts::{GraphArguments, GraphFormat, MountsArguments};
 
 /// Where the agent's durable state is unless said otherwise.
 pub(crate) const DEFAULT_WORK_DIR: &str = "/var/lib/cofferdam";
@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Show what is mounted where, as a tree, and who receives what is mounted on what
     #[command(after_help = mounts::EXAMPLES)]
     Mounts(MountsArguments),
+    /// Draw what is mounted on what, and what is propagated where
+    #[command(after_help = mounts::GRAPH_EXAMPLES)]
+    Graph(GraphArguments),
     /// Carry out a launch info and become its program (what `run` and `launch` start; the process is of no other use)
     #[command(hide = true)]
     Launcher(LaunchArguments),

@@ -4,6 +4,7 @@
 mod agent;
 mod arguments;
 mod generated;
+mod graph;
 mod host;
 mod launch;
 mod launcher;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Ok(Command::Run(arguments)) => host::run(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
         Ok(Command::Mounts(arguments)) => mounts::print(&arguments),
+        Ok(Command::Graph(arguments)) => graph::print(&arguments),
         Ok(Command::Launcher(arguments)) => host::launch(&arguments),
         Ok(Command::LifeCycle(command)) => return life_cycle::run(&command),
         Ok(Command::Schema(arguments)) => schema::print(&arguments),

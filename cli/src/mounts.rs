@@ -1,6 +1,6 @@
 //! `cofferdam mounts`: a mount table for people.
 
-mod tables;
+pub(crate) mod tables;
 
 use std::collections::HashSet;
 use std::io::{self, Write as _};
@@ -38,11 +38,7 @@ const DIFFERENT: i32 = 1;
 
 /// Prints the mounts. Gives the exit status.
 pub(crate) fn print(arguments: &MountsArguments) -> Result<i32, Failure> {
-    let source = match (&arguments.file, arguments.pid) {
-        (Some(file), _) => Source::File(file),
-        (None, Some(pid)) => Source::Process(pid),
-        (None, None) => Source::Ourselves,
-    };
+    let source = Source::of(arguments.file.as_deref(), arguments.pid);
     let mut texts = vec![source.read()?];
     if !arguments.this_namespace && arguments.diff.is_none() {
         texts.extend(source.others());
@@ -64,21 +60,27 @@ pub(crate) fn print(arguments: &MountsArguments) -> Result<i32, Failure> {
         let json = || json::mounts(&host, is_chosen);
         (in_either_form(arguments, json, || text::tree(&host, is_chosen, look))?, 0)
     };
+    write(&output)?;
+    Ok(status)
+}
+
+/// To standard output.
+pub(crate) fn write(output: &str) -> Result<(), Failure> {
     match anstream::stdout().write_all(output.as_bytes()) {
         // Who reads no further has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(MountsError::Print(error).into()),
-        _ => Ok(status),
+        _ => Ok(()),
     }
 }
 
-fn host(texts: &[Text]) -> Result<Host<'_>, MountsError> {
+pub(crate) fn host(texts: &[Text]) -> Result<Host<'_>, Failure> {
     Ok(Host::new(texts.iter().map(namespace).collect::<Result<_, _>>()?))
 }
 
-fn namespace(text: &Text) -> Result<Namespace<'_>, MountsError> {
+fn namespace(text: &Text) -> Result<Namespace<'_>, Failure> {
     match Table::parse(&text.bytes) {
         Ok(table) => Ok(Namespace { name: text.name.clone(), table }),
-        Err(error) => Err(MountsError::Parse { name: text.path.clone(), error }),
+        Err(error) => Err(MountsError::Parse { name: text.path.clone(), error }.into()),
     }
 }
 
@@ -128,7 +130,7 @@ fn with_parents(table: &Table<'_>, mount: &Entry<'_>) -> HashSet<u32> {
 }
 
 /// A path as it stands in the table: of our own files, links are followed; those of others are out of reach.
-fn resolve(source: &Source<'_>, path: &Path) -> Result<UnixPathBuf, MountsError> {
+pub(crate) fn resolve(source: &Source<'_>, path: &Path) -> Result<UnixPathBuf, Failure> {
     let bytes = match source {
         Source::Ourselves => {
             let resolved = std::fs::canonicalize(path);
@@ -138,7 +140,7 @@ fn resolve(source: &Source<'_>, path: &Path) -> Result<UnixPathBuf, MountsError>
     };
     let resolved = UnixPath::new(bytes.as_encoded_bytes()).to_path_buf();
     let leads_up = resolved.as_bytes().split(|byte| *byte == b'/').any(|name| name == b"..");
-    if resolved.is_absolute() && !leads_up { Ok(resolved) } else { Err(MountsError::NotAbsolute(path.into())) }
+    if resolved.is_absolute() && !leads_up { Ok(resolved) } else { Err(MountsError::NotAbsolute(path.into()).into()) }
 }
 
 /// Whether the locale has the characters that trees are drawn with.

@@ -4,6 +4,7 @@
 pub mod arrivals;
 mod cells;
 pub mod difference;
+pub mod graph;
 pub mod host;
 pub mod json;
 pub mod text;

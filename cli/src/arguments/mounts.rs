@@ -1,8 +1,8 @@
-//! Arguments of `cofferdam mounts`.
+//! Arguments of `cofferdam mounts` and `cofferdam graph`.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -49,4 +49,47 @@ pub(crate) struct MountsArguments {
     /// Draw the tree with ASCII characters, as where the locale has no others
     #[arg(long)]
     pub(crate) ascii: bool,
+}
+
+pub(crate) const GRAPH_EXAMPLES: &str = "\
+Examples:
+  cofferdam graph > mounts.svg
+  cofferdam graph --under /srv --all-namespaces > srv.svg
+  cofferdam graph --file node1 --format dot | dot -Tpdf > node1.pdf
+  cofferdam graph --file host --file container > both.svg
+
+Each mount is a box, below the one that it is on. A line of a colour joins the mounts of a peer group: what is mounted on one \
+is mounted on all of them, and, by the dashed arrows, on their slaves.";
+
+/// Arguments of `cofferdam graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArguments {
+    /// The mounts that this process sees, instead of our own
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+    /// The mounts in this file, a copy of a /proc/PID/mountinfo; `-` is standard input. Of several, which have to be of one
+    /// boot of one machine, each is a mount namespace
+    #[arg(long, value_name = "FILE", conflicts_with = "pid")]
+    pub(crate) file: Vec<PathBuf>,
+    /// Only the mounts on PATH and below it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) under: Option<PathBuf>,
+    /// All mount namespaces that can be seen, with those of their mounts that receive from, or send to, the ones that are shown
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) all_namespaces: bool,
+    /// How the picture is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: GraphFormat,
+}
+
+/// How a picture is written.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// A picture, as browsers show it
+    #[default]
+    Svg,
+    /// For Graphviz
+    Dot,
+    /// For Mermaid, in Markdown
+    Mermaid,
 }

@@ -9,17 +9,17 @@ use crate::run::Failure;
 
 /// The text of a mount table.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     /// Whose it is.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it was read.
-    pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Where a mount table is to be found.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     Ourselves,
     Process(u32),
     File(&'a Path),
@@ -41,7 +41,16 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The file, or the process, that is named; else we ourselves.
+    pub(crate) fn of(file: Option<&'a Path>, pid: Option<u32>) -> Self {
+        match (file, pid) {
+            (Some(file), _) => Self::File(file),
+            (None, Some(pid)) => Self::Process(pid),
+            (None, None) => Self::Ourselves,
+        }
+    }
+
     fn path(self) -> PathBuf {
         match self {
             Self::Ourselves => "/proc/self/mountinfo".into(),
@@ -50,7 +59,16 @@ impl Source<'_> {
         }
     }
 
-    pub(super) fn read(self) -> Result<Text, Failure> {
+    /// Whose table it is, for people.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Ourselves => "this process".into(),
+            Self::Process(pid) => named(pid),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    pub(crate) fn read(self) -> Result<Text, Failure> {
         let path = self.path();
         let mut bytes = Vec::new();
         let read = match self {
@@ -63,7 +81,7 @@ impl Source<'_> {
 
     /// The tables of the other mount namespaces of this machine that a process is in, and whose we may read. None for a table
     /// that is not of this machine.
-    pub(super) fn others(self) -> Vec<Text> {
+    pub(crate) fn others(self) -> Vec<Text> {
         let own = match self {
             Self::Ourselves => namespace("self"),
             Self::Process(pid) => namespace(&pid.to_string()),
@@ -95,7 +113,11 @@ fn namespace(process: &str) -> Option<PathBuf> {
 fn of_process(pid: u32) -> Option<Text> {
     let path = format!("/proc/{pid}/mountinfo");
     let bytes = fs::read(&path).ok()?;
+    Some(Text { name: named(pid), path, bytes })
+}
+
+/// `dockerd[812]`
+fn named(pid: u32) -> String {
     let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let name = format!("{}[{pid}]", String::from_utf8_lossy(command.trim_ascii_end()));
-    Some(Text { name, path, bytes })
+    format!("{}[{pid}]", String::from_utf8_lossy(command.trim_ascii_end()))
 }
