@@ -63,6 +63,7 @@ mod mount;
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod mounted;
 mod mountpoint;
+mod mounts;
 mod mv;
 mod names;
 mod nodes;
@@ -110,6 +111,7 @@ programs! {
     "chown" => ownership::chown;
     "chroot" => chroot::chroot;
     "cmp" => cmp::cmp;
+    "cofferdam" => mounts::cofferdam;
     "comm" => uniq::comm;
     "cp" => cp::cp;
     "cut" => cut::cut;

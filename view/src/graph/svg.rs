@@ -53,7 +53,7 @@ pub fn svg(picture: &Picture) -> String {
     let _ = writeln!(text, "<style>\n{STYLE}</style>");
     for (number, area) in picture.areas.iter().enumerate() {
         let top = layout.tops[number];
-        let bottom = top + layout.title(&area.title) + area.mounts.len() * ROW + MARGIN / 2;
+        let bottom = top + Layout::title(&area.title) + area.mounts.len() * ROW + MARGIN / 2;
         let (left, right) = (MARGIN, layout.right + MARGIN / 2);
         let _ = writeln!(
             text,
@@ -182,7 +182,7 @@ impl Layout {
             Self { tops: Vec::new(), titles: Vec::new(), right: 0, lanes: Vec::new(), width: 0, height: MARGIN };
         for area in &picture.areas {
             layout.tops.push(layout.height);
-            let title = layout.title(&area.title);
+            let title = Layout::title(&area.title);
             layout.titles.push(title);
             layout.height += title + area.mounts.len() * ROW + MARGIN / 2 + GAP;
             let edges = area.mounts.iter().map(|mount| layout.x(mount) + width(mount));
@@ -210,7 +210,7 @@ impl Layout {
         layout
     }
 
-    fn title(&self, title: &str) -> usize {
+    fn title(title: &str) -> usize {
         if title.is_empty() { MARGIN / 2 } else { TITLE }
     }
 
