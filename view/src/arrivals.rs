@@ -1,13 +1,15 @@
 //! Where what is mounted at a path appears as well, and from where something would appear there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use anstyle::{Effects, Style};
+use cofferdam::mountinfo::Table;
 use cofferdam::{UnixPath, UnixPathBuf};
 
 use crate::cells::{Cell, Look, columns, printable};
 use crate::host::{Host, Position, Receiver, Role};
+use crate::tree::hidden;
 
 /// Another mount that has to do with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +43,12 @@ impl Arrivals {
         let id = table.containing(path)?.id();
         let entry = table.entries().iter().position(|entry| entry.id() == id)?;
         let mount = Position { namespace: 0, entry };
+        let covers: Vec<_> = host.namespaces().iter().map(|namespace| Covers::of(&namespace.table)).collect();
         let arrival = |receiver: Receiver| {
+            let Position { namespace, entry } = receiver.position;
             let path = host.arrival(mount, path, receiver.position);
-            let is_hidden = path.as_ref().is_some_and(|path| {
-                let table = &host.namespaces()[receiver.position.namespace].table;
-                table.containing(path).is_none_or(|found| found.id() != host.mount(receiver.position).id())
-            });
+            let table = &host.namespaces()[namespace].table;
+            let is_hidden = path.as_ref().is_some_and(|path| covers[namespace].hide(table, entry, path));
             Arrival { receiver, path, is_hidden }
         };
         let receivers = host.receivers(mount).into_iter().map(arrival).collect();
@@ -85,6 +87,30 @@ impl Arrivals {
             }
         }
         text
+    }
+}
+
+/// What hides what in a table.
+struct Covers {
+    hidden: Vec<bool>,
+    children: HashMap<u32, Vec<usize>>,
+}
+
+impl Covers {
+    fn of(table: &Table<'_>) -> Self {
+        let mut children: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (entry, mount) in table.entries().iter().enumerate().filter(|(_, mount)| mount.id() != mount.parent_id()) {
+            children.entry(mount.parent_id()).or_default().push(entry);
+        }
+        Self { hidden: hidden(table), children }
+    }
+
+    /// Whether a lookup of a path that is on a mount ends in another one. As [`Table::containing`] tells, for many.
+    fn hide(&self, table: &Table<'_>, entry: usize, path: &UnixPath) -> bool {
+        let on_it = self.children.get(&table.entries()[entry].id()).into_iter().flatten();
+        let mut mountpoints = on_it.map(|child| table.entries()[*child].mountpoint());
+        // No lookup goes into what is stacked on the root directory.
+        self.hidden[entry] || mountpoints.any(|at| at.as_bytes() != b"/" && path.starts_with(&*at))
     }
 }
 
@@ -135,8 +161,6 @@ impl Host<'_> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use cofferdam::mountinfo::Table;
-
     use super::*;
     use crate::host::Namespace;
 

@@ -85,9 +85,8 @@ impl Picture {
             let mut above: Vec<usize> = Vec::new();
             for (index, row) in rows.iter().enumerate() {
                 let mount = &entries[row.entry];
-                let depth = row.is_last.len();
-                above.truncate(depth);
-                mounts.push(Mount::new(mount, depth, above.last().copied(), hidden[row.entry]));
+                above.truncate(row.depth);
+                mounts.push(Mount::new(mount, row.depth, above.last().copied(), hidden[row.entry]));
                 above.push(index);
                 let place = Place { area, mount: index };
                 if let Some(group) = mount.peer_group() {

@@ -1,13 +1,14 @@
 //! A mount table as text.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Effects, Style};
 use cofferdam::mountinfo::Entry;
 
 use crate::cells::{Cell, Look, columns, printable};
 use crate::host::{Host, Position, Receiver, Role};
-use crate::tree::{Row, hidden, rows};
+use crate::tree::{DEEPEST, Row, hidden, rows};
 
 /// So many of those that receive are named; of more, the rest is counted.
 const NAMED: usize = 3;
@@ -57,6 +58,9 @@ fn branch(row: &Row, look: Look) -> String {
     if let Some((own, above)) = row.is_last.split_last() {
         text.extend(above.iter().map(|is_last| if *is_last { none } else { more }));
         text.push_str(if *own { last } else { next });
+    }
+    if row.depth > DEEPEST {
+        let _ = write!(text, "({} deep) ", row.depth);
     }
     text
 }
@@ -231,6 +235,17 @@ TARGET               SOURCE                TYPE   OPTIONS              PROPAGATI
 └─/proc              proc                  proc   rw,nosuid            private
 ";
         assert_eq!(tree(&host(), |_| true, Look::default()), expected);
+    }
+
+    #[test]
+    fn what_is_stacked_too_deep_says_how_deep() {
+        let line = |id| format!("{id} {} 0:1 / /m rw - tmpfs none rw\n", id - 1);
+        let text = (10..60).map(line).collect::<Vec<_>>().concat();
+        let namespace = Namespace { name: String::new(), table: Table::parse(text.as_bytes()).unwrap() };
+        let shown = tree(&Host::new(vec![namespace]), |_| true, Look { is_ascii: true, ..Look::default() });
+        let last = shown.lines().last().unwrap();
+        assert!(last.trim_start().starts_with("`-(49 deep) /m  none"), "{shown}");
+        assert!(shown.lines().all(|line| line.len() < 150), "{shown}");
     }
 
     #[test]

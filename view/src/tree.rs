@@ -4,13 +4,19 @@ use std::collections::HashMap;
 
 use cofferdam::mountinfo::Table;
 
+/// How deep a tree is drawn. Where a mistake has stacked mounts by the thousand, each on the one before, nobody wants to see
+/// thousands of lines beside each other.
+pub const DEEPEST: usize = 24;
+
 /// A mount in a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Which entry of the table it is.
     pub entry: usize,
+    /// How many mounts that are shown it is below.
+    pub depth: usize,
     /// For each mount above it that is shown, from the second on, and for itself: whether no other one comes after it on the
-    /// same mount. Of one that is shown at the top, there is nothing.
+    /// same mount. Of one that is shown at the top, there is nothing; below [`DEEPEST`], there is no more.
     pub is_last: Vec<bool>,
 }
 
@@ -21,13 +27,15 @@ pub fn rows(table: &Table<'_>, is_chosen: impl Fn(usize) -> bool) -> Vec<Row> {
     let top = tree.chosen(&tree.roots, &is_chosen);
     let mut rows = Vec::new();
     // Tables with thousands of mounts, each on the one before, have been seen: no recursion.
-    let mut pending: Vec<_> = top.into_iter().rev().map(|entry| Row { entry, is_last: Vec::new() }).collect();
+    let mut pending: Vec<_> = top.into_iter().rev().map(|entry| Row { entry, depth: 0, is_last: Vec::new() }).collect();
     while let Some(row) = pending.pop() {
         let below = tree.chosen(tree.children(row.entry), &is_chosen);
         for (position, entry) in below.iter().enumerate().rev() {
             let mut is_last = row.is_last.clone();
-            is_last.push(position + 1 == below.len());
-            pending.push(Row { entry: *entry, is_last });
+            if row.depth < DEEPEST {
+                is_last.push(position + 1 == below.len());
+            }
+            pending.push(Row { entry: *entry, depth: row.depth + 1, is_last });
         }
         rows.push(row);
     }
@@ -172,6 +180,15 @@ mod tests {
             [(1, 0, "/"), (2, 1, "/sys"), (3, 1, "/dev"), (4, 3, "/dev/shm"), (5, 3, "/dev/pts"), (6, 4, "/dev/shm")];
         let expected = [(1, ""), (3, "|"), (5, "||"), (4, "|`"), (6, "|``"), (2, "`")];
         assert_eq!(shown(&mounts, |_| true), expected.map(|(id, shape)| (id, shape.to_owned())));
+    }
+
+    #[test]
+    fn a_deep_tree_is_not_drawn_as_deep_as_it_is() {
+        let mounts: Vec<_> = (0..5000).map(|id| (id + 10, id + 9, "/a")).collect();
+        let text = table(&mounts);
+        let rows = rows(&Table::parse(text.as_bytes()).unwrap(), |_| true);
+        assert_eq!(rows.iter().map(|row| row.depth).collect::<Vec<_>>(), (0..5000).collect::<Vec<_>>());
+        assert!(rows.iter().all(|row| row.is_last.len() == row.depth.min(DEEPEST)));
     }
 
     #[test]

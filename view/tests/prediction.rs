@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use cofferdam::kernel::{AtFlags, CloneFlags, Fd, Kernel, Mode, MountAttr, MountFlags};
-use cofferdam::mountinfo::Table;
+use cofferdam::mountinfo::{Entry, Table};
 use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_vfs_sim::{Linux, Process};
 use cofferdam_view::arrivals::Arrivals;
@@ -159,6 +159,12 @@ proptest! {
         places.sort_by_cached_key(|place| Reverse(Arrivals::of(&host, place).unwrap().receivers.len()));
         let place = pick(&places, if place % 4 == 0 { place / 4 } else { 0 }).as_path();
         let predicted = Arrivals::of(&host, place).unwrap();
+        for arrival in &predicted.receivers {
+            let table = &host.namespaces()[arrival.receiver.position.namespace].table;
+            let found = arrival.path.as_ref().map(|path| table.containing(path).map(Entry::id));
+            let is_seen = found.is_none_or(|found| found == Some(host.mount(arrival.receiver.position).id()));
+            prop_assert_eq!(arrival.is_hidden, !is_seen, "{:?}", arrival);
+        }
 
         processes[0].mount(Some(UnixPath::new("new")), place, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Group, Mount, Picture, Place};
+use crate::tree::DEEPEST;
 
 /// In pixels, as all that follow.
 const ROW: usize = 32;
@@ -217,7 +218,7 @@ impl Layout {
     /// The left edge of a box.
     #[allow(clippy::unused_self, reason = "as the other edges")]
     fn x(&self, mount: &Mount) -> usize {
-        MARGIN + 12 + mount.depth * INDENT
+        MARGIN + 12 + mount.depth.min(DEEPEST) * INDENT
     }
 
     /// The middle of a box.
