@@ -116,8 +116,11 @@ impl Shell {
         let status = self.end_of(pid).await;
         // Others that have ended by now are reaped as well, and nothing is said of them.
         self.jobs_notice();
-        let is_interrupted = matches!(status, Some(WaitStatus::Signaled(Signal::INT)));
-        self.traps.settle_interrupt(&self.process, is_interrupted);
+        if matches!(status, Some(WaitStatus::Signaled(Signal::INT))) {
+            self.traps.settle_interrupt(&self.process, true);
+        } else if self.machine.was_interrupted(pid) {
+            self.traps.settle_interrupt(&self.process, false);
+        }
         if let Some(WaitStatus::Signaled(signal)) = status {
             self.report_signal(signal).await;
         }

@@ -46,8 +46,8 @@ impl Traps {
         !self.actions.contains_key(&Signal::INT.0) && self.has_interrupt(process)
     }
 
-    /// Waiting for a process in the foreground is over. Ctrl-C was meant for that process: it is for the shell only if it
-    /// has ended the process.
+    /// Waiting for a process in the foreground is over, which has got `SIGINT`. Ctrl-C was meant for that process: it is for
+    /// the shell only if it has ended the process.
     pub(super) fn settle_interrupt(&self, process: &Process, has_ended_it: bool) {
         if !self.catches_interrupts {
             return;

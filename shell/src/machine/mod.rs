@@ -145,6 +145,11 @@ impl Machine {
         self.is_interrupted.get()
     }
 
+    /// Whether a process has got the last `SIGINT` of those that all get.
+    pub(crate) fn was_interrupted(&self, pid: Pid) -> bool {
+        self.scheduler.was_interrupted(pid)
+    }
+
     /// Gives nothing more to read from the console.
     pub(crate) fn end_input(&self) {
         self.terminal.borrow_mut().end_input(&self.init);

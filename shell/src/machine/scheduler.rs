@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cofferdam::kernel::{Errno, Kernel as _, Signal};
+use cofferdam::kernel::{Errno, Kernel as _, Pid, Signal};
 use cofferdam_vfs_sim::Process;
 
 /// What a process does; it comes to the exit status.
@@ -49,6 +49,8 @@ pub(crate) struct Scheduler {
     has_progressed: Cell<bool>,
     /// How many calls that could have waited were made in this turn.
     calls: Cell<usize>,
+    /// Who was at work when all were interrupted last.
+    interrupted: RefCell<Vec<Pid>>,
 }
 
 /// How many of these calls are a turn, if none of them has to wait: who reads `/dev/zero` never has to.
@@ -200,13 +202,22 @@ impl Scheduler {
         outside.feed()
     }
 
+    /// Whether a process was at work when all were interrupted last: it has got the signal.
+    pub(super) fn was_interrupted(&self, pid: Pid) -> bool {
+        self.interrupted.borrow().contains(&pid)
+    }
+
     /// Sends `SIGINT` to all who work, as a terminal does: to those who wait for ever, or because somebody wants it. False if
     /// that ends none.
     fn interrupt_all(&self) -> bool {
         let workers = self.workers.borrow();
+        let mut interrupted = self.interrupted.borrow_mut();
+        interrupted.clear();
         for worker in workers.iter() {
+            // Who has ended by now has no number any more.
             if let Ok(pid) = worker.process.getpid() {
                 let _ = worker.process.kill(pid, Signal::INT);
+                interrupted.push(pid);
             }
         }
         // Who takes no notice of it would be asked for ever.

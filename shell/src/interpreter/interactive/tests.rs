@@ -151,6 +151,29 @@ fn an_interrupt_that_came_too_late_is_not_for_the_next_command() {
     assert_eq!(trial.session.run_chunk(b"true; exit 3"), 3);
 }
 
+/// Whenever Ctrl-C is noticed: also when the program has ended by then, and has taken no care of it.
+#[test]
+fn an_interrupt_is_not_lost_between_a_program_and_the_next_command() {
+    let mut outcomes = Vec::new();
+    for turns in 1..12 {
+        let mut trial = Trial::new();
+        // That somebody asks so often is taken for Ctrl-C.
+        let asked = PATIENCE - turns;
+        trial.person.0.borrow_mut().asked = asked;
+        trial.session.run_chunk(b"mkdir /made; echo $((6 * 7))");
+        let was_noticed = trial.person.0.borrow().asked < asked;
+        let shown = trial.shown("echo status=$?; ls -d /made 2>/dev/null", &[]);
+        let (went_on, was_made) = (shown.contains("42"), shown.contains("/made"));
+        let status = if was_noticed { "status=130\n" } else { "status=0\n" };
+        assert!(shown.contains(status), "after {turns} turns: {shown:?}");
+        outcomes.push((went_on, was_made));
+    }
+    // Before the program was at work, between it and the next command, and too late.
+    for outcome in [(false, false), (false, true), (true, true)] {
+        assert!(outcomes.contains(&outcome), "{outcomes:?}");
+    }
+}
+
 #[test]
 fn the_end_of_a_file_is_for_who_reads_it() {
     let mut trial = Trial::new();
