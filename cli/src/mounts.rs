@@ -11,6 +11,7 @@ use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_view::arrivals::Arrivals;
 use cofferdam_view::difference::{self, Difference};
 use cofferdam_view::host::{Host, Namespace};
+use cofferdam_view::tree::leading_to;
 use cofferdam_view::{Look, json, text};
 use serde::Serialize;
 
@@ -110,23 +111,12 @@ fn chosen(source: &Source<'_>, host: &Host<'_>, arguments: &MountsArguments) -> 
     let table = &host.namespaces()[0].table;
     Ok(if let Some(path) = &arguments.containing {
         let resolved = resolve(source, path)?;
-        let mount = table.containing(&resolved).ok_or_else(|| MountsError::NotMounted(path.as_path().into()))?;
-        Some(with_parents(table, mount))
+        Some(leading_to(table, &resolved).ok_or_else(|| MountsError::NotMounted(path.as_path().into()))?)
     } else if let Some(path) = &arguments.under {
         Some(table.at_or_below(&resolve(source, path)?).map(Entry::id).collect())
     } else {
         None
     })
-}
-
-/// A mount and those that it is on.
-fn with_parents(table: &Table<'_>, mount: &Entry<'_>) -> HashSet<u32> {
-    let mut ids = HashSet::from([mount.id()]);
-    let mut next = table.by_id(mount.parent_id());
-    while let Some(parent) = next.filter(|parent| ids.insert(parent.id())) {
-        next = table.by_id(parent.parent_id());
-    }
-    ids
 }
 
 /// A path as it stands in the table: of our own files, links are followed; those of others are out of reach.

@@ -9,6 +9,7 @@ use cofferdam::{UnixPath, UnixPathBuf};
 
 use crate::cells::{Cell, Look, columns, printable};
 use crate::host::{Host, Position, Receiver, Role};
+use crate::text::propagation;
 use crate::tree::hidden;
 
 /// Another mount that has to do with a path.
@@ -60,13 +61,7 @@ impl Arrivals {
     pub fn text(&self, host: &Host<'_>, look: Look) -> String {
         let mount = host.mount(self.mount);
         let place = printable(self.path.as_bytes());
-        let propagation = match (mount.peer_group(), mount.master()) {
-            (Some(group), Some(master)) => format!("shared {group}, slave of {master}"),
-            (Some(group), None) => format!("shared {group}"),
-            (None, Some(master)) => format!("slave of {master}"),
-            (None, None) if mount.is_unbindable() => "unbindable".to_owned(),
-            (None, None) => "private".to_owned(),
-        };
+        let propagation = propagation(mount);
         let mut text =
             format!("{place} is in the mount {} ({propagation}).\n", printable(mount.mountpoint().as_bytes()));
         let lists = [
@@ -125,12 +120,7 @@ fn line(host: &Host<'_>, arrival: &Arrival) -> Vec<Cell> {
             format!(" in {}", printable(host.namespaces()[position.namespace].name.as_bytes())),
         );
     }
-    let role = match arrival.receiver.role {
-        Role::Peer => "peer",
-        Role::Slave => "slave",
-        Role::Master => "master",
-    };
-    let mut role = Cell::from(role.to_owned());
+    let mut role = Cell::from(arrival.receiver.role.name().to_owned());
     if arrival.is_hidden {
         role.push(Effects::DIMMED.into(), ", hidden");
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::cells::{Cell, Look, columns, printable};
-use crate::text::source;
+use crate::text::{propagation, source};
 
 /// The mounts of two tables that are not the same. Mounts are told apart by where they are, what of which filesystem they show,
 /// and in which order they are stacked; the numbers of mounts and peer groups, which differ from boot to boot, do not matter
@@ -190,17 +190,6 @@ fn aspects(
         differs(What::Parent, &mountpoint(&before.entries()[old]), &mountpoint(&after.entries()[new]));
     }
     aspects
-}
-
-/// Shared, a slave, both, unbindable or none of it.
-pub(crate) fn propagation(mount: &Entry<'_>) -> String {
-    let parts = [
-        mount.peer_group().map(|group| format!("shared {group}")),
-        mount.master().map(|group| format!("slave of {group}")),
-        mount.is_unbindable().then(|| "unbindable".to_owned()),
-    ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { "private".to_owned() } else { parts.join(", ") }
 }
 
 /// Which mount of each table is on which.

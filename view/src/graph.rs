@@ -16,9 +16,8 @@ pub use mermaid::mermaid;
 pub use svg::svg;
 
 use crate::cells::printable;
-use crate::difference::propagation;
 use crate::host::{Host, Position};
-use crate::text::source;
+use crate::text::{propagation, source};
 use crate::tree::{hidden, rows};
 
 /// What is in a picture.
@@ -56,6 +55,13 @@ struct Mount {
 struct Place {
     area: usize,
     mount: usize,
+}
+
+impl Place {
+    /// What languages with names call it.
+    fn name(self) -> String {
+        format!("m{}_{}", self.area, self.mount)
+    }
 }
 
 /// A peer group with something to be seen of its propagation: two mounts of it, or slaves.

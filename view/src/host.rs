@@ -34,6 +34,17 @@ pub enum Role {
     Master,
 }
 
+impl Role {
+    /// For people and machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Slave => "slave",
+            Self::Master => "master",
+        }
+    }
+}
+
 /// A mount on which what is mounted on another one is mounted as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receiver {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::arrivals::{Arrival, Arrivals};
 use crate::difference::{Aspect, Change, Difference};
-use crate::host::{Host, Position, Receiver, Role};
+use crate::host::{Host, Position, Receiver};
 use crate::tree::hidden;
 
 /// A mount. Paths and other bytes are strings where they are UTF-8, else arrays of numbers.
@@ -190,10 +190,12 @@ fn mount(host: &Host<'_>, entry: usize, hidden: bool) -> Mount {
 fn other(host: &Host<'_>, Receiver { position, role }: Receiver) -> Other {
     let mount = host.mount(position);
     let namespace = (position.namespace != 0).then(|| host.namespaces()[position.namespace].name.clone());
-    let role = match role {
-        Role::Peer => "peer",
-        Role::Slave => "slave",
-        Role::Master => "master",
-    };
-    Other { role, namespace, id: mount.id(), target: (&*mount.mountpoint()).into(), path: None, hidden: false }
+    Other {
+        role: role.name(),
+        namespace,
+        id: mount.id(),
+        target: (&*mount.mountpoint()).into(),
+        path: None,
+        hidden: false,
+    }
 }

@@ -74,6 +74,17 @@ pub(crate) fn source(mount: &Entry<'_>) -> Vec<u8> {
     }
 }
 
+/// Shared, a slave, both, unbindable or none of it.
+pub(crate) fn propagation(mount: &Entry<'_>) -> String {
+    let parts = [
+        mount.peer_group().map(|group| format!("shared {group}")),
+        mount.master().map(|group| format!("slave of {group}")),
+        mount.is_unbindable().then(|| "unbindable".to_owned()),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "private".to_owned() } else { parts.join(", ") }
+}
+
 /// The options of a mount; and `ro` of its filesystem, which those do not tell.
 fn options(mount: &Entry<'_>) -> Vec<u8> {
     let own = mount.mount_options_raw();

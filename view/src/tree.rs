@@ -1,7 +1,8 @@
 //! A mount table as a tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use cofferdam::UnixPath;
 use cofferdam::mountinfo::Table;
 
 /// How deep a tree is drawn. Where a mistake has stacked mounts by the thousand, each on the one before, nobody wants to see
@@ -77,6 +78,16 @@ fn entered(table: &Table<'_>, mounts: &[usize]) -> Vec<usize> {
         }
     }
     entered
+}
+
+/// The ids of the mount that a path is in, and of those that it is on, step by step. `None` if no mount of the table has it.
+pub fn leading_to(table: &Table<'_>, path: &UnixPath) -> Option<HashSet<u32>> {
+    let mut mount = table.containing(path)?;
+    let mut ids = HashSet::from([mount.id()]);
+    while let Some(parent) = table.by_id(mount.parent_id()).filter(|parent| ids.insert(parent.id())) {
+        mount = parent;
+    }
+    Some(ids)
 }
 
 /// Which mount is on which.

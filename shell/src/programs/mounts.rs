@@ -7,6 +7,7 @@ use cofferdam::mountinfo::{Entry, Table};
 use cofferdam_vfs_sim::Linux;
 use cofferdam_view::arrivals::Arrivals;
 use cofferdam_view::host::{Host, Namespace};
+use cofferdam_view::tree::leading_to;
 use cofferdam_view::{Look, printable, text};
 
 use super::support::options::{not_simulated, take_options, usage};
@@ -62,7 +63,7 @@ pub(crate) async fn cofferdam(execution: &mut Execution) -> i32 {
         (Some(path), _, _) => Arrivals::of(&host, UnixPath::new(&path))
             .map(|arrivals| arrivals.text(&host, look))
             .ok_or_else(|| not_mounted(&path)),
-        (None, Some(path), _) => match containing(&host, UnixPath::new(&path)) {
+        (None, Some(path), _) => match leading_to(&host.namespaces()[0].table, UnixPath::new(&path)) {
             Some(ids) => Ok(text::tree(&host, |mount| ids.contains(&mount.id()), look)),
             None => Err(not_mounted(&path)),
         },
@@ -87,17 +88,6 @@ pub(crate) async fn cofferdam(execution: &mut Execution) -> i32 {
 
 fn not_mounted(path: &[u8]) -> String {
     format!("no mount in the table has {}", printable(path))
-}
-
-/// The ids of the mount that a path is in, and of those that it is on.
-fn containing(host: &Host<'_>, path: &UnixPath) -> Option<HashSet<u32>> {
-    let table = &host.namespaces()[0].table;
-    let mut mount = table.containing(path)?;
-    let mut ids = HashSet::from([mount.id()]);
-    while let Some(parent) = table.by_id(mount.parent_id()).filter(|parent| ids.insert(parent.id())) {
-        mount = parent;
-    }
-    Some(ids)
 }
 
 /// The table of the process, and of one process in each other mount namespace.

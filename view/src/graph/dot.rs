@@ -11,17 +11,14 @@ pub fn dot(picture: &Picture) -> String {
     for (number, area) in picture.areas.iter().enumerate() {
         let _ = writeln!(text, "  subgraph cluster_{number} {{\n    label={};", quoted(&area.title));
         for (index, mount) in area.mounts.iter().enumerate() {
-            let name = name(Place { area: number, mount: index });
+            let name = Place { area: number, mount: index }.name();
             let mut lines = vec![mount.mountpoint.as_str(), mount.filesystem.as_str()];
             lines.extend(Some(mount.propagation.as_str()).filter(|propagation| !propagation.is_empty()));
             let style = if mount.is_hidden { ", style=\"rounded,dashed\"" } else { "" };
             let _ = writeln!(text, "    {name} [label={}{style}];", quoted(&lines.join("\n")));
             if let Some(parent) = mount.parent {
-                let _ = writeln!(
-                    text,
-                    "    {} -> {name} [arrowhead=none];",
-                    self::name(Place { area: number, mount: parent })
-                );
+                let _ =
+                    writeln!(text, "    {} -> {name} [arrowhead=none];", Place { area: number, mount: parent }.name());
             }
         }
         text.push_str("  }\n");
@@ -31,18 +28,14 @@ pub fn dot(picture: &Picture) -> String {
         let label = quoted(&format!("peer group {}", group.number));
         let _ = writeln!(text, "  {hub} [shape=ellipse, style=filled, fillcolor=lightgrey, label={label}];");
         for peer in &group.peers {
-            let _ = writeln!(text, "  {} -> {hub} [dir=both, style=bold, constraint=false];", name(*peer));
+            let _ = writeln!(text, "  {} -> {hub} [dir=both, style=bold, constraint=false];", peer.name());
         }
         for slave in &group.slaves {
-            let _ = writeln!(text, "  {hub} -> {} [style=dashed, constraint=false];", name(*slave));
+            let _ = writeln!(text, "  {hub} -> {} [style=dashed, constraint=false];", slave.name());
         }
     }
     text.push_str("}\n");
     text
-}
-
-fn name(place: Place) -> String {
-    format!("m{}_{}", place.area, place.mount)
 }
 
 /// A string of the language, in which a backslash begins an escape.

@@ -11,14 +11,14 @@ pub fn mermaid(picture: &Picture) -> String {
         let title = if area.title.is_empty() { "mounts" } else { &area.title };
         let _ = writeln!(text, "  subgraph n{number}[{}]", quoted(title));
         for (index, mount) in area.mounts.iter().enumerate() {
-            let name = name(Place { area: number, mount: index });
+            let name = Place { area: number, mount: index }.name();
             let mut lines = vec![quoted_part(&mount.mountpoint), quoted_part(&mount.filesystem)];
             if !mount.propagation.is_empty() {
                 lines.push(quoted_part(&mount.propagation));
             }
             let _ = writeln!(text, "    {name}[\"{}\"]", lines.join("<br>"));
             if let Some(parent) = mount.parent {
-                let _ = writeln!(text, "    {} --- {name}", self::name(Place { area: number, mount: parent }));
+                let _ = writeln!(text, "    {} --- {name}", Place { area: number, mount: parent }.name());
             }
         }
         text.push_str("  end\n");
@@ -27,17 +27,13 @@ pub fn mermaid(picture: &Picture) -> String {
         let hub = format!("g{}", group.number);
         let _ = writeln!(text, "  {hub}([\"peer group {}\"])", group.number);
         for peer in &group.peers {
-            let _ = writeln!(text, "  {} <==> {hub}", name(*peer));
+            let _ = writeln!(text, "  {} <==> {hub}", peer.name());
         }
         for slave in &group.slaves {
-            let _ = writeln!(text, "  {hub} -.-> {}", name(*slave));
+            let _ = writeln!(text, "  {hub} -.-> {}", slave.name());
         }
     }
     text
-}
-
-fn name(place: Place) -> String {
-    format!("m{}_{}", place.area, place.mount)
 }
 
 fn quoted(text: &str) -> String {
