@@ -77,6 +77,7 @@
 
 mod arena;
 mod check;
+mod disk;
 mod filesystem;
 mod handle;
 mod host;
@@ -96,6 +97,7 @@ mod walk;
 
 pub use arena::{Arena, Id};
 pub use check::Inconsistency;
+pub use disk::{File, FileKind, Place, Question};
 pub use handle::{Access, Process};
 pub use host::{LineError, LoadError};
 pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};

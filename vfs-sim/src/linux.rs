@@ -5,6 +5,7 @@ use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
+use crate::disk::Questions;
 use crate::filesystem::{
     Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, OverlayList, PAGE_SIZE, Parameters, Pipe,
     SuperBlock,
@@ -94,6 +95,9 @@ pub struct Linux {
     pub(crate) missing_in_proc: OrdSet<String>,
     /// The superblocks of the types that are looked for (`fs_supers`).
     pub(crate) superblocks_by_type: OrdSet<(FilesystemType, Id<SuperBlock>)>,
+    /// What is asked about files that are not known, if that is noted.
+    #[serde(skip)]
+    pub(crate) questions: Option<Box<Questions>>,
 }
 
 impl Default for Linux {
@@ -163,6 +167,7 @@ impl Linux {
             memory_pages: bytes / PAGE_SIZE,
             missing_in_proc: OrdSet::new(),
             superblocks_by_type: OrdSet::new(),
+            questions: None,
         };
         linux.boot();
         linux

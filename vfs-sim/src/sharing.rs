@@ -45,6 +45,8 @@ impl Linux {
             missing_in_proc,
             superblocks_by_type,
             memory_pages,
+            // Notes about the machine, which are no part of it.
+            questions: _,
         } = self;
         let shares_objects = superblocks.is_shared_with(&snapshot.superblocks)
             && inodes.is_shared_with(&snapshot.inodes)

@@ -62,6 +62,7 @@ impl Linux {
         if self.is_dead(directory) {
             return Err(Errno::ENOENT);
         }
+        self.ask_for_listing(directory);
         let mut batch = Batch { entries: Vec::new(), room: BUFFER };
         let directory = match self.start_reading(task, file).transpose()? {
             Some(ReadFrom::List) => {

@@ -77,8 +77,11 @@ impl Linux {
         if self.is_overlay(dentry) {
             return self.remove_in_overlay(task, dentry);
         }
-        if as_directory && !self.dentries[dentry].children.is_empty() {
-            return Err(Errno::ENOTEMPTY);
+        if as_directory {
+            self.ask_for_listing(dentry);
+            if !self.dentries[dentry].children.is_empty() {
+                return Err(Errno::ENOTEMPTY);
+            }
         }
         self.remove_links(dentry);
         if as_directory {
@@ -148,7 +151,7 @@ impl Linux {
     }
 
     /// Takes the links away that an entry stands for: two for a directory (`simple_unlink()`, `simple_rmdir()`).
-    pub(super) fn remove_links(&mut self, dentry: Id<Dentry>) {
+    pub(crate) fn remove_links(&mut self, dentry: Id<Dentry>) {
         let inode = self.dentries[dentry].inode;
         let object = &self.inodes[inode];
         if object.is_directory() {

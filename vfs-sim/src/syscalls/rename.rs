@@ -124,8 +124,13 @@ impl Linux {
             self.exchange_dentries(source, target);
             return Ok(());
         }
-        if target.is_some_and(|target| !self.dentries[target].children.is_empty()) {
-            return Err(Errno::ENOTEMPTY);
+        if let Some(target) = target {
+            if self.is_directory(target) {
+                self.ask_for_listing(target);
+            }
+            if !self.dentries[target].children.is_empty() {
+                return Err(Errno::ENOTEMPTY);
+            }
         }
         let whites_out = rename.flags.contains(RenameFlags::RENAME_WHITEOUT);
         if whites_out {

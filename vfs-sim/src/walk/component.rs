@@ -234,9 +234,15 @@ impl Linux {
         match self.superblocks[superblock].filesystem {
             // It knows no free names.
             FilesystemType::Proc => Err(Errno::ENOENT),
-            FilesystemType::Sysfs => Ok(None),
+            FilesystemType::Sysfs => {
+                self.ask_for_name(directory, name);
+                Ok(None)
+            }
             _ if name.len() > MAX_NAME => Err(Errno::ENAMETOOLONG),
-            _ => Ok(None),
+            _ => {
+                self.ask_for_name(directory, name);
+                Ok(None)
+            }
         }
     }
 }
