@@ -38,6 +38,21 @@ program would see.
 Exit status: that of CMD; 128+n if signal n killed it; 125 if cofferdam failed, 126 if CMD can't be executed, 127 if it \
 is not found.";
 
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  cofferdam plan --rootfs /srv/busybox --persistent-volume web/db:data -- /bin/sh
+  cofferdam plan --rootfs /srv/busybox --mountinfo copy-of-mountinfo
+  cofferdam plan --id web --json < config.json
+
+The second one is for a host that is elsewhere: /proc/self/mountinfo there is enough. The third one takes what `prepare` \
+takes, and plans create, prepare, launch and cleanup; the others plan `run`.
+
+The same code runs on a simulated kernel with the host's mounts, and looks on the host's disks for what it asks for. What \
+the plan says of errors is what the real run would say.
+
+Exit status: 0 if the host's mounts stay as they are, 1 if they change, 2 if the container would fail; 125 if there is no \
+plan.";
+
 const SIM_EXAMPLES: &str = "\
 Examples:
   cofferdam sim
@@ -73,6 +88,9 @@ pub(crate) enum Command {
     /// Run a program in a container of its own, and clean up after it
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArguments>),
+    /// Tell what a container will do to this host, or to another one, without doing it; needs no root
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Box<PlanArguments>),
     /// Run a shell on a simulated machine: scripts that mount, without root
     #[command(after_help = SIM_EXAMPLES)]
     Sim(SimArguments),
@@ -136,10 +154,9 @@ pub(crate) struct ManArguments {
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// Arguments of `cofferdam run`.
-#[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
-pub(crate) struct RunArguments {
+/// The options that say what container a program gets.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ContainerOptions {
     #[command(flatten)]
     pub(crate) agent: AgentArguments,
     /// Id of the container [default: one that is not in use]
@@ -163,6 +180,13 @@ pub(crate) struct RunArguments {
     /// Persistent volume to mount at NAME in the sandbox; created if it does not exist
     #[arg(long, value_name = "ROLE/ID:NAME[:ro|rw]", value_parser = persistent_volume)]
     pub(crate) persistent_volume: Vec<PersistentVolumeArgument>,
+}
+
+/// Arguments of `cofferdam run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) container: ContainerOptions,
     /// Print every system call of the isolator and the launcher to standard error, as strace does
     #[arg(long)]
     pub(crate) trace: bool,
@@ -178,6 +202,26 @@ pub(crate) struct RunArguments {
     pub(crate) mountinfo: Option<PathBuf>,
     /// Program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
+    pub(crate) command: Vec<Bytes>,
+}
+
+/// Arguments of `cofferdam plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) container: ContainerOptions,
+    /// Plan for the host with these mounts, a copy of its /proc/self/mountinfo, instead of this one; `-` is standard input.
+    /// What the arguments name is taken to be there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mountinfo: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw the tree with ASCII characters, as where the locale has no others
+    #[arg(long)]
+    pub(crate) ascii: bool,
+    /// Program and its arguments; without one, all but its execution is planned
+    #[arg(trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
     pub(crate) command: Vec<Bytes>,
 }
 
@@ -408,7 +452,7 @@ mod tests {
     fn options_after_the_command_are_its_own() {
         let line = CommandLine::try_parse_from(["cofferdam", "run", "--trace", "ls", "--id", "x"]).unwrap();
         let Command::Run(arguments) = line.command else { panic!("not run") };
-        assert!(arguments.trace && arguments.id.is_none());
+        assert!(arguments.trace && arguments.container.id.is_none());
         assert_eq!(arguments.command, ["ls", "--id", "x"].map(Bytes::from));
     }
 }

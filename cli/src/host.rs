@@ -18,11 +18,11 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use default::launch;
+pub(crate) use default::{launch, this_machine};
 
 /// `cofferdam run`: on a simulated host if one is asked for, else on the one that this was built for.
 pub(crate) fn run(arguments: &RunArguments) -> Result<i32, Failure> {
-    let agent = arguments.agent.agent()?;
+    let agent = arguments.container.agent.agent()?;
     if arguments.sim || arguments.mountinfo.is_some() {
         simulated::run(arguments, &agent)
     } else {

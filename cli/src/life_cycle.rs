@@ -5,7 +5,7 @@
 
 mod check;
 mod cleanup;
-mod input;
+pub(crate) mod input;
 mod launch;
 mod list;
 mod metrics;
@@ -60,6 +60,10 @@ pub(crate) enum LifeCycleError {
     #[error("standard input is no {what}: {error}")]
     Input { what: &'static str, error: String },
 }
+
+pub(crate) use cleanup::clean_up_container;
+pub(crate) use launch::{Launching, launch_container};
+pub(crate) use prepare::prepare_container;
 
 /// Whether other commands may be at work at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +149,7 @@ pub(crate) fn run_on(
         LifeCycleCommand::Create(arguments) if arguments.check => check::check(kernel, agent, json),
         LifeCycleCommand::Create(_) => Session::begin(kernel, host, agent, Sharing::Alone).map(drop),
         LifeCycleCommand::Prepare(arguments) => prepare::prepare(kernel, host, agent, &arguments.id),
-        LifeCycleCommand::Launch(arguments) => return launch::launch(kernel, host, agent, arguments),
+        LifeCycleCommand::Launch(arguments) => return launch_container(kernel, host, agent, Launching::of(arguments)),
         LifeCycleCommand::Update(arguments) => update::update(kernel, host, agent, &arguments.id),
         LifeCycleCommand::Cleanup(arguments) => cleanup::cleanup(kernel, host, agent, arguments),
         LifeCycleCommand::Recover(_) => recover::recover(kernel, host, agent),

@@ -15,6 +15,7 @@ mod launcher;
 mod life_cycle;
 mod log;
 mod mounts;
+mod plan;
 mod run;
 mod schema;
 mod sim;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     log::begin();
     let result = match arguments::parse() {
         Ok(Command::Run(arguments)) => host::run(&arguments),
+        Ok(Command::Plan(arguments)) => plan::print(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
         Ok(Command::Mounts(arguments)) => mounts::print(&arguments),
         Ok(Command::Graph(arguments)) => graph::print(&arguments),

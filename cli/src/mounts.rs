@@ -78,7 +78,7 @@ pub(crate) fn host(texts: &[Text]) -> Result<Host<'_>, Failure> {
     Ok(Host::new(texts.iter().map(namespace).collect::<Result<_, _>>()?))
 }
 
-fn namespace(text: &Text) -> Result<Namespace<'_>, Failure> {
+pub(crate) fn namespace(text: &Text) -> Result<Namespace<'_>, Failure> {
     match Table::parse(&text.bytes) {
         Ok(table) => Ok(Namespace { name: text.name.clone(), table }),
         Err(error) => Err(MountsError::Parse { name: text.path.clone(), error }.into()),
@@ -134,7 +134,7 @@ pub(crate) fn resolve(source: &Source<'_>, path: &Path) -> Result<UnixPathBuf, F
 }
 
 /// Whether the locale has the characters that trees are drawn with.
-fn has_unicode() -> bool {
+pub(crate) fn has_unicode() -> bool {
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default().to_lowercase();
     !cfg!(unix) || locale.contains("utf-8") || locale.contains("utf8")

@@ -93,19 +93,19 @@ struct Wanted {
 
 impl Wanted {
     fn check(kernel: &dyn Kernel, host: &dyn Host, arguments: &RunArguments, layout: &Layout) -> Result<Self, Failure> {
-        let id = match &arguments.id {
+        let id = match &arguments.container.id {
             Some(id) => id.clone(),
             None => ContainerId::new(host.unused_id(kernel))?,
         };
-        let rootfs = match &arguments.rootfs {
+        let rootfs = match &arguments.container.rootfs {
             Some(path) => Some(real_path(kernel, path.as_path()).map_err(RunError::Rootfs)?.into()),
             None => None,
         };
         if rootfs == Some("/".into()) {
             return Err(PrepareError::RootfsIsRoot.into());
         }
-        volumes(&arguments.persistent_volume, layout)?;
-        let owner = match &arguments.user {
+        volumes(&arguments.container.persistent_volume, layout)?;
+        let owner = match &arguments.container.user {
             Some(user) => Some(host.users().look_up(user)?),
             None => None,
         };
@@ -125,7 +125,7 @@ fn run_container(
     let kernel: &dyn Kernel = *isolator.kernel();
     let layout = isolator.config().layout.clone();
     let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
-    let volumes = volumes(&arguments.persistent_volume, &layout)?;
+    let volumes = volumes(&arguments.container.persistent_volume, &layout)?;
     let config = container_config(arguments, wanted, &sandbox, &volumes);
     host.begin(Phase::Sandbox);
     // Until the container runs, and from its end on, no other command comes in between.
@@ -288,7 +288,7 @@ fn start_in_sandbox<'k>(
     host.begin(Phase::Start);
     let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?
         .ok_or_else(|| LifeCycleError::RunsAlready(id.clone()))?;
-    info.environment = Some(environment(info.working_directory.as_ref(), arguments.env.clone()));
+    info.environment = Some(environment(info.working_directory.as_ref(), arguments.container.env.clone()));
     Ok(Started { child: launcher.begin(&info)?, running })
 }
 
@@ -298,15 +298,15 @@ fn container_config(
     sandbox: &UnixPath,
     volumes: &[(Resource, PersistentVolume)],
 ) -> ContainerConfig {
-    let bounding_capabilities = (!arguments.privileged).then(|| CONTAINER_CAPABILITIES.into());
+    let bounding_capabilities = (!arguments.container.privileged).then(|| CONTAINER_CAPABILITIES.into());
     ContainerConfig {
         directory: sandbox.into(),
         rootfs: wanted.rootfs.clone(),
-        user: arguments.user.clone(),
+        user: arguments.container.user.clone(),
         command_info: CommandInfo::program(arguments.command.clone()),
         container_info: Some(ContainerInfo {
             linux_info: Some(LinuxInfo {
-                share_pid_namespace: arguments.share_pid,
+                share_pid_namespace: arguments.container.share_pid,
                 bounding_capabilities,
                 ..LinuxInfo::default()
             }),

@@ -4,21 +4,29 @@
 //! where it would begin is kept as a snapshot, from which `container` reads what it sees and tries what it may do, always
 //! by calls of that process. `report` prints it.
 
-mod container;
+pub(crate) mod container;
 mod programs;
-mod report;
+pub(crate) mod report;
 mod session;
 mod users;
 
+use std::rc::Rc;
+
 use cofferdam_shell::Machine;
-use cofferdam_vfs_sim::{Linux, LoadError};
+use cofferdam_vfs_sim::{Linux, LoadError, Process};
 
 use self::programs::ShellPrograms;
-use self::session::Session;
+pub(crate) use self::programs::Programs;
+pub(crate) use self::session::{Begun, Session};
+use self::users::Users;
+pub(crate) use self::users::KnownUsers;
 use crate::agent::Agent;
 use crate::arguments::RunArguments;
 use crate::run::Failure;
 use crate::streams::StandardStreams;
+
+/// Where the simulated host has this program.
+const COFFERDAM: &str = "/usr/bin/cofferdam";
 
 /// The simulated host can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +39,9 @@ enum HostError {
 
 /// Runs a program in a container on a simulated host of its own, and reports. Gives the exit status.
 pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
-    let session = Session::start(host(arguments)?, Box::new(StandardStreams::default()))?;
+    let linux = host(arguments)?;
+    let users = Users::read(&Process::init(linux.clone()))?;
+    let session = Session::start(linux, Box::new(StandardStreams::default()), Rc::new(users), COFFERDAM.into())?;
     let before = session.mountinfo();
     let status = session.run(&ShellPrograms, arguments, agent)?;
     if let Some(begun) = session.begun() {

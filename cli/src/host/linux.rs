@@ -14,6 +14,7 @@ use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::launch::launch as carry_out;
 use crate::life_cycle;
 use crate::run::{Failure, run_on};
+use crate::simulated::KnownUsers;
 use crate::timings::{Timings, now, timed};
 use crate::trace::traced;
 
@@ -45,6 +46,11 @@ impl Host for Machine<'_> {
     fn timings(&self) -> Option<&Timings<'_>> {
         self.timings
     }
+}
+
+/// Its kernel and its users, to be asked.
+pub(crate) fn this_machine() -> Option<(&'static dyn Kernel, Box<dyn KnownUsers>)> {
+    Some((&LinuxKernel, Box::new(HostUsers)))
 }
 
 /// `cofferdam run`.
@@ -102,6 +108,12 @@ impl UserDatabase for HostUsers {
             _ => Vec::new(),
         };
         Ok(Credentials { uid, gid, groups })
+    }
+}
+
+impl KnownUsers for HostUsers {
+    fn name_of(&self, uid: u32) -> Option<String> {
+        User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
     }
 }
 

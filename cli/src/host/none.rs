@@ -1,9 +1,16 @@
 //! Where there is no real kernel that can isolate filesystems, or none is wanted: only simulated hosts.
 
+use cofferdam::kernel::Kernel;
+
 use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, LifeCycleCommand, RunArguments};
 use crate::run::Failure;
-use crate::simulated;
+use crate::simulated::{self, KnownUsers};
+
+/// There is none to look at.
+pub(crate) fn this_machine() -> Option<(&'static dyn Kernel, Box<dyn KnownUsers>)> {
+    None
+}
 
 /// `cofferdam run`.
 pub(crate) fn run(arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {

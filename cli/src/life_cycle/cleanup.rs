@@ -18,7 +18,26 @@ pub(super) fn cleanup(
     agent: &Agent,
     arguments: &CleanupArguments,
 ) -> Result<(), Failure> {
-    let id = &arguments.container.id;
+    take_down(kernel, host, agent, &arguments.container.id, arguments.remove_sandbox)
+}
+
+/// The same, and the sandbox stays.
+pub(crate) fn clean_up_container(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    id: &ContainerId,
+) -> Result<(), Failure> {
+    take_down(kernel, host, agent, id, false)
+}
+
+fn take_down(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    id: &ContainerId,
+    remove_sandbox: bool,
+) -> Result<(), Failure> {
     let mut session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
     let layout = session.isolator.config().layout.clone();
     let _lock = ContainerLock::take(kernel, &layout, id)?;
@@ -26,7 +45,7 @@ pub(super) fn cleanup(
     if RunningLock::is_taken(kernel, &layout, id)? {
         return Err(LifeCycleError::Runs(id.clone(), layout.container_pid(id).into()).into());
     }
-    clean_up(&mut session.isolator, id, arguments.remove_sandbox)
+    clean_up(&mut session.isolator, id, remove_sandbox)
 }
 
 /// The same, of a container that nobody else acts on. What is kept of it goes last: until then all can be repeated.

@@ -12,18 +12,18 @@ use super::LifeCycleError;
 use crate::run::Failure;
 
 /// Reads JSON from standard input.
-pub(super) fn read<T: DeserializeOwned>(what: &'static str) -> Result<T, Failure> {
+pub(crate) fn read<T: DeserializeOwned>(what: &'static str) -> Result<T, Failure> {
     let text = text(what)?;
     parse(what, &text)
 }
 
 /// The same, of standard input that may be empty, or a terminal, at which nobody types JSON.
-pub(super) fn read_if_there<T: DeserializeOwned + Default>(what: &'static str) -> Result<T, Failure> {
+pub(crate) fn read_if_there<T: DeserializeOwned>(what: &'static str) -> Result<Option<T>, Failure> {
     if std::io::stdin().is_terminal() {
-        return Ok(T::default());
+        return Ok(None);
     }
     let text = text(what)?;
-    if text.iter().all(u8::is_ascii_whitespace) { Ok(T::default()) } else { parse(what, &text) }
+    if text.iter().all(u8::is_ascii_whitespace) { Ok(None) } else { parse(what, &text).map(Some) }
 }
 
 fn text(what: &'static str) -> Result<Vec<u8>, Failure> {
@@ -42,14 +42,14 @@ fn parse<T: DeserializeOwned>(what: &'static str, text: &[u8]) -> Result<T, Fail
 }
 
 /// Writes JSON to standard output, in one line.
-pub(super) fn write<T: Serialize>(value: &T) -> Result<(), Failure> {
+pub(crate) fn write<T: Serialize>(value: &T) -> Result<(), Failure> {
     let mut text = serde_json::to_vec(value)?;
     text.push(b'\n');
     Ok(print(&text)?)
 }
 
 /// Writes text to standard output.
-pub(super) fn print(text: &[u8]) -> Result<(), CallError> {
+pub(crate) fn print(text: &[u8]) -> Result<(), CallError> {
     let mut output = std::io::stdout().lock();
     output.write_all(text).and_then(|()| output.flush()).map_err(|error| {
         // Of a file that takes no more, though nothing is wrong with it, there is no number.

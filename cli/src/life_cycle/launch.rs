@@ -16,18 +16,36 @@ use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::run::{self, Failure};
 
+/// What is to be launched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Launching<'a> {
+    pub(crate) id: &'a ContainerId,
+    /// Where else to write the number of the container's process.
+    pub(crate) pid_file: Option<&'a Bytes>,
+    pub(crate) trace: bool,
+    /// The command, if it is not that of the configuration.
+    pub(crate) command: &'a [Bytes],
+}
+
+impl<'a> Launching<'a> {
+    pub(super) fn of(arguments: &'a LaunchContainer) -> Self {
+        let LaunchContainer { container, pid_file, trace, command } = arguments;
+        Self { id: &container.id, pid_file: pid_file.as_ref(), trace: *trace, command }
+    }
+}
+
 /// Runs the program. Gives its exit status.
-pub(crate) fn launch(
+pub(crate) fn launch_container(
     kernel: &dyn Kernel,
     host: &dyn Host,
     agent: &Agent,
-    arguments: &LaunchContainer,
+    launching: Launching<'_>,
 ) -> Result<i32, Failure> {
-    let id = &arguments.container.id;
+    let Launching { id, pid_file, trace, .. } = launching;
     let session = Session::begin(kernel, host, agent, Sharing::WithOthers)?;
     let layout = session.isolator.config().layout.clone();
     let lock = ContainerLock::take(kernel, &layout, id)?;
-    let info = launch_info(kernel, &layout, arguments)?;
+    let info = launch_info(kernel, &layout, launching)?;
     let parent = match id.parent() {
         Some(parent) => Some(process_of_parent(kernel, &layout, id, parent)?),
         None => None,
@@ -37,7 +55,7 @@ pub(crate) fn launch(
         return Err(runs_already().into());
     }
     let pid_files: Vec<_> =
-        [Bytes::from(layout.container_pid(id))].into_iter().chain(arguments.pid_file.clone()).collect();
+        [Bytes::from(layout.container_pid(id))].into_iter().chain(pid_file.cloned()).collect();
     remove_stale(kernel, &pid_files)?;
     let running = RunningLock::take(kernel, &layout, id)?.ok_or_else(runs_already)?;
     let launcher = LaunchArguments {
@@ -45,7 +63,7 @@ pub(crate) fn launch(
         die_with_parent: None,
         parent: parent.map(|Pid(pid)| pid),
         pid_file: pid_files.clone(),
-        trace: arguments.trace,
+        trace,
         timings: None,
         begin: None,
     };
@@ -84,9 +102,8 @@ fn remove_pid_files(kernel: &dyn Kernel, files: &[Bytes]) -> Result<(), CallErro
 fn launch_info(
     kernel: &dyn Kernel,
     layout: &Layout,
-    arguments: &LaunchContainer,
+    Launching { id, command, .. }: Launching<'_>,
 ) -> Result<ContainerLaunchInfo, Failure> {
-    let id = &arguments.container.id;
     let path = layout.container_launch_info(id);
     let mut info: ContainerLaunchInfo = match record::read(kernel, layout, &path) {
         Err(RecordError::Call(error)) if error.errno == Errno::ENOENT => {
@@ -94,8 +111,8 @@ fn launch_info(
         }
         info => info?,
     };
-    if !arguments.command.is_empty() {
-        info.command = Some(CommandInfo::program(arguments.command.clone()));
+    if !command.is_empty() {
+        info.command = Some(CommandInfo::program(command.to_vec()));
     }
     if info.command.as_ref().is_none_or(|command| command.value.is_none()) {
         return Err(LifeCycleError::NoCommand(id.clone()).into());

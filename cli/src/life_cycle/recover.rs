@@ -29,7 +29,8 @@ struct Told {
 
 /// Cleans up what commands that have died have left, and remembers the containers that standard input names.
 pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Result<(), Failure> {
-    let request: RecoverRequest = input::read_if_there("list of states (see `cofferdam schema states`)")?;
+    let request: Option<RecoverRequest> = input::read_if_there("list of states (see `cofferdam schema states`)")?;
+    let request = request.unwrap_or_default();
     let mut session = Session::begin(kernel, host, agent, Sharing::Alone)?;
     let isolator = &mut session.isolator;
     let mut told = Told::default();

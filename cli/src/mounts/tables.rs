@@ -51,6 +51,11 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether it is a copy.
+    pub(crate) fn is_saved(self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     fn path(self) -> PathBuf {
         match self {
             Self::Ourselves => "/proc/self/mountinfo".into(),

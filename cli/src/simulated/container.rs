@@ -6,8 +6,8 @@ mod identity;
 mod reach;
 
 pub(super) use attempts::{Attempt, Outcome, attempts};
-pub(super) use identity::Identity;
-pub(super) use reach::{Area, Reach};
+pub(crate) use identity::Identity;
+pub(crate) use reach::{Area, Reach};
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Descriptor, Errno, Fd, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags};
@@ -17,7 +17,7 @@ use super::session::Begun;
 
 impl Begun {
     /// The program's process, on a copy of the kernel of its own.
-    pub(super) fn process(&self) -> Option<Process> {
+    pub(crate) fn process(&self) -> Option<Process> {
         Process::of(self.linux.clone(), self.task)
     }
 }

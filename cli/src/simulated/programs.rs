@@ -12,6 +12,11 @@ pub(crate) trait Programs {
     /// Gives its exit status, with which the process then ends, unless a signal has ended it before; `None` if it is not
     /// known what the program does.
     fn run(&self, machine: &Machine, process: &Process) -> Option<i32>;
+
+    /// Whether there is one. If not, all goes on to where it would be executed.
+    fn has_program(&self) -> bool {
+        true
+    }
 }
 
 /// The programs of the shell for simulated machines, sh and mount among them.

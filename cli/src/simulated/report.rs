@@ -4,6 +4,7 @@ mod access;
 mod layout;
 mod mounts;
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -51,9 +52,8 @@ fn text(report: Report<'_>) -> Result<String, Failure> {
     let mut text = String::from(if begun.was_carried_out { "\n" } else { "" });
     writeln!(text, "{}", Section("The mounts that the program sees"))?;
     writeln!(text, "{}", Mounts(seen.entries()))?;
-    if let (Some(identity), Some(reach)) = (Identity::of(begun), Reach::of(begun, &seen)) {
-        writeln!(text, "{}", Section("What the program is allowed to reach"))?;
-        writeln!(text, "{}", Access { identity: &identity, reach: &reach })?;
+    if let (Some(identity), Some(reach)) = (Identity::of(begun), Reach::of(begun, &seen, &HashSet::new())) {
+        writeln!(text, "{}", access(&identity, &reach))?;
     }
     writeln!(text, "{}", Section("Ways out, each of them tried"))?;
     writeln!(text, "{}", Attempts(&attempts(begun, &seen, &agent.config.layout.work_dir)))?;
@@ -64,6 +64,16 @@ fn text(report: Report<'_>) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// What a program is allowed to reach, with a heading.
+pub(crate) fn access(identity: &Identity, reach: &Reach) -> String {
+    format!("{}\n{}", Section("What the program is allowed to reach"), Access { identity, reach })
+}
+
+/// A heading.
+pub(crate) fn section(title: &str) -> String {
+    format!("{}\n", Section(title))
+}
+
 /// What is different from a real host.
 fn remarks(text: &mut String, report: Report<'_>) -> std::fmt::Result {
     let Report { arguments, begun, .. } = report;
@@ -71,11 +81,11 @@ fn remarks(text: &mut String, report: Report<'_>) -> std::fmt::Result {
         let program = begun.path.as_path().as_bytes().escape_ascii().to_string();
         writeln!(text, "{program} was executed, and did nothing: on the simulated kernel no programs run.")?;
     }
-    if arguments.rootfs.is_none() {
+    if arguments.container.rootfs.is_none() {
         let rootfs = sample::ROOTFS;
         writeln!(text, "Without --rootfs the program sees the host's files; a root filesystem is in {rootfs}.")?;
     }
-    if !arguments.persistent_volume.is_empty() {
+    if !arguments.container.persistent_volume.is_empty() {
         writeln!(text, "The simulated host is gone now, and the next one is fresh: volumes begin empty each time.")?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! cofferdam at work in a process of a simulated kernel.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use cofferdam::UnixPath;
 use cofferdam::error::CallError;
@@ -10,7 +11,7 @@ use cofferdam_shell::{Console, Machine};
 use cofferdam_vfs_sim::{Id, Linux, Process, Task, TaskView};
 
 use super::programs::Programs;
-use super::users::Users;
+use super::users::{KnownUsers, Shared};
 use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, RunArguments};
 use crate::host::Host;
@@ -18,82 +19,86 @@ use crate::launch::launch;
 use crate::run::{Failure, failed, run_on};
 use crate::trace::traced;
 
-/// Where the simulated host has this program.
-const COFFERDAM: &str = "/usr/bin/cofferdam";
-
 /// A simulated host on which cofferdam runs.
-pub(super) struct Session {
+pub(crate) struct Session {
     machine: Machine,
-    users: Users,
+    users: Rc<dyn KnownUsers>,
+    /// Where the host has this program.
+    executable: Bytes,
     begun: RefCell<Option<Begun>>,
 }
 
 /// A container's program at its beginning.
 #[derive(Clone)]
-pub(super) struct Begun {
-    /// The kernel right after execve(2).
-    pub(super) linux: Linux,
+pub(crate) struct Begun {
+    /// The kernel right after execve(2), or before it if there is no program.
+    pub(crate) linux: Linux,
     /// The process that has become the program.
-    pub(super) task: Id<Task>,
+    pub(crate) task: Id<Task>,
     /// What was executed.
     pub(super) path: Bytes,
     /// Whether it was carried out.
     pub(super) was_carried_out: bool,
     /// The users of the host.
-    pub(super) users: Users,
+    pub(super) users: Rc<dyn KnownUsers>,
 }
 
 impl Session {
     /// Boots the host, whose processes speak to this console.
-    pub(super) fn start(linux: Linux, console: Box<dyn Console>) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        linux: Linux,
+        console: Box<dyn Console>,
+        users: Rc<dyn KnownUsers>,
+        executable: Bytes,
+    ) -> Result<Self, Failure> {
         let machine = Machine::new(linux, console)
             .map_err(|errno| CallError::new("make pipes for", UnixPath::new("the standard streams"), errno))?;
-        let users = Users::read(machine.init())?;
-        Ok(Self { machine, users, begun: RefCell::new(None) })
+        Ok(Self { machine, users, executable, begun: RefCell::new(None) })
     }
 
     /// The host's mount table.
-    pub(super) fn mountinfo(&self) -> Vec<u8> {
+    pub(crate) fn mountinfo(&self) -> Vec<u8> {
         self.init().linux().mountinfo_table(self.init().task()).unwrap_or_default()
     }
 
     /// The program at its beginning, if it was executed.
-    pub(super) fn begun(&self) -> Option<Begun> {
+    pub(crate) fn begun(&self) -> Option<Begun> {
         self.begun.borrow().clone()
     }
 
-    fn init(&self) -> &Process {
+    /// The host's first process.
+    pub(crate) fn init(&self) -> &Process {
         self.machine.init()
     }
 
     /// `cofferdam run` in a process of the host. Gives the exit status.
-    pub(super) fn run(&self, programs: &dyn Programs, arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
-        let process = self
-            .machine
-            .new_process()
-            .map_err(|errno| CallError::new("make a process for", UnixPath::new(COFFERDAM), errno))?;
-        let result = self.cofferdam(&process, programs, arguments, agent);
+    pub(crate) fn run(&self, programs: &dyn Programs, arguments: &RunArguments, agent: &Agent) -> Result<i32, Failure> {
+        self.act(programs, arguments.trace, |kernel| run_on(kernel, self, arguments, agent))
+    }
+
+    /// A command of cofferdam in a process of the host. Gives the exit status.
+    pub(crate) fn act(
+        &self,
+        programs: &dyn Programs,
+        trace: bool,
+        command: impl FnOnce(&dyn Kernel) -> Result<i32, Failure>,
+    ) -> Result<i32, Failure> {
+        let path = self.executable.as_path();
+        let process = self.machine.new_process().map_err(|errno| CallError::new("make a process for", path, errno))?;
+        let executed = process.execve(path, &["cofferdam".into(), "run".into()], &[]);
+        let result = match executed {
+            Ok(()) => {
+                let watcher = Watcher { session: self, programs, stage: Cell::new(Stage::Agent) };
+                // The result of execve(2) is traced before the program begins.
+                traced(&process, trace, |kernel| command(&Intercepted::new(kernel, &watcher)))
+            }
+            Err(errno) => Err(CallError::new("execute on the simulated host", path, errno).into()),
+        };
         self.machine.forward();
         process.exit(0);
         let waited = self.init().wait4(Pid(-1), WaitOptions::empty());
-        waited.map_err(|errno| CallError::new("wait for", UnixPath::new(COFFERDAM), errno))?;
+        waited.map_err(|errno| CallError::new("wait for", path, errno))?;
         result
-    }
-
-    fn cofferdam(
-        &self,
-        kernel: &dyn Kernel,
-        programs: &dyn Programs,
-        arguments: &RunArguments,
-        agent: &Agent,
-    ) -> Result<i32, Failure> {
-        let path = UnixPath::new(COFFERDAM);
-        kernel
-            .execve(path, &["cofferdam".into(), "run".into()], &[])
-            .map_err(|errno| CallError::new("execute on the simulated host", path, errno))?;
-        let watcher = Watcher { session: self, programs, stage: Cell::new(Stage::Agent) };
-        // The result of execve(2) is traced before the program begins.
-        traced(kernel, arguments.trace, |kernel| run_on(&Intercepted::new(kernel, &watcher), self, arguments, agent))
     }
 
     /// Remembers how the program begins, and carries it out, if anybody knows how.
@@ -116,7 +121,7 @@ impl Session {
 
 impl Host for Session {
     fn users(&self) -> Box<dyn UserDatabase> {
-        Box::new(self.users.clone())
+        Box::new(Shared(self.users.clone()))
     }
 
     /// The host is fresh, so any does; the same each time.
@@ -126,7 +131,7 @@ impl Host for Session {
     }
 
     fn launched(&self, kernel: &dyn Kernel, arguments: &LaunchArguments) -> i32 {
-        launch(kernel, arguments, &self.users).unwrap_or_else(|error| failed(kernel, &error))
+        launch(kernel, arguments, &Shared(self.users.clone())).unwrap_or_else(|error| failed(kernel, &error))
     }
 }
 
@@ -148,9 +153,15 @@ struct Watcher<'s> {
 
 impl Interceptor for Watcher<'_> {
     fn before(&self, _: &dyn Kernel, call: &Call) -> Result<(), Errno> {
-        if let Call::Write { .. } = call {
+        match (call, self.stage.get()) {
             // A full pipe would have its writer wait for somebody who can't act meanwhile.
-            self.session.machine.forward();
+            (Call::Write { .. }, _) => self.session.machine.forward(),
+            (Call::Execve { path, .. }, Stage::Launcher) if !self.programs.has_program() => {
+                self.stage.set(Stage::Program);
+                self.session.program_begins(self.programs, path);
+                return Err(Errno::ENOENT);
+            }
+            _ => {}
         }
         Ok(())
     }

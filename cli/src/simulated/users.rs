@@ -1,10 +1,28 @@
 //! The users of a simulated host: its passwd(5) and group(5).
 
+use std::rc::Rc;
+
 use cofferdam::UnixPath;
 use cofferdam::checkpoint;
 use cofferdam::error::CallError;
 use cofferdam::kernel::Kernel;
 use cofferdam::user::{Credentials, UnknownUser, UserDatabase};
+
+/// The users of a host that have names.
+pub(crate) trait KnownUsers: UserDatabase {
+    /// The name of a user.
+    fn name_of(&self, uid: u32) -> Option<String>;
+}
+
+/// A database that several use.
+#[derive(Clone)]
+pub(super) struct Shared(pub(super) Rc<dyn KnownUsers>);
+
+impl UserDatabase for Shared {
+    fn look_up(&self, text: &str) -> Result<Credentials, UnknownUser> {
+        self.0.look_up(text)
+    }
+}
 
 /// The database as it is read.
 #[derive(Clone, Debug)]
@@ -55,11 +73,6 @@ impl Users {
         Self { passwd: passwd.lines().filter_map(user).collect(), group: group.lines().filter_map(group_of).collect() }
     }
 
-    /// The name of a user.
-    pub(super) fn name_of(&self, uid: u32) -> Option<&str> {
-        self.passwd.iter().find(|user| user.uid == uid).map(|user| &user.name[..])
-    }
-
     fn find_group(&self, text: &str) -> Result<u32, UnknownUser> {
         let known = || self.group.iter().find(|group| group.name == text).map(|group| group.gid);
         let unknown = || UnknownUser(format!("there is no group {text:?} on the simulated host"));
@@ -69,6 +82,12 @@ impl Users {
     fn groups_of(&self, user: &User) -> Vec<u32> {
         let others = self.group.iter().filter(|group| group.gid != user.gid && group.members.contains(&user.name));
         std::iter::once(user.gid).chain(others.map(|group| group.gid)).collect()
+    }
+}
+
+impl KnownUsers for Users {
+    fn name_of(&self, uid: u32) -> Option<String> {
+        self.passwd.iter().find(|user| user.uid == uid).map(|user| user.name.clone())
     }
 }
 

@@ -12,23 +12,23 @@ const NAMESPACES: [&str; 8] = ["cgroup", "ipc", "mnt", "net", "pid", "time", "us
 
 /// Who a program is, and in which namespaces.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Identity {
+pub(crate) struct Identity {
     /// The user with its number.
-    pub(in super::super) user: String,
-    pub(in super::super) gid: u32,
-    pub(in super::super) groups: Vec<String>,
-    pub(in super::super) pid: Pid,
-    pub(in super::super) working_directory: Bytes,
+    pub(crate) user: String,
+    pub(crate) gid: u32,
+    pub(crate) groups: Vec<String>,
+    pub(crate) pid: Pid,
+    pub(crate) working_directory: Bytes,
     /// What it has left.
-    pub(in super::super) capabilities: Capabilities,
+    pub(crate) capabilities: Capabilities,
     /// The namespaces that the host is not in.
-    pub(in super::super) own_namespaces: Vec<&'static str>,
-    pub(in super::super) shared_namespaces: Vec<&'static str>,
+    pub(crate) own_namespaces: Vec<&'static str>,
+    pub(crate) shared_namespaces: Vec<&'static str>,
 }
 
 impl Identity {
     /// That of a program; none if its process has ended.
-    pub(in super::super) fn of(begun: &Begun) -> Option<Self> {
+    pub(crate) fn of(begun: &Begun) -> Option<Self> {
         let process = begun.process()?;
         let host = Process::init(begun.linux.clone());
         let task = begun.linux.task(begun.task)?;

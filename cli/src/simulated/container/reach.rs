@@ -1,6 +1,6 @@
 //! What the program can read and write: every path that it finds is tried.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use cofferdam::kernel::{AtFlags, Bytes, DeviceNumber, Errno, Fd, FileType, Kernel, Mode, NodeMode, OpenFlags, Stat};
 use cofferdam::mountinfo::Table;
@@ -15,45 +15,47 @@ const PROBE: &str = ".cofferdam-probe";
 
 /// What a program reaches.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Reach {
+pub(crate) struct Reach {
     /// By mount, in the order of the table; those that nothing was found of are left out.
-    pub(in super::super) areas: Vec<Area>,
+    pub(crate) areas: Vec<Area>,
     /// Devices, and what opening them gives.
-    pub(in super::super) devices: Vec<Device>,
+    pub(crate) devices: Vec<Device>,
     /// Files that are the null device: what is there is not seen.
-    pub(in super::super) masked_files: Vec<UnixPathBuf>,
+    pub(crate) masked_files: Vec<UnixPathBuf>,
     /// What it may not even read.
-    pub(in super::super) refused: Vec<(UnixPathBuf, Errno)>,
+    pub(crate) refused: Vec<(UnixPathBuf, Errno)>,
     /// The processes that proc shows.
-    pub(in super::super) processes: Vec<String>,
+    pub(crate) processes: Vec<String>,
 }
 
 /// A mount, and what a program reaches of it.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Area {
+pub(crate) struct Area {
     /// The mount point, as mountinfo writes it.
-    pub(in super::super) mountpoint: String,
+    pub(crate) mountpoint: String,
     /// How many directories there are.
-    pub(in super::super) directories: usize,
+    pub(crate) directories: usize,
     /// Those in which files can be made.
-    pub(in super::super) writable_directories: Vec<UnixPathBuf>,
-    pub(in super::super) files: Tally,
+    pub(crate) writable_directories: Vec<UnixPathBuf>,
+    pub(crate) files: Tally,
     /// The number of its names, whatever they are.
-    pub(in super::super) names: usize,
+    pub(crate) names: usize,
+    /// Whether only its root directory was tried: what is in it is not known.
+    pub(crate) is_unknown: bool,
 }
 
 /// How many files there are, and how many of them can be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Tally {
-    pub(in super::super) all: usize,
-    pub(in super::super) writable: usize,
+pub(crate) struct Tally {
+    pub(crate) all: usize,
+    pub(crate) writable: usize,
 }
 
 /// A device node.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Device {
-    pub(in super::super) path: UnixPathBuf,
-    pub(in super::super) opened: Result<(), Errno>,
+pub(crate) struct Device {
+    pub(crate) path: UnixPathBuf,
+    pub(crate) opened: Result<(), Errno>,
 }
 
 impl Tally {
@@ -65,26 +67,32 @@ impl Tally {
 
 impl Area {
     /// Whether anything in it can be changed.
-    pub(in super::super) fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         !self.writable_directories.is_empty() || self.files.writable > 0
     }
 
     /// Whether there is anything but a device in it.
-    pub(in super::super) fn is_seen(&self) -> bool {
+    pub(crate) fn is_seen(&self) -> bool {
         self.directories + self.files.all > 0
     }
 
     /// Whether it is a directory in which nothing is, and nothing can be.
-    pub(in super::super) fn is_barren(&self) -> bool {
-        self.names == 0 && self.directories > 0 && !self.is_writable()
+    pub(crate) fn is_barren(&self) -> bool {
+        self.names == 0 && self.directories > 0 && !self.is_writable() && !self.is_unknown
     }
 }
 
 impl Reach {
-    /// That of a program, whose mount table is given; none if its process has ended.
-    pub(in super::super) fn of(begun: &Begun, table: &Table<'_>) -> Option<Self> {
-        let mut walk = Walk { process: begun.process()?, areas: BTreeMap::new(), reach: Self::default() };
-        walk.walk();
+    /// That of a program, whose mount table is given; none if its process has ended. What is on `unknown` devices is not known:
+    /// of their mounts only the root directory is tried.
+    pub(crate) fn of(begun: &Begun, table: &Table<'_>, unknown: &HashSet<DeviceNumber>) -> Option<Self> {
+        let (areas, reach) = (BTreeMap::new(), Self::default());
+        let mut walk = Walk { process: begun.process()?, unknown, areas, reach, seen: HashSet::new() };
+        walk.walk("/".into());
+        if !unknown.is_empty() {
+            // Those on the way to which nothing was listed.
+            table.entries().iter().for_each(|entry| walk.walk(entry.mountpoint().into_owned()));
+        }
         let Walk { mut areas, mut reach, .. } = walk;
         for entry in table.entries() {
             if let Some(area) = areas.remove(&u64::from(entry.id())) {
@@ -96,45 +104,53 @@ impl Reach {
     }
 }
 
-struct Walk {
+struct Walk<'u> {
     process: Process,
+    unknown: &'u HashSet<DeviceNumber>,
+    seen: HashSet<UnixPathBuf>,
     areas: BTreeMap<u64, Area>,
     reach: Reach,
 }
 
-impl Walk {
-    fn walk(&mut self) {
-        let mut directories = vec![UnixPathBuf::from("/")];
-        while let Some(directory) = directories.pop() {
-            let Ok(stat) = self.stat(&directory) else { continue };
-            let names = match self.names(&directory) {
-                Ok(names) => names,
-                Err(errno) => {
-                    self.reach.refused.push((directory.clone(), errno));
-                    Vec::new()
-                }
-            };
-            let is_writable = self.can_make_files(&directory);
-            let area = self.areas.entry(stat.mount_id).or_default();
-            area.directories += 1;
-            if is_writable {
-                area.writable_directories.push(directory.clone());
+impl Walk<'_> {
+    fn walk(&mut self, top: UnixPathBuf) {
+        let mut left = vec![top];
+        while let Some(path) = left.pop() {
+            if !self.seen.insert(path.clone()) {
+                continue;
             }
-            area.names += names.len();
-            // The last is looked at first.
-            for name in names.into_iter().rev() {
-                let path = directory.join(name);
-                match self.stat(&path) {
-                    Ok(stat) if stat.file_type == FileType::Directory => directories.push(path),
-                    Ok(stat) => self.look_at(path, stat),
-                    Err(errno) => self.reach.refused.push((path, errno)),
-                }
+            match self.stat(&path) {
+                Ok(stat) if stat.file_type == FileType::Directory => left.extend(self.look_into(&path, &stat)),
+                Ok(stat) => self.look_at(path, stat),
+                Err(errno) => self.reach.refused.push((path, errno)),
             }
         }
         self.reach.devices.sort_by(|a, b| a.path.cmp(&b.path));
         self.reach.masked_files.sort();
         // What is the kernel's own last.
         self.reach.refused.sort_by_key(|(path, _)| (path.starts_with("/proc"), path.clone()));
+    }
+
+    /// Tries a directory. Gives the paths of what is in it, the last first.
+    fn look_into(&mut self, directory: &UnixPath, stat: &Stat) -> Vec<UnixPathBuf> {
+        let is_unknown = self.unknown.contains(&stat.device);
+        let names = match self.names(directory) {
+            _ if is_unknown => Vec::new(),
+            Ok(names) => names,
+            Err(errno) => {
+                self.reach.refused.push((directory.to_path_buf(), errno));
+                Vec::new()
+            }
+        };
+        let is_writable = self.can_make_files(directory);
+        let area = self.areas.entry(stat.mount_id).or_default();
+        area.is_unknown = is_unknown;
+        area.directories += 1;
+        if is_writable {
+            area.writable_directories.push(directory.to_path_buf());
+        }
+        area.names += names.len();
+        names.into_iter().rev().map(|name| directory.join(name)).collect()
     }
 
     fn stat(&self, path: &UnixPath) -> Result<Stat, Errno> {

@@ -102,7 +102,10 @@ fn capabilities(set: Capabilities) -> Vec<String> {
 
 /// What of an area can be written.
 fn parts(area: &Area) -> String {
-    let Area { directories, writable_directories, files, .. } = area;
+    let Area { directories, writable_directories, files, is_unknown, .. } = area;
+    if *is_unknown {
+        return "its root directory; what is in it was not looked at".to_owned();
+    }
     let writable = writable_directories.len();
     let directories = match (writable, *directories) {
         (0, _) => None,

@@ -40,8 +40,10 @@ fn run(programs: &dyn Programs, command: &[&str]) -> (Session, i32, String) {
         panic!("not run")
     };
     let output = Output::default();
-    let session = Session::start(Machine::boot(), Box::new(output.clone())).unwrap();
-    let status = session.run(programs, &arguments, &arguments.agent.agent().unwrap()).unwrap();
+    let users = crate::simulated::users::Users::read(&Process::init(Machine::boot())).unwrap();
+    let (console, users) = (Box::new(output.clone()), Rc::new(users));
+    let session = Session::start(Machine::boot(), console, users, "/usr/bin/cofferdam".into()).unwrap();
+    let status = session.run(programs, &arguments, &arguments.container.agent.agent().unwrap()).unwrap();
     session.init().linux().check().unwrap();
     let output = String::from_utf8(output.0.take()).unwrap();
     (session, status, output)

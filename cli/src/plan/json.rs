@@ -1,0 +1,122 @@
+//! A plan for machines.
+
+use cofferdam::kernel::{Bytes, Errno};
+use cofferdam::mountinfo::Table;
+use cofferdam_view::difference::Difference;
+use cofferdam_view::host::{Host, Namespace};
+use cofferdam_view::json::{DifferenceReport, TableReport, difference, mounts};
+use serde::Serialize;
+
+use super::Planned;
+use super::prediction::Outcome;
+use super::report::disks;
+use super::warnings::{Warning, warnings};
+use crate::run::Failure;
+use crate::simulated::container::{Area, Identity, Reach};
+
+/// What would happen.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// `no_change`, `changes` or `would_fail`.
+    outcome: &'static str,
+    /// What the real run would say, if it would fail.
+    error: Option<String>,
+    /// What is different on the host while the container runs; none if it never does.
+    host_while_running: Option<DifferenceReport>,
+    /// What is different on the host once the container is gone.
+    host_afterwards: DifferenceReport,
+    container: Option<Container>,
+    warnings: Vec<Warning>,
+    /// What could not be looked at.
+    unseen: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Container {
+    #[serde(flatten)]
+    mounts: TableReport,
+    user: String,
+    gid: u32,
+    groups: Vec<String>,
+    working_directory: Bytes,
+    capabilities: Vec<String>,
+    own_namespaces: Vec<&'static str>,
+    shared_namespaces: Vec<&'static str>,
+    can_write: Vec<String>,
+    can_only_read: Vec<String>,
+    finds_empty: Vec<Bytes>,
+    can_open: Vec<Bytes>,
+    can_not_open: Vec<Refused>,
+    can_not_read: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    path: Bytes,
+    errno: String,
+}
+
+impl Refused {
+    fn new(path: impl Into<Bytes>, errno: Errno) -> Self {
+        let errno = errno.name().map_or_else(|| errno.raw().to_string(), str::to_owned);
+        Self { path: path.into(), errno }
+    }
+}
+
+pub(super) fn report(planned: &Planned<'_>) -> Result<Report, Failure> {
+    let prediction = planned.prediction;
+    let outcome = match prediction.outcome()? {
+        Outcome::NoChange => "no_change",
+        Outcome::Changes => "changes",
+        Outcome::WouldFail => "would_fail",
+    };
+    let between = |text: &[u8]| -> Result<DifferenceReport, Failure> {
+        let (before, after) = (host(&prediction.before)?, host(text)?);
+        let found = Difference::between(&before.namespaces()[0].table, &after.namespaces()[0].table);
+        Ok(difference(&found, &before, &after))
+    };
+    Ok(Report {
+        outcome,
+        error: prediction.error.clone(),
+        host_while_running: prediction.meanwhile.as_deref().map(between).transpose()?,
+        host_afterwards: between(&prediction.after)?,
+        container: container(planned)?,
+        warnings: warnings(planned)?,
+        unseen: prediction.unseen.iter().map(|(path, errno)| Refused::new(&**path, *errno)).collect(),
+    })
+}
+
+fn host(text: &[u8]) -> Result<Host<'_>, Failure> {
+    Ok(Host::new(vec![Namespace { name: String::new(), table: Table::parse(text)? }]))
+}
+
+fn container(planned: &Planned<'_>) -> Result<Option<Container>, Failure> {
+    let Some(begun) = &planned.prediction.begun else { return Ok(None) };
+    let seen = begun.linux.mountinfo_table(begun.task).unwrap_or_default();
+    let reach = Reach::of(begun, &Table::parse(&seen)?, &disks(planned)?);
+    let (Some(identity), Some(reach)) = (Identity::of(begun), reach) else { return Ok(None) };
+    let Reach { areas, devices, masked_files, refused, .. } = &reach;
+    let named = |is_named: &dyn Fn(&Area) -> bool| -> Vec<String> {
+        areas.iter().filter(|area| is_named(area)).map(|area| area.mountpoint.clone()).collect()
+    };
+    let barren = named(&Area::is_barren).into_iter().map(Bytes::from);
+    Ok(Some(Container {
+        mounts: mounts(&host(&seen)?, |_| true),
+        user: identity.user,
+        gid: identity.gid,
+        groups: identity.groups,
+        working_directory: identity.working_directory,
+        capabilities: identity.capabilities.iter_names().map(|(name, _)| name.to_owned()).collect(),
+        own_namespaces: identity.own_namespaces,
+        shared_namespaces: identity.shared_namespaces,
+        can_write: named(&Area::is_writable),
+        can_only_read: named(&|area| area.is_seen() && !area.is_writable() && !area.is_barren()),
+        finds_empty: barren.chain(masked_files.iter().map(|path| (&**path).into())).collect(),
+        can_open: devices.iter().filter(|device| device.opened.is_ok()).map(|device| (&*device.path).into()).collect(),
+        can_not_open: devices
+            .iter()
+            .filter_map(|device| Some(Refused::new(&*device.path, device.opened.err()?)))
+            .collect(),
+        can_not_read: refused.iter().map(|(path, errno)| Refused::new(&**path, *errno)).collect(),
+    }))
+}

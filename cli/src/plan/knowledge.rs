@@ -1,0 +1,76 @@
+//! What is known of a host besides its mounts.
+
+use std::rc::Rc;
+
+use cofferdam::kernel::{Bytes, DeviceNumber, Errno};
+use cofferdam::mountinfo::{Entry, Table};
+use cofferdam::{UnixPath, UnixPathBuf};
+use cofferdam_vfs_sim::{File, Place};
+
+use crate::simulated::KnownUsers;
+
+/// What is at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    File(File),
+    Nothing,
+    /// Nobody can tell: something is mounted over it, or it may not be looked at.
+    Unknown,
+}
+
+/// Who knows what is on the disks of a host.
+pub(super) trait Knowledge {
+    /// What is there.
+    fn look(&self, place: &Place) -> Answer;
+
+    /// The names in a directory.
+    fn list(&self, place: &Place) -> Vec<Bytes>;
+
+    /// The names in the root of its proc that stand for no process, if that is known.
+    fn lacks_in_proc(&self, name: &str) -> bool;
+
+    /// Its users.
+    fn users(&self) -> Rc<dyn KnownUsers>;
+
+    /// Where it has this program.
+    fn executable(&self) -> Bytes;
+
+    /// Where the command is given.
+    fn working_directory(&self) -> Bytes;
+
+    /// What could not be looked at, and why.
+    fn unseen(&self) -> Vec<(UnixPathBuf, Errno)>;
+}
+
+/// A mount of a table, with what is needed to find a place by it.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) id: u64,
+    pub(super) mountpoint: UnixPathBuf,
+    device: DeviceNumber,
+    root: UnixPathBuf,
+}
+
+impl Door {
+    fn of(entry: &Entry<'_>) -> Self {
+        Self {
+            id: entry.id().into(),
+            mountpoint: entry.mountpoint().into_owned(),
+            device: DeviceNumber { major: entry.major(), minor: entry.minor() },
+            root: entry.root().into_owned(),
+        }
+    }
+
+    /// Where a place is below the mountpoint; `None` if it is not there. Empty for the mountpoint itself.
+    pub(super) fn way_to<'p>(&self, place: &'p Place) -> Option<&'p UnixPath> {
+        if self.device == place.device { place.path.strip_prefix(&self.root).ok() } else { None }
+    }
+}
+
+/// The mounts by which places can be found, those that show least of a filesystem first: it is less likely that something is
+/// mounted over it there.
+pub(super) fn doors(table: &Table<'_>) -> Vec<Door> {
+    let mut doors: Vec<_> = table.entries().iter().filter(|entry| !entry.root_is_deleted()).map(Door::of).collect();
+    doors.sort_by_key(|door| std::cmp::Reverse(door.root.as_bytes().len()));
+    doors
+}

@@ -1,0 +1,195 @@
+//! Runs a container on the simulated host, again and again, until nothing new is asked about the host.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use cofferdam::checkpoint;
+use cofferdam::kernel::Errno;
+use cofferdam::messages::ContainerLaunchInfo;
+use cofferdam::mountinfo::Table;
+use cofferdam::UnixPathBuf;
+use cofferdam_shell::{Console, Input, Stream};
+use cofferdam_view::difference::Difference;
+use cofferdam_vfs_sim::{Linux, Place, Process, Question};
+
+use super::knowledge::{Answer, Knowledge};
+use super::life::{live, renew_launch_namespace};
+use super::wanted::Wanted;
+use crate::agent::Agent;
+use crate::mounts::tables::Text;
+use crate::run::Failure;
+use crate::simulated::{Begun, Session};
+
+/// More than any container asks: each time at least one more file is known.
+const ATTEMPTS: usize = 10_000;
+
+/// The plan can't be made.
+#[derive(Debug, thiserror::Error)]
+enum PlanError {
+    #[error("cannot load the mount table {path}: {error}")]
+    Load { path: String, error: cofferdam_vfs_sim::LoadError },
+    #[error("the files that the container asks for do not come to an end: is something else changing them?")]
+    NoEnd,
+}
+
+/// What happens to the host, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Its mounts are the same all the time.
+    NoChange,
+    Changes,
+    WouldFail,
+}
+
+/// What would happen.
+pub(super) struct Prediction {
+    /// The host's mount table.
+    pub(super) before: Vec<u8>,
+    /// The same, while the container's program runs; none if it never does.
+    pub(super) meanwhile: Option<Vec<u8>>,
+    /// The same, once the container is gone.
+    pub(super) after: Vec<u8>,
+    /// The program at its beginning.
+    pub(super) begun: Option<Begun>,
+    /// What its launcher was told.
+    pub(super) launch_info: Option<ContainerLaunchInfo>,
+    /// Why it would fail, as the real run would tell.
+    pub(super) error: Option<String>,
+    /// What could not be looked at.
+    pub(super) unseen: Vec<(UnixPathBuf, Errno)>,
+}
+
+impl Prediction {
+    pub(super) fn outcome(&self) -> Result<Outcome, Failure> {
+        if self.error.is_some() {
+            return Ok(Outcome::WouldFail);
+        }
+        let before = Table::parse(&self.before)?;
+        for text in self.meanwhile.iter().chain([&self.after]) {
+            if !Difference::between(&before, &Table::parse(text)?).is_none() {
+                return Ok(Outcome::Changes);
+            }
+        }
+        Ok(Outcome::NoChange)
+    }
+}
+
+/// What happens if it happens on the host of this table.
+pub(super) fn predict(
+    text: &Text,
+    knowledge: &dyn Knowledge,
+    wanted: &Wanted,
+    agent: &Agent,
+) -> Result<Prediction, Failure> {
+    let loaded = Linux::from_mountinfo(&text.bytes);
+    let mut linux = loaded.map_err(|error| PlanError::Load { path: text.path.clone(), error })?;
+    linux.note_questions();
+    linux.omit_in_proc(Linux::names_in_proc().filter(|name| knowledge.lacks_in_proc(name)));
+    let mut known = BTreeSet::new();
+    // What is in a directory is looked at before the directory itself may turn out not to be there.
+    for place in linux.assumed_files().into_iter().rev() {
+        tell(&mut linux, knowledge, &place);
+        known.insert(Question::Name(place));
+    }
+    for _ in 0..ATTEMPTS {
+        let attempt = attempt(linux.clone(), knowledge, wanted, agent)?;
+        let asked: Vec<_> = attempt.linux.questions().filter(|question| !known.contains(question)).cloned().collect();
+        if asked.is_empty() {
+            return Ok(Prediction { unseen: knowledge.unseen(), ..attempt.prediction });
+        }
+        for question in asked {
+            match &question {
+                Question::Name(place) => tell(&mut linux, knowledge, place),
+                Question::Listing(directory) => {
+                    for name in knowledge.list(directory) {
+                        let path = directory.path.join(name.as_path());
+                        let place = Place { device: directory.device, path };
+                        if known.insert(Question::Name(place.clone())) {
+                            tell(&mut linux, knowledge, &place);
+                        }
+                    }
+                }
+            }
+            known.insert(question);
+        }
+    }
+    Err(PlanError::NoEnd.into())
+}
+
+fn tell(linux: &mut Linux, knowledge: &dyn Knowledge, place: &Place) {
+    // What is below something that is not there, or no directory, is nowhere.
+    let _ = match knowledge.look(place) {
+        Answer::File(file) => linux.tell(place, Some(&file)),
+        Answer::Nothing => linux.tell(place, None),
+        Answer::Unknown => Ok(()),
+    };
+}
+
+/// What has happened, and the machine on which it has.
+struct Attempt {
+    prediction: Prediction,
+    linux: Linux,
+}
+
+fn attempt(linux: Linux, knowledge: &dyn Knowledge, wanted: &Wanted, agent: &Agent) -> Result<Attempt, Failure> {
+    let output = Output::default();
+    let console = Box::new(output.clone());
+    let session = Session::start(linux, console, knowledge.users(), knowledge.executable())?;
+    renew_launch_namespace(&session, agent)?;
+    let before = session.mountinfo();
+    let directory = knowledge.working_directory();
+    let result = live(&session, directory.as_path(), wanted, agent);
+    let begun = session.begun();
+    let layout = &agent.config.layout;
+    let launch_info = begun.as_ref().and_then(|begun| {
+        let host = Process::init(begun.linux.clone());
+        let text = checkpoint::read(&host, &layout.container_launching(wanted.id())).ok()?;
+        serde_json::from_slice(&text).ok()
+    });
+    let mut told = output.errors();
+    let error = match result {
+        Err(failure) => {
+            told.push_str(&failure.to_string());
+            Some(told)
+        }
+        Ok(_) if begun.is_none() => Some(told),
+        Ok(_) => None,
+    };
+    let prediction = Prediction {
+        before,
+        meanwhile: begun.as_ref().and_then(|begun| begun.linux.mountinfo_table(begun.linux.init())),
+        after: session.mountinfo(),
+        begun,
+        launch_info,
+        error: error.map(|error| error.trim_end().to_owned()),
+        unseen: Vec::new(),
+    };
+    let linux = session.init().linux().clone();
+    Ok(Attempt { prediction, linux })
+}
+
+/// What processes have written to standard error.
+#[derive(Clone, Default)]
+struct Output(Rc<RefCell<Vec<u8>>>);
+
+impl Output {
+    /// Without the name in front of each line.
+    fn errors(&self) -> String {
+        let text = String::from_utf8_lossy(&self.0.borrow()).into_owned();
+        let lines = text.lines().map(|line| line.strip_prefix("cofferdam: ").unwrap_or(line));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    }
+}
+
+impl Console for Output {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        if stream == Stream::Error {
+            self.0.borrow_mut().extend_from_slice(bytes);
+        }
+    }
+
+    fn read(&mut self) -> Input {
+        Input::End
+    }
+}
