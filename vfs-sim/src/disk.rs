@@ -107,8 +107,8 @@ impl Linux {
         found
     }
 
-    /// Tells what is at a place: a file, or nothing. What is known to be of another kind, or is mounted on, stays. Nothing is
-    /// in the way of it: neither permissions, nor a filesystem that is read-only or full.
+    /// Tells what is at a place: a file, or nothing. What is known to be a directory, or to be none, stays that, and so does
+    /// what is mounted on. Nothing is in the way of it: neither permissions, nor a filesystem that is read-only or full.
     ///
     /// # Errors
     ///
@@ -164,43 +164,28 @@ impl Linux {
         object.children.is_empty() && object.mounts.is_empty() && object.pins == 0
     }
 
-    /// A file that is there has these permissions, if it is of that kind.
+    /// A file that is there is such a one, unless one of the two is a directory, and the other one is not.
     fn adopt(&mut self, dentry: Id<Dentry>, file: &File) {
         let inode = self.dentries[dentry].inode;
+        let object = &self.inodes[inode];
+        let (superblock, is_directory) = (object.superblock, object.is_directory());
+        if is_directory != matches!(file.kind, FileKind::Directory) {
+            return;
+        }
+        let kind = kind_of(file);
+        let used = self.superblocks[superblock].used_pages.saturating_sub(object.kind.pages());
+        self.superblocks[superblock].used_pages = used.saturating_add(kind.pages());
         let object = &mut self.inodes[inode];
-        let is_same = match (&object.kind, &file.kind) {
-            (InodeKind::Directory, FileKind::Directory) | (InodeKind::Regular(_), FileKind::Regular(_)) => true,
-            (InodeKind::CharacterDevice(known), FileKind::CharacterDevice(told))
-            | (InodeKind::BlockDevice(known), FileKind::BlockDevice(told)) => known == told,
-            _ => false,
-        };
-        if is_same {
-            (object.mode, object.uid, object.gid) = (file.mode.0, file.uid, file.gid);
-        }
-        if let (InodeKind::Regular(content), FileKind::Regular(bytes)) = (&mut object.kind, &file.kind) {
-            let told = content_of(bytes);
-            let used = &mut self.superblocks[object.superblock].used_pages;
-            *used = used.saturating_sub(content.pages()).saturating_add(told.pages());
-            *content = told;
-        }
+        (object.kind, object.mode, object.uid, object.gid) = (kind, file.mode.0, file.uid, file.gid);
     }
 
     fn add(&mut self, directory: Id<Dentry>, name: &[u8], file: &File) {
-        let kind = match &file.kind {
-            FileKind::Regular(bytes) => InodeKind::Regular(content_of(bytes)),
-            FileKind::Directory => InodeKind::Directory,
-            FileKind::Symlink(target) => InodeKind::Symlink(Name::from(&target.0[..])),
-            FileKind::CharacterDevice(device) => InodeKind::CharacterDevice(*device),
-            FileKind::BlockDevice(device) => InodeKind::BlockDevice(*device),
-            FileKind::Fifo => InodeKind::Fifo,
-            FileKind::Socket => InodeKind::Socket,
-        };
         if let FileKind::Directory = file.kind {
             let above = self.dentries[directory].inode;
             self.inodes[above].links += 1;
         }
         let superblock = self.dentries[directory].superblock;
-        let inode = self.new_inode(superblock, kind, file.mode.0, (file.uid, file.gid));
+        let inode = self.new_inode(superblock, kind_of(file), file.mode.0, (file.uid, file.gid));
         self.new_dentry(directory, Name::from(name), inode);
     }
 
@@ -243,6 +228,18 @@ impl Linux {
             path = path.join(UnixPath::new(name));
         }
         Place { device: self.superblocks[superblock].device, path }
+    }
+}
+
+fn kind_of(file: &File) -> InodeKind {
+    match &file.kind {
+        FileKind::Regular(bytes) => InodeKind::Regular(content_of(bytes)),
+        FileKind::Directory => InodeKind::Directory,
+        FileKind::Symlink(target) => InodeKind::Symlink(Name::from(&target.0[..])),
+        FileKind::CharacterDevice(device) => InodeKind::CharacterDevice(*device),
+        FileKind::BlockDevice(device) => InodeKind::BlockDevice(*device),
+        FileKind::Fifo => InodeKind::Fifo,
+        FileKind::Socket => InodeKind::Socket,
     }
 }
 
@@ -316,9 +313,11 @@ mod tests {
     fn what_is_told_is_there() {
         let mut linux = linux();
         linux.tell(&place("/data/index"), Some(&file(FileKind::Directory))).unwrap();
-        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular(b"hello".to_vec())))).unwrap();
+        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular(b"before".to_vec())))).unwrap();
         linux.tell(&place("/data/link"), Some(&file(FileKind::Symlink("index/html".into())))).unwrap();
         linux.tell(&place("/srv"), Some(&file(FileKind::Directory))).unwrap();
+        linux.tell(&place("/srv/www"), Some(&file(FileKind::Fifo))).unwrap();
+        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular(b"hello".to_vec())))).unwrap();
         linux.check().unwrap();
         let process = Process::init(linux);
         let fd = process.openat2(Fd::CWD, UnixPath::new("/srv/www/link"), OpenHow::default()).unwrap();

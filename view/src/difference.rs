@@ -14,8 +14,8 @@ use crate::cells::{Cell, Look, columns, printable};
 use crate::text::{propagation, source};
 
 /// The mounts of two tables that are not the same. Mounts are told apart by where they are, what of which filesystem they show,
-/// and in which order they are stacked; the numbers of mounts and peer groups, which differ from boot to boot, do not matter
-/// where they stand for the same.
+/// and in which order they are stacked; the numbers of mounts, peer groups and namespaces, which differ from boot to boot, do
+/// not matter where they stand for the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// Entries of the first table that the second one does not have.
@@ -108,9 +108,6 @@ fn matched(before: &Table<'_>, after: &Table<'_>) -> Vec<(usize, usize)> {
     let mut matched = Vec::new();
     for (mountpoint, old) in &old {
         let Some(new) = new.get(mountpoint) else { continue };
-        let identities = |table: &Table<'_>, stack: &[usize]| -> Vec<_> {
-            stack.iter().map(|position| identity(&table.entries()[*position])).collect()
-        };
         let (first, second) = (identities(before, old), identities(after, new));
         for operation in capture_diff_slices(Algorithm::Myers, &first, &second) {
             if let DiffOp::Equal { old_index, new_index, len } = operation {
@@ -122,9 +119,22 @@ fn matched(before: &Table<'_>, after: &Table<'_>) -> Vec<(usize, usize)> {
     matched
 }
 
+fn identities<'t>(table: &Table<'t>, stack: &[usize]) -> Vec<Identity<'t>> {
+    stack.iter().map(|position| identity(&table.entries()[*position])).collect()
+}
+
+/// The root, the filesystem's type, and the source of a mount.
+type Identity<'t> = (&'t [u8], &'t [u8], &'t [u8]);
+
 /// What a mount shows.
-fn identity(mount: &Entry<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
-    (mount.root_raw().to_vec(), mount.filesystem_type_raw().to_vec(), mount.source_raw().to_vec())
+fn identity<'t>(mount: &Entry<'t>) -> Identity<'t> {
+    let (root, filesystem) = (mount.root_raw(), mount.filesystem_type_raw());
+    // `mnt:[4026532730]`: the number of a namespace is another one each time.
+    let root = match root.iter().position(|byte| *byte == b'[') {
+        Some(number) if filesystem == b"nsfs" => &root[..number],
+        _ => root,
+    };
+    (root, filesystem, mount.source_raw())
 }
 
 /// Which peer groups stand for each other.
@@ -285,6 +295,7 @@ mod tests {
 22 20 8:1 /a /mnt rw shared:3 - ext4 /dev/sda1 rw
 23 22 0:7 / /mnt rw master:3 - tmpfs one rw
 24 20 0:8 / /srv rw shared:3 - tmpfs two rw,size=1k
+25 20 0:4 mnt:[4026532730] /run/ns rw - nsfs nsfs rw
 ";
 
     fn shown(before: &str, after: &str) -> String {
@@ -294,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_table_is_the_same_as_itself_after_a_reboot() {
-        let summary = "0 added (+), 0 removed (-), 0 changed (~), 5 the same\n";
+        let summary = "0 added (+), 0 removed (-), 0 changed (~), 6 the same\n";
         assert_eq!(shown(BEFORE, BEFORE), summary);
         // Other numbers, in another order.
         let after = "\
@@ -303,6 +314,7 @@ mod tests {
 52 50 8:1 /a /mnt rw shared:33 - ext4 /dev/sda1 rw
 53 52 0:7 / /mnt rw master:33 - tmpfs one rw
 60 50 0:5 / /proc rw shared:32 - proc proc rw
+61 50 0:4 mnt:[4026531840] /run/ns rw - nsfs nsfs rw
 ";
         assert_eq!(shown(BEFORE, after), summary);
     }
@@ -313,7 +325,7 @@ mod tests {
         "",
         "\
 -  /mnt  /dev/sda1[/a]  ext4  rw  shared 3
-0 added (+), 1 removed (-), 0 changed (~), 4 the same
+0 added (+), 1 removed (-), 0 changed (~), 5 the same
 "
     )]
     #[case::new(
@@ -321,7 +333,7 @@ mod tests {
         "99 21 0:9 / /proc/x ro - tmpfs x rw\n22 20 8:1 /a /mnt",
         "\
 +  /proc/x  x  tmpfs  ro  private
-1 added (+), 0 removed (-), 0 changed (~), 5 the same
+1 added (+), 0 removed (-), 0 changed (~), 6 the same
 "
     )]
     #[case::options(
@@ -330,7 +342,7 @@ mod tests {
         "\
 ~  /proc  proc  proc  ro  shared 2
     options: rw before, now ro
-0 added (+), 0 removed (-), 1 changed (~), 4 the same
+0 added (+), 0 removed (-), 1 changed (~), 5 the same
 "
     )]
     #[case::of_the_filesystem(
@@ -339,7 +351,7 @@ mod tests {
         "\
 ~  /srv  two  tmpfs  rw  shared 3
     filesystem's options: rw,size=1k before, now rw,size=2k
-0 added (+), 0 removed (-), 1 changed (~), 4 the same
+0 added (+), 0 removed (-), 1 changed (~), 5 the same
 "
     )]
     #[case::no_longer_a_peer(
@@ -348,7 +360,7 @@ mod tests {
         "\
 ~  /srv  two  tmpfs  rw  shared 4
     propagation: shared 3 before, now shared 4
-0 added (+), 0 removed (-), 1 changed (~), 4 the same
+0 added (+), 0 removed (-), 1 changed (~), 5 the same
 "
     )]
     #[case::unbindable(
@@ -357,7 +369,7 @@ mod tests {
         "\
 ~  /proc  proc  proc  rw  unbindable
     propagation: shared 2 before, now unbindable
-0 added (+), 0 removed (-), 1 changed (~), 4 the same
+0 added (+), 0 removed (-), 1 changed (~), 5 the same
 "
     )]
     #[case::below_another(
@@ -366,7 +378,7 @@ mod tests {
         "\
 ~  /mnt  one  tmpfs  rw  slave of 3
     mounted on: /mnt before, now /
-0 added (+), 0 removed (-), 1 changed (~), 4 the same
+0 added (+), 0 removed (-), 1 changed (~), 5 the same
 "
     )]
     #[case::another_filesystem(
@@ -375,7 +387,7 @@ mod tests {
         "\
 -  /mnt  one    tmpfs  rw  slave of 3
 +  /mnt  other  tmpfs  rw  slave of 3
-1 added (+), 1 removed (-), 0 changed (~), 4 the same
+1 added (+), 1 removed (-), 0 changed (~), 5 the same
 "
     )]
     fn what_is_different(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {

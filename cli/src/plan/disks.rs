@@ -139,6 +139,13 @@ impl<'k> Disks<'k> {
 }
 
 impl Knowledge for Disks<'_> {
+    fn is_file(&self, mount: u32) -> bool {
+        let door = self.doors.iter().find(|door| door.id == u64::from(mount));
+        let Some(Ok(root)) = door.map(|door| self.enter(door)) else { return false };
+        let stat = self.kernel.statx(root.fd(), UnixPath::new(""), AtFlags::AT_EMPTY_PATH);
+        stat.is_ok_and(|stat| stat.file_type != FileType::Directory)
+    }
+
     fn look(&self, place: &Place) -> Answer {
         let Some((path, opened)) = self.open(place, OpenFlags::O_PATH) else { return Answer::Unknown };
         match opened.and_then(|opened| self.file(place, &opened)) {

@@ -1,11 +1,11 @@
 //! What is taken for given on a host of which there is nothing but a table of mounts: that what the arguments name is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Mode};
 use cofferdam::layout::Layout;
-use cofferdam::mountinfo::Table;
+use cofferdam::mountinfo::{Entry, Table};
 use cofferdam::user::{Credentials, NumericUsers, UnknownUser, UserDatabase};
 use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_vfs_sim::{File, FileKind, PROGRAM, Place};
@@ -31,15 +31,21 @@ const DEVICES: [(&str, u32, u32); 7] = [
     ("ptmx", 5, 2),
 ];
 
+/// What engines mount into a container file by file, in `/etc` (docker-run(1), "Mounts").
+const FILES: [&str; 4] = ["resolv.conf", "hostname", "hosts", "localtime"];
+
 /// A host of which only the mounts are known.
 pub(super) struct Given {
     files: BTreeMap<Place, File>,
+    /// The mounts of files.
+    mounts: BTreeSet<u32>,
 }
 
 impl Given {
     /// The host of a table, on which something is wanted.
     pub(super) fn new(table: &Table<'_>, wanted: &Wanted, layout: &Layout) -> Self {
-        let mut given = Self { files: BTreeMap::new() };
+        let mounts = table.entries().iter().filter(|entry| is_file(&entry.mountpoint())).map(Entry::id).collect();
+        let mut given = Self { files: BTreeMap::new(), mounts };
         let root = UnixPath::new("/");
         for path in [&*layout.work_dir, &*layout.runtime_dir] {
             // Those that the commands make themselves are not given.
@@ -76,6 +82,8 @@ impl Given {
     }
 
     fn add(&mut self, table: &Table<'_>, path: &UnixPath, file: &File) {
+        // There are no symbolic links.
+        let path = &*path.normalize();
         let Some(entry) = table.containing(path) else { return };
         let mountpoint = entry.mountpoint();
         let Ok(below) = path.strip_prefix(&*mountpoint) else { return };
@@ -92,7 +100,20 @@ fn file(kind: FileKind, mode: u32) -> File {
     File { kind, mode: Mode(mode), uid: 0, gid: 0 }
 }
 
+/// Whether files are mounted there, by convention.
+fn is_file(mountpoint: &UnixPath) -> bool {
+    let names = |directory: &str, names: &[&str]| {
+        mountpoint.parent() == Some(UnixPath::new(directory))
+            && names.iter().any(|name| mountpoint.file_name() == Some(name.as_bytes()))
+    };
+    names("/etc", &FILES) || names("/dev", &DEVICES.map(|(name, ..)| name)) || mountpoint.as_bytes().ends_with(b".sock")
+}
+
 impl Knowledge for Given {
+    fn is_file(&self, mount: u32) -> bool {
+        self.mounts.contains(&mount)
+    }
+
     fn look(&self, place: &Place) -> Answer {
         self.files.get(place).map_or(Answer::Unknown, |file| Answer::File(file.clone()))
     }

@@ -21,10 +21,10 @@ pub(super) struct Report {
     outcome: &'static str,
     /// What the real run would say, if it would fail.
     error: Option<String>,
-    /// What is different on the host while the container runs; none if it never does.
-    host_while_running: Option<DifferenceReport>,
-    /// What is different on the host once the container is gone.
-    host_afterwards: DifferenceReport,
+    /// The host while the container runs; none if it never does.
+    host_while_running: Option<HostReport>,
+    /// The host once the container is gone.
+    host_afterwards: HostReport,
     container: Option<Container>,
     warnings: Vec<Warning>,
     /// What could not be looked at.
@@ -32,9 +32,20 @@ pub(super) struct Report {
 }
 
 #[derive(Debug, Serialize)]
+struct HostReport {
+    /// What is different from before.
+    #[serde(flatten)]
+    difference: DifferenceReport,
+    /// The whole table, as /proc/self/mountinfo would show it.
+    mountinfo: String,
+}
+
+#[derive(Debug, Serialize)]
 struct Container {
     #[serde(flatten)]
     mounts: TableReport,
+    /// The same, as /proc/self/mountinfo would show it.
+    mountinfo: String,
     user: String,
     gid: u32,
     groups: Vec<String>,
@@ -70,10 +81,10 @@ pub(super) fn report(planned: &Planned<'_>) -> Result<Report, Failure> {
         Outcome::Changes => "changes",
         Outcome::WouldFail => "would_fail",
     };
-    let between = |text: &[u8]| -> Result<DifferenceReport, Failure> {
+    let between = |text: &[u8]| -> Result<HostReport, Failure> {
         let (before, after) = (host(&prediction.before)?, host(text)?);
         let found = Difference::between(&before.namespaces()[0].table, &after.namespaces()[0].table);
-        Ok(difference(&found, &before, &after))
+        Ok(HostReport { difference: difference(&found, &before, &after), mountinfo: lossy(text) })
     };
     Ok(Report {
         outcome,
@@ -84,6 +95,11 @@ pub(super) fn report(planned: &Planned<'_>) -> Result<Report, Failure> {
         warnings: warnings(planned)?,
         unseen: prediction.unseen.iter().map(|(path, errno)| Refused::new(&**path, *errno)).collect(),
     })
+}
+
+/// Text of a table; what is no UTF-8 in it is replaced, as JSON has no other text.
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
 }
 
 fn host(text: &[u8]) -> Result<Host<'_>, Failure> {
@@ -102,6 +118,7 @@ fn container(planned: &Planned<'_>) -> Result<Option<Container>, Failure> {
     let barren = named(&Area::is_barren).into_iter().map(Bytes::from);
     Ok(Some(Container {
         mounts: mounts(&host(&seen)?, |_| true),
+        mountinfo: lossy(&seen),
         user: identity.user,
         gid: identity.gid,
         groups: identity.groups,

@@ -20,13 +20,16 @@ pub(super) enum Answer {
 
 /// Who knows what is on the disks of a host.
 pub(super) trait Knowledge {
+    /// Whether the mount with this id is one of a file.
+    fn is_file(&self, mount: u32) -> bool;
+
     /// What is there.
     fn look(&self, place: &Place) -> Answer;
 
     /// The names in a directory.
     fn list(&self, place: &Place) -> Vec<Bytes>;
 
-    /// The names in the root of its proc that stand for no process, if that is known.
+    /// Whether it is known that its proc does not have this name.
     fn lacks_in_proc(&self, name: &str) -> bool;
 
     /// Its users.

@@ -2,8 +2,9 @@
 
 use cofferdam::UnixPath;
 use cofferdam::error::CallError;
-use cofferdam::isolator::Isolator;
 use cofferdam::kernel::{Kernel, UmountFlags};
+use cofferdam::launch::prepare_launches;
+use cofferdam::layout::Layout;
 use cofferdam::mountinfo::Table;
 use cofferdam::root::real_path;
 use cofferdam_shell::Machine;
@@ -11,7 +12,6 @@ use cofferdam_vfs_sim::Process;
 
 use super::wanted::Wanted;
 use crate::agent::Agent;
-use crate::host::Host as _;
 use crate::life_cycle::{self, Launching};
 use crate::run::Failure;
 use crate::simulated::{Programs, Session};
@@ -75,8 +75,7 @@ pub(super) fn renew_launch_namespace(session: &Session, agent: &Agent) -> Result
     }
     let program = Program { is_there: false };
     session.act(&program, false, |kernel| {
-        let isolator = Isolator::create(kernel, agent.config.clone(), session.users())?;
-        isolator.prepare_launches()?;
+        prepare_launches(kernel, &Layout { runtime_dir: runtime_dir.clone(), ..layout.clone() })?;
         Ok(0)
     })?;
     Ok(())

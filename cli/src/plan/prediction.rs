@@ -82,7 +82,7 @@ pub(super) fn predict(
     wanted: &Wanted,
     agent: &Agent,
 ) -> Result<Prediction, Failure> {
-    let loaded = Linux::from_mountinfo(&text.bytes);
+    let loaded = Linux::from_mountinfo_with_files(&text.bytes, |id| knowledge.is_file(id));
     let mut linux = loaded.map_err(|error| PlanError::Load { path: text.path.clone(), error })?;
     linux.note_questions();
     linux.omit_in_proc(Linux::names_in_proc().filter(|name| knowledge.lacks_in_proc(name)));
@@ -136,10 +136,10 @@ fn attempt(linux: Linux, knowledge: &dyn Knowledge, wanted: &Wanted, agent: &Age
     let output = Output::default();
     let console = Box::new(output.clone());
     let session = Session::start(linux, console, knowledge.users(), knowledge.executable())?;
-    renew_launch_namespace(&session, agent)?;
+    let renewed = renew_launch_namespace(&session, agent);
     let before = session.mountinfo();
     let directory = knowledge.working_directory();
-    let result = live(&session, directory.as_path(), wanted, agent);
+    let result = renewed.and_then(|()| live(&session, directory.as_path(), wanted, agent));
     let begun = session.begun();
     let layout = &agent.config.layout;
     let launch_info = begun.as_ref().and_then(|begun| {

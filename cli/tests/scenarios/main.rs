@@ -9,6 +9,7 @@ mod hosts;
 mod isolation;
 mod life_cycle;
 mod mounts;
+mod plan;
 mod signals;
 mod simulated;
 mod support;

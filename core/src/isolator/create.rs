@@ -84,7 +84,7 @@ impl<K: Kernel> Isolator<K> {
     ///
     /// See [`CallError`]. It can be repeated.
     pub fn prepare_launches(&self) -> Result<(), CallError> {
-        launch::namespace::make(&self.kernel, &self.config.layout)
+        launch::prepare_launches(&self.kernel, &self.config.layout)
     }
 
     /// With directories that are there, and known by their real paths.

@@ -34,6 +34,7 @@ use pid_file::PidFiles;
 
 pub use error::LaunchError;
 pub use executable::execute_again;
+pub use namespace::prepare_launches;
 pub use supervise::{block_signals, supervise, unblock_signals};
 
 use crate::error::{CallError, Doing};

@@ -109,8 +109,14 @@ pub(crate) fn is_kept(kernel: &dyn Kernel, directory: &UnixPath) -> Result<bool,
 }
 
 /// Makes the namespace that is kept in the launch directory of an agent, unless it is there. The process must be
-/// single-threaded.
-pub(crate) fn make(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CallError> {
+/// single-threaded ([`Isolator::prepare_launches`] is the same).
+///
+/// [`Isolator::prepare_launches`]: crate::isolator::Isolator::prepare_launches
+///
+/// # Errors
+///
+/// Those of its calls. It can be repeated.
+pub fn prepare_launches(kernel: &dyn Kernel, layout: &Layout) -> Result<(), CallError> {
     let directory = layout.launch_directory();
     if is_kept(kernel, &directory)? {
         return Ok(());

@@ -1,8 +1,10 @@
 //! A kernel with the mounts of a real machine.
 
 mod error;
+mod files;
 mod line;
 mod mount_points;
+mod namespaces;
 mod propagation;
 mod superblocks;
 mod tree;
@@ -11,6 +13,7 @@ pub use error::{LineError, LoadError};
 
 use cofferdam::mountinfo::entries;
 
+use self::files::Files;
 use self::line::Line;
 use self::propagation::Groups;
 use self::superblocks::Superblocks;
@@ -28,10 +31,10 @@ impl Linux {
     /// `/proc/self/mountinfo` of the loaded kernel gives the same text again.
     ///
     /// What the text does not tell is made up. Of the filesystems there are only the directories on the way to mounts; a
-    /// mountpoint is a file if the root of the mount is known to be one. A filesystem of a type that the simulation
+    /// mountpoint is a file if the root of the mount is known to be one, or if it is a file of proc. A filesystem of a type that the simulation
     /// knows, such as proc, works as one that was mounted on it; of any other there are only its mounts. Filesystems
     /// that show their options differently from mount to mount, as btrfs does, are several. Flags of mounts are not
-    /// locked. Where events come from a peer group that has no mount in the table, it is in the mount namespace of a
+    /// locked. A file of a mount namespace is that of an empty one. Where events come from a peer group that has no mount in the table, it is in the mount namespace of a
     /// second process. Id-mapped mounts map every id to itself. New mounts get ids above those of the text.
     ///
     /// ```
@@ -49,6 +52,16 @@ impl Linux {
     ///
     /// If the text is not a table that a process can see.
     pub fn from_mountinfo(text: &[u8]) -> Result<Self, LoadError> {
+        Self::from_mountinfo_with_files(text, |_| false)
+    }
+
+    /// The same, where it is known of more mounts whether what is mounted is a file: those with an id for which `is_file` says
+    /// so.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_mountinfo`](Self::from_mountinfo).
+    pub fn from_mountinfo_with_files(text: &[u8], is_file: impl Fn(u32) -> bool) -> Result<Self, LoadError> {
         let mut lines = Vec::new();
         for (entry, number) in entries(text).zip(1..) {
             let line = Line::new(&entry?).map_err(|error| LoadError::Line { line: number, error })?;
@@ -56,7 +69,8 @@ impl Linux {
         }
         let top = Top::find(&lines)?;
         let groups = Groups::new(&lines)?;
-        Loader { linux: Self::new(), lines: &lines, mounts: Vec::new(), superblocks: Superblocks::default() }
+        let files = files::find(&lines, is_file);
+        Loader { linux: Self::new(), lines: &lines, mounts: Vec::new(), files, superblocks: Superblocks::default() }
             .load(&top, &groups)
     }
 }
@@ -67,6 +81,8 @@ struct Loader<'a> {
     lines: &'a [Line],
     /// The mounts of the lines.
     mounts: Vec<Id<Mount>>,
+    /// What is mounted and known to be a file.
+    files: Files,
     superblocks: Superblocks,
 }
 
@@ -75,7 +91,7 @@ impl Loader<'_> {
         let namespace = self.new_namespace();
         let mut first_unused = self.lines.iter().map(|line| line.id).chain([top.hidden_id()]).max().unwrap_or(0) + 1;
         let hidden = self.hidden_mounts(namespace, top, &mut first_unused);
-        self.make_mounts()?;
+        self.make_mounts(&mut first_unused)?;
         let root = self.build_tree(namespace, top, hidden)?;
         self.share_events(groups, &mut first_unused);
         self.move_init(namespace, root);
@@ -98,10 +114,14 @@ impl Loader<'_> {
     }
 
     /// The mounts of all lines, mounted nowhere yet.
-    fn make_mounts(&mut self) -> Result<(), LoadError> {
+    fn make_mounts(&mut self, first_unused: &mut u32) -> Result<(), LoadError> {
         let mut idmap = None;
         for (line, number) in self.lines.iter().zip(1..) {
-            let root = self.root_of_line(line).map_err(|error| LoadError::Line { line: number, error })?;
+            let root = match line.mount_namespace() {
+                Some(inode) => Ok(self.namespace_file(line, inode, first_unused)),
+                None => self.root_of_line(line),
+            };
+            let root = root.map_err(|error| LoadError::Line { line: number, error })?;
             let mount = self.linux.new_mount(root, &Name::from(&line.source[..]));
             // That which kept it until there was a mount.
             self.linux.dentry_put(root);
@@ -153,6 +173,9 @@ impl Loader<'_> {
             linux.superblocks[superblock].device = device;
         }
         linux.renumber_internal_mounts();
+        if let Some(device) = self.superblocks.device_of_namespaces() {
+            linux.set_device_of_namespaces(device);
+        }
         let namespace = linux.tasks[linux.init].mount_namespace;
         linux.mount_max = linux.mount_max.max(linux.mount_namespaces[namespace].count);
     }

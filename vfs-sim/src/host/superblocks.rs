@@ -24,6 +24,10 @@ pub(super) struct Superblocks {
     contexts: Vec<FsContext>,
     /// Files and directories that are not there any more.
     deleted: FxHashMap<Place, Id<Dentry>>,
+    /// The files of mount namespaces that are mounted.
+    pub(super) namespaces: FxHashMap<u64, Id<Dentry>>,
+    /// Their device.
+    pub(super) namespaces_device: Option<DeviceNumber>,
 }
 
 impl Superblocks {
@@ -31,6 +35,11 @@ impl Superblocks {
     pub(super) fn others(&self, linux: &Linux) -> Vec<Id<SuperBlock>> {
         let shown: FxHashSet<_> = self.by_key.values().copied().collect();
         linux.superblocks.iter().map(|(id, _)| id).filter(|id| !shown.contains(id)).collect()
+    }
+
+    /// The device of the files of namespaces, if the table has such.
+    pub(super) fn device_of_namespaces(&self) -> Option<DeviceNumber> {
+        self.namespaces_device
     }
 
     /// Leaves the superblocks to their mounts.
@@ -57,7 +66,10 @@ impl Loader<'_> {
                 self.superblocks.deleted.insert(key, deleted);
                 return Ok(deleted);
             }
-            Root::Path { names, is_deleted: false } => self.linux.make_path(root, names, true)?,
+            Root::Path { names, is_deleted: false } => {
+                let is_directory = !self.files.has(line.device, names);
+                self.linux.make_path(root, names, is_directory)?
+            }
             Root::Name(name) => self.linux.make_path(root, std::slice::from_ref(name), false)?,
         };
         self.linux.dentry_get(dentry);
@@ -163,7 +175,11 @@ impl Linux {
             if !self.inodes[self.dentries[dentry].inode].is_directory() {
                 return Err(LineError::NotADirectory(quote(self.dentries[dentry].name.as_bytes())));
             }
-            let known = self.find_directory_in_proc(dentry, name);
+            let known = if is_directory || index + 1 < names.len() {
+                self.find_directory_in_proc(dentry, name)
+            } else {
+                self.find_in_proc(self.init, dentry, name).and_then(Result::ok)
+            };
             dentry = match known.or_else(|| self.dentries[dentry].children.get(&name[..]).copied()) {
                 Some(child) => child,
                 None if self.inodes[self.dentries[dentry].inode].is_dead => {

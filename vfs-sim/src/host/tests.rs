@@ -1,6 +1,9 @@
+use cofferdam::UnixPath;
+use cofferdam::kernel::{AtFlags, CloneFlags, Fd, FileType, Kernel as _};
 use rstest::rstest;
 
 use super::*;
+use crate::Process;
 use crate::filesystem::{Entry, FilesystemType};
 
 fn load(text: &str) -> Linux {
@@ -233,4 +236,42 @@ fn ten_thousand_mounts_are_loaded() {
         writeln!(text, "{id} {parent} 0:{id} /x {place} rw - t s rw").unwrap();
     }
     assert_eq!(table(&load(&text)), text);
+}
+
+#[test]
+fn what_is_mounted_on_a_file_of_proc_is_a_file_everywhere() {
+    let text = b"20 1 0:40 / / rw - overlay overlay rw\n\
+        21 20 0:41 / /proc rw - proc proc rw\n\
+        22 20 0:42 / /dev rw - tmpfs tmpfs rw\n\
+        23 21 0:42 /null /proc/keys rw - tmpfs tmpfs rw\n\
+        24 21 0:41 /sysrq-trigger /proc/sysrq-trigger ro - proc proc rw\n\
+        25 20 8:1 /hosts /etc/hosts rw - ext4 /dev/sda1 rw\n\
+        26 20 8:1 /srv /srv rw - ext4 /dev/sda1 rw\n";
+    let linux = Linux::from_mountinfo_with_files(text, |id| id == 25).unwrap();
+    linux.check().unwrap();
+    assert_eq!(linux.task(linux.init()).unwrap().mountinfo().as_deref(), Some(&text[..]));
+    let process = Process::init(linux);
+    let kind = |path| process.statx(Fd::CWD, UnixPath::new(path), AtFlags::empty()).map(|stat| stat.file_type);
+    for path in ["/dev/null", "/proc/keys", "/proc/sysrq-trigger", "/etc/hosts"] {
+        assert_eq!(kind(path), Ok(FileType::Regular), "{path}");
+    }
+    for path in ["/proc", "/etc", "/srv"] {
+        assert_eq!(kind(path), Ok(FileType::Directory), "{path}");
+    }
+}
+
+#[test]
+fn a_file_of_a_mount_namespace_is_one() {
+    let text = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+        21 20 0:4 mnt:[4026532730] /run/a rw - nsfs nsfs rw\n\
+        22 20 0:4 net:[4026532731] /run/b rw - nsfs nsfs rw\n\
+        23 20 0:4 mnt:[4026532730] /run/c rw - nsfs nsfs rw\n";
+    let linux = load(text);
+    assert_eq!(table(&linux), text);
+    let process = Process::init(linux);
+    process.unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    process.linux().check().unwrap();
+    let copied = String::from_utf8(process.linux().mountinfo_table(process.task()).unwrap()).unwrap();
+    let mountpoints: Vec<_> = copied.lines().filter_map(|line| line.split(' ').nth(4)).collect();
+    assert_eq!(mountpoints, ["/", "/run/b"]);
 }

@@ -21,7 +21,7 @@ use cofferdam::kernel::{AtFlags, Errno, Fd, Kernel as _, MountAttr, MountFlags, 
 use cofferdam::mountinfo::{Entry, Table};
 use cofferdam_linux::LinuxKernel;
 pub(crate) use install::install_probe;
-use oldest::unshare_as_the_oldest;
+pub(crate) use oldest::unshare_as_the_oldest;
 pub(crate) use outcome::Outcome;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use started::{Started, content, wait_until};

@@ -36,6 +36,12 @@ impl Linux {
         super::Directory::Root.nodes().iter().map(|node| node.name)
     }
 
+    /// Whether a name in the root of proc that stands for no process stands for a file.
+    pub(crate) fn is_file_in_proc(name: &[u8]) -> bool {
+        let is_file = |what: What| !matches!(what, What::Directory(_) | What::MountPoint);
+        super::Directory::Root.nodes().iter().any(|node| node.name.as_bytes() == name && is_file(node.what))
+    }
+
     /// Takes names out of the root of proc, as a kernel has it that was configured without what they stand for.
     /// To be called before a process has looked there.
     pub fn omit_in_proc<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
