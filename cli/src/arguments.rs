@@ -15,7 +15,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
 
-pub(crate) use life_cycle::{CleanupArguments, LaunchContainer, LifeCycleCommand};
+pub(crate) use life_cycle::{CleanupArguments, ContainerArguments, LaunchContainer, LifeCycleCommand};
 pub(crate) use mounts::{GraphArguments, GraphFormat, MountsArguments};
 
 /// Where the agent's durable state is unless said otherwise.
@@ -52,6 +52,15 @@ the plan says of errors is what the real run would say.
 
 Exit status: 0 if the host's mounts stay as they are, 1 if they change, 2 if the container would fail; 125 if there is no \
 plan.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  cofferdam verify --id web
+  cofferdam verify --id web --json || logger 'the mounts of web have drifted'
+
+What should be there is found out on a simulated kernel, on which the container is made anew; needs root.
+
+Exit status: 0 if nothing is different, 1 if something is, 125 if that can't be told.";
 
 const SIM_EXAMPLES: &str = "\
 Examples:
@@ -91,6 +100,9 @@ pub(crate) enum Command {
     /// Tell what a container will do to this host, or to another one, without doing it; needs no root
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Box<PlanArguments>),
+    /// Tell whether a running container, and the host around it, are still as they were made
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(ContainerArguments),
     /// Run a shell on a simulated machine: scripts that mount, without root
     #[command(after_help = SIM_EXAMPLES)]
     Sim(SimArguments),

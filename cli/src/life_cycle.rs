@@ -62,7 +62,7 @@ pub(crate) enum LifeCycleError {
 }
 
 pub(crate) use cleanup::clean_up_container;
-pub(crate) use launch::{Launching, launch_container};
+pub(crate) use launch::{Launching, launch_container, read_pid};
 pub(crate) use prepare::prepare_container;
 
 /// Whether other commands may be at work at the same time.

@@ -27,6 +27,7 @@ mod streams;
 )]
 mod timings;
 mod trace;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let result = match arguments::parse() {
         Ok(Command::Run(arguments)) => host::run(&arguments),
         Ok(Command::Plan(arguments)) => plan::print(&arguments),
+        Ok(Command::Verify(arguments)) => verify::print(&arguments),
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
         Ok(Command::Mounts(arguments)) => mounts::print(&arguments),
         Ok(Command::Graph(arguments)) => graph::print(&arguments),

@@ -17,6 +17,8 @@ mod wanted;
 use std::rc::Rc;
 
 use cofferdam::kernel::Bytes;
+use cofferdam::layout::Layout;
+use cofferdam::messages::ContainerId;
 use cofferdam::mountinfo::Table;
 use cofferdam_view::Look;
 
@@ -25,6 +27,7 @@ use self::given::Given;
 use self::knowledge::Knowledge;
 use self::prediction::{Outcome, Prediction, predict};
 use self::wanted::Wanted;
+use crate::agent::Agent;
 use crate::arguments::PlanArguments;
 use crate::host;
 use crate::mounts::tables::{Source, Text};
@@ -60,28 +63,41 @@ struct Planned<'p> {
     prediction: &'p Prediction,
     /// The tables of the host's other mount namespaces.
     others: &'p [Text],
-    agent: &'p crate::agent::Agent,
+    agent: &'p Agent,
     /// Whether the table is a copy, so that nothing but the table is known of the host.
     is_saved: bool,
+}
+
+/// What would be there if a container that is there was made anew: the host's table, and the container's own.
+pub(crate) fn made_anew(id: &ContainerId, agent: &Agent, text: &Text) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    let wanted = Wanted::Again { id: id.clone() };
+    let prediction = predict(text, &*this_machine(&Table::parse(&text.bytes)?)?, &wanted, agent)?;
+    match (prediction.error, prediction.meanwhile, prediction.begun) {
+        (None, Some(meanwhile), Some(begun)) => {
+            Ok((meanwhile, begun.linux.mountinfo_table(begun.task).unwrap_or_default()))
+        }
+        (error, ..) => Err(error.unwrap_or_else(|| "its program would not be executed".to_owned()).into()),
+    }
 }
 
 /// Who knows what is on the disks.
 fn knowledge(
     arguments: &PlanArguments,
     wanted: &Wanted,
-    layout: &cofferdam::layout::Layout,
+    layout: &Layout,
     text: &Text,
 ) -> Result<Box<dyn Knowledge>, Failure> {
     let table = Table::parse(&text.bytes)?;
-    if arguments.mountinfo.is_some() {
-        return Ok(Box::new(Given::new(&table, wanted, layout)));
-    }
+    if arguments.mountinfo.is_some() { Ok(Box::new(Given::new(&table, wanted, layout))) } else { this_machine(&table) }
+}
+
+fn this_machine(table: &Table<'_>) -> Result<Box<dyn Knowledge>, Failure> {
     let Some((kernel, users)) = host::this_machine() else {
         return Err("this cofferdam is built for simulated hosts: name a mount table with --mountinfo".into());
     };
     let executable = std::env::current_exe().map_or_else(|_| Bytes::from(given::COFFERDAM), path_of);
     let directory = std::env::current_dir().map_or_else(|_| Bytes::from("/"), path_of);
-    Ok(Box::new(Disks::new(kernel, Rc::from(users), &table, executable, directory)))
+    Ok(Box::new(Disks::new(kernel, Rc::from(users), table, executable, directory)))
 }
 
 fn path_of(path: std::path::PathBuf) -> Bytes {

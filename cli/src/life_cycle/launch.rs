@@ -137,7 +137,7 @@ fn process_of_parent(
 }
 
 /// The process of a container, if it has got so far.
-pub(super) fn read_pid(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Option<i32>, Failure> {
+pub(crate) fn read_pid(kernel: &dyn Kernel, layout: &Layout, id: &ContainerId) -> Result<Option<i32>, Failure> {
     match checkpoint::read(kernel, &layout.container_pid(id)) {
         Err(error) if error.errno == Errno::ENOENT => Ok(None),
         text => Ok(std::str::from_utf8(&text?).ok().and_then(|text| text.trim().parse().ok())),

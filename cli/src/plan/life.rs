@@ -1,17 +1,24 @@
 //! The life of the container, on the simulated host.
 
+use std::cell::RefCell;
+
 use cofferdam::UnixPath;
 use cofferdam::error::CallError;
-use cofferdam::kernel::{Kernel, UmountFlags};
+use cofferdam::isolator::Isolator;
+use cofferdam::kernel::{Errno, Kernel, UmountFlags};
 use cofferdam::launch::prepare_launches;
 use cofferdam::layout::Layout;
+use cofferdam::messages::{ContainerConfig, ContainerId};
 use cofferdam::mountinfo::Table;
+use cofferdam::record::{self, RecordError};
 use cofferdam::root::real_path;
+use cofferdam::volumes::PersistentVolume;
 use cofferdam_shell::Machine;
 use cofferdam_vfs_sim::Process;
 
 use super::wanted::Wanted;
 use crate::agent::Agent;
+use crate::host::Host as _;
 use crate::life_cycle::{self, Launching};
 use crate::run::Failure;
 use crate::simulated::{Programs, Session};
@@ -42,17 +49,56 @@ pub(super) fn live(session: &Session, directory: &UnixPath, wanted: &Wanted, age
     };
     match wanted {
         Wanted::Run { arguments, .. } => act(&|kernel| crate::run::run_on(kernel, session, arguments, agent)),
-        Wanted::Container { id, config } => {
-            act(&|kernel| life_cycle::prepare_container(kernel, session, agent, id, config).map(|_| 0))?;
-            let command = wanted.command();
-            let status = act(&|kernel| {
-                let launching = Launching { id, pid_file: None, trace: false, command: &command };
-                life_cycle::launch_container(kernel, session, agent, launching)
+        Wanted::Container { id, config } => container(&act, session, wanted, agent, id, config),
+        Wanted::Again { id } => {
+            let config = RefCell::default();
+            act(&|kernel| {
+                config.replace(recorded(kernel, session, agent, id)?);
+                life_cycle::clean_up_container(kernel, session, agent, id).map(|()| 0)
             })?;
-            act(&|kernel| life_cycle::clean_up_container(kernel, session, agent, id).map(|()| 0))?;
-            Ok(status)
+            container(&act, session, wanted, agent, id, &config.into_inner())
         }
     }
+}
+
+/// A command in a process of its own.
+type Act<'a> = dyn Fn(&dyn Fn(&dyn Kernel) -> Result<i32, Failure>) -> Result<i32, Failure> + 'a;
+
+fn container(
+    act: &Act<'_>,
+    session: &Session,
+    wanted: &Wanted,
+    agent: &Agent,
+    id: &ContainerId,
+    config: &ContainerConfig,
+) -> Result<i32, Failure> {
+    act(&|kernel| life_cycle::prepare_container(kernel, session, agent, id, config).map(|()| 0))?;
+    let command = wanted.command();
+    let status = act(&|kernel| {
+        let launching = Launching { id, pid_file: None, trace: false, command: &command };
+        life_cycle::launch_container(kernel, session, agent, launching)
+    })?;
+    act(&|kernel| life_cycle::clean_up_container(kernel, session, agent, id).map(|()| 0))?;
+    Ok(status)
+}
+
+/// How a container is configured, with the volumes that it was given last, whether they are still mounted or not.
+fn recorded(
+    kernel: &dyn Kernel,
+    session: &Session,
+    agent: &Agent,
+    id: &ContainerId,
+) -> Result<ContainerConfig, Failure> {
+    let isolator = Isolator::open(kernel, agent.config.clone(), session.users())?;
+    let mut config = isolator.recorded_config(id)?;
+    let layout = &isolator.config().layout;
+    let volumes: Vec<PersistentVolume> = match record::read(kernel, layout, &layout.container_volumes(id)) {
+        Err(RecordError::Call(error)) if error.errno == Errno::ENOENT => return Ok(config),
+        volumes => volumes?,
+    };
+    config.resources.retain(|resource| !matches!(PersistentVolume::from_resource(resource, layout), Ok(Some(_))));
+    config.resources.extend(volumes.iter().map(PersistentVolume::to_resource));
+    Ok(config)
 }
 
 /// What an agent keeps in a mount namespace of its own no table tells: it makes that anew.

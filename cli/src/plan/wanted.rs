@@ -35,6 +35,8 @@ pub(super) enum Wanted {
     Run { id: ContainerId, arguments: Box<RunArguments> },
     /// `cofferdam create`, `prepare`, `launch` and `cleanup`.
     Container { id: ContainerId, config: Box<ContainerConfig> },
+    /// A container that is there, once more from its beginning.
+    Again { id: ContainerId },
 }
 
 impl Wanted {
@@ -68,7 +70,7 @@ impl Wanted {
     /// The container's id.
     pub(super) fn id(&self) -> &ContainerId {
         match self {
-            Self::Run { id, .. } | Self::Container { id, .. } => id,
+            Self::Run { id, .. } | Self::Container { id, .. } | Self::Again { id } => id,
         }
     }
 
@@ -76,8 +78,8 @@ impl Wanted {
     pub(super) fn command(&self) -> Vec<Bytes> {
         match self {
             Self::Run { arguments, .. } => arguments.command.clone(),
-            Self::Container { config, .. } if config.command_info.value.is_none() => vec![NO_PROGRAM.into()],
-            Self::Container { .. } => Vec::new(),
+            Self::Container { config, .. } if config.command_info.value.is_some() => Vec::new(),
+            Self::Container { .. } | Self::Again { .. } => vec![NO_PROGRAM.into()],
         }
     }
 
@@ -93,7 +95,7 @@ impl Wanted {
                 let agent = &arguments.container.agent;
                 agent.work_dir.is_some() || agent.agent_config.is_some()
             }
-            Self::Container { .. } => true,
+            Self::Container { .. } | Self::Again { .. } => true,
         }
     }
 
@@ -102,6 +104,7 @@ impl Wanted {
         let rootfs = match self {
             Self::Run { arguments, .. } => &arguments.container.rootfs,
             Self::Container { config, .. } => &config.rootfs,
+            Self::Again { .. } => &None,
         };
         rootfs.as_ref().map(|path| path.as_path().to_path_buf())
     }
@@ -133,6 +136,7 @@ impl Wanted {
                 CommandInfo { shell: true, .. } => Some("/bin/sh".into()),
                 CommandInfo { value, .. } => value.clone(),
             },
+            Self::Again { .. } => None,
         };
         let Some(program) = program else { return Vec::new() };
         let root = self.rootfs().unwrap_or_else(|| "/".into());

@@ -9,7 +9,9 @@ use crate::error::CallError;
 use crate::isolator::UpdateError;
 use crate::kernel::{Bytes, Kernel, Mode};
 use crate::layout::{InvalidComponent, Layout, check_component};
-use crate::messages::{DiskSource, DiskSourceType, Resource, VolumeMode};
+use crate::messages::{
+    DiskInfo, DiskSource, DiskSourceRoot, DiskSourceType, OtherFields, Persistence, Resource, Volume, VolumeMode,
+};
 use crate::root::create_directories;
 
 /// A persistent volume: what there is to know of the resource that it is.
@@ -144,6 +146,41 @@ impl PersistentVolume {
         }))
     }
 
+    /// A resource that is this volume: [`from_resource`](Self::from_resource) makes the same of it. It names the directory, and
+    /// not the role from which the directory was found.
+    pub fn to_resource(&self) -> Resource {
+        let other = OtherFields::default;
+        let present = |is_present: bool| is_present.then(|| serde_json::Value::Object(serde_json::Map::new()));
+        let volume = Volume {
+            container_path: (&*self.name).into(),
+            mode: if self.read_only { VolumeMode::ReadOnly } else { VolumeMode::ReadWrite },
+            host_path: None,
+            source: None,
+            other: other(),
+        };
+        let source = DiskSource {
+            kind: DiskSourceType::Mount,
+            path: None,
+            mount: Some(DiskSourceRoot { root: Some((&*self.source).into()) }),
+            other: other(),
+        };
+        let disk = DiskInfo {
+            persistence: Some(Persistence { id: self.id.clone(), other: other() }),
+            volume: Some(volume),
+            source: Some(source),
+            other: other(),
+        };
+        Resource {
+            name: "disk".into(),
+            role: None,
+            reservations: Vec::new(),
+            disk: Some(disk),
+            shared: present(self.is_shared),
+            provider_id: present(self.is_from_provider),
+            other: other(),
+        }
+    }
+
     /// Makes the volume's directory if it does not exist yet, as the agent does when a volume is created.
     ///
     /// # Errors
@@ -195,6 +232,19 @@ mod tests {
         assert_eq!(volume.source, UnixPathBuf::from(expected));
         assert_eq!(volume.name, UnixPathBuf::from("data"));
         assert!(volume.read_only);
+    }
+
+    #[test]
+    fn a_volume_is_a_resource_again() {
+        let layout = Layout { work_dir: "/w".into(), runtime_dir: "/r".into() };
+        let found = volume(&disk("data", Value::Null)).unwrap().unwrap();
+        let others = [
+            PersistentVolume { read_only: false, is_shared: true, ..found.clone() },
+            PersistentVolume { is_from_provider: true, ..found.clone() },
+        ];
+        for volume in others.into_iter().chain([found]) {
+            assert_eq!(PersistentVolume::from_resource(&volume.to_resource(), &layout), Ok(Some(volume)));
+        }
     }
 
     #[test]

@@ -1,0 +1,181 @@
+//! `cofferdam verify`: whether a running container, and the host around it, are still as they were made.
+//!
+//! What they should be is predicted as `cofferdam plan` does: on a simulated kernel with this host's mounts, the container is
+//! cleaned up, and made anew as its record says. What is different on the real kernel has been changed by somebody else.
+
+use cofferdam::isolator::{Isolator, IsolatorError};
+use cofferdam::kernel::{Errno, Kernel};
+use cofferdam::locks::RunningLock;
+use cofferdam::messages::ContainerId;
+use cofferdam::mountinfo::{Entry, Table};
+use cofferdam::user::NumericUsers;
+use cofferdam::{UnixPath, UnixPathBuf};
+use cofferdam_view::difference::{self, Difference};
+use cofferdam_view::host::{Host, Namespace};
+use cofferdam_view::json::{self, DifferenceReport};
+use cofferdam_view::{Look, printable};
+use serde::Serialize;
+
+use crate::agent::Agent;
+use crate::arguments::ContainerArguments;
+use crate::host;
+use crate::life_cycle::{self, LifeCycleError};
+use crate::mounts::tables::{Source, Text};
+use crate::mounts::{has_unicode, write};
+use crate::plan::made_anew;
+use crate::run::Failure;
+
+/// The exit status if there is a difference, as with diff(1).
+const DRIFTED: i32 = 1;
+
+/// A container can't be verified.
+#[derive(Debug, thiserror::Error)]
+enum VerifyError {
+    #[error("container {0} is nested in another one, whose processes are not simulated: verify {1} instead")]
+    Nested(ContainerId, ContainerId),
+    #[error("container {0} does not run: there are no mounts of its own to look at")]
+    DoesNotRun(ContainerId),
+    #[error("cannot tell what container {id} should be like: {error}")]
+    Prediction { id: ContainerId, error: Failure },
+}
+
+/// Prints what is different. Gives the exit status.
+pub(crate) fn print(arguments: &ContainerArguments) -> Result<i32, Failure> {
+    let agent = arguments.common.agent.agent()?;
+    let id = &arguments.id;
+    if let Some(parent) = id.parent() {
+        return Err(VerifyError::Nested(id.clone(), parent.top_level().clone()).into());
+    }
+    let Some((kernel, _)) = host::this_machine() else {
+        return Err("this cofferdam is built for simulated hosts: verify needs a real one".into());
+    };
+    let layout = &agent.config.layout;
+    let pid = match life_cycle::read_pid(kernel, layout, id)? {
+        Some(pid) if RunningLock::is_taken(kernel, layout, id)? => pid,
+        _ if recorded(kernel, &agent)?.contains(id) => return Err(VerifyError::DoesNotRun(id.clone()).into()),
+        _ => return Err(LifeCycleError::Unknown(id.clone()).into()),
+    };
+    let container = Source::Process(pid.unsigned_abs()).read()?;
+    let drift = Drift::find(kernel, &agent, id, container.bytes)?;
+    let output = if arguments.common.json {
+        format!("{}\n", serde_json::to_string_pretty(&drift.report(id)?)?)
+    } else {
+        let look = Look { is_ascii: !has_unicode(), has_colors: true };
+        drift.text(id, look)?
+    };
+    write(&output)?;
+    Ok(if drift.is_none()? { 0 } else { DRIFTED })
+}
+
+/// What is, and what should be.
+pub(crate) struct Drift {
+    host: Tables,
+    container: Tables,
+}
+
+struct Tables {
+    expected: Vec<u8>,
+    found: Vec<u8>,
+}
+
+impl Drift {
+    /// That of a container with this mount table.
+    pub(crate) fn find(
+        kernel: &dyn Kernel,
+        agent: &Agent,
+        id: &ContainerId,
+        container: Vec<u8>,
+    ) -> Result<Self, Failure> {
+        let host = Source::Ourselves.read()?;
+        let text = Text { bytes: host.bytes.clone(), ..host };
+        let predicted = made_anew(id, agent, &text);
+        let (host, own) = predicted.map_err(|error| VerifyError::Prediction { id: id.clone(), error })?;
+        let others = nested(kernel, agent, id)?;
+        let tables = |expected: &[u8], found: &[u8]| -> Result<Tables, Failure> {
+            Ok(Tables { expected: without(expected, &others)?, found: without(found, &others)? })
+        };
+        Ok(Self { host: tables(&host, &text.bytes)?, container: tables(&own, &container)? })
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_none(&self) -> Result<bool, Failure> {
+        Ok(self.host.difference()?.is_none() && self.container.difference()?.is_none())
+    }
+
+    /// For people.
+    pub(crate) fn text(&self, id: &ContainerId, look: Look) -> Result<String, Failure> {
+        if self.is_none()? {
+            return Ok(format!("Container {id} and the host's mounts are as they were made.\n"));
+        }
+        let mut text = String::new();
+        for (what, tables) in [("The host's mounts", &self.host), ("The mounts of the container", &self.container)] {
+            if !tables.difference()?.is_none() {
+                text.push_str(&format!("{what}: missing (-), not made by cofferdam (+), changed (~)\n"));
+                text.push_str(&tables.text(look)?);
+            }
+        }
+        Ok(text)
+    }
+
+    fn report(&self, id: &ContainerId) -> Result<Report, Failure> {
+        Ok(Report {
+            id: printable(id.to_string().as_bytes()),
+            drifted: !self.is_none()?,
+            host: self.host.report()?,
+            container: self.container.report()?,
+        })
+    }
+}
+
+impl Tables {
+    fn difference(&self) -> Result<Difference, Failure> {
+        Ok(Difference::between(&Table::parse(&self.expected)?, &Table::parse(&self.found)?))
+    }
+
+    fn text(&self, look: Look) -> Result<String, Failure> {
+        let (expected, found) = (Table::parse(&self.expected)?, Table::parse(&self.found)?);
+        Ok(difference::text(&Difference::between(&expected, &found), &expected, &found, look))
+    }
+
+    fn report(&self) -> Result<DifferenceReport, Failure> {
+        let host = |table| Host::new(vec![Namespace { name: String::new(), table }]);
+        let (expected, found) = (host(Table::parse(&self.expected)?), host(Table::parse(&self.found)?));
+        Ok(json::difference(&self.difference()?, &expected, &found))
+    }
+}
+
+/// For machines.
+#[derive(Debug, Serialize)]
+struct Report {
+    id: String,
+    drifted: bool,
+    /// From what should be to what is.
+    host: DifferenceReport,
+    container: DifferenceReport,
+}
+
+/// The ends of the paths of the sandboxes of containers that are nested in one: what is mounted there is not that one's.
+fn nested(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId) -> Result<Vec<UnixPathBuf>, Failure> {
+    let others = recorded(kernel, agent)?.into_iter().filter(|other| other != id && other.top_level() == id);
+    Ok(others.map(|other| UnixPath::new("containers").join(other.value())).collect())
+}
+
+/// The containers that there is something recorded of.
+fn recorded(kernel: &dyn Kernel, agent: &Agent) -> Result<Vec<ContainerId>, Failure> {
+    match Isolator::open(kernel, agent.config.clone(), Box::new(NumericUsers)) {
+        Ok(isolator) => Ok(isolator.recorded_containers()?),
+        Err(IsolatorError::Call(error)) if error.errno == Errno::ENOENT => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A table without what is mounted at or below paths that end so.
+fn without(text: &[u8], others: &[UnixPathBuf]) -> Result<Vec<u8>, Failure> {
+    let table = Table::parse(text)?;
+    let is_other = |entry: &&Entry<'_>| {
+        let mountpoint = entry.mountpoint().into_owned();
+        mountpoint.ancestors().any(|path| others.iter().any(|other| path.ends_with(other)))
+    };
+    let kept = table.entries().iter().filter(|entry| !is_other(entry));
+    Ok(kept.flat_map(|entry| entry.as_bytes().iter().copied().chain([b'\n'])).collect())
+}
