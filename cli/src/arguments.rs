@@ -196,6 +196,7 @@ pub(crate) struct ContainerOptions {
 
 /// Arguments of `cofferdam run`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) container: ContainerOptions,
@@ -205,6 +206,10 @@ pub(crate) struct RunArguments {
     /// Print to standard error where the time went, once the container has ended
     #[arg(long, conflicts_with_all = ["sim", "mountinfo"])]
     pub(crate) timings: bool,
+    /// Before the program begins, verify that the mounts are those that `plan` predicts; if not, tell the difference, and do
+    /// not begin
+    #[arg(long, conflicts_with_all = ["sim", "mountinfo"])]
+    pub(crate) verify: bool,
     /// Run on a simulated host, fresh each time, without root: prints what the program would see and reach, and what
     /// becomes of the host. A root filesystem is in /srv/busybox; the host's users are root, nobody and alice, among others
     #[arg(long)]
@@ -281,6 +286,9 @@ pub(crate) struct LaunchArguments {
     /// Begin once there is a byte to read from this descriptor; end if it is closed instead
     #[arg(long, value_name = "FD")]
     pub(crate) begin: Option<i32>,
+    /// Execute the program once there is a byte to read from this descriptor; end if it is closed instead
+    #[arg(long, value_name = "FD")]
+    pub(crate) hold: Option<i32>,
 }
 
 impl LaunchArguments {
@@ -304,6 +312,9 @@ impl LaunchArguments {
         }
         if let Some(pipe) = self.begin {
             line.extend(["--begin".into(), pipe.to_string().into()]);
+        }
+        if let Some(pipe) = self.hold {
+            line.extend(["--hold".into(), pipe.to_string().into()]);
         }
         line.extend(["--launch-info".into(), self.launch_info.clone()]);
         line

@@ -54,5 +54,6 @@ fn read_request(
         die_with_parent: arguments.die_with_parent.map(Pid),
         parent: arguments.parent.map(Pid),
         pid_files: arguments.pid_file.iter().map(|path| path.as_path().to_path_buf()).collect(),
+        hold: arguments.hold.map(Fd),
     })
 }

@@ -7,6 +7,7 @@ use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::{UnixPath, checkpoint};
 
 use crate::arguments::LaunchArguments;
+use crate::held::Held;
 use crate::host::Host;
 use crate::run::{Failure, failed};
 
@@ -19,6 +20,8 @@ pub(crate) struct Launcher<'k> {
     host: &'k dyn Host,
     arguments: LaunchArguments,
     waiting: Option<Waiting<'k>>,
+    /// What its container's program waits for.
+    held: Option<Held<'k>>,
 }
 
 /// A process that waits for a byte.
@@ -33,11 +36,16 @@ impl<'k> Launcher<'k> {
         kernel: &'k dyn Kernel,
         host: &'k dyn Host,
         arguments: LaunchArguments,
+        held: Option<Held<'k>>,
     ) -> Result<Self, CallError> {
+        let arguments = match &held {
+            Some(held) => held.arguments(arguments),
+            None => arguments,
+        };
         let Pid(ourselves) =
             kernel.getpid().map_err(|errno| CallError::new("find out the id of", UnixPath::new("cofferdam"), errno))?;
         let arguments = LaunchArguments { die_with_parent: Some(ourselves), ..arguments };
-        let mut launcher = Self { kernel, host, arguments, waiting: None };
+        let mut launcher = Self { kernel, host, arguments, waiting: None, held };
         if host.runs_side_by_side() {
             launcher.waiting = Some(launcher.start_early()?);
         }
@@ -54,21 +62,23 @@ impl<'k> Launcher<'k> {
         let child = self.in_child(&mut |kernel| {
             // With a copy of our end it would wait for itself.
             let _ = kernel.close(pipe.fd());
-            become_launcher(kernel, self.host, &arguments)
+            self.become_launcher(kernel, &arguments)
         })?;
         Ok(Waiting { child, pipe })
     }
 
-    /// Writes what it is to carry out to where its arguments say, and has it begin. Gives its process.
-    pub(crate) fn begin(mut self, info: &ContainerLaunchInfo) -> Result<Pid, Failure> {
+    /// Writes what it is to carry out to where its arguments say, and has it begin. Gives its process, and what its container's
+    /// program waits for.
+    pub(crate) fn begin(mut self, info: &ContainerLaunchInfo) -> Result<(Pid, Option<Held<'k>>), Failure> {
         // It may hold secrets of the environment.
         checkpoint::write(self.kernel, self.arguments.launch_info.as_path(), &serde_json::to_vec(info)?, Mode(0o600))?;
         let Some(Waiting { child, pipe }) = self.waiting.take() else {
-            return Ok(self.in_child(&mut |kernel| become_launcher(kernel, self.host, &self.arguments))?);
+            let child = self.in_child(&mut |kernel| self.become_launcher(kernel, &self.arguments))?;
+            return Ok((child, self.held.take()));
         };
         match self.kernel.write(pipe.fd(), &[0]) {
             // If it has ended, its exit status will tell.
-            Ok(_) | Err(Errno::EPIPE) => Ok(child),
+            Ok(_) | Err(Errno::EPIPE) => Ok((child, self.held.take())),
             Err(errno) => {
                 self.waiting = Some(Waiting { child, pipe });
                 Err(CallError::new("write to the pipe of", UnixPath::new("the launcher"), errno).into())
@@ -80,6 +90,17 @@ impl<'k> Launcher<'k> {
         self.kernel
             .clone3(CloneFlags::empty(), child)
             .map_err(|errno| CallError::new("make a process for", UnixPath::new("the launcher"), errno))
+    }
+
+    /// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
+    fn become_launcher(&self, kernel: &dyn Kernel, arguments: &LaunchArguments) -> i32 {
+        if let Some(held) = &self.held {
+            held.close_ours(kernel);
+        }
+        match execute_again(kernel, &arguments.command_line(), &[]) {
+            Ok(()) => self.host.launched(kernel, arguments),
+            Err(error) => failed(kernel, &error),
+        }
     }
 }
 
@@ -101,14 +122,6 @@ pub(crate) fn is_to_begin(kernel: &dyn Kernel, pipe: Fd) -> bool {
             Ok(Bytes(read)) => return !read.is_empty(),
             Err(_) => return false,
         }
-    }
-}
-
-/// Executes this program anew, so that the launcher has nothing of our memory, and no environment.
-fn become_launcher(kernel: &dyn Kernel, host: &dyn Host, arguments: &LaunchArguments) -> i32 {
-    match execute_again(kernel, &arguments.command_line(), &[]) {
-        Ok(()) => host.launched(kernel, arguments),
-        Err(error) => failed(kernel, &error),
     }
 }
 

@@ -5,6 +5,7 @@ mod agent;
 mod arguments;
 mod generated;
 mod graph;
+mod held;
 mod host;
 mod launch;
 mod launcher;

@@ -17,10 +17,12 @@ use cofferdam::{UnixPath, UnixPathBuf};
 
 use crate::agent::Agent;
 use crate::arguments::{LaunchArguments, PersistentVolumeArgument, RunArguments};
+use crate::held::Held;
 use crate::host::Host;
 use crate::launcher::Launcher;
 use crate::life_cycle::LifeCycleError;
 use crate::timings::Phase;
+use crate::verify::verify_and_release;
 
 /// The ids below which Mesos' layout puts a sandbox: ours are those of an agent that runs one command.
 const AGENT_ID: &str = "local";
@@ -70,7 +72,8 @@ pub(crate) fn run_on(
     } else {
         Vec::new()
     };
-    let launcher = Launcher::new(kernel, host, launch_arguments(host, arguments, layout, &wanted.id));
+    let held = if arguments.verify { Some(Held::new(kernel)?) } else { None };
+    let launcher = Launcher::new(kernel, host, launch_arguments(host, arguments, layout, &wanted.id), held);
     let result = launcher.map_err(Failure::from).and_then(|launcher| {
         let _lock = AgentLock::shared_if_there_is_one(kernel, layout)?;
         host.begin(Phase::Create);
@@ -114,15 +117,15 @@ impl Wanted {
 }
 
 /// Makes the container's sandbox and volumes, and removes the sandbox whatever happens in between.
-fn run_container(
-    isolator: &mut Isolator<&dyn Kernel>,
+fn run_container<'k>(
+    isolator: &mut Isolator<&'k dyn Kernel>,
     host: &dyn Host,
-    launcher: Launcher<'_>,
+    launcher: Launcher<'k>,
     arguments: &RunArguments,
     wanted: &Wanted,
 ) -> Result<i32, Failure> {
     let id = &wanted.id;
-    let kernel: &dyn Kernel = *isolator.kernel();
+    let kernel: &'k dyn Kernel = *isolator.kernel();
     let layout = isolator.config().layout.clone();
     let sandbox = layout.executor_sandbox(AGENT_ID, FRAMEWORK_ID, id.value(), id).map_err(RunError::from)?;
     let volumes = volumes(&arguments.container.persistent_volume, &layout)?;
@@ -132,9 +135,14 @@ fn run_container(
     let locks = Locks::take(kernel, &layout, id)?;
     create_sandbox(kernel, id, &sandbox, wanted.owner.as_ref())?;
     let (result, _locks) = match start_in_sandbox(isolator, host, launcher, arguments, id, &config, &volumes) {
-        Ok(started) => {
+        Ok(mut started) => {
             drop(locks);
-            wait(kernel, host, &layout, id, started)?
+            let verified = match started.held.take() {
+                Some(held) => verify_and_release(kernel, isolator.config(), id, held),
+                None => Ok(()),
+            };
+            let (result, locks) = wait(kernel, host, &layout, id, started)?;
+            (verified.and(result), locks)
         }
         Err(error) => {
             host.begin(Phase::CleanUp);
@@ -165,6 +173,7 @@ impl<'k> Locks<'k> {
 struct Started<'k> {
     child: Pid,
     running: RunningLock<'k>,
+    held: Option<Held<'k>>,
 }
 
 /// Waits for a container to end. Gives the result with the locks: nobody else cleans up in between.
@@ -173,7 +182,7 @@ fn wait<'k>(
     host: &dyn Host,
     layout: &Layout,
     id: &ContainerId,
-    Started { child, running }: Started<'_>,
+    Started { child, running, .. }: Started<'_>,
 ) -> Result<(Result<i32, Failure>, Locks<'k>), Failure> {
     let status = supervise(kernel, child).map(exit_status).map_err(Failure::from);
     host.begin(Phase::CleanUp);
@@ -272,7 +281,7 @@ fn create_sandbox(
 fn start_in_sandbox<'k>(
     isolator: &mut Isolator<&'k dyn Kernel>,
     host: &dyn Host,
-    launcher: Launcher<'_>,
+    launcher: Launcher<'k>,
     arguments: &RunArguments,
     id: &ContainerId,
     config: &ContainerConfig,
@@ -289,7 +298,8 @@ fn start_in_sandbox<'k>(
     let running = RunningLock::take(*isolator.kernel(), &isolator.config().layout, id)?
         .ok_or_else(|| LifeCycleError::RunsAlready(id.clone()))?;
     info.environment = Some(environment(info.working_directory.as_ref(), arguments.container.env.clone()));
-    Ok(Started { child: launcher.begin(&info)?, running })
+    let (child, held) = launcher.begin(&info)?;
+    Ok(Started { child, running, held })
 }
 
 fn container_config(
@@ -327,6 +337,7 @@ fn launch_arguments(host: &dyn Host, arguments: &RunArguments, layout: &Layout, 
         trace: arguments.trace,
         timings: host.timings().map(|timings| timings.notes().0),
         begin: None,
+        hold: None,
     }
 }
 

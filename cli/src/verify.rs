@@ -3,11 +3,13 @@
 //! What they should be is predicted as `cofferdam plan` does: on a simulated kernel with this host's mounts, the container is
 //! cleaned up, and made anew as its record says. What is different on the real kernel has been changed by somebody else.
 
+use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::{Isolator, IsolatorError};
-use cofferdam::kernel::{Errno, Kernel};
+use cofferdam::kernel::{Errno, Kernel, Pid};
 use cofferdam::locks::RunningLock;
 use cofferdam::messages::ContainerId;
 use cofferdam::mountinfo::{Entry, Table};
+use cofferdam::root::real_path;
 use cofferdam::user::NumericUsers;
 use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_view::difference::{self, Difference};
@@ -18,6 +20,7 @@ use serde::Serialize;
 
 use crate::agent::Agent;
 use crate::arguments::ContainerArguments;
+use crate::held::Held;
 use crate::host;
 use crate::life_cycle::{self, LifeCycleError};
 use crate::mounts::tables::{Source, Text};
@@ -35,6 +38,8 @@ enum VerifyError {
     Nested(ContainerId, ContainerId),
     #[error("container {0} does not run: there are no mounts of its own to look at")]
     DoesNotRun(ContainerId),
+    #[error("the program of container {id} was not begun, as its mounts are not those that were predicted\n{}", .text.trim_end())]
+    Drifted { id: ContainerId, text: String },
     #[error("cannot tell what container {id} should be like: {error}")]
     Prediction { id: ContainerId, error: Failure },
 }
@@ -67,8 +72,26 @@ pub(crate) fn print(arguments: &ContainerArguments) -> Result<i32, Failure> {
     Ok(if drift.is_none()? { 0 } else { DRIFTED })
 }
 
+/// Lets a container's program begin, if it finds the mounts that it is to find.
+pub(crate) fn verify_and_release(
+    kernel: &dyn Kernel,
+    config: &AgentConfig,
+    id: &ContainerId,
+    held: Held<'_>,
+) -> Result<(), Failure> {
+    let Some((Pid(pid), release)) = held.wait()? else { return Ok(()) };
+    let container = Source::Process(pid.unsigned_abs()).read()?;
+    let agent = Agent { config: config.clone(), has_default_work_dir: true };
+    let drift = Drift::find(kernel, &agent, id, container.bytes)?;
+    if !drift.is_none()? {
+        let text = drift.text(id, Look { is_ascii: !has_unicode(), has_colors: false })?;
+        return Err(VerifyError::Drifted { id: id.clone(), text }.into());
+    }
+    Ok(release.release()?)
+}
+
 /// What is, and what should be.
-pub(crate) struct Drift {
+struct Drift {
     host: Tables,
     container: Tables,
 }
@@ -80,7 +103,7 @@ struct Tables {
 
 impl Drift {
     /// That of a container with this mount table.
-    pub(crate) fn find(
+    fn find(
         kernel: &dyn Kernel,
         agent: &Agent,
         id: &ContainerId,
@@ -90,7 +113,7 @@ impl Drift {
         let text = Text { bytes: host.bytes.clone(), ..host };
         let predicted = made_anew(id, agent, &text);
         let (host, own) = predicted.map_err(|error| VerifyError::Prediction { id: id.clone(), error })?;
-        let others = nested(kernel, agent, id)?;
+        let others = not_its_own(kernel, agent, id)?;
         let tables = |expected: &[u8], found: &[u8]| -> Result<Tables, Failure> {
             Ok(Tables { expected: without(expected, &others)?, found: without(found, &others)? })
         };
@@ -98,12 +121,12 @@ impl Drift {
     }
 
     /// Whether there is none.
-    pub(crate) fn is_none(&self) -> Result<bool, Failure> {
+    fn is_none(&self) -> Result<bool, Failure> {
         Ok(self.host.difference()?.is_none() && self.container.difference()?.is_none())
     }
 
     /// For people.
-    pub(crate) fn text(&self, id: &ContainerId, look: Look) -> Result<String, Failure> {
+    fn text(&self, id: &ContainerId, look: Look) -> Result<String, Failure> {
         if self.is_none()? {
             return Ok(format!("Container {id} and the host's mounts are as they were made.\n"));
         }
@@ -154,10 +177,13 @@ struct Report {
     container: DifferenceReport,
 }
 
-/// The ends of the paths of the sandboxes of containers that are nested in one: what is mounted there is not that one's.
-fn nested(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId) -> Result<Vec<UnixPathBuf>, Failure> {
+/// The paths, or their ends, at which something may be mounted that is not the container's: the sandboxes of those that are
+/// nested in it, and what the agent keeps for launches, which depends on the order in which mount namespaces were made.
+fn not_its_own(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId) -> Result<Vec<UnixPathBuf>, Failure> {
     let others = recorded(kernel, agent)?.into_iter().filter(|other| other != id && other.top_level() == id);
-    Ok(others.map(|other| UnixPath::new("containers").join(other.value())).collect())
+    let mut paths: Vec<_> = others.map(|other| UnixPath::new("containers").join(other.value())).collect();
+    paths.push(real_path(kernel, &agent.config.layout.launch_directory())?);
+    Ok(paths)
 }
 
 /// The containers that there is something recorded of.

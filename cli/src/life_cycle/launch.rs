@@ -66,8 +66,9 @@ pub(crate) fn launch_container(
         trace,
         timings: None,
         begin: None,
+        hold: None,
     };
-    let child = Launcher::new(kernel, host, launcher)?.begin(&info)?;
+    let (child, _) = Launcher::new(kernel, host, launcher, None)?.begin(&info)?;
     // From here on others may act on the container, and on the agent's directories.
     drop((lock, session));
     let status = supervise(kernel, child)?;

@@ -60,6 +60,7 @@ impl Wanted {
             container: ContainerOptions { id: Some(id.clone()), ..container.clone() },
             trace: false,
             timings: false,
+            verify: false,
             sim: false,
             mountinfo: None,
             command,

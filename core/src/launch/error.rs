@@ -106,6 +106,9 @@ pub enum LaunchError {
     /// The process that the container was to die with has died before it was launched.
     #[error("the process that started the launch has died")]
     ParentDied,
+    /// Whoever was to say that the program may be executed has not.
+    #[error("the program was not executed")]
+    NotReleased,
     /// The request names no program.
     #[error("no command to execute")]
     NoCommand,

@@ -59,6 +59,9 @@ pub struct LaunchRequest {
     /// Where to write the number, on the host, of the process that others can join the namespaces of, once they are
     /// complete.
     pub pid_files: Vec<UnixPathBuf>,
+    /// Where to wait, once the numbers are written, for a byte before the program is executed: the reading end of a pipe. If
+    /// it is closed instead, the program is not.
+    pub hold: Option<Fd>,
 }
 
 /// Carries out the request: becomes the program, or waits for it where it runs in a pid namespace of its own.
@@ -205,7 +208,23 @@ impl Container<'_> {
     fn complete(&self, kernel: &dyn Kernel, number: &Bytes) -> Result<(), LaunchError> {
         self.joined.enter_mount_namespace(kernel)?;
         filesystem::set_up(kernel, &self.request.info, self.namespace.as_ref())?;
-        self.pid_files.write(kernel, number)
+        self.pid_files.write(kernel, number)?;
+        match self.request.hold {
+            Some(pipe) => wait_until_released(kernel, pipe),
+            None => Ok(()),
+        }
+    }
+}
+
+fn wait_until_released(kernel: &dyn Kernel, pipe: Fd) -> Result<(), LaunchError> {
+    loop {
+        match kernel.read(pipe, 1) {
+            Err(Errno::EINTR) => {}
+            read => {
+                let Bytes(read) = read.doing("wait at a pipe before", UnixPath::new("the program"))?;
+                return if read.is_empty() { Err(LaunchError::NotReleased) } else { Ok(()) };
+            }
+        }
     }
 }
 
