@@ -93,6 +93,9 @@ pub struct Linux {
     /// Names that are not in the root of proc.
     #[serde(default)]
     pub(crate) missing_in_proc: OrdSet<String>,
+    /// Names in the root of proc that this kernel has besides those of the simulation, and whether they are directories.
+    #[serde(default)]
+    pub(crate) further_in_proc: OrdMap<String, bool>,
     /// The superblocks of the types that are looked for (`fs_supers`).
     pub(crate) superblocks_by_type: OrdSet<(FilesystemType, Id<SuperBlock>)>,
     /// What is asked about files that are not known, if that is noted.
@@ -166,6 +169,7 @@ impl Linux {
             mount_max: 100_000,
             memory_pages: bytes / PAGE_SIZE,
             missing_in_proc: OrdSet::new(),
+            further_in_proc: OrdMap::new(),
             superblocks_by_type: OrdSet::new(),
             questions: None,
         };

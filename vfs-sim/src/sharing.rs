@@ -43,6 +43,7 @@ impl Linux {
             was_locked,
             mount_max,
             missing_in_proc,
+            further_in_proc,
             superblocks_by_type,
             memory_pages,
             // Notes about the machine, which are no part of it.
@@ -80,6 +81,7 @@ impl Linux {
             && *was_locked == snapshot.was_locked
             && *mount_max == snapshot.mount_max
             && *missing_in_proc == snapshot.missing_in_proc
+            && *further_in_proc == snapshot.further_in_proc
             && *memory_pages == snapshot.memory_pages;
         shares_objects && has_same_numbers && has_same_settings && internal.is_same_as(&snapshot.internal)
     }

@@ -8,7 +8,7 @@ use cofferdam::kernel::{
     AtFlags, Bytes, Descriptor, Errno, Fd, FileType, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags,
 };
 use cofferdam::mountinfo::Table;
-use cofferdam::{UnixPath, UnixPathBuf};
+use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
 use cofferdam_vfs_sim::{File, FileKind, Place};
 
 use super::knowledge::{Answer, Door, Knowledge, doors};
@@ -172,10 +172,18 @@ impl Knowledge for Disks<'_> {
         }
     }
 
-    fn lacks_in_proc(&self, name: &str) -> bool {
-        let looked = |path: &UnixPath| self.kernel.statx(Fd::CWD, path, AtFlags::AT_SYMLINK_NOFOLLOW);
-        let is_mounted = looked(UnixPath::new("/proc/self")).is_ok();
-        is_mounted && looked(&UnixPath::new("/proc").join(name)) == Err(Errno::ENOENT)
+    fn names_in_proc(&self) -> Option<BTreeMap<String, bool>> {
+        let proc = UnixPath::new("/proc");
+        // Where no proc is mounted there is nothing to learn.
+        self.kernel.statx(Fd::CWD, &proc.join("thread-self"), AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        let entries = checkpoint::list(self.kernel, proc).ok()?;
+        let names = entries.into_iter().filter_map(|entry| {
+            let name = String::from_utf8(entry.name.0).ok()?;
+            let is_process = name.bytes().all(|byte| byte.is_ascii_digit());
+            let is_known = is_process || matches!(&name[..], "." | ".." | "self" | "thread-self");
+            (!is_known).then_some((name, entry.file_type == Some(FileType::Directory)))
+        });
+        Some(names.collect())
     }
 
     fn users(&self) -> Rc<dyn KnownUsers> {

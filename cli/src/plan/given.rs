@@ -122,8 +122,8 @@ impl Knowledge for Given {
         Vec::new()
     }
 
-    fn lacks_in_proc(&self, _: &str) -> bool {
-        false
+    fn names_in_proc(&self) -> Option<BTreeMap<String, bool>> {
+        None
     }
 
     fn users(&self) -> Rc<dyn KnownUsers> {

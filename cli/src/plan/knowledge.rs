@@ -1,5 +1,6 @@
 //! What is known of a host besides its mounts.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno};
@@ -29,8 +30,9 @@ pub(super) trait Knowledge {
     /// The names in a directory.
     fn list(&self, place: &Place) -> Vec<Bytes>;
 
-    /// Whether it is known that its proc does not have this name.
-    fn lacks_in_proc(&self, name: &str) -> bool;
+    /// The names in the root of its proc that stand for no process, and whether they are those of directories; `None` if that is
+    /// not known.
+    fn names_in_proc(&self) -> Option<BTreeMap<String, bool>>;
 
     /// Its users.
     fn users(&self) -> Rc<dyn KnownUsers>;

@@ -85,7 +85,10 @@ pub(super) fn predict(
     let loaded = Linux::from_mountinfo_with_files(&text.bytes, |id| knowledge.is_file(id));
     let mut linux = loaded.map_err(|error| PlanError::Load { path: text.path.clone(), error })?;
     linux.note_questions();
-    linux.omit_in_proc(Linux::names_in_proc().filter(|name| knowledge.lacks_in_proc(name)));
+    if let Some(names) = knowledge.names_in_proc() {
+        linux.omit_in_proc(Linux::names_in_proc().filter(|name| !names.contains_key(*name)));
+        names.iter().for_each(|(name, is_directory)| linux.add_in_proc(name, *is_directory));
+    }
     let mut known = BTreeSet::new();
     // What is in a directory is looked at before the directory itself may turn out not to be there.
     for place in linux.assumed_files().into_iter().rev() {

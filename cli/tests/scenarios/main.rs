@@ -15,4 +15,5 @@ mod simulated;
 mod support;
 mod unprivileged;
 mod userland;
+mod verify;
 mod weaknesses;

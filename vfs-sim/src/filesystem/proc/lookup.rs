@@ -48,6 +48,30 @@ impl Linux {
         self.missing_in_proc.extend(names.into_iter().map(str::to_owned));
     }
 
+    /// Adds a name to the root of proc, as a kernel has it that can more: a file of which nothing is told, or an empty directory.
+    /// To be called before a process has looked there. What is there already stays.
+    pub fn add_in_proc(&mut self, name: &str, is_directory: bool) {
+        if !Self::names_in_proc().any(|known| known == name) {
+            self.further_in_proc.insert(name.to_owned(), is_directory);
+        }
+    }
+
+    /// What such a name stands for.
+    fn further_entry(&self, name: &[u8]) -> Option<Made> {
+        let is_directory = *self.further_in_proc.get(std::str::from_utf8(name).ok()?)?;
+        let (kind, mode, links, entry) = if is_directory {
+            let empty = super::Directory::Empty;
+            (InodeKind::Directory, 0o555, empty.links(), ProcEntry::Directory(empty))
+        } else {
+            // It says no more than any other of which nothing is told.
+            let nodes = super::Directory::Root.nodes();
+            let position = nodes.iter().position(|node| node.what == What::Silent)?;
+            let entry = ProcEntry::File(super::Directory::Root, u16::try_from(position).ok()?);
+            (InodeKind::Regular(std::sync::Arc::default()), 0o400, 1, entry)
+        };
+        Some(Made { name: Name::from(name), kind, mode, links, entry: Entry::Proc(entry) })
+    }
+
     fn misses_in_proc(&self, name: &[u8]) -> bool {
         std::str::from_utf8(name).is_ok_and(|name| self.missing_in_proc.contains(name))
     }
@@ -101,8 +125,11 @@ impl Linux {
     pub(crate) fn find_directory_in_proc(&mut self, directory: Id<Dentry>, name: &[u8]) -> Option<Id<Dentry>> {
         let ProcEntry::Directory(generic) = self.proc_entry(self.dentries[directory].inode)? else { return None };
         let is_directory = |what: What| matches!(what, What::Directory(_) | What::MountPoint);
-        let is_there = generic.nodes().iter().any(|node| node.name.as_bytes() == name && is_directory(node.what))
-            && !(generic == super::Directory::Root && self.misses_in_proc(name));
+        let is_further = generic == super::Directory::Root
+            && std::str::from_utf8(name).is_ok_and(|name| self.further_in_proc.get(name) == Some(&true));
+        let is_there = is_further
+            || generic.nodes().iter().any(|node| node.name.as_bytes() == name && is_directory(node.what))
+                && !(generic == super::Directory::Root && self.misses_in_proc(name));
         let init = self.init;
         if is_there { self.find_in_proc(init, directory, name)?.ok() } else { None }
     }
@@ -180,7 +207,9 @@ impl Linux {
         if directory == super::Directory::Root && (self.has_processes_only(superblock) || self.misses_in_proc(name)) {
             return None;
         }
-        let position = directory.nodes().iter().position(|node| node.name.as_bytes() == name)?;
+        let Some(position) = directory.nodes().iter().position(|node| node.name.as_bytes() == name) else {
+            return if directory == super::Directory::Root { self.further_entry(name) } else { None };
+        };
         let node = &directory.nodes()[position];
         let (kind, links, entry) = match node.what {
             What::Directory(inner) => (InodeKind::Directory, inner.links(), Entry::Proc(ProcEntry::Directory(inner))),
@@ -328,6 +357,9 @@ impl Linux {
         let mut names: Vec<(u64, String)> = (2..).zip(nodes.iter().map(|node| node.name.to_owned())).collect();
         if is_root {
             names.retain(|(_, name)| !self.missing_in_proc.contains(name));
+            let first = 2 + super::Directory::Root.nodes().len() as u64;
+            let further = if self.has_processes_only(superblock) { 0 } else { self.further_in_proc.len() };
+            names.extend((first..FIRST_PROCESS - 2).zip(self.further_in_proc.keys().take(further).cloned()));
             names.push((FIRST_PROCESS - 2, "self".into()));
             names.push((FIRST_PROCESS - 1, "thread-self".into()));
             let namespace = self.superblocks[superblock].pid_namespace;

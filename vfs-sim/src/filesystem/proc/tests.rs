@@ -297,3 +297,21 @@ fn a_kernel_may_be_built_without_some_of_it() {
     }
     assert!(open(&mut linux, "/proc/fs", OpenFlags::O_PATH).is_ok());
 }
+
+#[test]
+fn a_kernel_may_have_more() {
+    let (mut linux, task) = machine();
+    linux.add_in_proc("kcore", false);
+    linux.add_in_proc("scsi", true);
+    linux.add_in_proc("fs", false);
+    let listed = names(&mut linux, "/proc");
+    for name in ["kcore", "scsi", "fs"] {
+        assert_eq!(listed.iter().filter(|other| *other == name).count(), 1, "{name}");
+        assert!(open(&mut linux, &format!("/proc/{name}"), OpenFlags::O_PATH).is_ok(), "{name}");
+    }
+    assert!(open(&mut linux, "/proc/scsi", OpenFlags::O_DIRECTORY).is_ok());
+    assert!(open(&mut linux, "/proc/fs", OpenFlags::O_DIRECTORY).is_ok(), "what is there stays");
+    let fd = open(&mut linux, "/proc/kcore", OpenFlags::empty()).unwrap();
+    assert_eq!(linux.read(task, fd, 9), Ok("".into()));
+    linux.check().unwrap();
+}
