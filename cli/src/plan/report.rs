@@ -11,7 +11,7 @@ use cofferdam_view::{Look, printable, text as view};
 
 use super::Planned;
 use super::prediction::Outcome;
-use super::warnings::warnings;
+use super::warnings::{Kind, warnings};
 use crate::run::Failure;
 use crate::simulated::container::{Identity, Reach};
 use crate::simulated::report::{access, section};
@@ -40,8 +40,14 @@ pub(super) fn text(planned: &Planned<'_>, look: Look) -> Result<String, Failure>
     let warnings = warnings(planned)?;
     if !warnings.is_empty() {
         write!(text, "\n{}", section("To be considered"))?;
-        for warning in &warnings {
+        let (masks, others): (Vec<_>, Vec<_>) =
+            warnings.iter().partition(|warning| warning.kind == Kind::MasksNothing);
+        for warning in others {
             writeln!(text, "- {}", warning.message)?;
+        }
+        let paths: Vec<_> = masks.iter().map(|warning| printable(&warning.path.0)).collect();
+        if !paths.is_empty() {
+            writeln!(text, "- to be masked, but not there: {}", paths.join(", "))?;
         }
     }
     unseen(&mut text, planned)?;
