@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Mode};
-use cofferdam::{UnixPath, UnixPathBuf};
 use imbl::OrdSet;
 
 use crate::arena::Id;
@@ -17,10 +16,10 @@ use crate::linux::Linux;
 /// A place in a filesystem, wherever that is mounted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The device of the filesystem, as stat(2) and mountinfo have it.
-    pub device: DeviceNumber,
+    /// Which of all filesystems that ever were: a number that is not used again.
+    pub filesystem: u64,
     /// The path from the root of the filesystem on, with a slash in front.
-    pub path: UnixPathBuf,
+    pub path: Bytes,
 }
 
 /// What was asked that a table of mounts does not tell.
@@ -95,10 +94,10 @@ impl Linux {
             self.questions.as_ref().is_some_and(|questions| questions.filesystems.contains(superblock))
         };
         let mut found = Vec::new();
-        for (superblock, object) in self.superblocks.iter().filter(|(id, _)| noted(id)) {
+        for (_, object) in self.superblocks.iter().filter(|(id, _)| noted(id)) {
             let mut left = vec![object.root];
             while let Some(dentry) = left.pop() {
-                found.push(self.place_on_disk(superblock, dentry));
+                found.push(self.place_on_disk(dentry));
                 left.extend(self.dentries[dentry].children.values());
             }
         }
@@ -114,24 +113,8 @@ impl Linux {
     ///
     /// `ENODEV`: no such filesystem. `ENOENT`: the directory that it is in is not there. `ENOTDIR`: it is no directory.
     pub fn tell(&mut self, place: &Place, file: Option<&File>) -> Result<(), Errno> {
-        let filesystems: Vec<_> =
-            self.superblocks.iter().filter(|(_, object)| object.device == place.device).map(|(id, _)| id).collect();
-        if filesystems.is_empty() {
-            return Err(Errno::ENODEV);
-        }
-        for superblock in filesystems {
-            self.tell_filesystem(superblock, &place.path, file)?;
-        }
-        Ok(())
-    }
-
-    fn tell_filesystem(
-        &mut self,
-        superblock: Id<SuperBlock>,
-        path: &UnixPath,
-        file: Option<&File>,
-    ) -> Result<(), Errno> {
-        let names: Vec<&[u8]> = path.as_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        let superblock = self.filesystem(place).ok_or(Errno::ENODEV)?;
+        let names: Vec<&[u8]> = place.path.0.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
         let mut dentry = self.superblocks[superblock].root;
         let Some((last, above)) = names.split_last() else {
             file.inspect(|file| self.adopt(dentry, file));
@@ -156,6 +139,16 @@ impl Linux {
             (Some(_) | None, None) => {}
         }
         Ok(())
+    }
+
+    /// The device of the filesystem that a place is in, as stat(2) and mountinfo have it; `None` if it is gone. Several
+    /// filesystems may seem to be on one device, where a table shows them with different options.
+    pub fn device_of(&self, place: &Place) -> Option<DeviceNumber> {
+        self.filesystem(place).map(|superblock| self.superblocks[superblock].device)
+    }
+
+    fn filesystem(&self, place: &Place) -> Option<Id<SuperBlock>> {
+        self.superblocks.iter().find(|(_, object)| object.serial == place.filesystem).map(|(id, _)| id)
     }
 
     /// Whether nothing is in a directory or mounted on it.
@@ -191,9 +184,12 @@ impl Linux {
 
     /// A name was looked up that is not known.
     pub(crate) fn ask_for_name(&mut self, directory: Id<Dentry>, name: &[u8]) {
-        if let Some(Place { device, path }) = self.noted_place(directory) {
-            let path = path.join(UnixPath::new(name));
-            self.ask(Question::Name(Place { device, path }));
+        if let Some(mut place) = self.noted_place(directory) {
+            if place.path.0 != b"/" {
+                place.path.0.push(b'/');
+            }
+            place.path.0.extend_from_slice(name);
+            self.ask(Question::Name(place));
         }
     }
 
@@ -214,20 +210,12 @@ impl Linux {
     fn noted_place(&self, directory: Id<Dentry>) -> Option<Place> {
         let superblock = self.dentries[directory].superblock;
         let questions = self.questions.as_ref()?;
-        questions.filesystems.contains(&superblock).then(|| self.place_on_disk(superblock, directory))
+        questions.filesystems.contains(&superblock).then(|| self.place_on_disk(directory))
     }
 
-    fn place_on_disk(&self, superblock: Id<SuperBlock>, mut dentry: Id<Dentry>) -> Place {
-        let mut names = Vec::new();
-        while self.dentries[dentry].parent != dentry {
-            names.push(self.dentries[dentry].name.as_bytes());
-            dentry = self.dentries[dentry].parent;
-        }
-        let mut path = UnixPathBuf::from("/");
-        for name in names.iter().rev() {
-            path = path.join(UnixPath::new(name));
-        }
-        Place { device: self.superblocks[superblock].device, path }
+    fn place_on_disk(&self, dentry: Id<Dentry>) -> Place {
+        let superblock = self.dentries[dentry].superblock;
+        Place { filesystem: self.superblocks[superblock].serial, path: Bytes(self.dentry_text(dentry)) }
     }
 }
 
@@ -251,6 +239,7 @@ fn content_of(bytes: &[u8]) -> Arc<Content> {
 
 #[cfg(test)]
 mod tests {
+    use cofferdam::UnixPath;
     use cofferdam::kernel::{AtFlags, Fd, FileType, Kernel as _, OpenFlags, OpenHow};
 
     use super::*;
@@ -264,8 +253,14 @@ mod tests {
         DeviceNumber { major, minor }
     }
 
+    /// A place on the filesystem that is mounted somewhere.
+    fn place_on(linux: &Linux, device: DeviceNumber, path: &str) -> Place {
+        let (_, superblock) = linux.superblocks.iter().find(|(_, object)| object.device == device).unwrap();
+        Place { filesystem: superblock.serial, path: path.into() }
+    }
+
     fn place(path: &str) -> Place {
-        Place { device: device(8, 2), path: path.into() }
+        place_on(&linux(), device(8, 2), path)
     }
 
     fn linux() -> Linux {
@@ -330,7 +325,8 @@ mod tests {
     #[test]
     fn what_is_told_not_to_be_there_is_gone_unless_it_is_mounted_on() {
         let mut linux = linux();
-        let sysfs = |path: &str| Place { device: device(0, 20), path: path.into() };
+        let other = linux.clone();
+        let sysfs = |path: &str| place_on(&other, device(0, 20), path);
         assert!(linux.assumed_files().contains(&sysfs("/firmware/acpi")));
         for place in [sysfs("/firmware/acpi"), sysfs("/firmware/memmap"), sysfs("/firmware"), place("/srv/www")] {
             linux.tell(&place, None).unwrap();
@@ -346,9 +342,10 @@ mod tests {
     #[test]
     fn what_can_not_be_told() {
         let mut linux = linux();
-        let nowhere = Place { device: device(9, 9), path: "/x".into() };
+        let nowhere = Place { filesystem: 4711, path: "/x".into() };
         let directory = file(FileKind::Directory);
         assert_eq!(linux.tell(&nowhere, Some(&directory)), Err(Errno::ENODEV));
+        assert_eq!((linux.device_of(&nowhere), linux.device_of(&place("/"))), (None, Some(device(8, 2))));
         assert_eq!(linux.tell(&place("/a/b"), Some(&directory)), Err(Errno::ENOENT));
         linux.tell(&place("/f"), Some(&file(FileKind::Regular(Vec::new())))).unwrap();
         assert_eq!(linux.tell(&place("/f/b"), Some(&directory)), Err(Errno::ENOTDIR));

@@ -9,9 +9,9 @@ use cofferdam::kernel::{
 };
 use cofferdam::mountinfo::Table;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
-use cofferdam_vfs_sim::{File, FileKind, Place};
+use cofferdam_vfs_sim::{File, FileKind};
 
-use super::knowledge::{Answer, Door, Knowledge, doors};
+use super::knowledge::{Answer, Door, Knowledge, Place, doors};
 use crate::simulated::KnownUsers;
 
 /// So much of a file is read, in bytes: more than a record of ours has, or the beginning of a program that the kernel looks at.

@@ -8,9 +8,9 @@ use cofferdam::layout::Layout;
 use cofferdam::mountinfo::{Entry, Table};
 use cofferdam::user::{Credentials, NumericUsers, UnknownUser, UserDatabase};
 use cofferdam::{UnixPath, UnixPathBuf};
-use cofferdam_vfs_sim::{File, FileKind, PROGRAM, Place};
+use cofferdam_vfs_sim::{File, FileKind, PROGRAM};
 
-use super::knowledge::{Answer, Knowledge};
+use super::knowledge::{Answer, Knowledge, Place};
 use super::wanted::Wanted;
 use crate::simulated::KnownUsers;
 

@@ -6,9 +6,17 @@ use std::rc::Rc;
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno};
 use cofferdam::mountinfo::{Entry, Table};
 use cofferdam::{UnixPath, UnixPathBuf};
-use cofferdam_vfs_sim::{File, Place};
+use cofferdam_vfs_sim::File;
 
 use crate::simulated::KnownUsers;
+
+/// A path from the root of a filesystem on, wherever that is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The device of the filesystem.
+    pub(super) device: DeviceNumber,
+    pub(super) path: UnixPathBuf,
+}
 
 /// What is at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]

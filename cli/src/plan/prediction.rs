@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use cofferdam::checkpoint;
-use cofferdam::kernel::Errno;
+use cofferdam::kernel::{Bytes, Errno};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::mountinfo::Table;
 use cofferdam::UnixPathBuf;
@@ -13,7 +13,7 @@ use cofferdam_shell::{Console, Input, Stream};
 use cofferdam_view::difference::Difference;
 use cofferdam_vfs_sim::{Linux, Place, Process, Question};
 
-use super::knowledge::{Answer, Knowledge};
+use super::knowledge::{self, Answer, Knowledge};
 use super::life::{live, renew_launch_namespace};
 use super::wanted::Wanted;
 use crate::agent::Agent;
@@ -102,27 +102,38 @@ pub(super) fn predict(
             return Ok(Prediction { unseen: knowledge.unseen(), ..attempt.prediction });
         }
         for question in asked {
-            match &question {
-                Question::Name(place) => tell(&mut linux, knowledge, place),
-                Question::Listing(directory) => {
-                    for name in knowledge.list(directory) {
-                        let path = directory.path.join(name.as_path());
-                        let place = Place { device: directory.device, path };
-                        if known.insert(Question::Name(place.clone())) {
-                            tell(&mut linux, knowledge, &place);
-                        }
-                    }
-                }
-            }
+            answer(&mut linux, knowledge, &mut known, &question);
             known.insert(question);
         }
     }
     Err(PlanError::NoEnd.into())
 }
 
+fn answer(linux: &mut Linux, knowledge: &dyn Knowledge, known: &mut BTreeSet<Question>, question: &Question) {
+    let directory = match question {
+        Question::Name(place) => return tell(linux, knowledge, place),
+        Question::Listing(directory) => directory,
+    };
+    let Some(known_place) = place_of(linux, directory) else { return };
+    for Bytes(name) in knowledge.list(&known_place) {
+        let slash: &[u8] = if directory.path.0 == b"/" { b"" } else { b"/" };
+        let path = Bytes([&directory.path.0[..], slash, &name].concat());
+        let place = Place { filesystem: directory.filesystem, path };
+        if known.insert(Question::Name(place.clone())) {
+            tell(linux, knowledge, &place);
+        }
+    }
+}
+
+/// A place as it is known outside of the simulated kernel.
+fn place_of(linux: &Linux, place: &Place) -> Option<knowledge::Place> {
+    Some(knowledge::Place { device: linux.device_of(place)?, path: place.path.as_path().to_path_buf() })
+}
+
 fn tell(linux: &mut Linux, knowledge: &dyn Knowledge, place: &Place) {
+    let Some(known_place) = place_of(linux, place) else { return };
     // What is below something that is not there, or no directory, is nowhere.
-    let _ = match knowledge.look(place) {
+    let _ = match knowledge.look(&known_place) {
         Answer::File(file) => linux.tell(place, Some(&file)),
         Answer::Nothing => linux.tell(place, None),
         Answer::Unknown => Ok(()),
