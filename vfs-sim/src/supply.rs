@@ -1,0 +1,309 @@
+//! Files of a real machine that the simulation does not know of: found to be missing, and supplied from outside.
+//!
+//! A machine that is made of a mount table has nothing but directories on the way to its mounts. Who learns from elsewhere
+//! what else is there asks by [`Linux::locate`] where a path leads, whatever the permissions, and makes the file by
+//! [`Linux::supply`] as if it had always been there: no mount is in the way of it, and none is read-only.
+
+use std::sync::Arc;
+
+use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, FileType};
+
+use crate::arena::Id;
+use crate::filesystem::{Content, Dentry, Entry, FilesystemType, InodeKind, Name, SuperBlock};
+use crate::linux::Linux;
+use crate::process::Task;
+use crate::walk::{End, LookupFlags};
+
+/// A place in a filesystem, wherever that is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Which of all filesystems that ever were: a number that is not used again.
+    pub filesystem: u64,
+    /// The path from the root of the filesystem.
+    pub path: Bytes,
+}
+
+/// Where a path leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// To a file.
+    Found {
+        /// Where it is.
+        place: Place,
+        /// What it is.
+        file_type: FileType,
+    },
+    /// To nothing: this is the first thing on the way that is missing.
+    Missing {
+        /// Where it would be.
+        place: Place,
+        /// Whether it is the last name of the path, and of the symbolic links on the way.
+        is_last: bool,
+        /// Whether it can be supplied: in proc and its kin there is what the kernel has.
+        can_be_supplied: bool,
+    },
+    /// To nothing: this should be a directory, and is none.
+    NotADirectory(Place),
+}
+
+/// A file to be supplied.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SuppliedFile {
+    /// What it is.
+    pub kind: SuppliedKind,
+    /// Its permissions.
+    pub mode: u32,
+    /// Its owner and group, as the initial user namespace has them.
+    pub owner: (u32, u32),
+}
+
+/// What a supplied file is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SuppliedKind {
+    /// A directory with nothing in it.
+    Directory,
+    /// A regular file with this content.
+    Regular(Bytes),
+    /// A symbolic link with this target.
+    Symlink(Bytes),
+    /// A character device.
+    CharacterDevice(DeviceNumber),
+    /// A block device.
+    BlockDevice(DeviceNumber),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+/// A file can't be supplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SupplyError {
+    /// The filesystem is gone.
+    #[error("there is no such filesystem any more")]
+    NoFilesystem,
+    /// The directory is not there.
+    #[error("the directory that it is in is not there")]
+    NoDirectory,
+    /// There is such a name.
+    #[error("there is a file of that name")]
+    Exists,
+    /// What is in the filesystem is up to the kernel.
+    #[error("what is in the filesystem is up to the kernel")]
+    OfTheKernel,
+}
+
+impl Linux {
+    /// Where a path leads from where a process is, whatever the permissions. Nothing changes by that.
+    ///
+    /// # Errors
+    ///
+    /// Those of a walk, such as `ELOOP`; `ESRCH` if there is no such process.
+    pub fn locate(&self, task: Id<Task>, dirfd: Fd, path: &[u8], follow: bool) -> Result<Location, Errno> {
+        if !self.is_running(task) {
+            return Err(Errno::ESRCH);
+        }
+        let flags = if follow { LookupFlags::FOLLOW } else { LookupFlags::empty() } | LookupFlags::EMPTY;
+        let mut copy = self.clone();
+        Ok(match copy.walk_with_all_privileges(task, dirfd, path, flags)? {
+            End::At(dentry) => {
+                let file_type = copy.inodes[copy.dentries[dentry].inode].file_type();
+                Location::Found { place: copy.place_in_filesystem(dentry), file_type }
+            }
+            End::NotADirectory(dentry) => Location::NotADirectory(copy.place_in_filesystem(dentry)),
+            End::Missing { directory, name, is_last } => {
+                let mut place = copy.place_in_filesystem(directory);
+                if place.path.0 != b"/" {
+                    place.path.0.push(b'/');
+                }
+                place.path.0.extend_from_slice(name.as_bytes());
+                let can_be_supplied = copy.takes_supplies(directory);
+                Location::Missing { place, is_last, can_be_supplied }
+            }
+        })
+    }
+
+    /// Makes a file that has been there all the time.
+    ///
+    /// # Errors
+    ///
+    /// If the place is none where that could be.
+    pub fn supply(&mut self, place: &Place, file: &SuppliedFile) -> Result<(), SupplyError> {
+        let (parent, name) = match place.path.0.iter().rposition(|byte| *byte == b'/') {
+            Some(slash) => place.path.0.split_at(slash),
+            None => return Err(SupplyError::NoDirectory),
+        };
+        let name = name.strip_prefix(b"/").unwrap_or(name);
+        let directory = self.dentry_at(place.filesystem, parent)?;
+        if name.is_empty() || self.child(directory, name).is_some() {
+            return Err(SupplyError::Exists);
+        }
+        if !self.takes_supplies(directory) {
+            return Err(SupplyError::OfTheKernel);
+        }
+        let kind = match &file.kind {
+            SuppliedKind::Directory => InodeKind::Directory,
+            SuppliedKind::Regular(content) => InodeKind::Regular(content_of(content)),
+            SuppliedKind::Symlink(target) => InodeKind::Symlink(Name::from(&target.0[..])),
+            SuppliedKind::CharacterDevice(device) => InodeKind::CharacterDevice(*device),
+            SuppliedKind::BlockDevice(device) => InodeKind::BlockDevice(*device),
+            SuppliedKind::Fifo => InodeKind::Fifo,
+            SuppliedKind::Socket => InodeKind::Socket,
+        };
+        let superblock = self.dentries[directory].superblock;
+        let inode = self.new_inode(superblock, kind, file.mode, file.owner);
+        if file.kind == SuppliedKind::Directory {
+            let above = self.dentries[directory].inode;
+            self.inodes[above].links += 1;
+        }
+        self.new_dentry(directory, Name::from(name), inode);
+        Ok(())
+    }
+
+    /// Gives a regular file another content, as if it had always had it, whoever has it open.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file.
+    pub fn supply_content(&mut self, place: &Place, content: &Bytes) -> Result<(), SupplyError> {
+        let dentry = self.dentry_at(place.filesystem, &place.path.0)?;
+        let inode = self.content_inode(self.dentries[dentry].inode);
+        match &mut self.inodes[inode].kind {
+            InodeKind::Regular(old) => {
+                *old = content_of(content);
+                Ok(())
+            }
+            _ => Err(SupplyError::NoDirectory),
+        }
+    }
+
+    fn place_in_filesystem(&self, dentry: Id<Dentry>) -> Place {
+        let superblock = self.dentries[dentry].superblock;
+        Place { filesystem: self.superblocks[superblock].serial, path: Bytes(self.dentry_text(dentry)) }
+    }
+
+    fn dentry_at(&self, filesystem: u64, path: &[u8]) -> Result<Id<Dentry>, SupplyError> {
+        let is_meant = |superblock: &SuperBlock| superblock.serial == filesystem;
+        let superblock = self.superblocks.iter().find(|(_, superblock)| is_meant(superblock));
+        let (_, superblock) = superblock.ok_or(SupplyError::NoFilesystem)?;
+        let mut dentry = superblock.root;
+        for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+            dentry = self.child(dentry, name).ok_or(SupplyError::NoDirectory)?;
+        }
+        Ok(dentry)
+    }
+
+    /// Whether a directory is one in which anything can be.
+    fn takes_supplies(&self, directory: Id<Dentry>) -> bool {
+        let dentry = &self.dentries[directory];
+        let inode = &self.inodes[dentry.inode];
+        let is_of_the_kernel = matches!(
+            self.superblocks[dentry.superblock].filesystem,
+            FilesystemType::Proc
+                | FilesystemType::Overlay
+                | FilesystemType::Nsfs
+                | FilesystemType::Pipefs
+                | FilesystemType::AnonInodeFs
+        );
+        inode.is_directory() && !inode.is_dead && inode.entry != Entry::EmptyDirectory && !is_of_the_kernel
+    }
+}
+
+fn content_of(bytes: &Bytes) -> Arc<Content> {
+    let mut content = Content::default();
+    content.write(0, &bytes.0, u64::MAX);
+    Arc::new(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam::UnixPath;
+    use cofferdam::kernel::{Kernel as _, MountFlags};
+
+    use super::*;
+    use crate::{PROGRAM, Process};
+
+    fn file(kind: SuppliedKind) -> SuppliedFile {
+        SuppliedFile { kind, mode: 0o755, owner: (0, 0) }
+    }
+
+    fn missing(linux: &Linux, path: &str) -> (Place, bool, bool) {
+        match linux.locate(linux.init(), Fd::CWD, path.as_bytes(), true).unwrap() {
+            Location::Missing { place, is_last, can_be_supplied } => (place, is_last, can_be_supplied),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    /// A machine whose root is read-only, with a link to nowhere.
+    fn machine() -> Linux {
+        let text = b"29 1 8:2 / / ro,relatime - ext4 /dev/sda2 rw\n36 29 0:31 / /proc rw - proc proc rw\n";
+        let mut linux = Linux::from_mountinfo(text).unwrap();
+        let (place, ..) = missing(&linux, "/lib");
+        linux.supply(&place, &file(SuppliedKind::Symlink("usr/lib".into()))).unwrap();
+        linux
+    }
+
+    #[test]
+    fn what_is_missing_is_found_behind_links_and_can_be_supplied_step_by_step() {
+        let mut linux = machine();
+        let mut seen = Vec::new();
+        while let Location::Missing { place, is_last, can_be_supplied } =
+            linux.locate(linux.init(), Fd::CWD, b"/lib/program", true).unwrap()
+        {
+            assert!(can_be_supplied);
+            seen.push((place.path.to_string(), is_last));
+            let kind = if is_last { SuppliedKind::Regular(PROGRAM.into()) } else { SuppliedKind::Directory };
+            linux.supply(&place, &file(kind)).unwrap();
+            linux.check().unwrap();
+        }
+        let expected = [("\"/usr\"", false), ("\"/usr/lib\"", false), ("\"/usr/lib/program\"", true)];
+        assert_eq!(seen, expected.map(|(path, is_last)| (path.to_owned(), is_last)));
+        let process = Process::init(linux);
+        assert_eq!(process.execve(UnixPath::new("/lib/program"), &[], &[]), Ok(()));
+    }
+
+    #[test]
+    fn looking_changes_nothing_and_needs_no_permission() {
+        let linux = machine();
+        let before = linux.clone();
+        assert!(missing(&linux, "/usr").1);
+        assert!(linux.is_unchanged_since(&before));
+    }
+
+    #[test]
+    fn proc_is_the_kernels_own() {
+        let mut linux = machine();
+        let (place, is_last, can_be_supplied) = missing(&linux, "/proc/nothing");
+        assert!(is_last && !can_be_supplied);
+        assert_eq!(linux.supply(&place, &file(SuppliedKind::Directory)), Err(SupplyError::OfTheKernel));
+    }
+
+    #[test]
+    fn a_place_is_one_of_a_filesystem_wherever_that_is_mounted() {
+        let mut linux = machine();
+        let (place, ..) = missing(&linux, "/data");
+        linux.supply(&place, &file(SuppliedKind::Directory)).unwrap();
+        assert_eq!(linux.supply(&place, &file(SuppliedKind::Directory)), Err(SupplyError::Exists));
+        let (place, ..) = missing(&linux, "/data/file");
+        let process = Process::init(linux);
+        let data = UnixPath::new("/data");
+        process.mount(None, data, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
+        process.linux().supply(&place, &file(SuppliedKind::Fifo)).unwrap();
+        let found = process.linux().locate(process.task(), Fd::CWD, b"/data/file", true).unwrap();
+        assert!(matches!(found, Location::Missing { .. }), "{found:?}");
+        process.umount2(data, cofferdam::kernel::UmountFlags::empty()).unwrap();
+        let found = process.linux().locate(process.task(), Fd::CWD, b"/data/file", true).unwrap();
+        assert_eq!(found, Location::Found { place, file_type: FileType::Fifo });
+        process.linux().check().unwrap();
+    }
+
+    #[test]
+    fn what_is_no_directory_is_told() {
+        let mut linux = machine();
+        let (place, ..) = missing(&linux, "/file");
+        linux.supply(&place, &file(SuppliedKind::Regular("x".into()))).unwrap();
+        let located = linux.locate(linux.init(), Fd::CWD, b"/file/below", true).unwrap();
+        assert_eq!(located, Location::NotADirectory(place));
+    }
+}
