@@ -1,0 +1,5 @@
+#![forbid(unsafe_code)]
+//! wip
+pub mod decode;
+pub mod syntax;
+pub mod trace;

@@ -1,0 +1,351 @@
+//! A log as a sequence of events, in the order in which they are replayed.
+//!
+//! A call that strace has printed in two lines, because another process did something meanwhile, is put together. It takes
+//! effect at its second line: by then it has. One that makes a process takes effect before the first line of the child.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::syntax::{Ending, LineKind, ParsedCall, Returned, SyntaxError, parse_call, parse_line};
+
+/// A log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// What happened, in the order in which it is replayed.
+    pub events: Vec<Event>,
+    /// The first process.
+    pub first: u32,
+    /// How many lines there are.
+    pub lines: usize,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The line, counted from 1, at which it began.
+    pub begun: usize,
+    /// The line at which it was over.
+    pub line: usize,
+    /// The process, by the number that strace has for it.
+    pub pid: u32,
+    /// What it was.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A call.
+    Call(RecordedCall),
+    /// The end of the process.
+    Ended(Ending),
+}
+
+/// A call, with its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedCall {
+    /// As strace has printed it.
+    pub text: String,
+    /// Taken apart.
+    pub call: ParsedCall,
+    /// The process that it made, by the number that strace has for it, if that did anything.
+    pub child: Option<u32>,
+}
+
+/// A log can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// A line is none of strace.
+    #[error("line {line}: {error}")]
+    Line {
+        /// Which, counted from 1.
+        line: usize,
+        /// What is wrong.
+        #[source]
+        error: SyntaxError,
+    },
+    /// A call is continued that was not begun.
+    #[error("line {line}: a call {name} goes on that process {pid} has not begun")]
+    NotBegun {
+        /// Which, counted from 1.
+        line: usize,
+        /// Whose.
+        pid: u32,
+        /// What.
+        name: String,
+    },
+    /// No call made the process.
+    #[error(
+        "line {line}: no call of the log has made process {pid}: record with -f, and fork, vfork, clone and clone3 as well"
+    )]
+    UnknownProcess {
+        /// Its first line.
+        line: usize,
+        /// Which.
+        pid: u32,
+    },
+    /// There is no call.
+    #[error("there is no call in the log")]
+    Empty,
+}
+
+const FORKS: [&str; 4] = ["clone", "clone3", "fork", "vfork"];
+
+impl RecordedCall {
+    /// Whether it has made a process.
+    fn has_forked(&self) -> Option<u32> {
+        match self.call.returned {
+            Returned::Value(pid) if pid > 0 && FORKS.contains(&self.call.name.as_str()) => u32::try_from(pid).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Trace {
+    /// Reads a log of strace.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub fn parse(text: &[u8]) -> Result<Self, TraceError> {
+        let mut reader = Reader::new(text);
+        for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+            reader.read(line, number)?;
+        }
+        let mut events = reader.events;
+        let first = events.iter().min_by_key(|event| event.begun).ok_or(TraceError::Empty)?.pid;
+        find_children(&mut events, first)?;
+        let firsts = first_lines(&events);
+        events.sort_by_key(|event| event.moment(&firsts));
+        Ok(Self { events, first, lines: reader.lines })
+    }
+
+    /// Whether the log tells of the ends of processes: strace leaves them out with `-qq`.
+    pub fn tells_of_ends(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.what, What::Ended(_)))
+    }
+}
+
+impl Event {
+    /// When it takes effect.
+    fn moment(&self, firsts: &BTreeMap<u32, usize>) -> (usize, bool, usize) {
+        let child = match &self.what {
+            What::Call(RecordedCall { child: Some(child), .. }) => firsts.get(child).copied(),
+            _ => None,
+        };
+        match child {
+            Some(first) if first <= self.line => (first, false, self.begun),
+            _ => (self.line, true, self.begun),
+        }
+    }
+}
+
+/// The first line of each process.
+fn first_lines(events: &[Event]) -> BTreeMap<u32, usize> {
+    let mut firsts = BTreeMap::new();
+    for event in events {
+        let first = firsts.entry(event.pid).or_insert(event.begun);
+        *first = (*first).min(event.begun);
+    }
+    firsts
+}
+
+/// Finds for each process the call that has made it. Its number is the call's result if the caller is in strace's pid namespace;
+/// otherwise it is the first call before it that has made a process which is not known yet.
+fn find_children(events: &mut [Event], first: u32) -> Result<(), TraceError> {
+    let firsts = first_lines(events);
+    let mut in_order: Vec<(usize, u32)> = firsts.iter().map(|(pid, line)| (*line, *pid)).collect();
+    in_order.sort_unstable();
+    for (line, pid) in in_order {
+        if pid == first {
+            continue;
+        }
+        let is_candidate = |event: &Event| match &event.what {
+            What::Call(call) if event.begun < line && event.pid != pid && call.child.is_none() => call.has_forked(),
+            _ => None,
+        };
+        let exact = events.iter().position(|event| is_candidate(event) == Some(pid));
+        let of_other_namespace = || {
+            let candidates = events.iter().enumerate().filter(|(_, event)| {
+                is_candidate(event).is_some_and(|returned| !firsts.contains_key(&returned) || returned < 300)
+            });
+            candidates.min_by_key(|(_, event)| event.begun).map(|(position, _)| position)
+        };
+        let position = exact.or_else(of_other_namespace).ok_or(TraceError::UnknownProcess { line, pid })?;
+        if let Some(Event { what: What::Call(call), .. }) = events.get_mut(position) {
+            call.child = Some(pid);
+        }
+    }
+    Ok(())
+}
+
+/// What has been read so far.
+struct Reader {
+    events: Vec<Event>,
+    /// The calls that have begun, by process: line and text.
+    begun: BTreeMap<u32, (usize, Vec<u8>)>,
+    alive: BTreeSet<u32>,
+    /// Who has the lines without a number before there is any process else.
+    unnamed: u32,
+    lines: usize,
+}
+
+impl Reader {
+    fn new(text: &[u8]) -> Self {
+        Self {
+            events: Vec::new(),
+            begun: BTreeMap::new(),
+            alive: BTreeSet::new(),
+            unnamed: number_of_unnamed(text),
+            lines: 0,
+        }
+    }
+
+    fn read(&mut self, text: &[u8], number: usize) -> Result<(), TraceError> {
+        let failed = |error| TraceError::Line { line: number, error };
+        let line = parse_line(text).map_err(failed)?;
+        if !text.is_empty() {
+            self.lines = number;
+        }
+        if line.kind == LineKind::Nothing {
+            return Ok(());
+        }
+        let pid = line.pid.unwrap_or_else(|| self.only_one_alive());
+        self.alive.insert(pid);
+        match line.kind {
+            LineKind::Nothing => {}
+            LineKind::Call(text) => self.call(pid, (number, number), text).map_err(failed)?,
+            LineKind::Unfinished(start) => {
+                self.begun.insert(pid, (number, start.to_vec()));
+            }
+            LineKind::Resumed { name, rest } => {
+                let Some((begun, mut text)) = self.begun.remove(&pid) else {
+                    let name = String::from_utf8_lossy(name).into_owned();
+                    return Err(TraceError::NotBegun { line: number, pid, name });
+                };
+                text.extend_from_slice(rest);
+                self.call(pid, (begun, number), &text).map_err(failed)?;
+            }
+            LineKind::Ended(ending) => {
+                if !matches!(ending, Ending::Superseded { .. }) {
+                    self.alive.remove(&pid);
+                    self.begun.remove(&pid);
+                }
+                self.events.push(Event { begun: number, line: number, pid, what: What::Ended(ending) });
+            }
+        }
+        Ok(())
+    }
+
+    /// strace prints no number as long as there is one process.
+    fn only_one_alive(&self) -> u32 {
+        match (self.alive.len(), self.alive.first()) {
+            (1, Some(only)) => *only,
+            _ => self.unnamed,
+        }
+    }
+
+    fn call(&mut self, pid: u32, (begun, line): (usize, usize), text: &[u8]) -> Result<(), SyntaxError> {
+        let call = parse_call(text)?;
+        let text = String::from_utf8_lossy(text).into_owned();
+        self.events.push(Event { begun, line, pid, what: What::Call(RecordedCall { text, call, child: None }) });
+        Ok(())
+    }
+}
+
+/// The number of the process whose first lines have none: the first that later lines have, and no call has returned.
+fn number_of_unnamed(text: &[u8]) -> u32 {
+    /// One that is used if the process stays alone.
+    const ALONE: u32 = 1000;
+    let lines = || text.split(|byte| *byte == b'\n').filter_map(|line| parse_line(line).ok());
+    if !lines().any(|line| line.pid.is_none() && line.kind != LineKind::Nothing) {
+        return ALONE;
+    }
+    let made: BTreeSet<u32> = lines()
+        .filter_map(|line| match line.kind {
+            LineKind::Call(text) | LineKind::Resumed { rest: text, .. } => {
+                let result = text.rsplit(|byte| *byte == b' ').next()?;
+                std::str::from_utf8(result).ok()?.parse().ok()
+            }
+            _ => None,
+        })
+        .collect();
+    lines().filter_map(|line| line.pid).find(|pid| !made.contains(pid)).unwrap_or(ALONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Vec<(usize, u32, String)> {
+        let trace = Trace::parse(text.as_bytes()).unwrap();
+        let name = |what: &What| match what {
+            What::Call(call) => call.call.name.clone(),
+            What::Ended(_) => "end".into(),
+        };
+        trace.events.iter().map(|event| (event.line, event.pid, name(&event.what))).collect()
+    }
+
+    fn owned(events: &[(usize, u32, &str)]) -> Vec<(usize, u32, String)> {
+        events.iter().map(|(line, pid, name)| (*line, *pid, (*name).to_owned())).collect()
+    }
+
+    #[test]
+    fn calls_take_effect_at_their_second_line() {
+        let text = "\
+10 vfork( <unfinished ...>
+11 chdir(\"/\") = 0
+10 <... vfork resumed>) = 11
+10 wait4(-1,  <unfinished ...>
+11 exit_group(0) = ?
+11 +++ exited with 0 +++
+10 <... wait4 resumed>NULL, 0, NULL) = 11
+";
+        let expected = [(3, 10, "vfork"), (2, 11, "chdir"), (5, 11, "exit_group"), (6, 11, "end"), (7, 10, "wait4")];
+        assert_eq!(parse(text), owned(&expected));
+    }
+
+    #[test]
+    fn children_of_other_pid_namespaces_are_found() {
+        let text = "\
+10 clone(child_stack=NULL, flags=CLONE_NEWPID|SIGCHLD) = 11
+11 clone(child_stack=NULL, flags=SIGCHLD) = 2
+12 chdir(\"/\") = 0
+";
+        let trace = Trace::parse(text.as_bytes()).unwrap();
+        let children: Vec<_> = trace
+            .events
+            .iter()
+            .filter_map(|event| match &event.what {
+                What::Call(call) => call.child,
+                What::Ended(_) => None,
+            })
+            .collect();
+        assert_eq!(children, [11, 12]);
+    }
+
+    #[test]
+    fn lines_without_a_number_are_those_of_the_only_process() {
+        let text = "\
+fork() = 11
+strace: Process 11 attached
+[pid    10] chdir(\"/a\") = 0
+[pid    11] chdir(\"/b\") = 0
+[pid    11] +++ exited with 0 +++
+chdir(\"/c\") = 0
++++ exited with 0 +++
+";
+        let expected =
+            [(1, 10, "fork"), (3, 10, "chdir"), (4, 11, "chdir"), (5, 11, "end"), (6, 10, "chdir"), (7, 10, "end")];
+        assert_eq!(parse(text), owned(&expected));
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        let message = |text: &str| Trace::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(message("1 chdir(\"/\") = 0\nhello\n").starts_with("line 2: "), "{}", message("hello"));
+        assert!(message("1 chdir(\"/\") = 0\n2 chdir(\"/\") = 0\n").contains("process 2"));
+        assert!(message("1 <... read resumed>) = 0\n").contains("read"));
+        assert_eq!(Trace::parse(b""), Err(TraceError::Empty));
+    }
+}
