@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, FileType};
 
 use crate::arena::Id;
-use crate::filesystem::{Content, Dentry, Entry, FilesystemType, InodeKind, Name, SuperBlock};
+use crate::filesystem::{Content, Dentry, Entry, FilesystemType, InodeKind, Name, ProcEntry, SuperBlock};
 use crate::linux::Linux;
 use crate::process::Task;
 use crate::walk::{End, LookupFlags};
@@ -39,7 +39,7 @@ pub enum Location {
         place: Place,
         /// Whether it is the last name of the path, and of the symbolic links on the way.
         is_last: bool,
-        /// Whether it can be supplied: in proc and its kin there is what the kernel has.
+        /// Whether it can be supplied: not what is a process's in proc.
         can_be_supplied: bool,
     },
     /// To nothing: this should be a directory, and is none.
@@ -89,6 +89,9 @@ pub enum SupplyError {
     /// There is such a name.
     #[error("there is a file of that name")]
     Exists,
+    /// Something is in it, or mounted on it.
+    #[error("something is in it, or mounted on it")]
+    InUse,
     /// What is in the filesystem is up to the kernel.
     #[error("what is in the filesystem is up to the kernel")]
     OfTheKernel,
@@ -118,7 +121,7 @@ impl Linux {
                     place.path.0.push(b'/');
                 }
                 place.path.0.extend_from_slice(name.as_bytes());
-                let can_be_supplied = copy.takes_supplies(directory);
+                let can_be_supplied = copy.takes(directory, name.as_bytes());
                 Location::Missing { place, is_last, can_be_supplied }
             }
         })
@@ -139,7 +142,7 @@ impl Linux {
         if name.is_empty() || self.child(directory, name).is_some() {
             return Err(SupplyError::Exists);
         }
-        if !self.takes_supplies(directory) {
+        if !self.takes(directory, name) {
             return Err(SupplyError::OfTheKernel);
         }
         let kind = match &file.kind {
@@ -158,6 +161,31 @@ impl Linux {
             self.inodes[above].links += 1;
         }
         self.new_dentry(directory, Name::from(name), inode);
+        Ok(())
+    }
+
+    /// Takes a file away that was supplied, as somebody might do of whom nothing else is known.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or something is in it.
+    pub fn withdraw(&mut self, place: &Place) -> Result<(), SupplyError> {
+        let dentry = self.dentry_at(place.filesystem, &place.path.0)?;
+        let object = &self.dentries[dentry];
+        let (inode, parent) = (object.inode, object.parent);
+        if !object.children.is_empty() || !object.mounts.is_empty() {
+            return Err(SupplyError::InUse);
+        }
+        if parent == dentry || !self.takes(parent, object.name.as_bytes()) {
+            return Err(SupplyError::OfTheKernel);
+        }
+        let is_directory = self.inodes[inode].is_directory();
+        self.remove_links(dentry);
+        if is_directory {
+            let above = self.dentries[parent].inode;
+            self.drop_link(above);
+        }
+        self.drop_name(dentry);
         Ok(())
     }
 
@@ -183,30 +211,37 @@ impl Linux {
         Place { filesystem: self.superblocks[superblock].serial, path: Bytes(self.dentry_text(dentry)) }
     }
 
-    fn dentry_at(&self, filesystem: u64, path: &[u8]) -> Result<Id<Dentry>, SupplyError> {
+    fn dentry_at(&mut self, filesystem: u64, path: &[u8]) -> Result<Id<Dentry>, SupplyError> {
         let is_meant = |superblock: &SuperBlock| superblock.serial == filesystem;
         let superblock = self.superblocks.iter().find(|(_, superblock)| is_meant(superblock));
         let (_, superblock) = superblock.ok_or(SupplyError::NoFilesystem)?;
         let mut dentry = superblock.root;
         for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-            dentry = self.child(dentry, name).ok_or(SupplyError::NoDirectory)?;
+            // What proc has is made when somebody looks for it.
+            let found = match self.find_in_proc(self.init, dentry, name) {
+                Some(found) => found.ok(),
+                None => self.child(dentry, name),
+            };
+            dentry = found.ok_or(SupplyError::NoDirectory)?;
         }
         Ok(dentry)
     }
 
-    /// Whether a directory is one in which anything can be.
-    fn takes_supplies(&self, directory: Id<Dentry>) -> bool {
+    /// Whether there can be anything by a name in a directory. In proc there are processes, and there is what is theirs.
+    fn takes(&self, directory: Id<Dentry>, name: &[u8]) -> bool {
         let dentry = &self.dentries[directory];
         let inode = &self.inodes[dentry.inode];
-        let is_of_the_kernel = matches!(
-            self.superblocks[dentry.superblock].filesystem,
-            FilesystemType::Proc
-                | FilesystemType::Overlay
-                | FilesystemType::Nsfs
-                | FilesystemType::Pipefs
-                | FilesystemType::AnonInodeFs
-        );
-        inode.is_directory() && !inode.is_dead && inode.entry != Entry::EmptyDirectory && !is_of_the_kernel
+        let is_open = match self.superblocks[dentry.superblock].filesystem {
+            FilesystemType::Proc => {
+                let is_general = matches!(inode.entry, Entry::None | Entry::Proc(ProcEntry::Directory(_)));
+                is_general && !name.iter().all(u8::is_ascii_digit)
+            }
+            FilesystemType::Overlay | FilesystemType::Nsfs | FilesystemType::Pipefs | FilesystemType::AnonInodeFs => {
+                false
+            }
+            _ => inode.entry != Entry::EmptyDirectory,
+        };
+        is_open && inode.is_directory() && !inode.is_dead
     }
 }
 
@@ -272,11 +307,23 @@ mod tests {
     }
 
     #[test]
-    fn proc_is_the_kernels_own() {
+    fn of_proc_there_is_what_processes_have_and_more_can_be_supplied() {
         let mut linux = machine();
-        let (place, is_last, can_be_supplied) = missing(&linux, "/proc/nothing");
-        assert!(is_last && !can_be_supplied);
-        assert_eq!(linux.supply(&place, &file(SuppliedKind::Directory)), Err(SupplyError::OfTheKernel));
+        for path in ["/proc/4711", "/proc/self/nothing", "/proc/self/ns/nothing"] {
+            let (place, is_last, can_be_supplied) = missing(&linux, path);
+            assert!(is_last && !can_be_supplied, "{path}");
+            assert_eq!(linux.supply(&place, &file(SuppliedKind::Directory)), Err(SupplyError::OfTheKernel));
+        }
+        for path in ["/proc/sys/kernel/random", "/proc/sys/kernel/random/boot_id"] {
+            let (place, is_last, can_be_supplied) = missing(&linux, path);
+            assert!(is_last && can_be_supplied, "{path}");
+            linux.supply(&place, &file(SuppliedKind::Directory)).unwrap();
+            linux.check().unwrap();
+        }
+        let process = Process::init(linux);
+        let boot_id = UnixPath::new("/proc/sys/kernel/random/boot_id");
+        process.mount(None, boot_id, Some(b"tmpfs"), MountFlags::empty(), None).unwrap();
+        process.linux().check().unwrap();
     }
 
     #[test]
@@ -296,6 +343,22 @@ mod tests {
         let found = process.linux().locate(process.task(), Fd::CWD, b"/data/file", true).unwrap();
         assert_eq!(found, Location::Found { place, file_type: FileType::Fifo });
         process.linux().check().unwrap();
+    }
+
+    #[test]
+    fn what_was_supplied_can_be_withdrawn() {
+        let mut linux = machine();
+        let before = missing(&linux, "/data").0;
+        linux.supply(&before, &file(SuppliedKind::Directory)).unwrap();
+        let inner = missing(&linux, "/data/file").0;
+        linux.supply(&inner, &file(SuppliedKind::Regular("x".into()))).unwrap();
+        assert_eq!(linux.withdraw(&before), Err(SupplyError::InUse));
+        for place in [&inner, &before] {
+            linux.withdraw(place).unwrap();
+            linux.check().unwrap();
+            assert_eq!(linux.withdraw(place), Err(SupplyError::NoDirectory));
+        }
+        assert_eq!(missing(&linux, "/data").0, before);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Calls about processes and their credentials, and those that make what is not simulated.
 
-use cofferdam::kernel::{Bytes, Call, Capabilities, CapabilitySets, CloneFlags, Pid, Prctl, Signal};
+use cofferdam::kernel::{Bytes, Call, Capabilities, CapabilitySets, CloneFlags, Fd, Pid, Prctl, Signal};
 
 use super::arguments::{Arguments, bits64};
 use super::{Action, DecodeError};
@@ -99,7 +99,13 @@ fn living(name: &str, a: Arguments<'_>) -> Decoding {
         "execve" => call(Call::Execve { path: a.bytes(0)?, argv: strings(a, 1)?, envp: Vec::new() }),
         "execveat" => {
             let (path, fd) = (a.bytes(1)?, a.fd(0)?);
-            let path = if path.0.is_empty() { Bytes::from(format!("/proc/self/fd/{}", fd.0)) } else { path };
+            let below = |path: &Bytes| [format!("/proc/self/fd/{}/", fd.0).as_bytes(), &path.0].concat();
+            let path = match path.0.first() {
+                Some(b'/') => path,
+                Some(_) if fd == Fd::CWD => path,
+                Some(_) => Bytes(below(&path)),
+                None => format!("/proc/self/fd/{}", fd.0).into(),
+            };
             call(Call::Execve { path, argv: strings(a, 2)?, envp: Vec::new() })
         }
         _ => Ok(None),

@@ -206,7 +206,7 @@ fn structured(depth: u32) -> impl FnMut(&mut Input<'_>) -> ModalResult<Value> {
             return fail.parse_next(input);
         }
         let before = condition(depth).parse_next(input)?;
-        let after = opt(preceded(" => ", condition(depth))).parse_next(input)?;
+        let after = opt(preceded((space0, "=>", space0), condition(depth))).parse_next(input)?;
         peek(end).parse_next(input)?;
         Ok(match after {
             Some(after) => Value::Changed(Box::new(before), Box::new(after)),
@@ -327,7 +327,8 @@ mod tests {
 
     #[test]
     fn what_changes_is_known_before_and_after() {
-        let parsed = arguments("{flags=CLONE_VM, exit_signal=SIGCHLD} => {parent_tid=[12]}, 88");
+        // With another line in between, strace prints two spaces.
+        let parsed = arguments("{flags=CLONE_VM, exit_signal=SIGCHLD}  => {parent_tid=[12]}, 88");
         assert_eq!(parsed[0].field("flags"), Some(&name("CLONE_VM")));
         assert_eq!(parsed[0].field("parent_tid"), Some(&Value::List(vec![Value::Number(12)])));
     }

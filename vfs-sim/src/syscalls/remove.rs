@@ -148,7 +148,7 @@ impl Linux {
     }
 
     /// Takes the links away that an entry stands for: two for a directory (`simple_unlink()`, `simple_rmdir()`).
-    pub(super) fn remove_links(&mut self, dentry: Id<Dentry>) {
+    pub(crate) fn remove_links(&mut self, dentry: Id<Dentry>) {
         let inode = self.dentries[dentry].inode;
         let object = &self.inodes[inode];
         if object.is_directory() {

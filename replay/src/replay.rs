@@ -1,0 +1,472 @@
+//! A log, call by call, on a simulated machine.
+
+use std::collections::BTreeSet;
+
+use cofferdam::kernel::{Bytes, Call, Errno, Fd, FileType, FsopenFlags, MountFlags, Pid, Value};
+use cofferdam_vfs_sim::{Id, Linux, Location, Task};
+
+use crate::compare::{agree, shown};
+use crate::decode::{Action, Decoded, Given, decode};
+use crate::reason::reason;
+use crate::report::{Difference, Failure, Replaced, Report};
+use crate::trace::{Event, RecordedCall, Trace, What};
+use crate::uses::descriptors_of;
+use crate::world::facts::{Facts, Learned};
+use crate::world::{Beginning, Descriptor, Fork, World};
+
+/// How often all is replayed from the start. Each time a fact is known better; there are far fewer of them.
+const MOST_ATTEMPTS: usize = 10_000;
+
+/// How many calls that are under way are tried before one that gave something else.
+const MOST_UNDER_WAY: usize = 16;
+
+/// How many things can be learned from one call.
+const MOST_LESSONS: usize = 64;
+
+/// The replay can't begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The first process can't be what it was.
+    #[error("the first process cannot be made on the simulated machine: {0}")]
+    Begin(Errno),
+    /// What was learned keeps changing.
+    #[error("after {MOST_ATTEMPTS} attempts it is still not clear what was on the traced machine")]
+    Unclear,
+}
+
+/// Replays a log on a machine as it was when the log began.
+///
+/// # Errors
+///
+/// If the first process can't be made as it began.
+pub fn replay(trace: &Trace, machine: &Linux, beginning: &Beginning) -> Result<Report, ReplayError> {
+    let mut facts = Facts::default();
+    for _ in 0..MOST_ATTEMPTS {
+        let world = World::new(machine, trace.first, beginning, &facts).map_err(ReplayError::Begin)?;
+        let mut replay = Replay { trace, world, report: Report::default(), done: BTreeSet::new() };
+        if replay.run() == End::Over {
+            replay.report.files = replay.world.facts.count();
+            return Ok(replay.report);
+        }
+        facts = replay.world.facts;
+    }
+    Err(ReplayError::Unclear)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Over,
+    /// A fact is known better: from the start.
+    Again,
+}
+
+/// What came of an event.
+#[derive(Clone, Debug)]
+enum Step {
+    Agreed,
+    /// The reason.
+    Skipped(String),
+    Different(String, Option<String>),
+    Again,
+}
+
+const NOT_REPLAYED: &str = "not replayed";
+const FOREIGN: &str = "on a descriptor of what is not simulated";
+const UNKNOWN: &str = "on a descriptor that no call in the log has given";
+const ENDED: &str = "of a process that the simulated kernel has ended already";
+const CONTENT: &str = "contents of files are not replayed";
+const WAITS: &str = "would wait for another process";
+const INTERRUPTED: &str = "interrupted, or to be tried again";
+const NOT_SIMULATED: &str = "on a file of the kernel that is not simulated";
+const DEVICE: &str = "on a device, fifo or socket, with nothing behind it";
+const TYPE: &str = "of a filesystem that is not simulated";
+const PROCESSES: &str = "about a process that is not in the log";
+
+struct Replay<'a> {
+    trace: &'a Trace,
+    world: World,
+    report: Report,
+    /// Calls that were under way and have been replayed earlier than their second line.
+    done: BTreeSet<usize>,
+}
+
+impl Replay<'_> {
+    fn run(&mut self) -> End {
+        let trace = self.trace;
+        for (index, event) in trace.events.iter().enumerate() {
+            if self.done.contains(&index) {
+                continue;
+            }
+            let step = match self.step(event) {
+                Step::Different(..) if self.goes_after_one_under_way(index, event) => Step::Agreed,
+                step => step,
+            };
+            let What::Call(call) = &event.what else { continue };
+            match step {
+                Step::Agreed => self.report.replayed += 1,
+                Step::Skipped(reason) => self.report.skip(&call.call.name, reason, event.line),
+                Step::Again => return End::Again,
+                Step::Different(simulated, reason) => {
+                    let (line, pid, call) = (event.line, event.pid, call.text.clone());
+                    self.report.difference = Some(Difference { line, pid, call, simulated, reason });
+                    return End::Over;
+                }
+            }
+        }
+        End::Over
+    }
+
+    /// Whether a call gives what was recorded if another one, which was under way, is made before it.
+    fn goes_after_one_under_way(&mut self, index: usize, event: &Event) -> bool {
+        let trace = self.trace;
+        let later = trace.events.iter().enumerate().skip(index + 1);
+        let under_way = later.filter(|(_, other)| other.begun < event.line && other.pid != event.pid);
+        for (position, other) in under_way.take(MOST_UNDER_WAY) {
+            if self.done.contains(&position) {
+                continue;
+            }
+            let before = (self.world.clone(), self.report.clone());
+            if matches!(self.step(other), Step::Agreed) && matches!(self.step(event), Step::Agreed) {
+                self.done.insert(position);
+                self.report.replayed += 1;
+                return true;
+            }
+            (self.world, self.report) = before;
+        }
+        false
+    }
+
+    fn step(&mut self, event: &Event) -> Step {
+        let recorded = match &event.what {
+            What::Ended(ending) => {
+                self.world.end(event.pid, ending);
+                return Step::Agreed;
+            }
+            What::Call(recorded) => recorded,
+        };
+        let Some(task) = self.world.task(event.pid) else { return Step::Skipped(ENDED.into()) };
+        match decode(&recorded.call) {
+            Ok(None) => Step::Skipped(NOT_REPLAYED.into()),
+            Ok(Some(decoded)) => self.act(event, task, recorded, decoded),
+            Err(error) => Step::Skipped(error.to_string()),
+        }
+    }
+
+    fn act(&mut self, event: &Event, task: Id<Task>, call: &RecordedCall, decoded: Decoded) -> Step {
+        let Decoded { action, recorded } = decoded;
+        if let Some(reason) = self.uses_what_is_not_simulated(task, &action, &recorded) {
+            return Step::Skipped(reason.into());
+        }
+        match action {
+            Action::Nothing => Step::Skipped(NOT_REPLAYED.into()),
+            Action::Call(Call::Write { fd, data }) => self.write(event, task, fd, data, &recorded),
+            Action::Call(call) => self.make(event, task, &call, &recorded),
+            Action::Exists(call) => {
+                // Whether it may be read or written is not asked; that it is there is known by these as well.
+                let denied = [Errno::EACCES, Errno::EROFS, Errno::EPERM, Errno::ETXTBSY];
+                let is_denied = recorded.as_ref().is_err_and(|errno| denied.contains(errno));
+                if is_denied && self.world.call(task, &call).is_err_and(|errno| denied.contains(&errno)) {
+                    return Step::Agreed;
+                }
+                self.make(event, task, &call, if is_denied { &Ok(Given::Done) } else { &recorded })
+            }
+            Action::Fork { flags, is_sibling, is_thread } => {
+                let returned = match recorded {
+                    Ok(Given::Process(pid)) => Some(pid),
+                    _ => None,
+                };
+                let fork = Fork { flags, is_sibling, is_thread, returned, child: call.child };
+                self.fork(event, task, fork, &recorded)
+            }
+            Action::Duplicate { old, close_on_exec } => match recorded {
+                Ok(Given::Descriptor(new)) => self.done(|world| world.duplicate(task, old, new, close_on_exec)),
+                _ => Step::Skipped(NOT_REPLAYED.into()),
+            },
+            Action::SetCloseOnExec { fd, on } => match recorded {
+                Ok(_) => self.done(|world| world.set_close_on_exec(task, fd, on)),
+                Err(_) => Step::Skipped(NOT_REPLAYED.into()),
+            },
+            Action::Foreign { close_on_exec } => {
+                self.place(task, &recorded, close_on_exec);
+                Step::Skipped("makes what is not simulated".into())
+            }
+            Action::Wait => self.wait(event, &recorded),
+            Action::Exit { status } => {
+                // What the end does is done at the line that tells of it.
+                if !self.trace.tells_of_ends() {
+                    self.world.end(event.pid, &crate::syntax::Ending::Exited(status));
+                }
+                Step::Agreed
+            }
+        }
+    }
+
+    /// Whether one of the descriptors is not simulated, and the call does more than pass it on.
+    fn uses_what_is_not_simulated(
+        &mut self,
+        task: Id<Task>,
+        action: &Action,
+        recorded: &Result<Given, Errno>,
+    ) -> Option<&'static str> {
+        let passes_it_on = matches!(
+            action,
+            Action::Call(Call::Close { .. }) | Action::Duplicate { .. } | Action::SetCloseOnExec { .. }
+        );
+        descriptors_of(action).into_iter().find_map(|fd| match self.world.descriptor(task, fd) {
+            Descriptor::Unknown if recorded != &Err(Errno::EBADF) => Some(UNKNOWN),
+            Descriptor::Foreign if !passes_it_on => Some(FOREIGN),
+            _ => None,
+        })
+    }
+
+    fn done(&mut self, act: impl FnOnce(&mut World) -> Result<(), Errno>) -> Step {
+        match act(&mut self.world) {
+            Ok(()) => Step::Agreed,
+            Err(errno) => Step::Different(format!("-1 {errno}"), None),
+        }
+    }
+
+    fn place(&mut self, task: Id<Task>, recorded: &Result<Given, Errno>, close_on_exec: bool) {
+        let fds = match recorded {
+            Ok(Given::Descriptor(fd)) => vec![*fd],
+            Ok(Given::Descriptors(fds)) => fds.clone(),
+            _ => Vec::new(),
+        };
+        for fd in fds {
+            // Where there is no room for it, calls on it are left out as those on one that nobody knows.
+            let _ = self.world.place_foreign(task, fd, close_on_exec);
+        }
+    }
+
+    /// What is written matters in the files that say who is who in a user namespace.
+    fn write(&mut self, event: &Event, task: Id<Task>, fd: Fd, data: Bytes, recorded: &Result<Given, Errno>) -> Step {
+        let maps = [&b"/uid_map"[..], b"/gid_map", b"/setgroups"];
+        match self.world.file_in_proc(task, fd) {
+            Some(path) if maps.iter().any(|map| path.0.ends_with(map)) => {
+                self.make(event, task, &Call::Write { fd, data }, recorded)
+            }
+            _ => Step::Skipped(CONTENT.into()),
+        }
+    }
+
+    /// Makes a call, and learns from it what was on the traced machine.
+    fn make(&mut self, event: &Event, task: Id<Task>, call: &Call, recorded: &Result<Given, Errno>) -> Step {
+        for _ in 0..MOST_LESSONS {
+            let before = self.world.linux.clone();
+            let simulated = self.world.call(task, call);
+            if agree(recorded, &simulated) {
+                self.note_failure(event, task, call, recorded);
+                return self.settle(task, recorded, &simulated);
+            }
+            let after = std::mem::replace(&mut self.world.linux, before);
+            match self.world.learn(task, call, recorded, &simulated) {
+                Learned::Supplied => {}
+                Learned::Corrected => return Step::Again,
+                Learned::NotSimulated => {
+                    self.place(task, recorded, false);
+                    return Step::Skipped(NOT_SIMULATED.into());
+                }
+                Learned::Nothing => return self.differs(event, task, call, recorded, &simulated, after),
+            }
+        }
+        Step::Different("more was missing than one call can show".into(), None)
+    }
+
+    /// Gives new descriptors the numbers that they had.
+    fn settle(&mut self, task: Id<Task>, recorded: &Result<Given, Errno>, simulated: &Result<Value, Errno>) -> Step {
+        match (recorded, simulated) {
+            (Ok(Given::Descriptor(number)), Ok(Value::Descriptor(fd))) => {
+                self.done(|world| world.settle(task, *fd, *number))
+            }
+            (Ok(Given::Descriptors(numbers)), Ok(Value::Descriptors(fds))) => match numbers[..] {
+                [first, second] => self.done(|world| world.settle_pair(task, *fds, (first, second))),
+                _ => Step::Agreed,
+            },
+            _ => Step::Agreed,
+        }
+    }
+
+    /// A call gave something else: for a reason that is known, or not.
+    fn differs(
+        &mut self,
+        event: &Event,
+        task: Id<Task>,
+        call: &Call,
+        recorded: &Result<Given, Errno>,
+        simulated: &Result<Value, Errno>,
+        after: Linux,
+    ) -> Step {
+        if let Some(reason) = self.is_to_be_left_out(task, call, recorded, simulated) {
+            self.place(task, recorded, false);
+            if matches!(call, Call::Execve { .. }) {
+                // It may have as few descriptors as it wants.
+                let _ = self.world.close_on_exec(task);
+            }
+            return Step::Skipped(reason.into());
+        }
+        if let Some((filesystem, replacement)) = replacement(call, recorded) {
+            let before = self.world.linux.clone();
+            let simulated = self.world.call(task, &replacement);
+            if agree(recorded, &simulated) {
+                self.report.replaced.push(Replaced { filesystem, line: event.line });
+                return self.settle(task, recorded, &simulated);
+            }
+            self.world.linux = before;
+        }
+        let failed = recorded.as_ref().err().or(simulated.as_ref().err());
+        let reason = failed.and_then(|errno| reason(&self.world.linux, task, call, *errno));
+        self.world.linux = after;
+        Step::Different(shown(simulated), reason)
+    }
+
+    /// Why it is no difference that a call gave something else, if it is none.
+    fn is_to_be_left_out(
+        &self,
+        task: Id<Task>,
+        call: &Call,
+        recorded: &Result<Given, Errno>,
+        simulated: &Result<Value, Errno>,
+    ) -> Option<&'static str> {
+        if matches!(recorded, Err(Errno::EINTR | Errno::EAGAIN)) {
+            return Some(INTERRUPTED);
+        }
+        if simulated == &Err(Errno::EDEADLK) {
+            return Some(WAITS);
+        }
+        if self.leads_to_what_is_not_simulated(task, call) {
+            return Some(FOREIGN);
+        }
+        let of_devices = [Errno::ENXIO, Errno::ENODEV, Errno::EIO, Errno::ENOMEDIUM, Errno::EBUSY, Errno::ENOTTY];
+        let is_of_devices = |result: Option<&Errno>| result.is_some_and(|errno| of_devices.contains(errno));
+        match call {
+            Call::Openat2 { .. } if is_of_devices(recorded.as_ref().err()) => Some(DEVICE),
+            Call::Openat2 { .. } if is_of_devices(simulated.as_ref().err()) => Some(DEVICE),
+            Call::Mount { .. } | Call::Fsopen { .. } if recorded.is_err() && simulated == &Err(Errno::ENODEV) => {
+                Some(TYPE)
+            }
+            Call::Fsconfig { .. } if !self.report.replaced.is_empty() => Some(TYPE),
+            Call::Kill { .. } if recorded != &Err(Errno::EPERM) && simulated != &Err(Errno::EPERM) => Some(PROCESSES),
+            _ => None,
+        }
+    }
+
+    /// Whether a path goes by way of proc to something behind a descriptor that is not simulated.
+    fn leads_to_what_is_not_simulated(&self, task: Id<Task>, call: &Call) -> bool {
+        let (dirfd, path) = match call {
+            Call::Openat2 { dirfd, path, .. }
+            | Call::Statx { dirfd, path, .. }
+            | Call::Readlinkat { dirfd, path }
+            | Call::Fchmodat { dirfd, path, .. }
+            | Call::Fchownat { dirfd, path, .. } => (*dirfd, path),
+            Call::OpenTree { dirfd, path, .. } | Call::MoveMount { to_dirfd: dirfd, to_path: path, .. } => {
+                (*dirfd, path)
+            }
+            Call::Execve { path, .. } | Call::Mount { target: path, .. } | Call::Umount2 { target: path, .. } => {
+                (Fd::CWD, path)
+            }
+            _ => return false,
+        };
+        let located = self.world.linux.locate(task, dirfd, &path.0, true);
+        let is_none_of_a_path = |file_type| matches!(file_type, FileType::Fifo | FileType::Anonymous);
+        match located {
+            Ok(Location::Found { place, file_type }) => is_none_of_a_path(file_type) && !place.path.0.starts_with(b"/"),
+            _ => false,
+        }
+    }
+
+    fn note_failure(&mut self, event: &Event, task: Id<Task>, call: &Call, recorded: &Result<Given, Errno>) {
+        let (Err(errno), true, What::Call(text)) = (recorded, is_about_mounts(call), &event.what) else { return };
+        let reason = reason(&self.world.linux, task, call, *errno);
+        let failure = Failure { line: event.line, pid: event.pid, call: text.text.clone(), reason };
+        self.report.failures.push(failure);
+    }
+
+    fn fork(&mut self, event: &Event, task: Id<Task>, fork: Fork, recorded: &Result<Given, Errno>) -> Step {
+        let before = self.world.clone();
+        let simulated = self.world.fork(event.pid, task, fork);
+        match (recorded, simulated) {
+            (Ok(_), Ok(())) => Step::Agreed,
+            (Err(recorded), Err(simulated)) if *recorded == simulated => {
+                let call = Call::Clone3 { flags: fork.flags };
+                self.note_failure(event, task, &call, &Err(*recorded));
+                Step::Agreed
+            }
+            (recorded, simulated) => {
+                self.world = before;
+                let failed = recorded.as_ref().err().copied().or(simulated.err());
+                let call = Call::Clone3 { flags: fork.flags };
+                let reason = failed.and_then(|errno| reason(&self.world.linux, task, &call, errno));
+                Step::Different(shown(&simulated.map(Value::from)), reason)
+            }
+        }
+    }
+
+    fn wait(&mut self, event: &Event, recorded: &Result<Given, Errno>) -> Step {
+        let Ok(Given::Child(Some((child, status)))) = recorded else {
+            return Step::Skipped("with no child to tell of".into());
+        };
+        match (self.world.wait(event.pid, Pid(child.0)), status) {
+            (None, _) => Step::Skipped(PROCESSES.into()),
+            (Some(simulated), Some(status)) if simulated != *status => {
+                Step::Different(format!("{}, {simulated:?}", child.0), None)
+            }
+            _ => Step::Agreed,
+        }
+    }
+}
+
+/// Whether a call is one of those that a replay is about.
+fn is_about_mounts(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::Mount { .. }
+            | Call::Umount2 { .. }
+            | Call::PivotRoot { .. }
+            | Call::OpenTree { .. }
+            | Call::OpenTreeAttr { .. }
+            | Call::MoveMount { .. }
+            | Call::MountSetattr { .. }
+            | Call::Fsopen { .. }
+            | Call::Fsconfig { .. }
+            | Call::Fsmount { .. }
+            | Call::Fspick { .. }
+            | Call::Chroot { .. }
+            | Call::Unshare { .. }
+            | Call::Setns { .. }
+            | Call::Clone3 { .. }
+    )
+}
+
+/// The types whose mounts are simulated.
+const SIMULATED: [&[u8]; 8] = [b"tmpfs", b"ramfs", b"proc", b"sysfs", b"devpts", b"devtmpfs", b"overlay", b"mqueue"];
+
+/// What stands for a filesystem that was mounted, or opened, and is not simulated; with its type.
+fn replacement(call: &Call, recorded: &Result<Given, Errno>) -> Option<(String, Call)> {
+    let is_missing = |name: &Bytes| recorded.is_ok() && !SIMULATED.contains(&&name.0[..]);
+    let name = |name: &Bytes| String::from_utf8_lossy(&name.0).into_owned();
+    match call {
+        Call::Mount { source, target, filesystemtype: Some(filesystem), mountflags, .. } if is_missing(filesystem) => {
+            let others = MountFlags::MS_BIND
+                | MountFlags::MS_MOVE
+                | MountFlags::MS_REMOUNT
+                | MountFlags::MS_SHARED
+                | MountFlags::MS_SLAVE
+                | MountFlags::MS_PRIVATE
+                | MountFlags::MS_UNBINDABLE;
+            let call = Call::Mount {
+                source: source.clone(),
+                target: target.clone(),
+                filesystemtype: Some("tmpfs".into()),
+                mountflags: *mountflags,
+                data: None,
+            };
+            (!mountflags.intersects(others)).then(|| (name(filesystem), call))
+        }
+        Call::Fsopen { fsname, flags } if is_missing(fsname) => {
+            let call = Call::Fsopen { fsname: "tmpfs".into(), flags: FsopenFlags::from_bits_retain(flags.bits()) };
+            Some((name(fsname), call))
+        }
+        _ => None,
+    }
+}
