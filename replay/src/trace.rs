@@ -247,10 +247,25 @@ impl Reader {
 
     fn call(&mut self, pid: u32, (begun, line): (usize, usize), text: &[u8]) -> Result<(), SyntaxError> {
         let call = parse_call(text)?;
-        let text = String::from_utf8_lossy(text).into_owned();
+        let text = shown(text);
         self.events.push(Event { begun, line, pid, what: What::Call(RecordedCall { text, call, child: None }) });
         Ok(())
     }
+}
+
+/// The text of a call, fit to be printed: without the spaces before the result, and without what steers terminals.
+fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let (call, result) = text.rsplit_once(") ").map_or((&*text, ""), |(call, result)| (call, result.trim_start()));
+    let joined = if result.starts_with('=') { format!("{call}) {result}") } else { text.clone().into_owned() };
+    joined
+        .chars()
+        .flat_map(|character| {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let plain = (!character.is_control()).then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 /// The number of the process whose first lines have none: the first that later lines have, and no call has returned.
@@ -338,6 +353,16 @@ chdir(\"/c\") = 0
         let expected =
             [(1, 10, "fork"), (3, 10, "chdir"), (4, 11, "chdir"), (5, 11, "end"), (6, 10, "chdir"), (7, 10, "end")];
         assert_eq!(parse(text), owned(&expected));
+    }
+
+    #[test]
+    fn the_text_of_a_call_can_be_printed() {
+        assert_eq!(
+            shown(b"umount2(\"/a\", 0)           = -1 EBUSY (Device)"),
+            "umount2(\"/a\", 0) = -1 EBUSY (Device)"
+        );
+        assert_eq!(shown(b"f(\"\x1b[2J\") = 0 (in) x"), "f(\"\\u{1b}[2J\") = 0 (in) x");
+        assert_eq!(shown(b"exit(0) = ?"), "exit(0) = ?");
     }
 
     #[test]

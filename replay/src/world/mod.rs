@@ -7,7 +7,7 @@
 mod descriptors;
 pub(crate) mod facts;
 mod processes;
-mod wanted;
+pub(crate) mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
