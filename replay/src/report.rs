@@ -81,6 +81,21 @@ impl Report {
         }
     }
 
+    /// Each reason, with the calls that were left out for it, those of which there are most first.
+    fn skipped_by_reason(&self) -> Vec<(&str, Vec<String>)> {
+        let mut sorted: Vec<&Skipped> = self.skipped.iter().collect();
+        sorted.sort_by_key(|skipped| std::cmp::Reverse(skipped.count));
+        let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+        for Skipped { name, reason, count, .. } in sorted {
+            let call = format!("{count} {name}");
+            match reasons.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, calls)) => calls.push(call),
+                None => reasons.push((reason, vec![call])),
+            }
+        }
+        reasons
+    }
+
     /// How many calls were left out.
     pub fn count_of_skipped(&self) -> usize {
         self.skipped.iter().map(|skipped| skipped.count).sum()
@@ -108,8 +123,8 @@ impl fmt::Display for Report {
         }
         if !self.skipped.is_empty() {
             writeln!(f, "Left out:")?;
-            for Skipped { name, reason, count, line } in &self.skipped {
-                writeln!(f, "  {count:5} {name}, from line {line}: {reason}")?;
+            for (reason, calls) in self.skipped_by_reason() {
+                writeln!(f, "  {reason}: {}", calls.join(", "))?;
             }
         }
         let replayed = plural(self.replayed, "call was", "calls were");

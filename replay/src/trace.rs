@@ -216,6 +216,8 @@ impl Reader {
             LineKind::Nothing => {}
             LineKind::Call(text) => self.call(pid, (number, number), text).map_err(failed)?,
             LineKind::Unfinished(start) => {
+                // A space is in front of the mark.
+                let start = start.strip_suffix(b" ").unwrap_or(start);
                 self.begun.insert(pid, (number, start.to_vec()));
             }
             LineKind::Resumed { name, rest } => {

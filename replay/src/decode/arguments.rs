@@ -63,8 +63,9 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    pub(super) fn device(self, index: usize) -> Result<DeviceNumber, DecodeError> {
-        Ok(self.value(index).ok().and_then(device).unwrap_or(DeviceNumber::NONE))
+    /// None where strace has not printed one, as for a fifo.
+    pub(super) fn device(self, index: usize) -> DeviceNumber {
+        self.value(index).ok().and_then(device).unwrap_or(DeviceNumber::NONE)
     }
 
     pub(super) fn list(self, index: usize) -> Result<&'a [Value], DecodeError> {

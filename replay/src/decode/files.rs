@@ -26,6 +26,7 @@ pub(super) fn decode(a: Arguments<'_>) -> Decoding {
     Ok(None)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "so that a table of calls can be read")]
 fn call(call: Call) -> Decoding {
     Ok(Some(Action::Call(call)))
 }
@@ -77,7 +78,7 @@ fn node(a: Arguments<'_>, dirfd: Fd, first: usize) -> Decoding {
     let bits = a.bits32(first + 1)?;
     let file_type = if bits & 0o170_000 == 0 { FileType::Regular } else { FileType::from_mode(bits) };
     let mode = NodeMode { file_type, mode: Mode(bits & 0o7777) };
-    call(Call::Mknodat { dirfd, path: a.bytes(first)?, mode, device: a.device(first + 2)? })
+    call(Call::Mknodat { dirfd, path: a.bytes(first)?, mode, device: a.device(first + 2) })
 }
 
 fn link(old: (Fd, Bytes), new: (Fd, Bytes), flags: u32) -> Decoding {
@@ -124,6 +125,7 @@ fn statx(dirfd: Fd, path: Bytes, flags: u32) -> Call {
     Call::Statx { dirfd, path, flags: AtFlags::from_bits_retain(flags & KNOWN_TO_STATX) }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as above")]
 fn exists(dirfd: Fd, path: Bytes, flags: u32) -> Decoding {
     Ok(Some(Action::Exists(statx(dirfd, path, flags))))
 }

