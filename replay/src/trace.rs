@@ -216,8 +216,6 @@ impl Reader {
             LineKind::Nothing => {}
             LineKind::Call(text) => self.call(pid, (number, number), text).map_err(failed)?,
             LineKind::Unfinished(start) => {
-                // A space is in front of the mark.
-                let start = start.strip_suffix(b" ").unwrap_or(start);
                 self.begun.insert(pid, (number, start.to_vec()));
             }
             LineKind::Resumed { name, rest } => {
@@ -270,6 +268,12 @@ fn shown(text: &[u8]) -> String {
         .collect()
 }
 
+/// The number at the end of a line.
+fn returned_by(text: &[u8]) -> Option<u32> {
+    let result = text.rsplit(|byte| *byte == b' ').next()?;
+    std::str::from_utf8(result).ok()?.parse().ok()
+}
+
 /// The number of the process whose first lines have none: the first that later lines have, and no call has returned.
 fn number_of_unnamed(text: &[u8]) -> u32 {
     /// One that is used if the process stays alone.
@@ -278,12 +282,11 @@ fn number_of_unnamed(text: &[u8]) -> u32 {
     if !lines().any(|line| line.pid.is_none() && line.kind != LineKind::Nothing) {
         return ALONE;
     }
+    let is_fork = |name: &[u8]| FORKS.iter().any(|fork| name.starts_with(fork.as_bytes()));
     let made: BTreeSet<u32> = lines()
         .filter_map(|line| match line.kind {
-            LineKind::Call(text) | LineKind::Resumed { rest: text, .. } => {
-                let result = text.rsplit(|byte| *byte == b' ').next()?;
-                std::str::from_utf8(result).ok()?.parse().ok()
-            }
+            LineKind::Call(text) if is_fork(text) => returned_by(text),
+            LineKind::Resumed { name, rest } if is_fork(name) => returned_by(rest),
             _ => None,
         })
         .collect();
@@ -344,16 +347,25 @@ mod tests {
     #[test]
     fn lines_without_a_number_are_those_of_the_only_process() {
         let text = "\
-fork() = 11
-strace: Process 11 attached
+getpid() = 10
+fork(strace: Process 11 attached
+ <unfinished ...>
+[pid    10] <... fork resumed>) = 11
 [pid    10] chdir(\"/a\") = 0
 [pid    11] chdir(\"/b\") = 0
 [pid    11] +++ exited with 0 +++
 chdir(\"/c\") = 0
 +++ exited with 0 +++
 ";
-        let expected =
-            [(1, 10, "fork"), (3, 10, "chdir"), (4, 11, "chdir"), (5, 11, "end"), (6, 10, "chdir"), (7, 10, "end")];
+        let expected = [
+            (1, 10, "getpid"),
+            (4, 10, "fork"),
+            (5, 10, "chdir"),
+            (6, 11, "chdir"),
+            (7, 11, "end"),
+            (8, 10, "chdir"),
+            (9, 10, "end"),
+        ];
         assert_eq!(parse(text), owned(&expected));
     }
 

@@ -157,11 +157,11 @@ fn replayed(log: &str) -> Report {
 "#
 )]
 #[case::without_lines_of_their_ends_processes_end_by_their_last_call(
-    r#"
+    "
 9 fork() = 10
 10 exit_group(2) = ?
 9 wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 2}], 0, NULL) = 10
-"#
+"
 )]
 #[case::paths_and_times_and_durations_may_be_printed(
     r#"
@@ -206,7 +206,7 @@ fn everything_is_as_it_was_recorded(#[case] log: &str) {
     "-1 EINVAL (Invalid argument)",
     Some("is in the mount on \"/\"")
 )]
-#[case(r#"9 geteuid() = 1000"#, "0", None)]
+#[case("9 geteuid() = 1000", "0", None)]
 #[case(r#"9 readlink("/proc/self/ns/mnt", "pid:[4026531840]", 100) = 16"#, "16, \"mnt:[4026531832]\"", None)]
 fn differences_are_told(#[case] log: &str, #[case] simulated: &str, #[case] reason: Option<&str>) {
     let difference = replayed(&format!("9 chdir(\"/\") = 0\n{log}\n9 chdir(\"/\") = 0\n")).difference.unwrap();

@@ -78,7 +78,10 @@ impl<'a> Arguments<'a> {
 
 /// What a value amounts to.
 pub(super) fn number(value: &Value) -> Result<i128, DecodeError> {
-    let unreadable = || DecodeError::NoNumber(format!("{value:?}"));
+    let unreadable = || match value {
+        Value::Other(text) => DecodeError::NoNumber(text.escape_ascii().to_string()),
+        _ => DecodeError::NoNumber("an argument".into()),
+    };
     match value {
         Value::Number(number) => Ok(*number),
         Value::Name(name) => constant(name).ok_or_else(|| DecodeError::UnknownName(name.clone())),
@@ -110,8 +113,8 @@ pub(super) fn id(value: &Value) -> Result<u32, DecodeError> {
 }
 
 pub(super) fn fd(value: &Value) -> Result<Fd, DecodeError> {
-    let number = number(value)?;
-    i32::try_from(number).map(Fd).map_err(|_| DecodeError::NoNumber(number.to_string()))
+    // Where they are printed raw, negative numbers are not always.
+    Ok(Fd(low_bits(number(value)?).cast_signed()))
 }
 
 pub(super) fn bytes(value: &Value) -> Result<Bytes, DecodeError> {

@@ -52,6 +52,8 @@ pub enum Ending {
 
 type Input<'a> = &'a [u8];
 
+const UNFINISHED: &[u8] = b"<unfinished ...>";
+
 fn number(input: &mut Input<'_>) -> ModalResult<u32> {
     digit1.parse_to().parse_next(input)
 }
@@ -117,7 +119,7 @@ pub fn parse_line(text: &[u8]) -> Result<Line<'_>, SyntaxError> {
 }
 
 fn kind(mut text: &[u8]) -> Option<LineKind<'_>> {
-    if text.starts_with(b"--- ") || text.starts_with(b"strace: ") {
+    if text.starts_with(b"--- ") || text.starts_with(b"strace: ") || text == UNFINISHED {
         return Some(LineKind::Nothing);
     }
     if text.starts_with(b"+++ ") {
@@ -129,10 +131,20 @@ fn kind(mut text: &[u8]) -> Option<LineKind<'_>> {
     if !starts_a_call(text) {
         return None;
     }
-    Some(match text.strip_suffix(b"<unfinished ...>") {
+    // A space is in front of the mark.
+    let start = text.strip_suffix(UNFINISHED).map(|start| start.strip_suffix(b" ").unwrap_or(start));
+    Some(match start.or_else(|| before_new_process(text)) {
         Some(start) => LineKind::Unfinished(start),
         None => LineKind::Call(text),
     })
+}
+
+/// `vfork(strace: Process 13 attached`: where strace does not write to a file, it tells so in the middle of the line.
+fn before_new_process(text: &[u8]) -> Option<&[u8]> {
+    const MARK: &[u8] = b"strace: Process ";
+    let text = text.strip_suffix(b" attached")?;
+    let position = text.windows(MARK.len()).rposition(|window| window == MARK)?;
+    text.get(..position)
 }
 
 #[cfg(test)]
@@ -151,7 +163,9 @@ mod tests {
     #[case("1700000000.123456 close(3) = 0", None, LineKind::Call(b"close(3) = 0"))]
     #[case("12      0.000012 close(3) = 0", Some(12), LineKind::Call(b"close(3) = 0"))]
     #[case("12 1700000000.123456 (+     0.000012) close(3) = 0", Some(12), LineKind::Call(b"close(3) = 0"))]
-    #[case("12 wait4(-1,  <unfinished ...>", Some(12), LineKind::Unfinished(b"wait4(-1,  "))]
+    #[case("12 wait4(-1,  <unfinished ...>", Some(12), LineKind::Unfinished(b"wait4(-1, "))]
+    #[case("vfork(strace: Process 12 attached", None, LineKind::Unfinished(b"vfork("))]
+    #[case(" <unfinished ...>", None, LineKind::Nothing)]
     #[case("12 <... wait4 resumed>NULL) = 5", Some(12), LineKind::Resumed { name: b"wait4", rest: b"NULL) = 5" })]
     #[case("12 --- SIGCHLD {si_signo=SIGCHLD} ---", Some(12), LineKind::Nothing)]
     #[case("12 +++ exited with 7 +++", Some(12), LineKind::Ended(Ending::Exited(7)))]

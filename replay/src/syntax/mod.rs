@@ -14,7 +14,7 @@ pub use value::{Field, Value};
 #[non_exhaustive]
 pub enum SyntaxError {
     /// It is nothing that strace writes.
-    #[error("this is no line of strace: {0:?}")]
+    #[error("this is no line of strace, which has nothing else in its log with -o: {0:?}")]
     NoLine(String),
     /// The arguments of a call end too early, or are nested too deeply.
     #[error("the arguments of {name} cannot be read from {rest:?} on")]

@@ -143,6 +143,7 @@ fn primary(depth: u32) -> impl FnMut(&mut Input<'_>) -> ModalResult<Value> {
             literal("...").map(|dots: &[u8]| Value::Other(dots.to_vec())),
         ))
         .parse_next(input)?;
+        opt(comment).parse_next(input)?;
         let described = opt(description).parse_next(input)?;
         opt(comment).parse_next(input)?;
         Ok(match described {
@@ -343,7 +344,8 @@ mod tests {
     #[test]
     fn descriptors_can_be_described() {
         let described = |value, description: &str| Value::Described { value, description: description.into() };
-        let parsed = arguments(r#"3</a b>, AT_FDCWD</root>, 4<pipe:[12]>, 5</a\076b>, "x""#);
+        let parsed = arguments(r#"3</a b>, AT_FDCWD</root>, 4<pipe:[12]>, 5</a\076b>, "x", -100 /* AT_FDCWD */</>"#);
+        assert_eq!(parsed[5], described(Value::Number(-100).into(), "/"));
         assert_eq!(parsed[0], described(Value::Number(3).into(), "/a b"));
         assert_eq!(parsed[1], described(name("AT_FDCWD").into(), "/root"));
         assert_eq!(parsed[2], described(Value::Number(4).into(), "pipe:[12]"));
