@@ -153,7 +153,9 @@ impl Linux {
             Last::Normal { name, .. } => match self.walk_name(walk, name) {
                 Ok(dentry) => Some(dentry),
                 Err(errno) => {
-                    walk.missing = Some((Name::from(name), follow == Follow::Last));
+                    if walk.notes_missing {
+                        walk.missing = Some((Name::from(name), follow == Follow::Last));
+                    }
                     return Err(errno);
                 }
             },

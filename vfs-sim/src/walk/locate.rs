@@ -40,6 +40,7 @@ impl Linux {
         let lookup = Lookup { dirfd, path, flags, resolve: ResolveFlags::empty() };
         let mut walk = Walk::new(task, &lookup);
         walk.restart(&lookup);
+        walk.notes_missing = true;
         let result = self.walk_to_end(&mut walk);
         match (result, walk.missing) {
             (Ok(end), _) => Ok(End::At(end.dentry)),

@@ -30,6 +30,8 @@ pub(crate) struct Walk<'a> {
     pub(super) followed: u32,
     /// The mounts of the symbolic links that are being followed, outermost first.
     pub(super) links: Vec<Id<Mount>>,
+    /// Whether somebody wants to know which name was not found: to note it takes time.
+    pub(super) notes_missing: bool,
     /// The name that was not found, and whether it is the last one.
     pub(super) missing: Option<(Name, bool)>,
 }
@@ -51,6 +53,7 @@ impl<'a> Walk<'a> {
             is_lazy: !lookup.path.is_empty(),
             followed: 0,
             links: Vec::new(),
+            notes_missing: false,
             missing: None,
         }
     }
