@@ -121,6 +121,10 @@ impl fmt::Display for Report {
             let Replaced { filesystem, line } = replaced;
             writeln!(f, "line {line}: a filesystem of type {filesystem} is not simulated; a tmpfs is in its place")?;
         }
+        for Skipped { name, reason, count, line } in self.skipped.iter().filter(|skipped| skipped.is_about_mounts()) {
+            let calls = plural(*count, "call", "calls");
+            writeln!(f, "line {line}: {calls} of {name} left out, so that later ones may be different: {reason}")?;
+        }
         if !self.skipped.is_empty() {
             writeln!(f, "Left out:")?;
             for (reason, calls) in self.skipped_by_reason() {
@@ -135,6 +139,29 @@ impl fmt::Display for Report {
             Some(_) => "The call above gave something else.\n",
             None => "No call gave anything else.\n",
         })
+    }
+}
+
+impl Skipped {
+    /// Whether what comes later depends on it.
+    fn is_about_mounts(&self) -> bool {
+        const NAMES: [&str; 14] = [
+            "chroot",
+            "clone",
+            "clone3",
+            "fsmount",
+            "fsopen",
+            "mount",
+            "mount_setattr",
+            "move_mount",
+            "open_tree",
+            "open_tree_attr",
+            "pivot_root",
+            "setns",
+            "umount2",
+            "unshare",
+        ];
+        NAMES.contains(&self.name.as_str())
     }
 }
 

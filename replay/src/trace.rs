@@ -16,6 +16,8 @@ pub struct Trace {
     pub first: u32,
     /// How many lines there are.
     pub lines: usize,
+    /// For each event, the line at which the first of all later ones began.
+    later_begin: Vec<usize>,
 }
 
 /// Something that happened.
@@ -117,7 +119,18 @@ impl Trace {
         find_children(&mut events, first)?;
         let firsts = first_lines(&events);
         events.sort_by_key(|event| event.moment(&firsts));
-        Ok(Self { events, first, lines: reader.lines })
+        let later_begin = later_begin(&events);
+        Ok(Self { events, first, lines: reader.lines, later_begin })
+    }
+
+    /// The events after one that had begun before it was over, and are another process's, with their positions.
+    pub(crate) fn under_way(&self, position: usize) -> impl Iterator<Item = (usize, &Event)> {
+        /// How far ahead they are looked for.
+        const MOST_EVENTS: usize = 1000;
+        let event = self.events.get(position);
+        let has_any = event.zip(self.later_begin.get(position)).is_some_and(|(event, begin)| *begin < event.line);
+        let later = self.events.iter().enumerate().skip(position + 1).take(if has_any { MOST_EVENTS } else { 0 });
+        later.filter(move |(_, other)| event.is_some_and(|event| other.begun < event.line && other.pid != event.pid))
     }
 
     /// Whether the log tells of the ends of processes: strace leaves them out with `-qq`.
@@ -138,6 +151,22 @@ impl Event {
             _ => (self.line, true, self.begun),
         }
     }
+}
+
+/// For each event, the line at which the first of all later ones began.
+fn later_begin(events: &[Event]) -> Vec<usize> {
+    let mut first = usize::MAX;
+    let mut lines: Vec<usize> = events
+        .iter()
+        .rev()
+        .map(|event| {
+            let later = first;
+            first = first.min(event.begun);
+            later
+        })
+        .collect();
+    lines.reverse();
+    lines
 }
 
 /// The first line of each process.

@@ -206,6 +206,23 @@ impl Linux {
         }
     }
 
+    /// Gives a symbolic link another target, as if it had always had it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such link.
+    pub fn supply_target(&mut self, place: &Place, target: &Bytes) -> Result<(), SupplyError> {
+        let dentry = self.dentry_at(place.filesystem, &place.path.0)?;
+        let inode = self.dentries[dentry].inode;
+        match &mut self.inodes[inode].kind {
+            InodeKind::Symlink(old) => {
+                *old = Name::from(&target.0[..]);
+                Ok(())
+            }
+            _ => Err(SupplyError::NoDirectory),
+        }
+    }
+
     fn place_in_filesystem(&self, dentry: Id<Dentry>) -> Place {
         let superblock = self.dentries[dentry].superblock;
         Place { filesystem: self.superblocks[superblock].serial, path: Bytes(self.dentry_text(dentry)) }
@@ -359,6 +376,21 @@ mod tests {
             assert_eq!(linux.withdraw(place), Err(SupplyError::NoDirectory));
         }
         assert_eq!(missing(&linux, "/data").0, before);
+    }
+
+    #[test]
+    fn the_target_of_a_link_can_be_known_later() {
+        let mut linux = machine();
+        let Ok(Location::Found { place, file_type: FileType::Symlink }) =
+            linux.locate(linux.init(), Fd::CWD, b"/lib", false)
+        else {
+            panic!("there is a link")
+        };
+        linux.supply_target(&place, &"proc".into()).unwrap();
+        let found = linux.locate(linux.init(), Fd::CWD, b"/lib", true).unwrap();
+        assert!(matches!(found, Location::Found { file_type: FileType::Directory, .. }), "{found:?}");
+        let process = Process::init(linux);
+        assert_eq!(process.readlinkat(Fd::CWD, UnixPath::new("/lib")), Ok("proc".into()));
     }
 
     #[test]

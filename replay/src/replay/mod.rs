@@ -22,9 +22,6 @@ use crate::world::{Beginning, Fork, World};
 /// How often all is replayed from the start. Each time a fact is known better; there are far fewer of them.
 const MOST_ATTEMPTS: usize = 10_000;
 
-/// How far ahead calls are looked for that are under way.
-const MOST_EVENTS_UNDER_WAY: usize = 1000;
-
 /// How many calls that are under way are tried before one that gave something else.
 const MOST_UNDER_WAY: usize = 16;
 
@@ -115,7 +112,7 @@ impl Replay<'_> {
     /// A call that gives something else may come after another one that was under way, or show something new: the former is
     /// tried first.
     fn step_among_others(&mut self, index: usize, event: &Event) -> Step {
-        if self.under_way(index, event).next().is_some() {
+        if self.under_way(index).next().is_some() {
             let before = (self.world.clone(), self.report.clone());
             self.may_learn = false;
             let step = self.step(event);
@@ -137,17 +134,15 @@ impl Replay<'_> {
     }
 
     /// The calls of others that were under way during one, and are not replayed yet.
-    fn under_way(&self, index: usize, event: &Event) -> impl Iterator<Item = (usize, &Event)> {
-        let (line, pid) = (event.line, event.pid);
-        let later = self.trace.events.iter().enumerate().skip(index + 1).take(MOST_EVENTS_UNDER_WAY);
-        let others = later.filter(move |(_, other)| other.begun < line && other.pid != pid);
+    fn under_way(&self, index: usize) -> impl Iterator<Item = (usize, &Event)> {
+        let others = self.trace.under_way(index);
         others.filter(|(position, _)| !self.done.contains(position)).take(MOST_UNDER_WAY)
     }
 
     /// Whether a call gives what was recorded if another one, which was under way, is made before it.
     fn goes_after_one_under_way(&mut self, index: usize, event: &Event) -> bool {
         let trace = self.trace;
-        let under_way: Vec<usize> = self.under_way(index, event).map(|(position, _)| position).collect();
+        let under_way: Vec<usize> = self.under_way(index).map(|(position, _)| position).collect();
         for position in under_way {
             let Some(other) = trace.events.get(position) else { continue };
             let before = (self.world.clone(), self.report.clone());

@@ -207,6 +207,14 @@ impl World {
                             }
                             false
                         }
+                        // Nobody has followed it yet: it led nowhere.
+                        SuppliedKind::Symlink(target) if *file_type == FileType::Symlink => {
+                            let is_known = self.facts.correct(place, better.clone());
+                            if is_known && self.linux.supply_target(place, target).is_ok() {
+                                return Learned::Supplied;
+                            }
+                            is_known
+                        }
                         _ => self.facts.correct(place, better),
                     }
                 }
