@@ -23,13 +23,14 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`syntax`] | the text of strace: lines, calls, arguments as trees |
-//! | [`trace`] | a log as a sequence of events, and which call made which process |
+//! | [`trace`], `children` | a log as a sequence of events, and which call made which process |
 //! | [`decode`] | what a call means: the call of the kernel, and what it gave |
 //! | `world` | the simulated machine: processes and descriptors by their numbers, and what the log proves of its files |
 //! | `replay` | call by call |
 //! | `compare`, `reason`, `report` | whether both gave the same, why not, and how that is told |
 #![forbid(unsafe_code)]
 
+mod children;
 mod compare;
 pub mod decode;
 mod reason;

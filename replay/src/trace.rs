@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::syntax::{Ending, LineKind, ParsedCall, Returned, SyntaxError, parse_call, parse_line};
+use crate::children::{FORKS, find_children, first_lines};
+use crate::syntax::{Ending, LineKind, ParsedCall, SyntaxError, parse_call, parse_line};
 
 /// A log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,18 +92,6 @@ pub enum TraceError {
     Empty,
 }
 
-const FORKS: [&str; 4] = ["clone", "clone3", "fork", "vfork"];
-
-impl RecordedCall {
-    /// Whether it has made a process.
-    fn has_forked(&self) -> Option<u32> {
-        match self.call.returned {
-            Returned::Value(pid) if pid > 0 && FORKS.contains(&self.call.name.as_str()) => u32::try_from(pid).ok(),
-            _ => None,
-        }
-    }
-}
-
 impl Trace {
     /// Reads a log of strace.
     ///
@@ -167,45 +156,6 @@ fn later_begin(events: &[Event]) -> Vec<usize> {
         .collect();
     lines.reverse();
     lines
-}
-
-/// The first line of each process.
-fn first_lines(events: &[Event]) -> BTreeMap<u32, usize> {
-    let mut firsts = BTreeMap::new();
-    for event in events {
-        let first = firsts.entry(event.pid).or_insert(event.begun);
-        *first = (*first).min(event.begun);
-    }
-    firsts
-}
-
-/// Finds for each process the call that has made it. Its number is the call's result if the caller is in strace's pid namespace;
-/// otherwise it is the first call before it that has made a process which is not known yet.
-fn find_children(events: &mut [Event], first: u32) -> Result<(), TraceError> {
-    let firsts = first_lines(events);
-    let mut in_order: Vec<(usize, u32)> = firsts.iter().map(|(pid, line)| (*line, *pid)).collect();
-    in_order.sort_unstable();
-    for (line, pid) in in_order {
-        if pid == first {
-            continue;
-        }
-        let is_candidate = |event: &Event| match &event.what {
-            What::Call(call) if event.begun < line && event.pid != pid && call.child.is_none() => call.has_forked(),
-            _ => None,
-        };
-        let exact = events.iter().position(|event| is_candidate(event) == Some(pid));
-        let of_other_namespace = || {
-            let candidates = events.iter().enumerate().filter(|(_, event)| {
-                is_candidate(event).is_some_and(|returned| !firsts.contains_key(&returned) || returned < 300)
-            });
-            candidates.min_by_key(|(_, event)| event.begun).map(|(position, _)| position)
-        };
-        let position = exact.or_else(of_other_namespace).ok_or(TraceError::UnknownProcess { line, pid })?;
-        if let Some(Event { what: What::Call(call), .. }) = events.get_mut(position) {
-            call.child = Some(pid);
-        }
-    }
-    Ok(())
 }
 
 /// What has been read so far.
