@@ -6,6 +6,7 @@
 )]
 mod life_cycle;
 mod mounts;
+mod replay;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use cofferdam::messages::{ContainerId, EnvironmentVariable};
 
 pub(crate) use life_cycle::{CleanupArguments, ContainerArguments, LaunchContainer, LifeCycleCommand};
 pub(crate) use mounts::{GraphArguments, GraphFormat, MountsArguments};
+pub(crate) use replay::ReplayArguments;
 
 /// Where the agent's durable state is unless said otherwise.
 pub(crate) const DEFAULT_WORK_DIR: &str = "/var/lib/cofferdam";
@@ -112,6 +114,9 @@ pub(crate) enum Command {
     /// Draw what is mounted on what, and what is propagated where
     #[command(after_help = mounts::GRAPH_EXAMPLES)]
     Graph(GraphArguments),
+    /// Replay a log of strace on a simulated machine: why a mount failed, and whether anything else would have come of it
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(ReplayArguments),
     /// Carry out a launch info and become its program (what `run` and `launch` start; the process is of no other use)
     #[command(hide = true)]
     Launcher(LaunchArguments),

@@ -17,6 +17,7 @@ mod life_cycle;
 mod log;
 mod mounts;
 mod plan;
+mod replay;
 mod run;
 mod schema;
 mod sim;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Ok(Command::Sim(arguments)) => sim::sim(&arguments),
         Ok(Command::Mounts(arguments)) => mounts::print(&arguments),
         Ok(Command::Graph(arguments)) => graph::print(&arguments),
+        Ok(Command::Replay(arguments)) => replay::replay(&arguments),
         Ok(Command::Launcher(arguments)) => host::launch(&arguments),
         Ok(Command::LifeCycle(command)) => return life_cycle::run(&command),
         Ok(Command::Schema(arguments)) => schema::print(&arguments),

@@ -11,8 +11,8 @@ mod knowledge;
 mod life;
 mod prediction;
 mod report;
-mod warnings;
 mod wanted;
+mod warnings;
 
 use std::rc::Rc;
 

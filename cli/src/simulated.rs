@@ -15,11 +15,11 @@ use std::rc::Rc;
 use cofferdam_shell::Machine;
 use cofferdam_vfs_sim::{Linux, LoadError, Process};
 
-use self::programs::ShellPrograms;
 pub(crate) use self::programs::Programs;
+use self::programs::ShellPrograms;
 pub(crate) use self::session::{Begun, Session};
-use self::users::Users;
 pub(crate) use self::users::KnownUsers;
+use self::users::Users;
 use crate::agent::Agent;
 use crate::arguments::RunArguments;
 use crate::run::Failure;

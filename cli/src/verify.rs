@@ -103,12 +103,7 @@ struct Tables {
 
 impl Drift {
     /// That of a container with this mount table.
-    fn find(
-        kernel: &dyn Kernel,
-        agent: &Agent,
-        id: &ContainerId,
-        container: Vec<u8>,
-    ) -> Result<Self, Failure> {
+    fn find(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId, container: Vec<u8>) -> Result<Self, Failure> {
         let host = Source::Ourselves.read()?;
         let text = Text { bytes: host.bytes.clone(), ..host };
         let predicted = made_anew(id, agent, &text);

@@ -97,7 +97,7 @@ mod walk;
 
 pub use arena::{Arena, Id};
 pub use check::Inconsistency;
-pub use disk::{File, FileKind, Place, Question};
+pub use disk::{File, FileKind, Location, Place, Question, SupplyError};
 pub use handle::{Access, Process};
 pub use host::{LineError, LoadError};
 pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};

@@ -54,8 +54,7 @@ pub(crate) fn launch_container(
     if RunningLock::is_taken(kernel, &layout, id)? {
         return Err(runs_already().into());
     }
-    let pid_files: Vec<_> =
-        [Bytes::from(layout.container_pid(id))].into_iter().chain(pid_file.cloned()).collect();
+    let pid_files: Vec<_> = [Bytes::from(layout.container_pid(id))].into_iter().chain(pid_file.cloned()).collect();
     remove_stale(kernel, &pid_files)?;
     let running = RunningLock::take(kernel, &layout, id)?.ok_or_else(runs_already)?;
     let launcher = LaunchArguments {

@@ -67,10 +67,8 @@ impl<'k> Disks<'k> {
 
     /// The root of a mount, if a lookup of its mountpoint ends there.
     fn enter(&self, door: &Door) -> Result<Descriptor<'k>, Errno> {
-        let how = OpenHow {
-            flags: OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW | OpenFlags::O_CLOEXEC,
-            ..OpenHow::default()
-        };
+        let how =
+            OpenHow { flags: OpenFlags::O_PATH | OpenFlags::O_NOFOLLOW | OpenFlags::O_CLOEXEC, ..OpenHow::default() };
         let opened = Descriptor::new(self.kernel, self.kernel.openat2(Fd::CWD, &door.mountpoint, how)?);
         let stat = self.kernel.statx(opened.fd(), UnixPath::new(""), AtFlags::AT_EMPTY_PATH)?;
         if stat.mount_id == door.id { Ok(opened) } else { Err(Errno::EXDEV) }
@@ -91,7 +89,7 @@ impl<'k> Disks<'k> {
         let stat = self.kernel.statx(opened.fd(), empty, AtFlags::AT_EMPTY_PATH)?;
         let kind = match stat.file_type {
             FileType::Directory => FileKind::Directory,
-            FileType::Regular => FileKind::Regular(self.content(place)),
+            FileType::Regular => FileKind::Regular(Bytes(self.content(place))),
             FileType::Symlink => FileKind::Symlink(self.kernel.readlinkat(opened.fd(), empty)?),
             FileType::CharacterDevice => FileKind::CharacterDevice(stat.rdev),
             FileType::BlockDevice => FileKind::BlockDevice(stat.rdev),

@@ -70,7 +70,7 @@ impl Given {
             if let Some(directory) = program.parent() {
                 given.add_directories(table, directory);
             }
-            given.add(table, &program, &file(FileKind::Regular(PROGRAM.to_vec()), 0o755));
+            given.add(table, &program, &file(FileKind::Regular(PROGRAM.into()), 0o755));
         }
         given
     }

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use cofferdam::UnixPathBuf;
 use cofferdam::checkpoint;
 use cofferdam::kernel::{Bytes, Errno};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::mountinfo::Table;
-use cofferdam::UnixPathBuf;
 use cofferdam_shell::{Console, Input, Stream};
-use cofferdam_view::difference::Difference;
 use cofferdam_vfs_sim::{Linux, Place, Process, Question};
+use cofferdam_view::difference::Difference;
 
 use super::knowledge::{self, Answer, Knowledge};
 use super::life::{live, renew_launch_namespace};

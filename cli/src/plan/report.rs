@@ -40,8 +40,7 @@ pub(super) fn text(planned: &Planned<'_>, look: Look) -> Result<String, Failure>
     let warnings = warnings(planned)?;
     if !warnings.is_empty() {
         write!(text, "\n{}", section("To be considered"))?;
-        let (masks, others): (Vec<_>, Vec<_>) =
-            warnings.iter().partition(|warning| warning.kind == Kind::MasksNothing);
+        let (masks, others): (Vec<_>, Vec<_>) = warnings.iter().partition(|warning| warning.kind == Kind::MasksNothing);
         for warning in others {
             writeln!(text, "- {}", warning.message)?;
         }

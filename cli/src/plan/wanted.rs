@@ -24,7 +24,9 @@ enum WantedError {
     Nothing,
     #[error("a configuration on standard input is that of a container with an id: give --id")]
     NoId,
-    #[error("container {0} is nested in another one, whose processes are not simulated: only its parent can be planned")]
+    #[error(
+        "container {0} is nested in another one, whose processes are not simulated: only its parent can be planned"
+    )]
     Nested(ContainerId),
 }
 
@@ -152,10 +154,5 @@ impl Wanted {
 /// Whether no option says what the container is like.
 fn says_nothing(container: &ContainerOptions) -> bool {
     let ContainerOptions { agent: _, id: _, rootfs, user, env, privileged, share_pid, persistent_volume } = container;
-    rootfs.is_none()
-        && user.is_none()
-        && env.is_empty()
-        && !privileged
-        && !share_pid
-        && persistent_volume.is_empty()
+    rootfs.is_none() && user.is_none() && env.is_empty() && !privileged && !share_pid && persistent_volume.is_empty()
 }

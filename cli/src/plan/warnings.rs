@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel as _};
 use cofferdam::mountinfo::{Entry, Table};
 use cofferdam::{UnixPath, UnixPathBuf};
+use cofferdam_vfs_sim::Process;
 use cofferdam_view::host::{Host, Namespace, Position};
 use cofferdam_view::printable;
 use cofferdam_view::tree::hidden;
-use cofferdam_vfs_sim::Process;
 use serde::Serialize;
 
 use super::Planned;
@@ -124,8 +124,7 @@ fn propagated(found: &mut Vec<Warning>, before: &Table<'_>, meanwhile: &Table<'_
 /// Peer groups of the host that get more mounts: each further one takes longer to mount something in them.
 fn growing_groups(found: &mut Vec<Warning>, host: &Host<'_>, meanwhile: &Table<'_>, after: &Table<'_>) {
     let Some(before) = host.namespaces().first() else { return };
-    let groups: std::collections::BTreeSet<u32> =
-        before.table.entries().iter().filter_map(Entry::peer_group).collect();
+    let groups: std::collections::BTreeSet<u32> = before.table.entries().iter().filter_map(Entry::peer_group).collect();
     for group in groups {
         let elsewhere = host.peers(group).iter().filter(|position| position.namespace != 0).count();
         let [old, running, ended] =

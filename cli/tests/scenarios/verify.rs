@@ -18,7 +18,10 @@ fn verify(host: &Host, id: &str, options: &[&str]) -> (i32, String, String) {
 
 fn inside(host: &Host, id: &str, command: &str) {
     let pid = std::fs::read_to_string(host.runtime_dir().join("containers").join(id).join("pid")).unwrap();
-    let status = Command::new("nsenter").args(["--mount", "--pid", "--target", pid.trim(), "sh", "-c", command]).status().unwrap();
+    let status = Command::new("nsenter")
+        .args(["--mount", "--pid", "--target", pid.trim(), "sh", "-c", command])
+        .status()
+        .unwrap();
     assert!(status.success(), "{command}");
 }
 
@@ -71,7 +74,10 @@ fn what_others_have_changed_is_named() {
         assert_eq!(changed[0]["mount"]["target"], "/proc/sys");
         let (status, text, _) = verify(host, "c", &[]);
         assert_eq!(status, 1);
-        assert!(text.starts_with("The host's mounts: missing (-), not made by cofferdam (+), changed (~)\n-  "), "{text}");
+        assert!(
+            text.starts_with("The host's mounts: missing (-), not made by cofferdam (+), changed (~)\n-  "),
+            "{text}"
+        );
         assert!(text.contains("\n+  /tmp  "), "{text}");
     });
 }

@@ -3,7 +3,7 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use cofferdam::kernel::Errno;
+use cofferdam::kernel::{Errno, Pid};
 
 use super::{Counted, Owner, UserNamespace};
 use crate::arena::Id;
@@ -99,6 +99,14 @@ impl Linux {
             tasks: OrdMap::new(),
             references: 1,
         }))
+    }
+
+    /// Lets the next new process that `viewer` sees have this number, or the next one that is free: what writing the one
+    /// before it to `/proc/sys/kernel/ns_last_pid` does.
+    pub fn set_next_pid(&mut self, viewer: Id<Task>, pid: Pid) {
+        let Some(task) = self.tasks.get(viewer) else { return };
+        let namespace = &mut self.pid_namespaces[task.pid_namespace];
+        namespace.next_pid = pid.0.clamp(1, namespace.pid_max);
     }
 
     /// Whether a pid namespace is `ancestor` or below it (`pidns_is_ancestor()`).

@@ -80,6 +80,24 @@ impl Linux {
         }
     }
 
+    /// The same with `CLONE_PARENT`, as clone(2) takes it: the child's parent is the parent of the process, not itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of clone(2): `EINVAL` for the first process of a pid namespace, as well.
+    pub fn fork_sibling(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Errno> {
+        self.may_call(task)?;
+        let Some(parent) = self.tasks[task].parent else { return Err(Errno::EINVAL) };
+        if self.pid_namespaces[self.tasks[task].pid_namespace].init == Some(task) {
+            return Err(Errno::EINVAL);
+        }
+        let child = self.fork(task, flags)?;
+        self.tasks[task].children.retain(|other| *other != child);
+        self.tasks[parent].children.push(child);
+        self.tasks[child].parent = Some(parent);
+        Ok(child)
+    }
+
     /// Whether the user of a child may have one process more (`copy_process()`). Root of the initial user namespace may.
     fn check_process_count(&self, task: Id<Task>, child: &Credentials) -> Result<(), Errno> {
         let is_privileged = child.uid == 0
@@ -226,7 +244,7 @@ fn check_flags(flags: CloneFlags) -> Result<(), Errno> {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{Fd, Mode, OpenHow, Pid, Prctl};
+    use cofferdam::kernel::{Fd, Mode, OpenHow, Pid, Prctl, WaitOptions, WaitStatus};
     use rstest::rstest;
 
     use super::*;
@@ -260,6 +278,37 @@ mod tests {
         assert_eq!(linux.close(copying, fd), Err(Errno::EBADF));
         assert_eq!(linux.close(init, fd), Ok(()));
         assert_eq!(linux.close(sharing, fd), Err(Errno::EBADF));
+    }
+
+    #[test]
+    fn a_sibling_is_waited_for_by_the_parent() {
+        let mut linux = Linux::new();
+        let init = linux.init();
+        let parent = linux.fork(init, CloneFlags::empty()).unwrap();
+        let task = linux.fork(parent, CloneFlags::empty()).unwrap();
+        let sibling = linux.fork_sibling(task, CloneFlags::empty()).unwrap();
+        assert_eq!(linux.getppid(sibling), linux.getpid(parent));
+        linux.exit(sibling, 3);
+        let pid = linux.getpid(sibling);
+        linux.check().unwrap();
+        assert_eq!(linux.wait_for_child(task, Pid(-1), WaitOptions::WNOHANG), Err(Errno::ECHILD));
+        let waited = linux.wait_for_child(parent, Pid(-1), WaitOptions::WNOHANG);
+        assert!(matches!(waited, Ok(Some((_, WaitStatus::Exited(3))))), "{waited:?} {pid:?}");
+        assert_eq!(linux.fork_sibling(init, CloneFlags::empty()), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn the_next_pid_can_be_chosen() {
+        let mut linux = Linux::new();
+        let init = linux.init();
+        linux.set_next_pid(init, Pid(4711));
+        let child = linux.fork(init, CloneFlags::empty()).unwrap();
+        assert_eq!(linux.getpid(child), Ok(Pid(4711)));
+        let next = linux.fork(init, CloneFlags::empty()).unwrap();
+        assert_eq!(linux.getpid(next), Ok(Pid(4712)));
+        linux.set_next_pid(init, Pid(4711));
+        let other = linux.fork(init, CloneFlags::empty()).unwrap();
+        assert_eq!(linux.getpid(other), Ok(Pid(4713)));
     }
 
     #[test]

@@ -150,7 +150,15 @@ impl Linux {
         follow: Follow,
     ) -> Result<Option<Text<'a>>, Errno> {
         let dentry = match last {
-            Last::Normal { name, .. } => Some(self.walk_name(walk, name)?),
+            Last::Normal { name, .. } => match self.walk_name(walk, name) {
+                Ok(dentry) => Some(dentry),
+                Err(errno) => {
+                    if walk.notes_missing {
+                        walk.missing = Some((Name::from(name), follow == Follow::Last));
+                    }
+                    return Err(errno);
+                }
+            },
             Last::DotDot | Last::Dot | Last::Root => None,
         };
         if follow != Follow::Between {

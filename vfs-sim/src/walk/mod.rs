@@ -10,6 +10,7 @@ mod dotdot;
 mod intent;
 mod last;
 mod link;
+mod locate;
 mod permission;
 mod state;
 mod step;
@@ -20,6 +21,7 @@ pub(crate) use component::Last;
 pub(crate) use create::NewName;
 pub(crate) use intent::OpenIntent;
 pub(crate) use last::Found;
+pub(crate) use locate::End;
 pub(crate) use permission::Access;
 
 use bitflags::bitflags;

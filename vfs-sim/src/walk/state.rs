@@ -4,7 +4,7 @@ use cofferdam::kernel::{Capabilities, Errno, Fd, ResolveFlags};
 
 use super::{Lookup, LookupFlags};
 use crate::arena::Id;
-use crate::filesystem::Dentry;
+use crate::filesystem::{Dentry, Name};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 use crate::process::Task;
@@ -30,6 +30,10 @@ pub(crate) struct Walk<'a> {
     pub(super) followed: u32,
     /// The mounts of the symbolic links that are being followed, outermost first.
     pub(super) links: Vec<Id<Mount>>,
+    /// Whether somebody wants to know which name was not found: to note it takes time.
+    pub(super) notes_missing: bool,
+    /// The name that was not found, and whether it is the last one.
+    pub(super) missing: Option<(Name, bool)>,
 }
 
 /// The walks that do not leave where they start (`LOOKUP_IS_SCOPED`).
@@ -49,6 +53,8 @@ impl<'a> Walk<'a> {
             is_lazy: !lookup.path.is_empty(),
             followed: 0,
             links: Vec::new(),
+            notes_missing: false,
+            missing: None,
         }
     }
 

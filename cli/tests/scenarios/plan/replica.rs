@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cofferdam::UnixPath;
-use cofferdam::kernel::{
-    AtFlags, Fd, Kernel as _, MountAttr, MountAttrFlags, MountFlags, MoveMountFlags,
-};
+use cofferdam::kernel::{AtFlags, Fd, Kernel as _, MountAttr, MountAttrFlags, MountFlags, MoveMountFlags};
 use cofferdam::mountinfo::{Entry, Table};
 use cofferdam_linux::LinuxKernel;
 
@@ -22,8 +20,20 @@ pub(super) const COFFERDAM: &str = "/usr/bin/cofferdam";
 
 /// The filesystems that this kernel has, of those that need no device.
 const REAL: [&str; 14] = [
-    "proc", "sysfs", "devtmpfs", "devpts", "tmpfs", "mqueue", "cgroup2", "securityfs", "pstore", "bpf", "debugfs", "tracefs",
-    "fusectl", "hugetlbfs",
+    "proc",
+    "sysfs",
+    "devtmpfs",
+    "devpts",
+    "tmpfs",
+    "mqueue",
+    "cgroup2",
+    "securityfs",
+    "pstore",
+    "bpf",
+    "debugfs",
+    "tracefs",
+    "fusectl",
+    "hugetlbfs",
 ];
 
 /// A host that is built, in the mount namespace of the scenario.
@@ -37,7 +47,8 @@ impl Replica {
         let file = format!("{}/tests/data/hosts/{table}.mountinfo", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read(file).unwrap();
         let table = Table::parse(&text).unwrap();
-        let mut builder = Builder { host, root: host.path("replica"), stores: BTreeMap::new(), groups: BTreeMap::new() };
+        let mut builder =
+            Builder { host, root: host.path("replica"), stores: BTreeMap::new(), groups: BTreeMap::new() };
         fs::create_dir(&builder.root).unwrap();
         let built: Vec<_> = table.entries().iter().filter(|entry| builder.mount(entry)).collect();
         furnish(host, &builder.root);
@@ -221,13 +232,25 @@ pub(super) fn furnish(host: &Host, root: &Path) {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
     fs::create_dir_all(root.join("dev")).unwrap();
-    for (major_minor, name) in [("1 3", "null"), ("1 5", "zero"), ("1 7", "full"), ("1 8", "random"), ("1 9", "urandom"), ("5 0", "tty")] {
+    for (major_minor, name) in
+        [("1 3", "null"), ("1 5", "zero"), ("1 7", "full"), ("1 8", "random"), ("1 9", "urandom"), ("5 0", "tty")]
+    {
         let device = root.join("dev").join(name);
-        let is_device = fs::metadata(&device).is_ok_and(|found| std::os::unix::fs::FileTypeExt::is_char_device(&found.file_type()));
+        let is_device =
+            fs::metadata(&device).is_ok_and(|found| std::os::unix::fs::FileTypeExt::is_char_device(&found.file_type()));
         if !is_device {
             let _ = fs::remove_file(&device);
             let numbers: Vec<_> = major_minor.split(' ').collect();
-            assert!(Command::new("mknod").args(["-m", "666"]).arg(&device).arg("c").args(numbers).status().unwrap().success());
+            assert!(
+                Command::new("mknod")
+                    .args(["-m", "666"])
+                    .arg(&device)
+                    .arg("c")
+                    .args(numbers)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
     }
     for rootfs in ["rootfs", "shared/rootfs", "images/busybox"] {

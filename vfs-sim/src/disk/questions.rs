@@ -1,26 +1,12 @@
-//! What is on the filesystems of a loaded machine, of which its table of mounts tells nothing.
-//!
-//! A kernel can note what it is asked about files that it does not know. Who knows the real machine tells it there, and lets
-//! everything happen again: until nothing new is asked, a prediction is made of what is not known. The kernel itself asks
-//! nobody, so that the same calls on the same kernel still give the same results.
+//! Noting what is asked about files that are not known, and answers.
 
-use std::sync::Arc;
-
-use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Mode};
+use cofferdam::kernel::Errno;
 use imbl::OrdSet;
 
+use super::{File, FileKind, Place, kind_of};
 use crate::arena::Id;
-use crate::filesystem::{Content, Dentry, FilesystemType, InodeKind, Name, SuperBlock};
+use crate::filesystem::{Dentry, FilesystemType, Name, SuperBlock};
 use crate::linux::Linux;
-
-/// A place in a filesystem, wherever that is mounted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// Which of all filesystems that ever were: a number that is not used again.
-    pub filesystem: u64,
-    /// The path from the root of the filesystem on, with a slash in front.
-    pub path: Bytes,
-}
 
 /// What was asked that a table of mounts does not tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,38 +15,6 @@ pub enum Question {
     Name(Place),
     /// What is in the directory: it was listed, or would have had to be empty.
     Listing(Place),
-}
-
-/// A file, of whatever kind, as it is on a disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// What it is.
-    pub kind: FileKind,
-    /// The permission bits with set-user-id, set-group-id and sticky bit.
-    pub mode: Mode,
-    /// The owner.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
-}
-
-/// What a [`File`] is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// A regular file with its content.
-    Regular(Vec<u8>),
-    /// A directory. What is in it is told of each name.
-    Directory,
-    /// A symbolic link with its target.
-    Symlink(Bytes),
-    /// A character device.
-    CharacterDevice(DeviceNumber),
-    /// A block device.
-    BlockDevice(DeviceNumber),
-    /// A named pipe.
-    Fifo,
-    /// A socket.
-    Socket,
 }
 
 /// What is asked, as a kernel notes it.
@@ -113,7 +67,7 @@ impl Linux {
     ///
     /// `ENODEV`: no such filesystem. `ENOENT`: the directory that it is in is not there. `ENOTDIR`: it is no directory.
     pub fn tell(&mut self, place: &Place, file: Option<&File>) -> Result<(), Errno> {
-        let superblock = self.filesystem(place).ok_or(Errno::ENODEV)?;
+        let superblock = self.filesystem(place.filesystem).ok_or(Errno::ENODEV)?;
         let names: Vec<&[u8]> = place.path.0.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
         let mut dentry = self.superblocks[superblock].root;
         let Some((last, above)) = names.split_last() else {
@@ -139,16 +93,6 @@ impl Linux {
             (Some(_) | None, None) => {}
         }
         Ok(())
-    }
-
-    /// The device of the filesystem that a place is in, as stat(2) and mountinfo have it; `None` if it is gone. Several
-    /// filesystems may seem to be on one device, where a table shows them with different options.
-    pub fn device_of(&self, place: &Place) -> Option<DeviceNumber> {
-        self.filesystem(place).map(|superblock| self.superblocks[superblock].device)
-    }
-
-    fn filesystem(&self, place: &Place) -> Option<Id<SuperBlock>> {
-        self.superblocks.iter().find(|(_, object)| object.serial == place.filesystem).map(|(id, _)| id)
     }
 
     /// Whether nothing is in a directory or mounted on it.
@@ -212,35 +156,12 @@ impl Linux {
         let questions = self.questions.as_ref()?;
         questions.filesystems.contains(&superblock).then(|| self.place_on_disk(directory))
     }
-
-    fn place_on_disk(&self, dentry: Id<Dentry>) -> Place {
-        let superblock = self.dentries[dentry].superblock;
-        Place { filesystem: self.superblocks[superblock].serial, path: Bytes(self.dentry_text(dentry)) }
-    }
-}
-
-fn kind_of(file: &File) -> InodeKind {
-    match &file.kind {
-        FileKind::Regular(bytes) => InodeKind::Regular(content_of(bytes)),
-        FileKind::Directory => InodeKind::Directory,
-        FileKind::Symlink(target) => InodeKind::Symlink(Name::from(&target.0[..])),
-        FileKind::CharacterDevice(device) => InodeKind::CharacterDevice(*device),
-        FileKind::BlockDevice(device) => InodeKind::BlockDevice(*device),
-        FileKind::Fifo => InodeKind::Fifo,
-        FileKind::Socket => InodeKind::Socket,
-    }
-}
-
-fn content_of(bytes: &[u8]) -> Arc<Content> {
-    let mut content = Content::default();
-    content.write(0, bytes, u64::MAX);
-    Arc::new(content)
 }
 
 #[cfg(test)]
 mod tests {
     use cofferdam::UnixPath;
-    use cofferdam::kernel::{AtFlags, Fd, FileType, Kernel as _, OpenFlags, OpenHow};
+    use cofferdam::kernel::{AtFlags, Bytes, DeviceNumber, Fd, FileType, Kernel as _, Mode, OpenFlags, OpenHow};
 
     use super::*;
     use crate::Process;
@@ -308,11 +229,11 @@ mod tests {
     fn what_is_told_is_there() {
         let mut linux = linux();
         linux.tell(&place("/data/index"), Some(&file(FileKind::Directory))).unwrap();
-        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular(b"before".to_vec())))).unwrap();
+        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular("before".into())))).unwrap();
         linux.tell(&place("/data/link"), Some(&file(FileKind::Symlink("index/html".into())))).unwrap();
         linux.tell(&place("/srv"), Some(&file(FileKind::Directory))).unwrap();
         linux.tell(&place("/srv/www"), Some(&file(FileKind::Fifo))).unwrap();
-        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular(b"hello".to_vec())))).unwrap();
+        linux.tell(&place("/data/index/html"), Some(&file(FileKind::Regular("hello".into())))).unwrap();
         linux.check().unwrap();
         let process = Process::init(linux);
         let fd = process.openat2(Fd::CWD, UnixPath::new("/srv/www/link"), OpenHow::default()).unwrap();
@@ -347,7 +268,7 @@ mod tests {
         assert_eq!(linux.tell(&nowhere, Some(&directory)), Err(Errno::ENODEV));
         assert_eq!((linux.device_of(&nowhere), linux.device_of(&place("/"))), (None, Some(device(8, 2))));
         assert_eq!(linux.tell(&place("/a/b"), Some(&directory)), Err(Errno::ENOENT));
-        linux.tell(&place("/f"), Some(&file(FileKind::Regular(Vec::new())))).unwrap();
+        linux.tell(&place("/f"), Some(&file(FileKind::Regular(Bytes::default())))).unwrap();
         assert_eq!(linux.tell(&place("/f/b"), Some(&directory)), Err(Errno::ENOTDIR));
     }
 }
