@@ -26,14 +26,14 @@ pub struct Machine {
 
 #[wasm_bindgen]
 impl Machine {
-    /// A session on the sample host, or on one with the mounts of a mountinfo. Gives the first moment.
+    /// A session on the sample host.
     ///
     /// # Errors
     ///
     /// See [`History`], as for all that follow.
     #[wasm_bindgen(constructor)]
-    pub fn new(mountinfo: Option<String>) -> Result<Self, JsError> {
-        Ok(Self { history: mountinfo.map_or_else(History::new, History::with_mountinfo)? })
+    pub fn new() -> Result<Self, JsError> {
+        Ok(Self { history: History::new()? })
     }
 
     /// Goes on with a saved session instead. Gives all its moments.
@@ -41,16 +41,6 @@ impl Machine {
         let (history, moments) = History::restore(saved)?;
         self.history = history;
         Ok(serde_json::to_string(&moments)?)
-    }
-
-    /// The session, to be kept.
-    pub fn saved(&self) -> Result<String, JsError> {
-        Ok(self.history.saved()?)
-    }
-
-    /// The present moment.
-    pub fn moment(&self) -> Result<String, JsError> {
-        json(&self.history.moment()?)
     }
 
     /// Does a command, a [`Command`].

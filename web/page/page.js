@@ -1,0 +1,204 @@
+"use strict";
+// The page: puts a session, its terminal and its picture together.
+
+(() => {
+    const element = (id) => document.getElementById(id);
+    const session = new Session();
+    const mounts = new MountsView(showMounts);
+    const terminal = new Terminal(session, { run, interrupt, end });
+    const guide = new Guide(async (command) => {
+        session.show(session.last);
+        await terminal.type(command);
+        await run(terminal.take());
+    });
+    /** The fragment of the session that is shown: what else the address has, somebody else has put there. */
+    let fragment;
+
+    function showMounts() {
+        mounts.show(session.moment, session.moments[session.shown - 1]);
+    }
+
+    /** Does something with the machine, and says so if that goes wrong. */
+    async function attempt(action) {
+        try {
+            await action();
+            element("failure").hidden = true;
+            return true;
+        } catch (error) {
+            // Somebody has ended the worker, and goes on with another one.
+            if (error instanceof Ended) return false;
+            tell(error);
+            return false;
+        }
+    }
+
+    function tell(error) {
+        const hasFailed = !(error instanceof Refusal);
+        const command = session.commands.at(-1)?.text;
+        element("failure-text").textContent = hasFailed
+            ? `The simulation has failed: ${error.message}. ` +
+              (command === undefined ? "" : `Its state after “${command}” can be made again.`)
+            : `That is not possible: ${error.message}`;
+        element("recover").hidden = !hasFailed || session.moments.length === 0;
+        element("restart").hidden = !hasFailed;
+        element("failure").hidden = false;
+    }
+
+    async function run(text) {
+        const isInput = session.moment.state === "waiting" && session.shown === session.last;
+        if (session.moment.state === "exited" || (text.trim() === "" && !isInput)) return;
+        await attempt(() => (isInput ? session.input({ line: text }) : session.execute(text)));
+    }
+
+    async function end() {
+        if (session.pending) return;
+        if (session.moment.state === "waiting") await attempt(() => session.input("end"));
+        else await run("exit");
+    }
+
+    async function interrupt() {
+        if (!session.pending) {
+            await attempt(() => session.input("interrupt"));
+            return;
+        }
+        await attempt(async () => {
+            if (await session.interrupt()) element("candidates").textContent = "The command was given up: it does not end. The machine is as it was before.";
+        });
+    }
+
+    /** Begins with another session, to which there is a way back: the browser's. */
+    async function begin(saved, isNew = true) {
+        const began = await attempt(() => session.begin(saved));
+        if (!began) return false;
+        guide.leave();
+        mounts.showAll(saved.mountinfo !== undefined);
+        terminal.reset();
+        if (isNew) history.pushState(null, "", location.href);
+        await update();
+        return true;
+    }
+
+    const anew = (mountinfo) => ({ version: 1, ...(mountinfo !== undefined && { mountinfo }), commands: [] });
+
+    async function update() {
+        terminal.update();
+        showMounts();
+        showTimeline();
+        const { shown, last, pending, saved } = session;
+        element("past").hidden = shown === last;
+        element("past-text").textContent = `You look at the machine after command ${shown} of ${last}. What you type goes on from here, and the later commands are forgotten.`;
+        document.body.classList.toggle("busy", pending !== undefined);
+        if (pending) return;
+        const current = await fragmentOf(saved);
+        if (saved.commands.length !== session.commands.length) return;
+        fragment = current;
+        // Without a fragment, nothing is to be left of the last one.
+        history.replaceState(null, "", current || location.pathname + location.search);
+    }
+
+    function showTimeline() {
+        const { moments, commands, shown, last } = session;
+        const list = element("moments");
+        const hadFocus = list.contains(document.activeElement);
+        const items = moments.map((moment, number) => {
+            const text = number === 0 ? "start" : commands[number - 1].text;
+            const failed = number > 0 && moment.status !== 0 && moment.state === "ready";
+            const button = document.createElement("button");
+            button.type = "button";
+            button.textContent = number === 0 ? text : `${number} ${failed ? "✗ " : ""}${text}`;
+            button.title = failed ? `${text} (exit status ${moment.status})` : text;
+            button.tabIndex = number === shown ? 0 : -1;
+            if (failed) button.setAttribute("aria-label", `${number} ${text}, failed with exit status ${moment.status}`);
+            if (number === shown) button.setAttribute("aria-current", "step");
+            button.classList.toggle("forgotten", number > shown);
+            button.addEventListener("click", () => session.show(number));
+            const item = document.createElement("li");
+            item.append(button);
+            return item;
+        });
+        list.replaceChildren(...items);
+        const current = items[shown].firstChild;
+        if (hadFocus) current.focus();
+        list.scrollLeft = Math.max(0, current.offsetLeft - list.offsetLeft - list.clientWidth / 2);
+        element("earlier").disabled = shown === 0;
+        element("later").disabled = shown === last;
+    }
+
+    element("moments").addEventListener("keydown", (event) => {
+        const { shown, last } = session;
+        const to = { ArrowLeft: shown - 1, ArrowRight: shown + 1, Home: 0, End: last }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        session.show(to);
+    });
+    element("earlier").addEventListener("click", () => session.show(session.shown - 1));
+    element("later").addEventListener("click", () => session.show(session.shown + 1));
+    element("present").addEventListener("click", () => {
+        session.show(session.last);
+        terminal.focus();
+    });
+    element("form").addEventListener("submit", (event) => event.preventDefault());
+
+    element("example").addEventListener("change", async (event) => {
+        const example = EXAMPLES[event.target.value];
+        if (example && (await begin(anew()))) {
+            event.target.value = EXAMPLES.indexOf(example);
+            guide.begin(example);
+        }
+    });
+    element("anew").addEventListener("click", async () => {
+        if (await begin(anew())) terminal.focus();
+    });
+    element("restart").addEventListener("click", () => begin(anew()));
+    element("recover").addEventListener("click", async () => {
+        if (await attempt(() => session.recover())) terminal.focus();
+    });
+    element("upload").addEventListener("click", () => element("file").click());
+    element("file").addEventListener("change", async (event) => {
+        const [file] = event.target.files;
+        if (!file) return;
+        await attempt(async () => {
+            let text;
+            try {
+                text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+            } catch {
+                throw new Refusal(`${file.name} is no text in UTF-8`);
+            }
+            await begin(anew(text));
+        });
+        event.target.value = "";
+        terminal.focus();
+    });
+    element("copy").addEventListener("click", async () => {
+        const button = element("copy");
+        try {
+            await navigator.clipboard.writeText(location.href);
+            button.textContent = "Copied";
+        } catch {
+            button.textContent = "The address bar has it";
+        }
+        setTimeout(() => (button.textContent = "Copy link"), 2500);
+    });
+
+    async function open() {
+        if (location.hash === fragment) return;
+        let saved;
+        try {
+            saved = await sessionOf(location.hash);
+        } catch {
+            tell(new Refusal("the link is damaged, or was cut off"));
+        }
+        if (!(await begin(saved ?? anew(), false)) && saved) {
+            const message = element("failure-text").textContent;
+            await begin(anew(), false);
+            tell(new Refusal(message.replace("That is not possible: ", "")));
+        }
+    }
+
+    session.addEventListener("change", update);
+    window.addEventListener("popstate", open);
+    open().then(() => {
+        document.body.dataset.ready = "";
+        terminal.focus();
+    });
+})();
