@@ -68,19 +68,20 @@
 
     /** Begins with another session, to which there is a way back: the browser's. */
     async function begin(saved, isNew = true) {
+        document.body.classList.add("busy");
         const began = await attempt(() => session.begin(saved));
+        document.body.classList.remove("busy");
         if (!began) return false;
         guide.leave();
         mounts.showAll(saved.mountinfo !== undefined);
         terminal.reset();
-        if (isNew) history.pushState(null, "", location.href);
-        await update();
+        await update(isNew);
         return true;
     }
 
     const anew = (mountinfo) => ({ version: 1, ...(mountinfo !== undefined && { mountinfo }), commands: [] });
 
-    async function update() {
+    async function update(isNew = false) {
         terminal.update();
         showMounts();
         showTimeline();
@@ -89,11 +90,15 @@
         element("past-text").textContent = `You look at the machine after command ${shown} of ${last}. What you type goes on from here, and the later commands are forgotten.`;
         document.body.classList.toggle("busy", pending !== undefined);
         if (pending) return;
+        const count = saved.commands.length;
         const current = await fragmentOf(saved);
-        if (saved.commands.length !== session.commands.length) return;
+        // It may have gone on meanwhile.
+        if (saved.commands !== session.commands || count !== session.commands.length) return;
         fragment = current;
         // Without a fragment, nothing is to be left of the last one.
-        history.replaceState(null, "", current || location.pathname + location.search);
+        const address = current || location.pathname + location.search;
+        if (isNew) history.pushState(null, "", address);
+        else history.replaceState(null, "", address);
     }
 
     function showTimeline() {
@@ -195,7 +200,7 @@
         }
     }
 
-    session.addEventListener("change", update);
+    session.addEventListener("change", () => update());
     window.addEventListener("popstate", open);
     open().then(() => {
         document.body.dataset.ready = "";

@@ -34,7 +34,7 @@ class Session extends EventTarget {
         this.dispatchEvent(new Event("change"));
     }
 
-    /** Begins with a saved session. If that is none, nothing changes, and a Refusal says why. */
+    /** Begins with a saved session; the caller shows it. If that is none, nothing changes, and a Refusal says why. */
     async begin(saved) {
         let moments;
         try {
@@ -48,7 +48,6 @@ class Session extends EventTarget {
         this.moments = moments;
         this.shown = this.last;
         this.pending = undefined;
-        this.#changed();
     }
 
     /** Looks at another moment. */
@@ -76,7 +75,8 @@ class Session extends EventTarget {
 
     /** Works at a command, which comes in the place of the last `replaced` ones. */
     async #work(command, work, replaced = 0) {
-        this.pending = { command, replaced };
+        const pending = { command, replaced };
+        this.pending = pending;
         this.#changed();
         try {
             const moment = await work();
@@ -84,9 +84,14 @@ class Session extends EventTarget {
             this.moments.splice(this.moments.length - replaced, replaced, moment);
             this.shown = this.last;
         } finally {
-            this.pending = undefined;
-            this.#changed();
+            // Unless somebody has interrupted it, and goes on with another worker.
+            if (this.pending === pending) this.#rest();
         }
+    }
+
+    #rest() {
+        this.pending = undefined;
+        this.#changed();
     }
 
     /**
@@ -94,24 +99,28 @@ class Session extends EventTarget {
      * up. True if it was.
      */
     async interrupt() {
-        const { command, replaced } = this.pending;
+        const { command, replaced, isEnding } = this.pending;
+        if (isEnding) return false;
         const isGivenUp = command.interrupt_after !== undefined;
+        this.pending = { command, replaced: 0, isEnding: true };
         this.commands.length -= replaced;
         this.moments.length -= replaced;
-        await this.machine.begin(this.saved);
-        if (!isGivenUp) {
+        this.shown = this.last;
+        this.#changed();
+        try {
+            await this.machine.begin(this.saved);
+            if (isGivenUp) return true;
             const interrupted = { ...command, interrupt_after: INTERRUPT_AFTER };
             await this.#work(interrupted, () => this.machine.ask("execute", interrupted));
-        } else {
-            this.shown = this.last;
-            this.pending = undefined;
-            this.#changed();
+            return false;
+        } finally {
+            if (this.pending?.isEnding) this.#rest();
         }
-        return isGivenUp;
     }
 
     /** A new machine, as it was after the last command: the old one has failed. */
     async recover() {
         await this.begin(this.saved);
+        this.#changed();
     }
 }

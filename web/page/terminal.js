@@ -96,7 +96,7 @@ class Terminal {
         const { moment, pending } = this.#session;
         const label = document.getElementById("prompt");
         const isWaiting = moment.state === "waiting";
-        const text = pending ? "at work…" : isWaiting ? "input> " : moment.state === "exited" ? "ended" : moment.prompt;
+        const text = pending?.command.interrupt_after ? "at work, interrupted…" : pending ? "at work…" : isWaiting ? "input> " : moment.state === "exited" ? "ended" : moment.prompt;
         label.textContent = text;
         this.#line.setAttribute("aria-label", isWaiting ? "Input of the command that waits" : `Command, at ${text}`);
         document.getElementById("interrupt").hidden = !pending && !isWaiting;

@@ -9,7 +9,7 @@ import { FILE, Visit, launch } from "./browser.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-describe("everybody", () => {
+describe("everybody", { timeout: 110_000 }, () => {
     let browser;
     let visit;
 

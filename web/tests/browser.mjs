@@ -19,11 +19,12 @@ export const launch = () =>
 export async function serve() {
     const page = await readFile(PAGE);
     const server = createServer((request, response) => {
-        const isFound = new URL(request.url, "http://localhost").pathname === "/";
-        response.writeHead(isFound ? 200 : 404, { "content-type": "text/html" }).end(isFound ? page : undefined);
+        // Browsers ask for an icon, too.
+        const isPage = new URL(request.url, "http://localhost").pathname === "/";
+        response.writeHead(isPage ? 200 : 204, { "content-type": "text/html" }).end(isPage ? page : undefined);
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+    return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.closeAllConnections() ?? server.close() };
 }
 
 /** An open page. */
