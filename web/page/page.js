@@ -5,17 +5,33 @@
     const element = (id) => document.getElementById(id);
     const session = new Session();
     const mounts = new MountsView(showMounts);
-    const terminal = new Terminal(session, { run, interrupt, end });
-    const guide = new Guide(async (command) => {
-        session.show(session.last);
-        await terminal.type(command);
-        await run(terminal.take());
-    });
+    const terminal = new Terminal(session, { run, interrupt, end, during });
+    const guide = new Guide((command) =>
+        during(async () => {
+            session.show(session.last);
+            await terminal.type(command);
+            await run(terminal.take());
+        }),
+    );
+    /** How much is going on. */
+    let working = 0;
     /** The fragment of the session that is shown: what else the address has, somebody else has put there. */
     let fragment;
 
     function showMounts() {
         mounts.show(session.moment, session.moments[session.shown - 1]);
+    }
+
+    /** Does something that takes time. */
+    async function during(action) {
+        working += 1;
+        document.body.classList.add("busy");
+        try {
+            return await action();
+        } finally {
+            working -= 1;
+            document.body.classList.toggle("busy", working > 0);
+        }
     }
 
     /** Does something with the machine, and says so if that goes wrong. */
@@ -68,9 +84,7 @@
 
     /** Begins with another session, to which there is a way back: the browser's. */
     async function begin(saved, isNew = true) {
-        document.body.classList.add("busy");
-        const began = await attempt(() => session.begin(saved));
-        document.body.classList.remove("busy");
+        const began = await attempt(() => during(() => session.begin(saved)));
         if (!began) return false;
         guide.leave();
         mounts.showAll(saved.mountinfo !== undefined);
@@ -88,7 +102,6 @@
         const { shown, last, pending, saved } = session;
         element("past").hidden = shown === last;
         element("past-text").textContent = `You look at the machine after command ${shown} of ${last}. What you type goes on from here, and the later commands are forgotten.`;
-        document.body.classList.toggle("busy", pending !== undefined);
         if (pending) return;
         const count = saved.commands.length;
         const current = await fragmentOf(saved);
@@ -146,23 +159,23 @@
 
     element("example").addEventListener("change", async (event) => {
         const example = EXAMPLES[event.target.value];
-        if (example && (await begin(anew()))) {
+        if (example && (await during(() => begin(anew())))) {
             event.target.value = EXAMPLES.indexOf(example);
             guide.begin(example);
         }
     });
     element("anew").addEventListener("click", async () => {
-        if (await begin(anew())) terminal.focus();
+        if (await during(() => begin(anew()))) terminal.focus();
     });
     element("restart").addEventListener("click", () => begin(anew()));
     element("recover").addEventListener("click", async () => {
-        if (await attempt(() => session.recover())) terminal.focus();
+        if (await during(() => attempt(() => session.recover()))) terminal.focus();
     });
     element("upload").addEventListener("click", () => element("file").click());
     element("file").addEventListener("change", async (event) => {
         const [file] = event.target.files;
         if (!file) return;
-        await attempt(async () => {
+        const take = async () => {
             let text;
             try {
                 text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
@@ -170,7 +183,8 @@
                 throw new Refusal(`${file.name} is no text in UTF-8`);
             }
             await begin(anew(text));
-        });
+        };
+        await during(() => attempt(take));
         event.target.value = "";
         terminal.focus();
     });
@@ -200,9 +214,9 @@
         }
     }
 
-    session.addEventListener("change", () => update());
-    window.addEventListener("popstate", open);
-    open().then(() => {
+    session.addEventListener("change", () => during(() => update()));
+    window.addEventListener("popstate", () => during(open));
+    during(open).then(() => {
         document.body.dataset.ready = "";
         terminal.focus();
     });

@@ -17,14 +17,14 @@ class Terminal {
     #isEscaped = false;
     #actions;
 
-    /** `actions`: what to do with a line (`run`), a Ctrl-C (`interrupt`) and a Ctrl-D (`end`). */
+    /** `actions`: what to do with a line (`run`), a Ctrl-C (`interrupt`) and a Ctrl-D (`end`); `during`: all that takes time. */
     constructor(session, actions) {
         this.#session = session;
         this.#actions = actions;
         this.#line.addEventListener("keydown", (event) => this.#key(event));
         this.#line.addEventListener("input", () => this.#resize());
         document.getElementById("interrupt").addEventListener("click", () => {
-            this.#actions.interrupt();
+            this.#actions.during(() => this.#actions.interrupt());
             this.focus();
         });
     }
@@ -155,7 +155,7 @@ class Terminal {
             event.isComposing;
         if (actions[key] === undefined || isOfTheText) return;
         event.preventDefault();
-        await actions[key]();
+        await this.#actions.during(actions[key]);
     }
 
     async #enter() {

@@ -22,7 +22,7 @@ const methods = {
     input: (input) => JSON.parse(machine.input(JSON.stringify(input))),
     go_back: (number) => machine.go_back(number),
     complete: (line) => JSON.parse(machine.complete(line)),
-    is_incomplete: (text) => machine.is_incomplete(text),
+    is_incomplete: (text) => wasm_bindgen.Machine.is_incomplete(text),
 };
 
 self.onmessage = async ({ data: { id, method, values } }) => {

@@ -66,7 +66,7 @@ impl Machine {
     }
 
     /// Whether a command goes on in the next line.
-    pub fn is_incomplete(&self, text: &str) -> bool {
+    pub fn is_incomplete(text: &str) -> bool {
         History::is_incomplete(text)
     }
 }

@@ -54,8 +54,7 @@ export class Visit {
 
     /** Nothing is at work, and the address is that of the session. */
     async settled() {
-        await this.page.waitForFunction(() => !document.body.classList.contains("busy"));
-        await this.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)));
+        await this.page.waitForSelector("body:not(.busy)");
     }
 
     /** Types a line, and waits until it has done what it does. */

@@ -81,39 +81,26 @@ impl fmt::Debug for NamespaceView<'_> {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::UnixPath;
-    use cofferdam::kernel::{CloneFlags, Kernel as _, MountFlags};
+    use cofferdam::kernel::{CloneFlags, DeviceNumber, Fd, FileType, Mode, MountFlags, NodeMode, Pid, WaitOptions};
 
-    use crate::handle::Process;
-    use crate::sample;
+    use crate::linux::Linux;
 
     #[test]
     fn a_namespace_that_only_a_file_keeps_has_a_table() {
-        let init = Process::init(sample::host());
-        let keeper = init.fork(CloneFlags::CLONE_NEWNS).unwrap();
-        let task = keeper.task();
-        let namespace = keeper.linux().task(task).unwrap().mount_namespace().unwrap().key();
-        let seen = keeper.linux().mountinfo_table(task).unwrap();
-        let private = MountFlags::MS_PRIVATE | MountFlags::MS_REC;
-        init.mount(None, UnixPath::new("/"), None, private, None).unwrap();
-        let pid = init.linux().pid_for(init.task(), task).unwrap();
-        init.mkdirat(cofferdam::kernel::Fd::CWD, UnixPath::new("/tmp/kept"), cofferdam::kernel::Mode(0o755)).unwrap();
-        init.mknodat(
-            cofferdam::kernel::Fd::CWD,
-            UnixPath::new("/tmp/kept/mnt"),
-            cofferdam::kernel::FileType::Regular,
-            cofferdam::kernel::Mode(0o644),
-            cofferdam::kernel::DeviceNumber::default(),
-        )
-        .unwrap();
-        let file = format!("/proc/{}/ns/mnt", pid.0);
-        let at = UnixPath::new("/tmp/kept/mnt");
-        init.mount(Some(UnixPath::new(&file)), at, None, MountFlags::MS_BIND, None).unwrap();
-        keeper.exit(0);
-        let linux = init.linux();
-        let view = linux.mount_namespace(namespace).unwrap();
-        assert_eq!(view.tasks().count(), 0);
-        assert_eq!(view.mountinfo().len(), seen.len());
-        assert!(view.mountinfo().starts_with(seen.split(|byte| *byte == b' ').next().unwrap()));
+        let mut linux = Linux::new();
+        let init = linux.init();
+        linux.mkdirat(init, Fd::CWD, b"/proc", Mode(0o755)).unwrap();
+        linux.mount(init, Some(b"proc"), b"/proc", Some(b"proc"), MountFlags::empty(), None).unwrap();
+        let child = linux.fork(init, CloneFlags::CLONE_NEWNS).unwrap();
+        let namespace = linux.task(child).unwrap().mount_namespace().unwrap();
+        let (key, seen) = (namespace.key(), linux.task(child).unwrap().mountinfo().unwrap());
+        assert_eq!(namespace.mountinfo(), seen);
+        let file = NodeMode { file_type: FileType::Regular, mode: Mode(0o600) };
+        linux.mknodat(init, Fd::CWD, b"/kept", file, DeviceNumber::NONE).unwrap();
+        linux.mount(init, Some(b"/proc/2/ns/mnt"), b"/kept", None, MountFlags::MS_BIND, None).unwrap();
+        linux.exit(child, 0);
+        linux.wait4(init, Pid(-1), WaitOptions::empty()).unwrap();
+        let kept = linux.mount_namespace(key).unwrap();
+        assert_eq!((kept.tasks().count(), kept.mountinfo()), (0, seen));
     }
 }
