@@ -5,7 +5,12 @@
     const element = (id) => document.getElementById(id);
     const session = new Session();
     const mounts = new MountsView(showMounts);
-    const terminal = new Terminal(session, { run, interrupt, end, during });
+    const terminal = new Terminal(session, {
+        run,
+        interrupt,
+        end,
+        during: (action) => during(action).catch(tell),
+    });
     const guide = new Guide((command) =>
         during(async () => {
             session.show(session.last);
@@ -36,19 +41,23 @@
 
     /** Does something with the machine, and says so if that goes wrong. */
     async function attempt(action) {
+        element("failure").hidden = true;
         try {
             await action();
-            element("failure").hidden = true;
             return true;
         } catch (error) {
-            // Somebody has ended the worker, and goes on with another one.
-            if (error instanceof Ended) return false;
             tell(error);
             return false;
         }
     }
 
+    /** What the page has said last. */
+    let told;
+
     function tell(error) {
+        // Somebody has ended the worker, and goes on with another one.
+        if (error instanceof Ended) return;
+        told = error;
         const hasFailed = !(error instanceof Refusal);
         const command = session.commands.at(-1)?.text;
         element("failure-text").textContent = hasFailed
@@ -61,6 +70,7 @@
     }
 
     async function run(text) {
+        if (!session.moment) return;
         const isInput = session.moment.state === "waiting" && session.shown === session.last;
         if (session.moment.state === "exited" || (text.trim() === "" && !isInput)) return;
         await attempt(() => (isInput ? session.input({ line: text }) : session.execute(text)));
@@ -95,7 +105,12 @@
 
     const anew = (mountinfo) => ({ version: 1, ...(mountinfo !== undefined && { mountinfo }), commands: [] });
 
+    /** Which update of the address is the last one, and whether the browser's Back is to lead to the one before. */
+    let turns = 0;
+    let isNewEntry = false;
+
     async function update(isNew = false) {
+        isNewEntry ||= isNew;
         terminal.update();
         showMounts();
         showTimeline();
@@ -103,15 +118,16 @@
         element("past").hidden = shown === last;
         element("past-text").textContent = `You look at the machine after command ${shown} of ${last}. What you type goes on from here, and the later commands are forgotten.`;
         if (pending) return;
-        const count = saved.commands.length;
+        const turn = ++turns;
         const current = await fragmentOf(saved);
         // It may have gone on meanwhile.
-        if (saved.commands !== session.commands || count !== session.commands.length) return;
+        if (turn !== turns) return;
         fragment = current;
         // Without a fragment, nothing is to be left of the last one.
         const address = current || location.pathname + location.search;
-        if (isNew) history.pushState(null, "", address);
+        if (isNewEntry) history.pushState(null, "", address);
         else history.replaceState(null, "", address);
+        isNewEntry = false;
     }
 
     function showTimeline() {
@@ -199,19 +215,16 @@
         setTimeout(() => (button.textContent = "Copy link"), 2500);
     });
 
+    /** Opens the session of the address, or else a new one. */
     async function open() {
         if (location.hash === fragment) return;
-        let saved;
-        try {
-            saved = await sessionOf(location.hash);
-        } catch {
-            tell(new Refusal("the link is damaged, or was cut off"));
-        }
-        if (!(await begin(saved ?? anew(), false)) && saved) {
-            const message = element("failure-text").textContent;
-            await begin(anew(), false);
-            tell(new Refusal(message.replace("That is not possible: ", "")));
-        }
+        let damage;
+        const saved = await sessionOf(location.hash).catch(() => {
+            damage = new Refusal("the link is damaged, or was cut off");
+        });
+        if (saved && (await begin(saved, false))) return;
+        if (saved) damage = told;
+        if ((await begin(anew(), false)) && damage) tell(damage);
     }
 
     session.addEventListener("change", () => during(() => update()));

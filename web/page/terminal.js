@@ -160,7 +160,7 @@ class Terminal {
 
     async #enter() {
         const { pending, moment } = this.#session;
-        if (pending) return;
+        if (pending || !moment) return;
         const text = this.#line.value;
         if (moment.state === "ready" && (await this.#session.machine.ask("is_incomplete", text))) {
             this.#set(`${text}\n`);
