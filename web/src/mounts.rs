@@ -78,14 +78,18 @@ impl Pictures {
 fn chosen(beginning: &Table<'_>, host: &Host<'_>) -> HashSet<Position> {
     let mut chosen = HashSet::new();
     for (number, namespace) in host.namespaces().iter().enumerate() {
-        let difference = Difference::between(beginning, &namespace.table);
+        let entries = namespace.table.entries();
+        let is_root = |entry: usize| entries.get(entry).is_some_and(|mount| mount.mountpoint().as_bytes() == b"/");
+        let Difference { added, changed, .. } = Difference::between(beginning, &namespace.table);
+        // A container's root is another one: nothing in it is of the beginning, even if it has the same name.
+        let has_own_root = added.iter().any(|entry| is_root(*entry));
         // A new namespace is a copy, of which all mounts may be, say, private.
-        let changed = difference.changed.iter().map(|change| change.after).filter(|_| number == 0);
-        let root = |entry: &Entry<'_>| entry.mountpoint().as_bytes() == b"/";
-        let roots =
-            namespace.table.entries().iter().enumerate().filter(|(_, mount)| root(mount)).map(|(entry, _)| entry);
-        let entries = difference.added.iter().copied().chain(changed).chain(roots);
-        chosen.extend(entries.map(|entry| Position { namespace: number, entry }));
+        let is_copy = number > 0;
+        let is_changed = |entry| changed.iter().any(|change| change.after == entry);
+        let is_chosen =
+            |entry: &usize| has_own_root || is_root(*entry) || added.contains(entry) || !is_copy && is_changed(*entry);
+        let found = (0..entries.len()).filter(is_chosen);
+        chosen.extend(found.map(|entry| Position { namespace: number, entry }));
     }
     let groups: HashSet<u32> = chosen
         .iter()

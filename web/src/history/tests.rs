@@ -75,6 +75,25 @@ fn each_namespace_is_in_the_picture() {
 }
 
 #[test]
+fn of_a_container_with_a_root_of_its_own_all_is_shown() {
+    let mut history = History::new().unwrap();
+    let moment = typed(
+        &mut history,
+        &[
+            "unshare -m --propagation slave sleep 1000 &",
+            "enter() { nsenter -m -t $! -- \"$@\"; }",
+            "enter mount --bind /srv/busybox /srv/busybox",
+            "enter mount -t proc proc /srv/busybox/proc",
+            "enter sh -c 'cd /srv/busybox && pivot_root . mnt && umount -l /mnt'",
+        ],
+    );
+    assert_eq!(moment.status, 0, "{moment:?}");
+    let [_, container] = &moment.pictures.session.trees[..] else { panic!("{moment:?}") };
+    let targets: Vec<_> = container.text.lines().skip(1).map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(targets, ["/", "└─/proc"]);
+}
+
+#[test]
 fn going_back_is_as_if_nothing_had_come_later() {
     let mut history = History::new().unwrap();
     typed(&mut history, &["cd /tmp; x=1; f() { echo f$x; }", "unshare -m sleep 1000 &"]);
