@@ -5,6 +5,7 @@
 //! `mount` is a program that calls mount(2).
 #![forbid(unsafe_code)]
 
+mod assistance;
 mod directory;
 mod execution;
 mod getopt;
@@ -15,5 +16,6 @@ mod programs;
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod testing;
 
+pub use assistance::{Candidate, Completion};
 pub use interpreter::{Completeness, Session};
-pub use machine::{Console, Input, Machine, Stream};
+pub use machine::{Console, Input, Machine, MountTable, Namespaces, Stream};

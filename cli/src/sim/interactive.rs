@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 
-use cofferdam_shell::{Completeness, Session};
+use cofferdam_shell::{Candidate, Completeness, Session};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -14,10 +14,15 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
-use super::word::Word;
 use crate::run::Failure;
 
 const WELCOME: &str = "A shell on a simulated Linux machine: nothing here touches yours. `help` says what there is.";
+
+/// What the help ends with.
+const KEYS: &str = "\
+The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches,
+Ctrl-C interrupts what runs, Ctrl-D ends.
+";
 
 /// Executes what is typed in, up to the end. Gives the exit status.
 pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
@@ -34,7 +39,7 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
     let session = RefCell::new(session);
     editor.set_helper(Some(Assistant { session: &session }));
     let status = loop {
-        let prompt = prompt(&session.borrow());
+        let prompt = session.borrow().prompt();
         match editor.readline(&prompt) {
             Ok(line) => {
                 // At once: who closes the terminal finds the line again as well.
@@ -59,38 +64,10 @@ pub(super) fn interact(session: &mut Session) -> Result<i32, Failure> {
 
 fn execute(session: &mut Session, line: &str) {
     if line.trim() == "help" {
-        print!("{}", help(session));
+        print!("{}{KEYS}", session.help());
         return;
     }
     session.run_chunk(line.as_bytes());
-}
-
-/// `root@sample:/tmp# `
-fn prompt(session: &Session) -> String {
-    let directory = session.variable("PWD").unwrap_or_default();
-    format!("simulated:{}# ", String::from_utf8_lossy(&directory))
-}
-
-/// What there is, from what there is.
-fn help(session: &Session) -> String {
-    let names: Vec<String> =
-        session.command_names(b"").iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    let mut text = String::from(
-        "The language is that of sh. Commands: builtins of the shell, and programs on the simulated disk:\n\n",
-    );
-    let width = names.iter().map(String::len).max().unwrap_or(0) + 2;
-    for row in names.chunks((80 / width).max(1)) {
-        let row: Vec<String> = row.iter().map(|name| format!("{name:width$}")).collect();
-        text.push_str("  ");
-        text.push_str(row.concat().trim_end());
-        text.push('\n');
-    }
-    text.push_str(
-        "\nTry `findmnt -o TARGET,PROPAGATION`, `mount --bind /srv /mnt`, `unshare -m`, `cat /proc/self/mountinfo`.\n\
-         The arrow keys bring back earlier lines, the tabulator completes commands and paths, Ctrl-R searches,\n\
-         Ctrl-C interrupts what runs, Ctrl-D ends.\n",
-    );
-    text
 }
 
 /// Where the lines of earlier sessions are kept: below `XDG_STATE_HOME`, as the XDG base directory specification says.
@@ -105,31 +82,13 @@ struct Assistant<'s> {
     session: &'s RefCell<&'s mut Session>,
 }
 
-/// What a word can become; of a path, the last part is shown.
-fn candidate(word: Word<'_>, name: &[u8], is_only: bool) -> Pair {
-    let name = String::from_utf8_lossy(name);
-    let shown = name.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let is_directory = name.ends_with('/');
-    let slash = if is_directory { "/" } else { "" };
-    // The path can go on behind a directory.
-    let end = if is_only && !is_directory { word.end() } else { String::new() };
-    Pair { display: format!("{shown}{slash}"), replacement: word.quoted(&name) + &end }
-}
-
 impl Completer for Assistant<'_> {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let word = Word::last_of(line.get(..position).unwrap_or(line));
-        let value = word.value();
-        let session = self.session.borrow();
-        let names = if word.is_command && !value.contains('/') {
-            session.command_names(value.as_bytes())
-        } else {
-            session.paths(value.as_bytes())
-        };
-        let is_only = names.len() == 1;
-        Ok((word.start, names.iter().map(|name| candidate(word, name, is_only)).collect()))
+        let completion = self.session.borrow().complete(line.get(..position).unwrap_or(line));
+        let pair = |candidate: Candidate| Pair { display: candidate.shown, replacement: candidate.replacement };
+        Ok((completion.start, completion.candidates.into_iter().map(pair).collect()))
     }
 }
 

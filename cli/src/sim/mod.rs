@@ -6,7 +6,6 @@ cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod interactive;
         mod person;
-        mod word;
         use interactive::interact;
     } else {
         mod plain;

@@ -2,10 +2,11 @@
 
 use cofferdam::UnixPath;
 use cofferdam::kernel::{Errno, FileType, Kernel as _, Signal};
+use cofferdam_vfs_sim::Process;
 
 use super::stop::{Executed, Stop};
 use super::{Shell, builtins, script, source};
-use crate::machine::Machine;
+use crate::machine::{Machine, Unfinished};
 
 /// Whether a text can be executed, or needs more lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +143,8 @@ impl Session {
         match executed {
             Ok(Some(status)) => self.exit(status),
             Ok(None) => {}
-            Err(deadlock) => {
+            Err(Unfinished::Abandoned) => self.exited = Some(128 + 1),
+            Err(deadlock @ Unfinished::Deadlock) => {
                 let message = format!("{deadlock}\n");
                 let _ = self.machine.run(shell_error(&mut self.shell, message.as_bytes()));
                 self.exit(128 + 2);
@@ -170,6 +172,11 @@ impl Session {
             // Nobody types for what is left in the background.
             self.machine.end_input();
         }
+    }
+
+    /// The process of the shell.
+    pub fn process(&self) -> &Process {
+        &self.shell.process
     }
 
     /// The exit status, once the shell has exited.

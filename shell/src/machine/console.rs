@@ -24,6 +24,9 @@ pub enum Input {
     End,
     /// Nothing yet: somebody has pressed Ctrl-C instead.
     Interrupt,
+    /// Nothing, and nobody is there any more: whatever is at work stays where it is, for good. Only
+    /// [`Machine::snapshot`](crate::Machine::snapshot) is of use afterwards. For those who begin anew, with more input.
+    Abandon,
 }
 
 impl Input {
@@ -70,6 +73,7 @@ pub(super) struct Terminal {
     input_source: Fd,
     /// Whether who reads now gets the end of the file, once.
     is_paused: bool,
+    is_abandoned: bool,
     outputs: [Output; 2],
 }
 
@@ -91,7 +95,7 @@ impl Terminal {
             Ok(Output { stream, source, sink })
         };
         let outputs = [output(Stream::Output)?, output(Stream::Error)?];
-        Ok(Self { console, input: Some(input), input_source, is_paused: false, outputs })
+        Ok(Self { console, input: Some(input), input_source, is_paused: false, is_abandoned: false, outputs })
     }
 
     /// Gives a process that was just made the standard streams, and nothing else.
@@ -143,7 +147,16 @@ impl Terminal {
                 true
             }
             Input::Interrupt => true,
+            Input::Abandon => {
+                self.is_abandoned = true;
+                false
+            }
         }
+    }
+
+    /// Whether nobody is there any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.is_abandoned
     }
 
     /// Gives nothing more to read: who reads gets the end of the file, as nobody else writes.

@@ -4,6 +4,7 @@ mod boot;
 mod console;
 mod fifo;
 mod scheduler;
+mod tables;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,8 +16,9 @@ use cofferdam_vfs_sim::{Linux, Process};
 
 use console::Terminal;
 pub use console::{Console, Input, Stream};
-pub(crate) use scheduler::{Deadlock, Work};
 use scheduler::{Outside, Scheduler};
+pub(crate) use scheduler::{Unfinished, Work};
+pub use tables::{MountTable, Namespaces};
 
 /// A simulated machine. Clones are handles of the same one.
 #[derive(Clone)]
@@ -117,7 +119,7 @@ impl Machine {
     }
 
     /// Does this work to its end, and the others' as far as they get meanwhile.
-    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Deadlock> {
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Unfinished> {
         self.scheduler.run(work, self)
     }
 
@@ -237,5 +239,9 @@ impl Outside for Machine {
             let _ = leader.kill(pid, Signal::INT);
         }
         is_interrupted
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.terminal.borrow().is_abandoned()
     }
 }

@@ -16,10 +16,14 @@ use cofferdam_vfs_sim::Process;
 /// What a process does; it comes to the exit status.
 pub(crate) type Work<'a> = Pin<Box<dyn Future<Output = i32> + 'a>>;
 
-/// Every process waits for another one.
+/// Why work does not come to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("every process waits for another one, for ever")]
-pub(crate) struct Deadlock;
+pub(crate) enum Unfinished {
+    #[error("every process waits for another one, for ever")]
+    Deadlock,
+    #[error("nobody is in front of the machine any more")]
+    Abandoned,
+}
 
 /// What is outside the machine, as far as it makes a difference to those who work.
 pub(super) trait Outside {
@@ -28,6 +32,9 @@ pub(super) trait Outside {
 
     /// Whether those who work are to be interrupted: true once each time that somebody wants that.
     fn takes_interrupt(&self) -> bool;
+
+    /// Whether nobody is there any more for whom anybody works.
+    fn is_abandoned(&self) -> bool;
 }
 
 /// A process at work.
@@ -121,7 +128,7 @@ impl Scheduler {
     }
 
     /// Does some work to its end, and the others' meanwhile.
-    pub(super) fn run<T>(&self, work: impl Future<Output = T>, outside: &impl Outside) -> Result<T, Deadlock> {
+    pub(super) fn run<T>(&self, work: impl Future<Output = T>, outside: &impl Outside) -> Result<T, Unfinished> {
         let mut work = pin!(work);
         let mut context = Context::from_waker(Waker::noop());
         loop {
@@ -134,8 +141,13 @@ impl Scheduler {
             self.take_turns(&mut context);
             if outside.takes_interrupt() {
                 self.interrupt_all();
-            } else if !self.has_progressed.get() && !self.wake_somebody(outside) && !self.interrupt_all() {
-                return Err(Deadlock);
+            } else if !self.has_progressed.get() && !self.wake_somebody(outside) {
+                if outside.is_abandoned() {
+                    return Err(Unfinished::Abandoned);
+                }
+                if !self.interrupt_all() {
+                    return Err(Unfinished::Deadlock);
+                }
             }
         }
     }
@@ -149,7 +161,9 @@ impl Scheduler {
             self.take_turns(&mut context);
             if self.workers.borrow().is_empty()
                 || outside.takes_interrupt()
-                || !self.has_progressed.get() && !self.wake_somebody(outside) && !self.interrupt_all()
+                || !self.has_progressed.get()
+                    && !self.wake_somebody(outside)
+                    && (outside.is_abandoned() || !self.interrupt_all())
             {
                 return;
             }
@@ -161,6 +175,8 @@ impl Scheduler {
         // Somebody may never wait.
         const MOST_TURNS: usize = 10_000;
         let mut context = Context::from_waker(Waker::noop());
+        // Whoever was started last has had no turn yet.
+        self.workers.borrow_mut().append(&mut self.started.borrow_mut());
         for _ in 0..MOST_TURNS {
             self.has_progressed.set(false);
             self.take_turns(&mut context);

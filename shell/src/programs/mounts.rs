@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use cofferdam::UnixPath;
 use cofferdam::mountinfo::{Entry, Table};
-use cofferdam_vfs_sim::Linux;
 use cofferdam_view::arrivals::Arrivals;
 use cofferdam_view::host::{Host, Namespace};
 use cofferdam_view::tree::leading_to;
@@ -14,6 +13,7 @@ use super::support::options::{not_simulated, take_options, usage};
 use super::util_linux::path::canonical;
 use crate::execution::Execution;
 use crate::getopt::{Opt, Order, Takes, option};
+use crate::machine::{MountTable, Namespaces};
 
 /// The exit status when it failed.
 const FAILED: i32 = 125;
@@ -45,10 +45,11 @@ pub(crate) async fn cofferdam(execution: &mut Execution) -> i32 {
             return FAILED;
         }
     }
-    let tables = tables(execution, parsed.has("this-namespace"));
+    let which = if parsed.has("this-namespace") { Namespaces::Own } else { Namespaces::WithProcesses };
+    let tables = MountTable::seen_by(&execution.process, which);
     let namespaces: Result<_, _> = tables
         .iter()
-        .map(|(name, text)| Table::parse(text).map(|table| Namespace { name: name.clone(), table }))
+        .map(|seen| Table::parse(&seen.text).map(|table| Namespace { name: seen.name.clone(), table }))
         .collect();
     let host = match namespaces {
         Ok(namespaces) => Host::new(namespaces),
@@ -88,24 +89,6 @@ pub(crate) async fn cofferdam(execution: &mut Execution) -> i32 {
 
 fn not_mounted(path: &[u8]) -> String {
     format!("no mount in the table has {}", printable(path))
-}
-
-/// The table of the process, and of one process in each other mount namespace.
-fn tables(execution: &Execution, is_alone: bool) -> Vec<(String, Vec<u8>)> {
-    let linux: &Linux = &execution.process.linux();
-    let own = execution.process.task();
-    let mut tables = vec![(String::new(), linux.mountinfo_table(own).unwrap_or_default())];
-    let namespace = |task| linux.task(task).and_then(|task| task.mount_namespace()).and_then(|view| view.inode());
-    let mut seen = HashSet::from([namespace(own)]);
-    for task in linux.tasks().filter(|task| !is_alone && task.is_running()) {
-        if seen.insert(namespace(task.key()))
-            && let Some(text) = task.mountinfo()
-        {
-            let name = task.program_name().unwrap_or_else(|| "init".to_owned());
-            tables.push((format!("{name}[{}]", task.pid().0), text));
-        }
-    }
-    tables
 }
 
 #[cfg(test)]

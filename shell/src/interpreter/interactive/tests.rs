@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use cofferdam::UnixPath;
+use cofferdam::kernel::{AtFlags, Fd, Kernel as _};
+use cofferdam_vfs_sim::Process;
 use rstest::rstest;
 
 use crate::interpreter::Session;
@@ -218,4 +221,29 @@ fn the_machine_can_be_left_while_something_runs_in_the_background() {
     assert_eq!(trial.shown("while :; do :; done & exit 0", &[]), "");
     trial.session.finish_jobs();
     trial.machine.shut_down();
+}
+
+#[rstest]
+#[case::a_program("cat; touch /tmp/never")]
+#[case::a_loop_of_programs("while :; do cat; touch /tmp/never; done")]
+#[case::the_shell_itself("read line; touch /tmp/never")]
+#[case::what_ignores_interrupts("trap '' INT; cat; touch /tmp/never")]
+#[case::a_pipeline("cat | cat; touch /tmp/never")]
+fn nobody_is_there_any_more(#[case] text: &str) {
+    let mut trial = Trial::new();
+    trial.shown("touch /tmp/before", &[]);
+    trial.shown(text, &[Input::Abandon]);
+    assert!(trial.session.exited().is_some());
+    let linux = trial.machine.snapshot();
+    let look = Process::init(linux);
+    let is_there = |path: &str| look.statx(Fd::CWD, UnixPath::new(path), AtFlags::empty()).is_ok();
+    assert!(is_there("/tmp/before") && !is_there("/tmp/never"));
+}
+
+#[test]
+fn what_was_just_started_is_let_go_on() {
+    let mut trial = Trial::new();
+    trial.shown("{ touch /tmp/started; sleep 1000; } &", &[]);
+    trial.session.leave_jobs();
+    assert!(trial.session.paths(b"/tmp/star").contains(&b"/tmp/started".to_vec()));
 }
