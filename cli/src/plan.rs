@@ -92,9 +92,7 @@ fn knowledge(
 }
 
 fn this_machine(table: &Table<'_>) -> Result<Box<dyn Knowledge>, Failure> {
-    let Some((kernel, users)) = host::this_machine() else {
-        return Err("this cofferdam is built for simulated hosts: name a mount table with --mountinfo".into());
-    };
+    let (kernel, users) = host::this_machine()?;
     let executable = std::env::current_exe().map_or_else(|_| Bytes::from(given::COFFERDAM), path_of);
     let directory = std::env::current_dir().map_or_else(|_| Bytes::from("/"), path_of);
     Ok(Box::new(Disks::new(kernel, Rc::from(users), table, executable, directory)))

@@ -3,6 +3,8 @@
 //! What they should be is predicted as `cofferdam plan` does: on a simulated kernel with this host's mounts, the container is
 //! cleaned up, and made anew as its record says. What is different on the real kernel has been changed by somebody else.
 
+use std::fmt::Write as _;
+
 use cofferdam::agent::AgentConfig;
 use cofferdam::isolator::{Isolator, IsolatorError};
 use cofferdam::kernel::{Errno, Kernel, Pid};
@@ -51,9 +53,7 @@ pub(crate) fn print(arguments: &ContainerArguments) -> Result<i32, Failure> {
     if let Some(parent) = id.parent() {
         return Err(VerifyError::Nested(id.clone(), parent.top_level().clone()).into());
     }
-    let Some((kernel, _)) = host::this_machine() else {
-        return Err("this cofferdam is built for simulated hosts: verify needs a real one".into());
-    };
+    let (kernel, _) = host::this_machine()?;
     let layout = &agent.config.layout;
     let pid = match life_cycle::read_pid(kernel, layout, id)? {
         Some(pid) if RunningLock::is_taken(kernel, layout, id)? => pid,
@@ -61,7 +61,7 @@ pub(crate) fn print(arguments: &ContainerArguments) -> Result<i32, Failure> {
         _ => return Err(LifeCycleError::Unknown(id.clone()).into()),
     };
     let container = Source::Process(pid.unsigned_abs()).read()?;
-    let drift = Drift::find(kernel, &agent, id, container.bytes)?;
+    let drift = Drift::find(kernel, &agent, id, &container.bytes)?;
     let output = if arguments.common.json {
         format!("{}\n", serde_json::to_string_pretty(&drift.report(id)?)?)
     } else {
@@ -82,7 +82,7 @@ pub(crate) fn verify_and_release(
     let Some((Pid(pid), release)) = held.wait()? else { return Ok(()) };
     let container = Source::Process(pid.unsigned_abs()).read()?;
     let agent = Agent { config: config.clone(), has_default_work_dir: true };
-    let drift = Drift::find(kernel, &agent, id, container.bytes)?;
+    let drift = Drift::find(kernel, &agent, id, &container.bytes)?;
     if !drift.is_none()? {
         let text = drift.text(id, Look { is_ascii: !has_unicode(), has_colors: false })?;
         return Err(VerifyError::Drifted { id: id.clone(), text }.into());
@@ -103,7 +103,7 @@ struct Tables {
 
 impl Drift {
     /// That of a container with this mount table.
-    fn find(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId, container: Vec<u8>) -> Result<Self, Failure> {
+    fn find(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId, container: &[u8]) -> Result<Self, Failure> {
         let host = Source::Ourselves.read()?;
         let text = Text { bytes: host.bytes.clone(), ..host };
         let predicted = made_anew(id, agent, &text);
@@ -112,7 +112,7 @@ impl Drift {
         let tables = |expected: &[u8], found: &[u8]| -> Result<Tables, Failure> {
             Ok(Tables { expected: without(expected, &others)?, found: without(found, &others)? })
         };
-        Ok(Self { host: tables(&host, &text.bytes)?, container: tables(&own, &container)? })
+        Ok(Self { host: tables(&host, &text.bytes)?, container: tables(&own, container)? })
     }
 
     /// Whether there is none.
@@ -128,7 +128,7 @@ impl Drift {
         let mut text = String::new();
         for (what, tables) in [("The host's mounts", &self.host), ("The mounts of the container", &self.container)] {
             if !tables.difference()?.is_none() {
-                text.push_str(&format!("{what}: missing (-), not made by cofferdam (+), changed (~)\n"));
+                writeln!(text, "{what}: missing (-), not made by cofferdam (+), changed (~)")?;
                 text.push_str(&tables.text(look)?);
             }
         }

@@ -49,8 +49,9 @@ impl Host for Machine<'_> {
 }
 
 /// Its kernel and its users, to be asked.
-pub(crate) fn this_machine() -> Option<(&'static dyn Kernel, Box<dyn KnownUsers>)> {
-    Some((&LinuxKernel, Box::new(HostUsers)))
+pub(crate) fn this_machine() -> Result<(&'static dyn Kernel, Box<dyn KnownUsers>), Failure> {
+    require_supported()?;
+    Ok((&LinuxKernel, Box::new(HostUsers)))
 }
 
 /// `cofferdam run`.

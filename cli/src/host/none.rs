@@ -8,8 +8,9 @@ use crate::run::Failure;
 use crate::simulated::{self, KnownUsers};
 
 /// There is none to look at.
-pub(crate) fn this_machine() -> Option<(&'static dyn Kernel, Box<dyn KnownUsers>)> {
-    None
+pub(crate) fn this_machine() -> Result<(&'static dyn Kernel, Box<dyn KnownUsers>), Failure> {
+    Err("this cofferdam is built for simulated hosts, and has no host to look at; name a mount table with --mountinfo"
+        .into())
 }
 
 /// `cofferdam run`.

@@ -96,7 +96,7 @@ impl<'k> Disks<'k> {
             FileType::Fifo => FileKind::Fifo,
             FileType::Socket => FileKind::Socket,
             // The files of namespaces and their like, which are on no disk.
-            _ => return Ok(None),
+            FileType::Anonymous => return Ok(None),
         };
         Ok(Some(File { kind, mode: stat.mode, uid: stat.uid, gid: stat.gid }))
     }

@@ -87,7 +87,9 @@ pub(super) fn predict(
     linux.note_questions();
     if let Some(names) = knowledge.names_in_proc() {
         linux.omit_in_proc(Linux::names_in_proc().filter(|name| !names.contains_key(*name)));
-        names.iter().for_each(|(name, is_directory)| linux.add_in_proc(name, *is_directory));
+        for (name, is_directory) in &names {
+            linux.add_in_proc(name, *is_directory);
+        }
     }
     let mut known = BTreeSet::new();
     // What is in a directory is looked at before the directory itself may turn out not to be there.

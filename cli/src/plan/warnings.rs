@@ -134,7 +134,7 @@ fn growing_groups(found: &mut Vec<Warning>, host: &Host<'_>, meanwhile: &Table<'
         }
         let stay = if ended > old { format!(", and has {ended} afterwards") } else { String::new() };
         let first = before.table.peers(group).next();
-        let path = first.map(|mount| mount.mountpoint().into_owned()).unwrap_or_else(|| "/".into());
+        let path = first.map_or_else(|| "/".into(), |mount| mount.mountpoint().into_owned());
         let message = format!(
             "peer group {group}, in which {} is, grows from {old} to {running} mounts while the container runs{stay}",
             printable(path.as_bytes())

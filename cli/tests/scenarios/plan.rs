@@ -83,9 +83,7 @@ fn plan(configuration: &Configuration, copy: Option<&str>) -> Value {
 /// Fails if two tables are not the same.
 fn compare(what: &str, configuration: &Configuration, predicted: &Value, real: &[u8], is_compared: fn(&str) -> bool) {
     let predicted = predicted["mountinfo"].as_str().unwrap_or_default().to_owned();
-    let chosen = |text: &str| -> String {
-        text.lines().filter(|line| is_compared(line)).map(|line| format!("{line}\n")).collect()
-    };
+    let chosen = |text: &str| -> String { text.split_inclusive('\n').filter(|line| is_compared(line)).collect() };
     let (predicted, real) = (chosen(&predicted), chosen(&String::from_utf8_lossy(real)));
     let (predicted, real) = (Table::parse(predicted.as_bytes()).unwrap(), Table::parse(real.as_bytes()).unwrap());
     let difference = Difference::between(&predicted, &real);

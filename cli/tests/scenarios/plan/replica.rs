@@ -135,7 +135,9 @@ impl Builder<'_> {
 
     fn mount_overlay(&self, store: &Path) {
         let parts = ["lower", "upper", "work"].map(|name| store.with_extension(name));
-        parts.iter().for_each(|part| fs::create_dir(part).unwrap());
+        for part in &parts {
+            fs::create_dir(part).unwrap();
+        }
         let [lower, upper, work] = parts.map(|part| part.display().to_string());
         let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
         self.host.mount("overlay", store, MountFlags::empty(), &options);
