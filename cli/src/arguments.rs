@@ -16,7 +16,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use cofferdam::kernel::Bytes;
 use cofferdam::messages::{ContainerId, EnvironmentVariable};
 
-pub(crate) use life_cycle::{CleanupArguments, ContainerArguments, LaunchContainer, LifeCycleCommand};
+pub(crate) use life_cycle::{CleanupArguments, LaunchContainer, LifeCycleCommand};
 pub(crate) use mounts::{GraphArguments, GraphFormat, MountsArguments};
 pub(crate) use replay::ReplayArguments;
 
@@ -104,7 +104,7 @@ pub(crate) enum Command {
     Plan(Box<PlanArguments>),
     /// Tell whether a running container, and the host around it, are still as they were made
     #[command(after_help = VERIFY_EXAMPLES)]
-    Verify(ContainerArguments),
+    Verify(VerifyArguments),
     /// Run a shell on a simulated machine: scripts that mount, without root
     #[command(after_help = SIM_EXAMPLES)]
     Sim(SimArguments),
@@ -245,6 +245,19 @@ pub(crate) struct PlanArguments {
     /// Program and its arguments; without one, all but its execution is planned
     #[arg(trailing_var_arg = true, value_name = "CMD", value_parser = bytes())]
     pub(crate) command: Vec<Bytes>,
+}
+
+/// Arguments of `cofferdam verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
+    /// Id of the container
+    #[arg(long, value_name = "ID", value_parser = life_cycle::container_id)]
+    pub(crate) id: ContainerId,
+    /// Print the differences as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `cofferdam sim`.

@@ -31,7 +31,7 @@ use crate::agent::Agent;
 use crate::arguments::PlanArguments;
 use crate::host;
 use crate::mounts::tables::{Source, Text};
-use crate::mounts::{has_unicode, write};
+use crate::mounts::{has_unicode, namespace, write};
 use crate::run::Failure;
 
 /// Prints what would happen. Gives the exit status.
@@ -87,7 +87,7 @@ fn knowledge(
     layout: &Layout,
     text: &Text,
 ) -> Result<Box<dyn Knowledge>, Failure> {
-    let table = Table::parse(&text.bytes)?;
+    let table = namespace(text)?.table;
     if arguments.mountinfo.is_some() { Ok(Box::new(Given::new(&table, wanted, layout))) } else { this_machine(&table) }
 }
 

@@ -21,7 +21,7 @@ use cofferdam_view::{Look, printable};
 use serde::Serialize;
 
 use crate::agent::Agent;
-use crate::arguments::ContainerArguments;
+use crate::arguments::VerifyArguments;
 use crate::held::Held;
 use crate::host;
 use crate::life_cycle::{self, LifeCycleError};
@@ -47,8 +47,8 @@ enum VerifyError {
 }
 
 /// Prints what is different. Gives the exit status.
-pub(crate) fn print(arguments: &ContainerArguments) -> Result<i32, Failure> {
-    let agent = arguments.common.agent.agent()?;
+pub(crate) fn print(arguments: &VerifyArguments) -> Result<i32, Failure> {
+    let agent = arguments.agent.agent()?;
     let id = &arguments.id;
     if let Some(parent) = id.parent() {
         return Err(VerifyError::Nested(id.clone(), parent.top_level().clone()).into());
@@ -62,7 +62,7 @@ pub(crate) fn print(arguments: &ContainerArguments) -> Result<i32, Failure> {
     };
     let container = Source::Process(pid.unsigned_abs()).read()?;
     let drift = Drift::find(kernel, &agent, id, &container.bytes)?;
-    let output = if arguments.common.json {
+    let output = if arguments.json {
         format!("{}\n", serde_json::to_string_pretty(&drift.report(id)?)?)
     } else {
         let look = Look { is_ascii: !has_unicode(), has_colors: true };

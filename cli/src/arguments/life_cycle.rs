@@ -115,7 +115,7 @@ impl LifeCycleCommand {
 }
 
 /// `ID[.CHILD...]`
-fn container_id(text: &str) -> Result<ContainerId, InvalidContainerId> {
+pub(super) fn container_id(text: &str) -> Result<ContainerId, InvalidContainerId> {
     let mut names = text.split('.');
     let first = ContainerId::new(names.next().unwrap_or_default())?;
     names.try_fold(first, |id, name| id.child(name))
