@@ -117,7 +117,7 @@ impl Loader<'_> {
     fn make_mounts(&mut self, first_unused: &mut u32) -> Result<(), LoadError> {
         let mut idmap = None;
         for (line, number) in self.lines.iter().zip(1..) {
-            let root = match line.mount_namespace() {
+            let root = match self.mount_namespace_of(line) {
                 Some(inode) => Ok(self.namespace_file(line, inode, first_unused)),
                 None => self.root_of_line(line),
             };

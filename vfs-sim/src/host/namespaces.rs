@@ -11,15 +11,28 @@ use crate::linux::Linux;
 use crate::namespace::NamespaceRef;
 
 impl Line {
+    fn root_name(&self) -> &[u8] {
+        if let Root::Name(name) = &self.root { name } else { b"" }
+    }
+
     /// The number of the mount namespace whose file is mounted.
-    pub(super) fn mount_namespace(&self) -> Option<u64> {
+    fn mount_namespace(&self) -> Option<u64> {
         let Root::Name(name) = &self.root else { return None };
         let number = name.strip_prefix(b"mnt:[")?.strip_suffix(b"]")?;
-        std::str::from_utf8(number).ok()?.parse().ok()
+        let number: u32 = std::str::from_utf8(number).ok()?.parse().ok()?;
+        Some(number.into())
     }
 }
 
 impl Loader<'_> {
+    /// The number of the mount namespace whose file a line mounts, if the line is as Linux writes one: all these files are in
+    /// one filesystem, which has no options.
+    pub(super) fn mount_namespace_of(&self, line: &Line) -> Option<u64> {
+        let is_usual =
+            line.super_options == b"rw" && self.superblocks.namespaces_device.is_none_or(|it| it == line.device);
+        line.mount_namespace().filter(|number| is_usual && format!("mnt:[{number}]").as_bytes() == line.root_name())
+    }
+
     /// The file of a mount namespace, kept by a reference.
     pub(super) fn namespace_file(&mut self, line: &Line, inode: u64, first_unused: &mut u32) -> Id<Dentry> {
         if let Some(known) = self.superblocks.namespaces.get(&inode) {

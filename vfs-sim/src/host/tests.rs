@@ -275,3 +275,20 @@ fn a_file_of_a_mount_namespace_is_one() {
     let mountpoints: Vec<_> = copied.lines().filter_map(|line| line.split(' ').nth(4)).collect();
     assert_eq!(mountpoints, ["/", "/run/b"]);
 }
+
+#[rstest]
+#[case::options("21 20 0:4 mnt:[4026532730] /run/a rw - nsfs nsfs rw,subvol=/a\n")]
+#[case::read_only("21 20 0:4 mnt:[4026532730] /run/a rw - nsfs nsfs ro\n")]
+#[case::zeros("21 20 0:4 mnt:[0004026532730] /run/a rw - nsfs nsfs rw\n")]
+#[case::two_devices(
+    "21 20 0:4 mnt:[4026532730] /run/a rw - nsfs nsfs rw\n22 20 0:5 mnt:[4026532731] /run/b rw - nsfs nsfs rw\n"
+)]
+#[case::no_number("21 20 0:4 mnt:[18446744073709551615] /run/a rw - nsfs nsfs rw\n")]
+fn a_file_of_a_mount_namespace_that_linux_would_not_write_so_is_some_file(#[case] lines: &str) {
+    let text = format!("20 1 8:1 / / rw - ext4 /dev/sda1 rw\n{lines}");
+    let linux = load(&text);
+    assert_eq!(table(&linux), text);
+    let process = Process::init(linux);
+    process.unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    process.linux().check().unwrap();
+}
