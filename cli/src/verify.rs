@@ -25,7 +25,7 @@ use crate::arguments::VerifyArguments;
 use crate::held::Held;
 use crate::host;
 use crate::life_cycle::{self, LifeCycleError};
-use crate::mounts::tables::{Source, Text};
+use crate::mounts::tables::Source;
 use crate::mounts::{has_unicode, write};
 use crate::plan::made_anew;
 use crate::run::Failure;
@@ -105,14 +105,13 @@ impl Drift {
     /// That of a container with this mount table.
     fn find(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId, container: &[u8]) -> Result<Self, Failure> {
         let host = Source::Ourselves.read()?;
-        let text = Text { bytes: host.bytes.clone(), ..host };
-        let predicted = made_anew(id, agent, &text);
-        let (host, own) = predicted.map_err(|error| VerifyError::Prediction { id: id.clone(), error })?;
+        let predicted = made_anew(id, agent, &host);
+        let (expected, own) = predicted.map_err(|error| VerifyError::Prediction { id: id.clone(), error })?;
         let others = not_its_own(kernel, agent, id)?;
         let tables = |expected: &[u8], found: &[u8]| -> Result<Tables, Failure> {
             Ok(Tables { expected: without(expected, &others)?, found: without(found, &others)? })
         };
-        Ok(Self { host: tables(&host, &text.bytes)?, container: tables(&own, container)? })
+        Ok(Self { host: tables(&expected, &host.bytes)?, container: tables(&own, container)? })
     }
 
     /// Whether there is none.

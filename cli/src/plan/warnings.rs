@@ -62,7 +62,7 @@ pub(super) fn warnings(planned: &Planned<'_>) -> Result<Vec<Warning>, Failure> {
             tables.push(namespace(text)?);
         }
         let mut later = tables.clone();
-        later[0].table = Table::parse(prediction.meanwhile.as_deref().unwrap_or_default())?;
+        later[0].table = meanwhile.clone();
         propagated(&mut found, &before, &meanwhile, &Host::new(later));
         growing_groups(&mut found, &Host::new(tables), &meanwhile, &Table::parse(&prediction.after)?);
     }

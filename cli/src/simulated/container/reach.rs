@@ -134,8 +134,7 @@ impl Walk<'_> {
     /// Tries a directory. Gives the paths of what is in it, the last first.
     fn look_into(&mut self, directory: &UnixPath, stat: &Stat) -> Vec<UnixPathBuf> {
         let is_unknown = self.unknown.contains(&stat.device);
-        let names = match self.names(directory) {
-            _ if is_unknown => Vec::new(),
+        let names = match if is_unknown { Ok(Vec::new()) } else { self.names(directory) } {
             Ok(names) => names,
             Err(errno) => {
                 self.reach.refused.push((directory.to_path_buf(), errno));
