@@ -13,12 +13,13 @@ use cofferdam::kernel::{
 };
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::process::Task;
 
-fn bytes(path: &UnixPath) -> Result<&[u8], Errno> {
+fn bytes(path: &UnixPath) -> Result<&[u8], Failure> {
     let path = path.as_bytes();
-    if path.contains(&0) { Err(Errno::EINVAL) } else { Ok(path) }
+    if path.contains(&0) { Err(fail!(EINVAL, "getname()", "a path of a call ends at its first NUL")) } else { Ok(path) }
 }
 
 /// How a process gets at its kernel, for the time of one call.
@@ -72,14 +73,18 @@ impl<L: Access> Process<L> {
     }
 
     /// Makes a call. A process that has ended gets `ESRCH`; one that is stopped, and so makes no call, `EDEADLK`.
-    fn with<R>(&self, call: impl FnOnce(&mut Linux) -> Result<R, Errno>) -> Result<R, Errno> {
+    fn with<R>(&self, call: impl FnOnce(&mut Linux) -> Result<R, Failure>) -> Result<R, Errno> {
         self.linux.with(|linux| {
-            if linux.serial_of(self.task) != self.serial {
-                return Err(Errno::ESRCH);
-            }
-            linux.may_call(self.task)?;
-            call(linux)
+            let result = self.may_call(linux).and_then(|()| call(linux));
+            linux.answer(result)
         })
+    }
+
+    fn may_call(&self, linux: &Linux) -> Result<(), Failure> {
+        if linux.serial_of(self.task) != self.serial {
+            return Err(fail!(ESRCH, "do_exit()", "the process has ended"));
+        }
+        linux.may_call(self.task)
     }
 }
 
@@ -117,7 +122,7 @@ impl Process {
     ///
     /// Those of clone3(2).
     pub fn fork(&self, flags: CloneFlags) -> Result<Self, Errno> {
-        let child = self.with(|linux| linux.fork(self.task, flags))?;
+        let child = self.with(|linux| linux.new_child(self.task, flags))?;
         Ok(self.other(child))
     }
 
@@ -428,13 +433,13 @@ impl<L: Access> Kernel for Process<L> {
         // Its part is done before ours goes on, whether it has our memory or not.
         let flags = if flags.is_vfork() { flags - CloneFlags::CLONE_VM } else { flags };
         let (task, pid) = self.with(|linux| {
-            let task = linux.fork(self.task, flags)?;
+            let task = linux.new_child(self.task, flags)?;
             Ok((task, Pid(linux.pid_seen_by(self.task, task))))
         })?;
         let kernel = Self::new(self.linux.clone(), task);
         let status = child(&kernel);
         kernel.exit(status);
-        Ok(pid)
+        self.with(|_| Ok(pid))
     }
 }
 

@@ -4,6 +4,7 @@ use cofferdam::kernel::{Bytes, Errno, Fd, FileType};
 
 use super::{File, FileKind, Place, content_of, kind_of};
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::filesystem::{Dentry, Entry, FilesystemType, InodeKind, Name, ProcEntry};
 use crate::linux::Linux;
 use crate::process::Task;
@@ -65,7 +66,7 @@ impl Linux {
         }
         let flags = if follow { LookupFlags::FOLLOW } else { LookupFlags::empty() } | LookupFlags::EMPTY;
         let mut copy = self.clone();
-        Ok(match copy.walk_with_all_privileges(task, dirfd, path, flags)? {
+        Ok(match copy.walk_with_all_privileges(task, dirfd, path, flags).map_err(Failure::errno)? {
             End::At(dentry) => {
                 let file_type = copy.inodes[copy.dentries[dentry].inode].file_type();
                 Location::Found { place: copy.place_on_disk(dentry), file_type }

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use cofferdam::kernel::{Bytes, Capabilities, Errno, MountFlags};
+use cofferdam::kernel::{Bytes, Capabilities, MountFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{Dentry, FilesystemType, Name, Parameters};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::{OtherNamespace, PidNamespace, UserNamespace};
 use crate::process::{Credentials, Task};
@@ -80,13 +81,13 @@ impl FsContext {
     }
 
     /// The oldest message, as read(2) gives it (`fscontext_read()`): it must fit whole.
-    pub(crate) fn read_message(&mut self, count: usize) -> Result<Bytes, Errno> {
-        let messages = self.messages.as_mut().ok_or(Errno::ENODATA)?;
-        let length = messages.front().ok_or(Errno::ENODATA)?.0.len();
+    pub(crate) fn read_message(&mut self, count: usize) -> Result<Bytes, Failure> {
+        let messages = self.messages.as_mut().ok_or(fail!(ENODATA))?;
+        let length = messages.front().ok_or(fail!(ENODATA))?.0.len();
         if length > count {
-            return Err(Errno::EMSGSIZE);
+            return Err(fail!(EMSGSIZE));
         }
-        messages.pop_front().ok_or(Errno::ENODATA)
+        messages.pop_front().ok_or(fail!(ENODATA))
     }
 }
 
@@ -97,7 +98,7 @@ impl Linux {
         task: Id<Task>,
         filesystem: FilesystemType,
         sb_flags: MountFlags,
-    ) -> Result<FsContext, Errno> {
+    ) -> Result<FsContext, Failure> {
         let credentials = self.tasks[task].credentials.clone();
         let mut context = FsContext {
             purpose: Purpose::Mount,
@@ -119,9 +120,9 @@ impl Linux {
         self.user_namespaces[context.user_namespace].references += 2;
         match self.init_context(task, &mut context) {
             Ok(()) => Ok(context),
-            Err(errno) => {
+            Err(failure) => {
                 self.drop_context(context);
-                Err(errno)
+                Err(failure)
             }
         }
     }
@@ -133,11 +134,11 @@ impl Linux {
         root: Id<Dentry>,
         sb_flags: MountFlags,
         sb_flags_mask: MountFlags,
-    ) -> Result<FsContext, Errno> {
+    ) -> Result<FsContext, Failure> {
         let superblock = self.dentries[root].superblock;
         let object = &mut self.superblocks[superblock];
         if object.is_internal {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         object.active += 1;
         let (user_namespace, filesystem) = (object.user_namespace, object.filesystem.clone());
@@ -163,15 +164,15 @@ impl Linux {
         };
         match self.init_context(task, &mut context) {
             Ok(()) => Ok(context),
-            Err(errno) => {
+            Err(failure) => {
                 self.drop_context(context);
-                Err(errno)
+                Err(failure)
             }
         }
     }
 
     /// What the type does with a context first (`init_fs_context()`).
-    fn init_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+    fn init_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         let owner = match context.filesystem {
             FilesystemType::Proc => self.pid_namespaces[self.tasks[task].pid_namespace].user_namespace,
             FilesystemType::Sysfs => self.other_namespaces[self.tasks[task].namespaces.network].user_namespace,
@@ -180,7 +181,7 @@ impl Linux {
         };
         let is_sysfs = context.filesystem == FilesystemType::Sysfs;
         if is_sysfs && !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if context.filesystem == FilesystemType::Proc {
             let namespace = self.tasks[task].pid_namespace;
@@ -222,13 +223,13 @@ impl Linux {
     }
 
     /// Begins a change in a context that is ready for it (`finish_clean_context()`).
-    pub(crate) fn finish_clean_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+    pub(crate) fn finish_clean_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         if context.phase != Phase::AwaitingReconfiguration {
             return Ok(());
         }
-        if let Err(errno) = self.init_context(task, context) {
+        if let Err(failure) = self.init_context(task, context) {
             context.phase = Phase::Failed;
-            return Err(errno);
+            return Err(failure);
         }
         context.phase = Phase::ReconfigurationParameters;
         Ok(())

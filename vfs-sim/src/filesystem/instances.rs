@@ -7,6 +7,7 @@ use super::{
     TmpfsParameters,
 };
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::{OtherNamespace, UserNamespace};
 use crate::process::Task;
@@ -15,9 +16,9 @@ use crate::walk::LookupFlags;
 impl Linux {
     /// Makes the superblock that a context describes, or finds the one there is, and sets the context's root
     /// (`vfs_get_tree()`).
-    pub(crate) fn get_tree(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+    pub(crate) fn get_tree(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         if context.root.is_some() {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         let superblock = match context.filesystem.clone() {
             FilesystemType::Sysfs => match self.instance_of(&FilesystemType::Sysfs, context.kernel_namespace) {
@@ -89,18 +90,18 @@ impl Linux {
     }
 
     /// What becomes of a context that finds a superblock (`share_extant_sb` in `sget_fc()`).
-    fn share(superblock: Id<SuperBlock>, context: &mut FsContext) -> Result<Id<SuperBlock>, Errno> {
+    fn share(superblock: Id<SuperBlock>, context: &mut FsContext) -> Result<Id<SuperBlock>, Failure> {
         if context.is_exclusive { Err(Self::refuse_sharing(context)) } else { Ok(superblock) }
     }
 
-    fn refuse_sharing(context: &mut FsContext) -> Errno {
+    fn refuse_sharing(context: &mut FsContext) -> Failure {
         let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
         context.log('w', &format!("{name}: reusing existing filesystem not allowed"));
-        Errno::EBUSY
+        fail!(EBUSY)
     }
 
     /// A new superblock (`get_tree_nodev()`).
-    fn new_instance(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<Id<SuperBlock>, Errno> {
+    fn new_instance(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<Id<SuperBlock>, Failure> {
         let user_namespace = match context.filesystem {
             FilesystemType::Sysfs | FilesystemType::Pipefs => self.initial_user_namespace,
             _ => context.user_namespace,
@@ -117,10 +118,10 @@ impl Linux {
         let parameters = std::mem::take(&mut context.parameters);
         let filled = self.fill_superblock(task, superblock, context, &parameters);
         context.parameters = parameters;
-        if let Err(errno) = filled {
+        if let Err(failure) = filled {
             self.superblocks[superblock].active += 1;
             self.superblock_put(superblock);
-            return Err(errno);
+            return Err(failure);
         }
         Ok(superblock)
     }
@@ -132,7 +133,7 @@ impl Linux {
         superblock: Id<SuperBlock>,
         context: &mut FsContext,
         parameters: &Parameters,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let root = self.root_inode(superblock);
         let settled = match parameters {
             Parameters::Tmpfs(own) => {
@@ -151,7 +152,7 @@ impl Linux {
                 let mut settled = ProcParameters::default();
                 if let Err(message) = self.apply_proc(task, context.purpose, &mut settled, own) {
                     context.log('e', message);
-                    return Err(Errno::EINVAL);
+                    return Err(fail!(EINVAL));
                 }
                 self.refuse_devices_and_programs(superblock);
                 if let Some(namespace) = context.pid_namespace {
@@ -209,48 +210,48 @@ impl Linux {
 
     /// The way of a filesystem on a block device ends at its device (`get_tree_bdev()`, `lookup_bdev()`): there is none
     /// behind any node.
-    fn find_device(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+    fn find_device(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         let Some(source) = context.source.clone() else {
             context.log('e', "No source specified");
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         };
-        let errno = self.lookup_device(task, source.as_bytes());
-        if errno != Errno::ENXIO {
+        let failure = self.lookup_device(task, source.as_bytes());
+        if !failure.is(Errno::ENXIO) {
             let source = String::from_utf8_lossy(source.as_bytes()).into_owned();
             context.log('e', &format!("{source}: Can't lookup blockdev"));
         }
-        Err(errno)
+        Err(failure)
     }
 
-    fn lookup_device(&mut self, task: Id<Task>, source: &[u8]) -> Errno {
+    fn lookup_device(&mut self, task: Id<Task>, source: &[u8]) -> Failure {
         if source.is_empty() {
-            return Errno::EINVAL;
+            return fail!(EINVAL);
         }
         let path = match self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW) {
             Ok(path) => path,
-            Err(errno) => return errno,
+            Err(failure) => return failure,
         };
         let inode = self.dentries[path.dentry].inode;
         if !matches!(self.inodes[inode].kind, InodeKind::BlockDevice(_)) {
-            return Errno::ENOTBLK;
+            return fail!(ENOTBLK);
         }
         let mount = &self.mounts[path.mount];
         let is_refused =
             mount.flags.contains(crate::mount::MntFlags::NODEV) || self.superblocks[mount.superblock].no_devices;
-        if is_refused { Errno::EACCES } else { Errno::ENXIO }
+        if is_refused { fail!(EACCES) } else { fail!(ENXIO) }
     }
 
     /// Changes the superblock of a context's root (`reconfigure_super()`).
-    pub(crate) fn reconfigure(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+    pub(crate) fn reconfigure(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         let changeable = MountFlags::MS_RDONLY
             | MountFlags::MS_SYNCHRONOUS
             | MountFlags::MS_MANDLOCK
             | MountFlags::MS_I_VERSION
             | MountFlags::MS_LAZYTIME;
-        let root = context.root.ok_or(Errno::EINVAL)?;
+        let root = context.root.ok_or(fail!(EINVAL))?;
         let superblock = self.dentries[root].superblock;
         if !changeable.contains(context.sb_flags_mask) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if self.superblocks[superblock].overlay.is_some() {
             // `shrink_dcache_sb()`
@@ -262,7 +263,7 @@ impl Linux {
             && !object.flags.contains(MountFlags::MS_RDONLY);
         // `sb_prepare_remount_readonly()`
         if becomes_readonly && (object.removed > 0 || is_written_to) {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         self.reconfigure_parameters(task, superblock, context)?;
         let object = &mut self.superblocks[superblock];
@@ -276,11 +277,11 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         context: &mut FsContext,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         // `ovl_reconfigure()`
         let stays_readonly = context.sb_flags.contains(MountFlags::MS_RDONLY);
         if self.superblocks[superblock].overlay.is_some() && !stays_readonly && self.is_forced_readonly(superblock) {
-            return Err(Errno::EROFS);
+            return Err(fail!(EROFS));
         }
         let mut settled = self.superblocks[superblock].parameters.clone();
         match (&mut settled, &context.parameters) {
@@ -288,13 +289,13 @@ impl Linux {
                 if let Err(message) = self.reconfigure_tmpfs(superblock, settled, new) {
                     let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
                     context.log('e', &format!("{name}: {message}"));
-                    return Err(Errno::EINVAL);
+                    return Err(fail!(EINVAL));
                 }
             }
             (Parameters::Proc(settled), Parameters::Proc(new)) => {
                 if let Err(message) = self.apply_proc(task, Purpose::Reconfigure, settled, new) {
                     context.log('e', message);
-                    return Err(Errno::EINVAL);
+                    return Err(fail!(EINVAL));
                 }
             }
             (Parameters::Devpts(settled), Parameters::Devpts(new)) => {

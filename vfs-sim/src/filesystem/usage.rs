@@ -1,9 +1,8 @@
 //! How much of a filesystem in memory is used, and how much there can be (`mm/shmem.c`).
 
-use cofferdam::kernel::Errno;
-
 use super::{FilesystemType, Inode, InodeKind, Parameters, SuperBlock, TmpfsLimits};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
 /// Targets from this length on take a page; shorter ones are kept in the inode (`SHORT_SYMLINK_LEN`, with the NUL).
@@ -66,22 +65,22 @@ impl Linux {
     /// Whether there can be one more inode, or one more name of a file: `ENOSPC` (`shmem_reserve_inode()`).
     ///
     /// Message queues are not simulated: nobody may have one, as with an `RLIMIT_MSGQUEUE` of 0 (`mqueue_get_inode()`).
-    pub(crate) fn has_free_inode(&self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+    pub(crate) fn has_free_inode(&self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         match &self.superblocks[superblock] {
-            SuperBlock { filesystem: FilesystemType::Mqueue, is_orphan: true, .. } => return Err(Errno::EACCES),
-            SuperBlock { filesystem: FilesystemType::Mqueue, .. } => return Err(Errno::EMFILE),
+            SuperBlock { filesystem: FilesystemType::Mqueue, is_orphan: true, .. } => return Err(fail!(EACCES)),
+            SuperBlock { filesystem: FilesystemType::Mqueue, .. } => return Err(fail!(EMFILE)),
             _ => {}
         }
         let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
         let is_full = limit > 0 && self.superblocks[superblock].free_inodes(limit) == 0;
-        if is_full { Err(Errno::ENOSPC) } else { Ok(()) }
+        if is_full { Err(fail!(ENOSPC)) } else { Ok(()) }
     }
 
     /// Whether there is room for attributes of so many bytes: `ENOSPC` (`shmem_xattr_handler_set()`).
-    pub(super) fn has_room_for_marks(&self, superblock: Id<SuperBlock>, bytes: u64) -> Result<(), Errno> {
+    pub(super) fn has_room_for_marks(&self, superblock: Id<SuperBlock>, bytes: u64) -> Result<(), Failure> {
         let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
         let is_full = limit > 0 && self.superblocks[superblock].free_inode_space(limit) < bytes;
-        if is_full { Err(Errno::ENOSPC) } else { Ok(()) }
+        if is_full { Err(fail!(ENOSPC)) } else { Ok(()) }
     }
 
     /// How many more pages there can be.

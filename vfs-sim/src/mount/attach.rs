@@ -1,9 +1,8 @@
 //! Trees of mounts are attached: a new filesystem, a copy, a tree that moves (`attach_recursive_mnt()`).
 
-use cofferdam::kernel::Errno;
-
 use super::{MntFlags, Mount, Path, UmountTree};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::FilesystemType;
 use crate::linux::Linux;
 use crate::namespace::MountNamespace;
@@ -32,18 +31,18 @@ impl Linux {
 
     /// Counts the mounts of a tree that a namespace is to get: `ENOSPC` if these are more than fs.mount-max
     /// (`count_mounts()`).
-    pub(crate) fn count_mounts(&mut self, namespace: Id<MountNamespace>, tree: Id<Mount>) -> Result<(), Errno> {
+    pub(crate) fn count_mounts(&mut self, namespace: Id<MountNamespace>, tree: Id<Mount>) -> Result<(), Failure> {
         let object = &self.mount_namespaces[namespace];
         let Some(room) = self.mount_max.checked_sub(object.count).and_then(|room| room.checked_sub(object.pending))
         else {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         };
         if room == 0 {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         let mounts = u32::try_from(self.mounts_of_tree(tree).count()).unwrap_or(u32::MAX);
         if mounts > room {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         self.mount_namespaces[namespace].pending += mounts;
         Ok(())
@@ -55,16 +54,16 @@ impl Linux {
     ///
     /// `EINVAL` for a filesystem that is not for users, `ENOTDIR` if only one of both is a directory, and those of
     /// [`attach_tree`](Self::attach_tree).
-    pub(crate) fn graft_tree(&mut self, task: Id<Task>, tree: Id<Mount>, place: Path) -> Result<(), Errno> {
+    pub(crate) fn graft_tree(&mut self, task: Id<Task>, tree: Id<Mount>, place: Path) -> Result<(), Failure> {
         let object = &self.mounts[tree];
         let superblock = &self.superblocks[object.superblock];
         if superblock.is_internal && superblock.filesystem != FilesystemType::Nsfs {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let root = self.dentries[object.root].inode;
         let mountpoint = self.dentries[place.dentry].inode;
         if self.inodes[root].is_directory() != self.inodes[mountpoint].is_directory() {
-            return Err(Errno::ENOTDIR);
+            return Err(fail!(ENOTDIR));
         }
         self.attach_tree(task, tree, place)
     }
@@ -75,16 +74,16 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOENT` if the root of the tree is unlinked, `ENOSPC` beyond fs.mount-max. Nothing has changed then.
-    pub(crate) fn attach_tree(&mut self, task: Id<Task>, tree: Id<Mount>, place: Path) -> Result<(), Errno> {
-        let Some(namespace) = self.mounts[place.mount].namespace else { return Err(Errno::EINVAL) };
+    pub(crate) fn attach_tree(&mut self, task: Id<Task>, tree: Id<Mount>, place: Path) -> Result<(), Failure> {
+        let Some(namespace) = self.mounts[place.mount].namespace else { return Err(fail!(EINVAL)) };
         let is_move = self.has_parent(tree);
         let top = self.topmost_overmount(tree);
         self.can_be_mountpoint(self.mounts[top].root)?;
         let mut copies = Vec::new();
         let result = self.prepare_copies(tree, place, namespace, is_move, &mut copies);
-        if let Err(errno) = result {
+        if let Err(failure) = result {
             self.drop_copies(tree, namespace, copies);
-            return Err(errno);
+            return Err(failure);
         }
         if self.mounts[place.mount].is_shared {
             for mount in self.mount_tree(tree) {
@@ -115,7 +114,7 @@ impl Linux {
         namespace: Id<MountNamespace>,
         is_move: bool,
         copies: &mut Vec<Id<Mount>>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if !is_move {
             self.count_mounts(namespace, tree)?;
         }

@@ -1,12 +1,11 @@
 //! Copies of mounts and of trees of them (`clone_mnt()`, `copy_tree()` in `fs/namespace.c`).
 
-use bitflags::bitflags;
-use cofferdam::kernel::Errno;
-
 use super::{MntFlags, Mount, Path, UmountTree};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
+use bitflags::bitflags;
 
 bitflags! {
     /// How a copy relates to its original (`CL_*` in `fs/pnode.h`).
@@ -65,19 +64,19 @@ impl Linux {
         source: Id<Mount>,
         root: Id<Dentry>,
         flags: CopyFlags,
-    ) -> Result<Id<Mount>, Errno> {
+    ) -> Result<Id<Mount>, Failure> {
         if self.mounts[source].is_unbindable && !flags.contains(CopyFlags::COPY_UNBINDABLE) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !flags.contains(CopyFlags::COPY_NAMESPACE_FILES) && self.is_mount_namespace_file(root) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let copy = self.clone_mount(source, root, flags);
         match self.copy_children(source, root, copy, flags) {
             Ok(()) => Ok(copy),
-            Err(errno) => {
+            Err(failure) => {
                 self.discard(copy);
-                Err(errno)
+                Err(failure)
             }
         }
     }
@@ -95,7 +94,7 @@ impl Linux {
         root: Id<Dentry>,
         copy: Id<Mount>,
         flags: CopyFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         // The mount that was copied last, and its copy.
         let (mut original, mut last) = (source, copy);
         let mut child = self.mounts[source].children.first;
@@ -131,12 +130,12 @@ impl Linux {
     }
 
     /// Whether a mount, with all that is on it, is left out of a copy; `EPERM` if it may not be uncovered.
-    fn is_left_out(&self, mount: Id<Mount>, flags: CopyFlags) -> Result<bool, Errno> {
+    fn is_left_out(&self, mount: Id<Mount>, flags: CopyFlags) -> Result<bool, Failure> {
         let object = &self.mounts[mount];
         let is_left_out = object.is_unbindable && !flags.contains(CopyFlags::COPY_UNBINDABLE)
             || !flags.contains(CopyFlags::COPY_NAMESPACE_FILES) && self.is_mount_namespace_file(object.root);
         if is_left_out && object.flags.contains(MntFlags::LOCKED) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         Ok(is_left_out)
     }

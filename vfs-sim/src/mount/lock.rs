@@ -1,9 +1,8 @@
 //! Where exactly a mount goes, and whether something may be mounted there (`do_lock_mount()` in `fs/namespace.c`).
 
-use cofferdam::kernel::Errno;
-
 use super::{Mount, Path};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 use crate::process::Task;
@@ -14,7 +13,7 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOENT` if nothing can be mounted there any more.
-    pub(crate) fn lock_mount(&mut self, path: Path) -> Result<Path, Errno> {
+    pub(crate) fn lock_mount(&mut self, path: Path) -> Result<Path, Failure> {
         let place = self.lookup_mount(path).map_or(path, |mount| self.root_of(self.topmost_overmount(mount)));
         if place.mount != path.mount {
             self.touch_mount(place.mount);
@@ -29,9 +28,9 @@ impl Linux {
     /// # Errors
     ///
     /// `EINVAL` if the place is no root of a mount, or has no parent to be put on; else as [`lock_mount`](Self::lock_mount).
-    pub(crate) fn lock_mount_beneath(&mut self, path: Path) -> Result<Path, Errno> {
+    pub(crate) fn lock_mount_beneath(&mut self, path: Path) -> Result<Path, Failure> {
         if !self.is_root_of_mount(path) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let top = self.topmost_overmount(path.mount);
         let Mount { parent, mountpoint, .. } = self.mounts[top];
@@ -39,24 +38,24 @@ impl Linux {
             self.touch_mount(parent);
         }
         if self.dentries[mountpoint].cant_mount || self.mounts[path.mount].namespace.is_none() {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         if parent == path.mount && self.mounts[parent].overmount.is_none() {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         self.can_be_mountpoint(mountpoint)?;
         Ok(Path { mount: parent, dentry: mountpoint })
     }
 
-    fn check_mountpoint(&self, mount: Id<Mount>, dentry: Id<Dentry>) -> Result<(), Errno> {
+    fn check_mountpoint(&self, mount: Id<Mount>, dentry: Id<Dentry>) -> Result<(), Failure> {
         if self.dentries[dentry].cant_mount || self.mounts[mount].namespace.is_none() {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         self.can_be_mountpoint(dentry)
     }
 
     /// `ENOENT` for a dentry that is unlinked, or in a directory that is (`get_mountpoint()`, `d_set_mounted()`).
-    pub(crate) fn can_be_mountpoint(&self, dentry: Id<Dentry>) -> Result<(), Errno> {
+    pub(crate) fn can_be_mountpoint(&self, dentry: Id<Dentry>) -> Result<(), Failure> {
         let mut dentry = dentry;
         loop {
             let object = &self.dentries[dentry];
@@ -65,7 +64,7 @@ impl Linux {
                 return Ok(());
             }
             if !object.is_hashed {
-                return Err(Errno::ENOENT);
+                return Err(fail!(ENOENT));
             }
             dentry = object.parent;
         }

@@ -1,10 +1,10 @@
 //! Mount namespaces come and go (`copy_mnt_ns()`, `put_mnt_ns()` in `fs/namespace.c`).
 
-use cofferdam::kernel::Errno;
 use imbl::OrdMap;
 
 use super::{CopyFlags, Mount, UmountTree};
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 use crate::namespace::{Counted, MountNamespace, Owner};
@@ -53,7 +53,7 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOSPC` if it would be one too many.
-    fn begin_mount_namespace(&mut self, owner: Owner) -> Result<ComingNamespace, Errno> {
+    fn begin_mount_namespace(&mut self, owner: Owner) -> Result<ComingNamespace, Failure> {
         self.count_up(owner.user_namespace, owner.creator, Counted::MountNamespaces)?;
         self.last_namespace_sequence += 1;
         Ok(ComingNamespace { owner, sequence: self.last_namespace_sequence })
@@ -75,7 +75,7 @@ impl Linux {
         namespace: Id<MountNamespace>,
         owner: Owner,
         fs: Option<Id<FsState>>,
-    ) -> Result<Id<MountNamespace>, Errno> {
+    ) -> Result<Id<MountNamespace>, Failure> {
         let MountNamespace { root: old, user_namespace: old_owner, .. } = self.mount_namespaces[namespace];
         let coming = self.begin_mount_namespace(owner)?;
         let is_other_owner = old_owner != owner.user_namespace;
@@ -131,7 +131,7 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOSPC` if it would be one too many.
-    pub(crate) fn begin_detached_copy(&mut self, task: Id<Task>) -> Result<ComingNamespace, Errno> {
+    pub(crate) fn begin_detached_copy(&mut self, task: Id<Task>) -> Result<ComingNamespace, Failure> {
         let user_namespace = self.mount_namespaces[self.tasks[task].mount_namespace].user_namespace;
         let creator = self.tasks[task].credentials.effective_uid;
         self.begin_mount_namespace(Owner { user_namespace, creator })

@@ -1,9 +1,8 @@
 //! How a mount that is attached to a shared mount reaches the peers and the slaves (`propagate_mnt()` in `fs/pnode.c`).
 
-use cofferdam::kernel::Errno;
-
 use super::{CopyFlags, Mount, Path};
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 
@@ -17,7 +16,7 @@ impl Linux {
         place: Path,
         source: Id<Mount>,
         copies: &mut Vec<Id<Mount>>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if let Some(master) = self.mounts[place.mount].master {
             self.mounts[master].is_marked = true;
         }
@@ -35,7 +34,7 @@ impl Linux {
     }
 
     /// Goes over the peer groups, depth first.
-    fn copy_for_groups(&mut self, place: Path, source: Id<Mount>, copies: &mut Vec<Id<Mount>>) -> Result<(), Errno> {
+    fn copy_for_groups(&mut self, place: Path, source: Id<Mount>, copies: &mut Vec<Id<Mount>>) -> Result<(), Failure> {
         let mut copy = source;
         let mut group = Some(place.mount);
         while let Some(first) = group {
@@ -74,7 +73,7 @@ impl Linux {
         last_copy: Id<Mount>,
         source: Id<Mount>,
         flags: CopyFlags,
-    ) -> Result<Id<Mount>, Errno> {
+    ) -> Result<Id<Mount>, Failure> {
         // The first of its group is a slave of a copy that is there already.
         let template =
             if flags.contains(CopyFlags::SLAVE) { self.find_master(receiver, last_copy, source) } else { last_copy };
@@ -87,7 +86,7 @@ impl Linux {
         Ok(copy)
     }
 
-    fn count_copies(&mut self, receiver: Id<Mount>, copy: Id<Mount>) -> Result<(), Errno> {
+    fn count_copies(&mut self, receiver: Id<Mount>, copy: Id<Mount>) -> Result<(), Failure> {
         match self.mounts[receiver].namespace {
             Some(namespace) => self.count_mounts(namespace, copy),
             None => Ok(()),

@@ -1,9 +1,10 @@
 //! Who may write through a mount, and who does.
 
-use cofferdam::kernel::{Errno, MountFlags};
+use cofferdam::kernel::MountFlags;
 
 use super::{MntFlags, Mount, Path};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{InodeKind, SuperBlock};
 use crate::linux::Linux;
 
@@ -16,8 +17,8 @@ impl Linux {
     }
 
     /// Whether something may be changed through a mount: `EROFS` if not (`mnt_want_write()`).
-    pub(crate) fn want_write(&self, mount: Id<Mount>) -> Result<(), Errno> {
-        if self.is_readonly(mount) { Err(Errno::EROFS) } else { Ok(()) }
+    pub(crate) fn want_write(&self, mount: Id<Mount>) -> Result<(), Failure> {
+        if self.is_readonly(mount) { Err(fail!(EROFS)) } else { Ok(()) }
     }
 
     /// Whether a filesystem is written to through a mount that is not read-only. One that is can have writers from the time

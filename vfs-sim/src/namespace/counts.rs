@@ -1,11 +1,11 @@
 //! How many namespaces users have, and how many they may have (namespaces(7), `kernel/ucount.c`).
 
-use cofferdam::kernel::Errno;
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use super::{OtherKind, UserNamespace};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
 /// What is counted for each user (`enum ucount_type`).
@@ -78,14 +78,14 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOSPC` if one of them has as many as the namespace allows; then nothing is counted.
-    pub(crate) fn count_up(&mut self, namespace: Id<UserNamespace>, user: u32, kind: Counted) -> Result<(), Errno> {
+    pub(crate) fn count_up(&mut self, namespace: Id<UserNamespace>, user: u32, kind: Counted) -> Result<(), Failure> {
         let counted_for = self.counted_for(namespace, user);
         let is_full = |(namespace, user): &(Id<UserNamespace>, u32)| {
             let object = &self.user_namespaces[*namespace];
             object.counts.get(user).map_or(0, |numbers| numbers.get(kind)) >= object.limits.get(kind)
         };
         if counted_for.iter().any(is_full) {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         for (namespace, user) in counted_for {
             let numbers = self.user_namespaces[namespace].counts.entry(user).or_insert(Tally::all(0));

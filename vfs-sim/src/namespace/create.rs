@@ -1,10 +1,11 @@
 //! New namespaces for a process (`kernel/nsproxy.c`, `kernel/user_namespace.c`).
 
-use cofferdam::kernel::{Capabilities, CloneFlags, Errno};
+use cofferdam::kernel::{Capabilities, CloneFlags};
 
 use super::other::CLONE_NEWTIME;
 use super::{Counted, MountNamespace, NamespaceRef, Namespaces, OtherKind, OtherNamespace, Tally, UserNamespace};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::process::{Credentials, FsState, RlimitValue, Task};
 
@@ -36,19 +37,19 @@ impl Linux {
     ///
     /// `ENOSPC` if it would be nested too deeply, or be one too many; `EPERM` if the root of the process is not that of its
     /// mount namespace, or its user or group has no number in its user namespace.
-    pub(crate) fn new_user_namespace(&mut self, task: Id<Task>) -> Result<Id<UserNamespace>, Errno> {
+    pub(crate) fn new_user_namespace(&mut self, task: Id<Task>) -> Result<Id<UserNamespace>, Failure> {
         let credentials = self.tasks[task].credentials.clone();
         let parent = credentials.user_namespace;
         let object = &self.user_namespaces[parent];
         if object.level > MAX_PARENT_LEVEL {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         let Credentials { effective_uid: owner, effective_gid: group, effective, .. } = *credentials;
         self.count_up(parent, owner, Counted::UserNamespaces)?;
         let object = &self.user_namespaces[parent];
         if self.is_chrooted(task) || object.uid_of(owner).is_none() || object.gid_of(group).is_none() {
             self.count_down(parent, owner, Counted::UserNamespaces);
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let (level, setgroups_allowed) = (object.level + 1, object.setgroups_allowed);
         let max_processes = self.enforced_process_limit(task);
@@ -95,7 +96,7 @@ impl Linux {
         flags: CloneFlags,
         user_namespace: Id<UserNamespace>,
         fs: Id<FsState>,
-    ) -> Result<(Id<MountNamespace>, Namespaces), Errno> {
+    ) -> Result<(Id<MountNamespace>, Namespaces), Failure> {
         let (mount, old) = (self.tasks[task].mount_namespace, self.tasks[task].namespaces);
         let owner = Owner { user_namespace, creator: self.tasks[task].credentials.effective_uid };
         let mount = if flags.contains(CloneFlags::CLONE_NEWNS) {
@@ -118,9 +119,9 @@ impl Linux {
         flags: CloneFlags,
         owner: Owner,
         made: &mut Vec<NamespaceRef>,
-    ) -> Result<Namespaces, Errno> {
+    ) -> Result<Namespaces, Failure> {
         let old = self.tasks[task].namespaces;
-        let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Errno> {
+        let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Failure> {
             let new = linux.copy_other_namespace(task, flags, kind, (old, owner))?;
             made.push(NamespaceRef::Other(new));
             Ok(new)
@@ -133,10 +134,10 @@ impl Linux {
         } else if self.tasks[task].pid_namespace == old.pid_for_children {
             self.new_pid_namespace(owner, old.pid_for_children)?
         } else {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         };
         made.push(NamespaceRef::Pid(pid_for_children));
-        let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Errno> {
+        let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Failure> {
             let new = linux.copy_other_namespace(task, flags, kind, (old, owner))?;
             made.push(NamespaceRef::Other(new));
             Ok(new)
@@ -153,7 +154,7 @@ impl Linux {
         flags: CloneFlags,
         kind: OtherKind,
         (old, owner): (Id<OtherNamespace>, Owner),
-    ) -> Result<Id<OtherNamespace>, Errno> {
+    ) -> Result<Id<OtherNamespace>, Failure> {
         if !flags.contains(kind.clone_flag()) {
             self.other_namespaces[old].references += 1;
             return Ok(old);

@@ -1,10 +1,11 @@
 //! The maps of ids of a user namespace, as `/proc/<pid>/{uid_map,gid_map,setgroups}` take and show them
 //! (user_namespaces(7), `kernel/user_namespace.c`).
 
-use cofferdam::kernel::{Capabilities, Errno};
+use cofferdam::kernel::Capabilities;
 
 use super::{IdExtent, UserNamespace};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::process::{Credentials, Task};
 
@@ -52,7 +53,7 @@ impl Linux {
         opener: &Credentials,
         namespace: Id<UserNamespace>,
         text: &[u8],
-    ) -> Result<usize, Errno> {
+    ) -> Result<usize, Failure> {
         let map = self.new_map(task, opener, namespace, text, Ids::Users)?;
         self.user_namespaces[namespace].uid_map = map;
         Ok(text.len())
@@ -65,7 +66,7 @@ impl Linux {
         opener: &Credentials,
         namespace: Id<UserNamespace>,
         text: &[u8],
-    ) -> Result<usize, Errno> {
+    ) -> Result<usize, Failure> {
         let map = self.new_map(task, opener, namespace, text, Ids::Groups)?;
         self.user_namespaces[namespace].gid_map = map;
         Ok(text.len())
@@ -76,23 +77,23 @@ impl Linux {
     /// # Errors
     ///
     /// `EINVAL` if the text is neither `allow` nor `deny`; `EPERM` if it is denied already, or there is a `gid_map`.
-    pub(crate) fn write_setgroups(&mut self, namespace: Id<UserNamespace>, text: &[u8]) -> Result<usize, Errno> {
+    pub(crate) fn write_setgroups(&mut self, namespace: Id<UserNamespace>, text: &[u8]) -> Result<usize, Failure> {
         const BUFFER: usize = 8;
         if text.len() >= BUFFER {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let string = c_string(text);
         let (allow, rest) = match (string.strip_prefix(b"allow"), string.strip_prefix(b"deny")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err(Errno::EINVAL),
+            _ => return Err(fail!(EINVAL)),
         };
         if !skip_spaces(rest).is_empty() {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let object = &mut self.user_namespaces[namespace];
         if allow && !object.setgroups_allowed || !allow && !object.gid_map.is_empty() {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         object.setgroups_allowed = allow;
         Ok(text.len())
@@ -136,27 +137,27 @@ impl Linux {
         namespace: Id<UserNamespace>,
         text: &[u8],
         ids: Ids,
-    ) -> Result<Vec<IdExtent>, Errno> {
+    ) -> Result<Vec<IdExtent>, Failure> {
         let object = &self.user_namespaces[namespace];
-        let parent = object.parent.ok_or(Errno::EPERM)?;
+        let parent = object.parent.ok_or(fail!(EPERM))?;
         if opener.user_namespace != namespace && opener.user_namespace != parent {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if text.len() >= PAGE {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let is_settable =
             ids.map(object).is_empty() && self.credentials_capable(opener, namespace, Capabilities::CAP_SYS_ADMIN);
         if !is_settable {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
-        let mut map = parse(c_string(text)).ok_or(Errno::EINVAL)?;
+        let mut map = parse(c_string(text)).ok_or(fail!(EINVAL))?;
         if !self.may_map(task, opener, namespace, parent, &map, ids) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let above = ids.map(&self.user_namespaces[parent]);
         for extent in &mut map {
-            extent.outside = range_outside(above, extent).ok_or(Errno::EPERM)?;
+            extent.outside = range_outside(above, extent).ok_or(fail!(EPERM))?;
         }
         if map.len() > MAX_UNSORTED_LINES {
             map.sort_unstable_by_key(|extent| extent.inside);

@@ -3,10 +3,11 @@
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-use cofferdam::kernel::{Errno, Pid};
+use cofferdam::kernel::Pid;
 
 use super::{Counted, Owner, UserNamespace};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::process::Task;
 
@@ -72,14 +73,14 @@ impl Linux {
         &mut self,
         owner: Owner,
         parent: Id<PidNamespace>,
-    ) -> Result<Id<PidNamespace>, Errno> {
+    ) -> Result<Id<PidNamespace>, Failure> {
         let Owner { user_namespace, creator } = owner;
         if !self.is_in_user_namespace(user_namespace, self.pid_namespaces[parent].user_namespace) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let level = self.pid_namespaces[parent].level + 1;
         if level > MAX_LEVEL {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         self.count_up(user_namespace, creator, Counted::PidNamespaces)?;
         let inode = self.new_namespace_inode();
@@ -144,14 +145,14 @@ impl Linux {
     /// # Errors
     ///
     /// `EAGAIN` if no id is free; `ENOMEM` if the namespace takes no processes any more.
-    pub(crate) fn allocate_pids(&mut self, namespace: Id<PidNamespace>) -> Result<Vec<i32>, Errno> {
+    pub(crate) fn allocate_pids(&mut self, namespace: Id<PidNamespace>) -> Result<Vec<i32>, Failure> {
         let namespaces: Vec<_> = self.pid_namespaces_from(namespace).collect();
         let mut pids = Vec::with_capacity(namespaces.len());
         for namespace in &namespaces {
-            pids.push(self.pid_namespaces[*namespace].allocate().ok_or(Errno::EAGAIN)?);
+            pids.push(self.pid_namespaces[*namespace].allocate().ok_or(fail!(EAGAIN))?);
         }
         if namespaces.iter().any(|namespace| !self.pid_namespaces[*namespace].is_open) {
-            return Err(Errno::ENOMEM);
+            return Err(fail!(ENOMEM));
         }
         pids.reverse();
         Ok(pids)

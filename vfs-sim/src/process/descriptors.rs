@@ -1,31 +1,32 @@
 //! Descriptors: found, given out, closed (`fs/file.c`).
 
-use cofferdam::kernel::{Errno, Fd, OpenFlags};
+use cofferdam::kernel::{Fd, OpenFlags};
 
 use super::{FdTable, OpenFd, OpenFile, OpenFileKind, Task};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
 impl Linux {
     /// The open file behind a descriptor, whatever its kind (`fdget_raw()`).
-    pub(crate) fn file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Errno> {
+    pub(crate) fn file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Failure> {
         let table = &self.fd_tables[self.tasks[task].files];
         let descriptor = usize::try_from(fd.0).ok().and_then(|index| table.descriptors.get(index).copied().flatten());
-        descriptor.map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+        descriptor.map(|descriptor| descriptor.file).ok_or(fail!(EBADF))
     }
 
     /// The open file behind a descriptor that was not opened with `O_PATH` (`fdget()`).
-    pub(crate) fn readable_file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Errno> {
+    pub(crate) fn readable_file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Failure> {
         let file = self.file(task, fd)?;
-        if matches!(self.files[file].kind, OpenFileKind::Path) { Err(Errno::EBADF) } else { Ok(file) }
+        if matches!(self.files[file].kind, OpenFileKind::Path) { Err(fail!(EBADF)) } else { Ok(file) }
     }
 
     /// Whether one more descriptor can be opened: `EMFILE` if not (`get_unused_fd_flags()`).
-    pub(crate) fn has_free_descriptor(&self, task: Id<Task>) -> Result<(), Errno> {
+    pub(crate) fn has_free_descriptor(&self, task: Id<Task>) -> Result<(), Failure> {
         let FdTable { descriptors, next, .. } = &self.fd_tables[self.tasks[task].files];
         let limit = self.descriptor_limit(task);
         let is_full = descriptors.len() >= limit && descriptors.iter().take(limit).skip(*next).all(Option::is_some);
-        if is_full { Err(Errno::EMFILE) } else { Ok(()) }
+        if is_full { Err(fail!(EMFILE)) } else { Ok(()) }
     }
 
     /// An open file with one reference, whose path and what is particular to its kind have theirs already
@@ -38,16 +39,16 @@ impl Linux {
     /// Opens a descriptor for a file, the lowest that is free; the file is closed if there is none (`FD_ADD()`).
     ///
     /// The references that the file's path holds must have been taken before.
-    pub(crate) fn install_file(&mut self, task: Id<Task>, file: OpenFile, flags: OpenFlags) -> Result<Fd, Errno> {
+    pub(crate) fn install_file(&mut self, task: Id<Task>, file: OpenFile, flags: OpenFlags) -> Result<Fd, Failure> {
         let file = self.new_file(file);
         let close_on_exec = flags.contains(OpenFlags::O_CLOEXEC);
         let limit = self.descriptor_limit(task);
         let table = &mut self.fd_tables[self.tasks[task].files];
         match table.allocate(OpenFd { file, close_on_exec }, 0, limit) {
             Ok(fd) => Ok(fd),
-            Err(errno) => {
+            Err(failure) => {
                 self.file_put(file);
-                Err(errno)
+                Err(failure)
             }
         }
     }
@@ -86,12 +87,12 @@ impl FdTable {
     /// # Errors
     ///
     /// `EMFILE` if none is free.
-    pub(crate) fn allocate(&mut self, descriptor: OpenFd, from: usize, limit: usize) -> Result<Fd, Errno> {
+    pub(crate) fn allocate(&mut self, descriptor: OpenFd, from: usize, limit: usize) -> Result<Fd, Failure> {
         let start = from.max(self.next);
         let free = self.descriptors.iter().skip(start).position(Option::is_none);
         let index = free.map_or(self.descriptors.len().max(start), |free| free + start);
         if index >= limit {
-            return Err(Errno::EMFILE);
+            return Err(fail!(EMFILE));
         }
         let fd = self.set(index, descriptor)?;
         if from <= self.next {
@@ -102,8 +103,8 @@ impl FdTable {
 
     /// Enters an open file at a descriptor, in the place of whatever is there. Whether the process may have that one, see
     /// [`Linux::descriptor_limit`], must have been checked.
-    pub(crate) fn set(&mut self, index: usize, descriptor: OpenFd) -> Result<Fd, Errno> {
-        let fd = i32::try_from(index).map_err(|_| Errno::EMFILE)?;
+    pub(crate) fn set(&mut self, index: usize, descriptor: OpenFd) -> Result<Fd, Failure> {
+        let fd = i32::try_from(index).map_err(|_| fail!(EMFILE))?;
         if self.descriptors.len() <= index {
             self.descriptors.resize(index + 1, None);
         }
@@ -112,10 +113,10 @@ impl FdTable {
     }
 
     /// Takes the open file at a descriptor out of the table.
-    pub(crate) fn take(&mut self, fd: Fd) -> Result<Id<OpenFile>, Errno> {
-        let index = usize::try_from(fd.0).map_err(|_| Errno::EBADF)?;
+    pub(crate) fn take(&mut self, fd: Fd) -> Result<Id<OpenFile>, Failure> {
+        let index = usize::try_from(fd.0).map_err(|_| fail!(EBADF))?;
         let slot = self.descriptors.get_mut(index).and_then(Option::take);
-        let descriptor = slot.ok_or(Errno::EBADF)?;
+        let descriptor = slot.ok_or(fail!(EBADF))?;
         self.next = self.next.min(index);
         Ok(descriptor.file)
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Bytes, Errno, Fd, RlimitResource};
+use cofferdam::kernel::{Bytes, Fd, RlimitResource};
 
 use super::program::{Format, check_interpreter};
 use super::{Memory, OpenFileKind, RlimitValue, Task};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Content, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Path};
@@ -36,11 +37,11 @@ struct Arguments {
 
 impl Arguments {
     /// Takes room for a string.
-    fn charge(&mut self, string: &[u8]) -> Result<(), Errno> {
+    fn charge(&mut self, string: &[u8]) -> Result<(), Failure> {
         if string.len() >= MAX_ARGUMENT {
-            return Err(Errno::E2BIG);
+            return Err(fail!(E2BIG));
         }
-        self.space = self.space.checked_sub(string.len() as u64 + 1).ok_or(Errno::E2BIG)?;
+        self.space = self.space.checked_sub(string.len() as u64 + 1).ok_or(fail!(E2BIG))?;
         Ok(())
     }
 
@@ -50,7 +51,7 @@ impl Arguments {
         self.space += first.0.len() as u64 + 1;
     }
 
-    fn insert_first(&mut self, string: &[u8]) -> Result<(), Errno> {
+    fn insert_first(&mut self, string: &[u8]) -> Result<(), Failure> {
         self.charge(string)?;
         self.strings.insert(0, string.into());
         Ok(())
@@ -70,9 +71,15 @@ impl Linux {
     /// # Errors
     ///
     /// Those of execve(2).
-    pub(crate) fn execute(&mut self, task: Id<Task>, path: &[u8], argv: &[Bytes], envp: &[Bytes]) -> Result<(), Errno> {
+    pub(crate) fn execute(
+        &mut self,
+        task: Id<Task>,
+        path: &[u8],
+        argv: &[Bytes],
+        envp: &[Bytes],
+    ) -> Result<(), Failure> {
         if argv.iter().chain(envp).any(|string| string.0.contains(&0)) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         self.check_process_count_of_user(task)?;
         let file = self.open_program(task, path)?;
@@ -91,30 +98,30 @@ impl Linux {
     }
 
     /// A process that became a user with too many processes executes nothing while they are too many.
-    fn check_process_count_of_user(&mut self, task: Id<Task>) -> Result<(), Errno> {
+    fn check_process_count_of_user(&mut self, task: Id<Task>) -> Result<(), Failure> {
         let object = &self.tasks[task];
         let user = (object.credentials.user_namespace, object.credentials.uid);
         if object.has_too_many_processes && self.has_too_many_processes(task, user, 0) {
-            return Err(Errno::EAGAIN);
+            return Err(fail!(EAGAIN));
         }
         self.tasks[task].has_too_many_processes = false;
         Ok(())
     }
 
     /// The file of a program (`do_open_execat()`, `may_open()`).
-    fn open_program(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
+    fn open_program(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Failure> {
         let file = self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW)?;
         let mount = &self.mounts[file.mount];
         let inode = self.dentries[file.dentry].inode;
         if matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
             // A magic link has led to it.
-            return Err(Errno::ELOOP);
+            return Err(fail!(ELOOP));
         }
         let is_program = matches!(self.inodes[inode].kind, InodeKind::Regular(_))
             && !mount.flags.contains(MntFlags::NOEXEC)
             && !self.superblocks[mount.superblock].no_programs;
         if !is_program {
-            return Err(Errno::EACCES);
+            return Err(fail!(EACCES));
         }
         self.inode_permission(task, file.mount, inode, Access::EXECUTE)?;
         // Who writes to a file of an overlay writes to that of the layer as well.
@@ -124,7 +131,7 @@ impl Linux {
                 && matches!(open.kind, OpenFileKind::Plain)
                 && (written == inode || self.content_inode(written) == inode)
         });
-        if is_being_written { Err(Errno::ETXTBSY) } else { Ok(file) }
+        if is_being_written { Err(fail!(ETXTBSY)) } else { Ok(file) }
     }
 
     /// What is in the file of a program.
@@ -136,11 +143,11 @@ impl Linux {
     }
 
     /// Arguments and environment, if there is room for them (`bprm_stack_limits()`, `copy_strings()`).
-    fn arguments(&self, task: Id<Task>, path: &[u8], argv: &[Bytes], envp: &[Bytes]) -> Result<Arguments, Errno> {
+    fn arguments(&self, task: Id<Task>, path: &[u8], argv: &[Bytes], envp: &[Bytes]) -> Result<Arguments, Failure> {
         let stack = self.tasks[task].limits.soft(RlimitResource::RLIMIT_STACK).value();
         let space = MAX_SPACE.min(stack / 4).max(MIN_SPACE);
         let pointers = (argv.len().max(1) + envp.len()) as u64 * 8;
-        let space = space.checked_sub(pointers).filter(|space| *space > 0).ok_or(Errno::E2BIG)?;
+        let space = space.checked_sub(pointers).filter(|space| *space > 0).ok_or(fail!(E2BIG))?;
         let mut arguments = Arguments { strings: argv.to_vec(), space };
         for string in [path].into_iter().chain(envp.iter().chain(argv).map(|string| &string.0[..])) {
             arguments.charge(string)?;
@@ -152,7 +159,7 @@ impl Linux {
     }
 
     /// Finds the program that interprets a file, or is it (`exec_binprm()`).
-    fn load(&mut self, task: Id<Task>, path: &[u8], file: Path, arguments: &mut Arguments) -> Result<Loaded, Errno> {
+    fn load(&mut self, task: Id<Task>, path: &[u8], file: Path, arguments: &mut Arguments) -> Result<Loaded, Failure> {
         let (mut name, mut file) = (path.to_vec(), file);
         for _ in 0..=MAX_DEPTH {
             match Format::of(&self.program_content(file))? {
@@ -175,12 +182,12 @@ impl Linux {
                 }
             }
         }
-        Err(Errno::ELOOP)
+        Err(fail!(ELOOP))
     }
 
     /// The file of an interpreter (`open_exec()`). An empty path is the working directory, which is no program.
-    fn open_interpreter(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
-        if path.is_empty() { Err(Errno::EACCES) } else { self.open_program(task, path) }
+    fn open_interpreter(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Failure> {
+        if path.is_empty() { Err(fail!(EACCES)) } else { self.open_program(task, path) }
     }
 
     /// What can't fail any more (`begin_new_exec()`).
@@ -237,7 +244,7 @@ impl Linux {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use cofferdam::kernel::{Mode, OpenFlags, OpenHow, Prctl};
+    use cofferdam::kernel::{Errno, Mode, OpenFlags, OpenHow, Prctl};
     use rstest::rstest;
 
     use super::*;
@@ -260,7 +267,7 @@ pub(super) mod tests {
 
     fn execute(linux: &mut Linux, path: &str) -> Result<(), Errno> {
         let init = linux.init();
-        linux.execute(init, path.as_bytes(), &["zero".into(), "one".into()], &["A=b".into()])
+        linux.execute(init, path.as_bytes(), &["zero".into(), "one".into()], &["A=b".into()]).map_err(Failure::errno)
     }
 
     fn arguments(linux: &Linux) -> Vec<String> {
@@ -345,12 +352,12 @@ pub(super) mod tests {
         let init = linux.init();
         let long = |length| vec![Bytes::from("x".repeat(length))];
         assert_eq!(linux.execute(init, b"/program", &long(131_071), &[]), Ok(()));
-        assert_eq!(linux.execute(init, b"/program", &long(131_072), &[]), Err(Errno::E2BIG));
+        assert_eq!(linux.execute(init, b"/program", &long(131_072), &[]).map_err(Failure::errno), Err(Errno::E2BIG));
         // 2 MiB, a quarter of the stack, are for all together.
         let many = |count| vec![Bytes::from("x".repeat(131_071)); count];
         assert_eq!(linux.execute(init, b"/program", &many(15), &[]), Ok(()));
-        assert_eq!(linux.execute(init, b"/program", &many(8), &many(8)), Err(Errno::E2BIG));
-        assert_eq!(linux.execute(init, b"/program", &["a\0b".into()], &[]), Err(Errno::EINVAL));
+        assert_eq!(linux.execute(init, b"/program", &many(8), &many(8)).map_err(Failure::errno), Err(Errno::E2BIG));
+        assert_eq!(linux.execute(init, b"/program", &["a\0b".into()], &[]).map_err(Failure::errno), Err(Errno::EINVAL));
     }
 
     #[test]
@@ -374,7 +381,7 @@ pub(super) mod tests {
         let (kept, closed) = (open(OpenFlags::empty()), open(OpenFlags::O_CLOEXEC));
         assert_eq!(execute(&mut linux, "/program"), Ok(()));
         assert_eq!(linux.close(init, kept), Ok(()));
-        assert_eq!(linux.close(init, closed), Err(Errno::EBADF));
+        assert_eq!(linux.close(init, closed).map_err(Failure::errno), Err(Errno::EBADF));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The end of a process, and what it means to its children, its parent and its pid namespace (`kernel/exit.c`).
 
-use cofferdam::kernel::{Errno, Signal, SignalSet, WaitStatus};
+use cofferdam::kernel::{Signal, SignalSet, WaitStatus};
 
 use super::{Memory, Task, TaskState, WOULD_WAIT};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::{PidNamespace, UserNamespace};
 
@@ -28,11 +29,11 @@ impl Linux {
     /// # Errors
     ///
     /// `ESRCH` if it has ended; [`WOULD_WAIT`] if it is stopped, until somebody makes it go on.
-    pub(crate) fn may_call(&self, task: Id<Task>) -> Result<(), Errno> {
+    pub(crate) fn may_call(&self, task: Id<Task>) -> Result<(), Failure> {
         match self.tasks.get(task) {
             Some(Task { state: TaskState::Running, signals, .. }) if signals.stop.is_some() => Err(WOULD_WAIT),
             Some(Task { state: TaskState::Running, .. }) => Ok(()),
-            _ => Err(Errno::ESRCH),
+            _ => Err(fail!(ESRCH)),
         }
     }
 
@@ -164,7 +165,7 @@ impl Linux {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{CloneFlags, Pid, WaitOptions};
+    use cofferdam::kernel::{CloneFlags, Errno, Pid, WaitOptions};
 
     use super::*;
 

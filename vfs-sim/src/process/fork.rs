@@ -6,6 +6,7 @@ use cofferdam::kernel::{Capabilities, CloneFlags, Errno};
 
 use super::{Credentials, FdTable, FsState, Signals, Task, TaskState};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::{MountNamespace, NEW_NAMESPACES, Namespaces, UserNamespace};
 
@@ -50,6 +51,12 @@ impl Linux {
     ///
     /// Those of clone3(2). `EINVAL` for what would share memory.
     pub fn fork(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Errno> {
+        let result = self.new_child(task, flags);
+        self.answer(result)
+    }
+
+    /// clone3(2)
+    pub(crate) fn new_child(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Failure> {
         self.may_call(task)?;
         check_flags(flags)?;
         let mut credentials = (*self.tasks[task].credentials).clone();
@@ -59,9 +66,9 @@ impl Linux {
         } else {
             self.user_namespaces[credentials.user_namespace].references += 1;
         }
-        if let Err(errno) = self.check_process_count(task, &credentials) {
+        if let Err(failure) = self.check_process_count(task, &credentials) {
             self.user_namespace_put(credentials.user_namespace);
-            return Err(errno);
+            return Err(failure);
         }
         let mut parts = Parts {
             user_namespace: credentials.user_namespace,
@@ -73,9 +80,9 @@ impl Linux {
             Ok((pids, mount_namespace, namespaces)) => {
                 Ok(self.insert_child(task, flags, credentials, &parts, pids, mount_namespace, namespaces))
             }
-            Err(errno) => {
+            Err(failure) => {
                 self.discard_parts(&parts);
-                Err(errno)
+                Err(failure)
             }
         }
     }
@@ -86,12 +93,17 @@ impl Linux {
     ///
     /// Those of clone(2): `EINVAL` for the first process of a pid namespace, as well.
     pub fn fork_sibling(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Errno> {
+        let result = self.new_sibling(task, flags);
+        self.answer(result)
+    }
+
+    fn new_sibling(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Failure> {
         self.may_call(task)?;
-        let Some(parent) = self.tasks[task].parent else { return Err(Errno::EINVAL) };
+        let Some(parent) = self.tasks[task].parent else { return Err(fail!(EINVAL)) };
         if self.pid_namespaces[self.tasks[task].pid_namespace].init == Some(task) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
-        let child = self.fork(task, flags)?;
+        let child = self.new_child(task, flags)?;
         self.tasks[task].children.retain(|other| *other != child);
         self.tasks[parent].children.push(child);
         self.tasks[child].parent = Some(parent);
@@ -99,12 +111,12 @@ impl Linux {
     }
 
     /// Whether the user of a child may have one process more (`copy_process()`). Root of the initial user namespace may.
-    fn check_process_count(&self, task: Id<Task>, child: &Credentials) -> Result<(), Errno> {
+    fn check_process_count(&self, task: Id<Task>, child: &Credentials) -> Result<(), Failure> {
         let is_privileged = child.uid == 0
             || self.capable(task, Capabilities::CAP_SYS_RESOURCE)
             || self.capable(task, Capabilities::CAP_SYS_ADMIN);
         let is_exceeded = !is_privileged && self.has_too_many_processes(task, (child.user_namespace, child.uid), 1);
-        if is_exceeded { Err(Errno::EAGAIN) } else { Ok(()) }
+        if is_exceeded { Err(fail!(EAGAIN)) } else { Ok(()) }
     }
 
     fn files_of_child(&mut self, task: Id<Task>, flags: CloneFlags) -> Id<FdTable> {
@@ -131,14 +143,14 @@ impl Linux {
         task: Id<Task>,
         flags: CloneFlags,
         parts: &mut Parts,
-    ) -> Result<(Vec<i32>, Id<MountNamespace>, Namespaces), Errno> {
+    ) -> Result<(Vec<i32>, Id<MountNamespace>, Namespaces), Failure> {
         let (mount_namespace, namespaces) = self.copy_namespaces(task, flags, parts)?;
         parts.namespaces = Some((mount_namespace, namespaces));
         let pids = self.allocate_pids(namespaces.pid_for_children)?;
         if flags.contains(flag::PIDFD) {
             // There is no place to write it to, which is found after there is a number for it.
             self.release_pids(namespaces.pid_for_children);
-            return Err(self.has_free_descriptor(task).err().unwrap_or(Errno::EFAULT));
+            return Err(self.has_free_descriptor(task).err().unwrap_or(fail!(EFAULT)));
         }
         Ok((pids, mount_namespace, namespaces))
     }
@@ -149,13 +161,13 @@ impl Linux {
         task: Id<Task>,
         flags: CloneFlags,
         parts: &Parts,
-    ) -> Result<(Id<MountNamespace>, Namespaces), Errno> {
+    ) -> Result<(Id<MountNamespace>, Namespaces), Failure> {
         if flags.intersects(NEW_NAMESPACES) {
             if !self.ns_capable(task, parts.user_namespace, Capabilities::CAP_SYS_ADMIN) {
-                return Err(Errno::EPERM);
+                return Err(fail!(EPERM));
             }
             if flags.contains(CloneFlags::CLONE_NEWIPC | flag::SYSVSEM) {
-                return Err(Errno::EINVAL);
+                return Err(fail!(EINVAL));
             }
         }
         let (mount, mut namespaces) = self.create_namespaces(task, flags, parts.user_namespace, parts.fs)?;
@@ -227,7 +239,7 @@ impl Linux {
 }
 
 /// The flags that are refused by themselves, or together (`clone3_args_valid()`, `copy_process()`).
-fn check_flags(flags: CloneFlags) -> Result<(), Errno> {
+fn check_flags(flags: CloneFlags) -> Result<(), Failure> {
     let has = |flag: CloneFlags| flags.contains(flag);
     let is_known = flag::KNOWN.contains(flags)
         && !flags.intersects(flag::DETACHED | flag::EXIT_SIGNAL_WITHOUT_NEWTIME)
@@ -239,7 +251,7 @@ fn check_flags(flags: CloneFlags) -> Result<(), Errno> {
     let is_ambiguous = has(flag::PIDFD | flag::PARENT_SETTID);
     let shares_root =
         has(CloneFlags::CLONE_FS) && flags.intersects(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER);
-    if is_known && !shares_memory && !is_ambiguous && !shares_root { Ok(()) } else { Err(Errno::EINVAL) }
+    if is_known && !shares_memory && !is_ambiguous && !shares_root { Ok(()) } else { Err(fail!(EINVAL)) }
 }
 
 #[cfg(test)]
@@ -275,9 +287,9 @@ mod tests {
         let fd = linux.openat2(sharing, Fd::CWD, b"/", OpenHow::default()).unwrap();
         assert_eq!(linux.getcwd(init), Ok("/a".into()));
         assert_eq!(linux.getcwd(copying), Ok("/".into()));
-        assert_eq!(linux.close(copying, fd), Err(Errno::EBADF));
+        assert_eq!(linux.close(copying, fd).map_err(Failure::errno), Err(Errno::EBADF));
         assert_eq!(linux.close(init, fd), Ok(()));
-        assert_eq!(linux.close(sharing, fd), Err(Errno::EBADF));
+        assert_eq!(linux.close(sharing, fd).map_err(Failure::errno), Err(Errno::EBADF));
     }
 
     #[test]
@@ -291,7 +303,10 @@ mod tests {
         linux.exit(sibling, 3);
         let pid = linux.getpid(sibling);
         linux.check().unwrap();
-        assert_eq!(linux.wait_for_child(task, Pid(-1), WaitOptions::WNOHANG), Err(Errno::ECHILD));
+        assert_eq!(
+            linux.wait_for_child(task, Pid(-1), WaitOptions::WNOHANG).map_err(Failure::errno),
+            Err(Errno::ECHILD)
+        );
         let waited = linux.wait_for_child(parent, Pid(-1), WaitOptions::WNOHANG);
         assert!(matches!(waited, Ok(Some((_, WaitStatus::Exited(3))))), "{waited:?} {pid:?}");
         assert_eq!(linux.fork_sibling(init, CloneFlags::empty()), Err(Errno::EINVAL));

@@ -1,10 +1,11 @@
 //! The limits of resources (getrlimit(2)).
 
-use cofferdam::kernel::{Capabilities, Errno, Rlimit, RlimitResource};
+use cofferdam::kernel::{Capabilities, Rlimit, RlimitResource};
 use serde::{Deserialize, Serialize};
 
 use super::Task;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::UserNamespace;
 
@@ -74,17 +75,17 @@ impl Linux {
     /// # Errors
     ///
     /// `EINVAL` if the soft limit is above the hard one; `EPERM` if it may not be raised so high.
-    pub(crate) fn set_limit(&mut self, task: Id<Task>, resource: RlimitResource, limit: Rlimit) -> Result<(), Errno> {
+    pub(crate) fn set_limit(&mut self, task: Id<Task>, resource: RlimitResource, limit: Rlimit) -> Result<(), Failure> {
         let hard = limit.hard.value();
         if limit.soft.value() > hard {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if resource == RlimitResource::RLIMIT_NOFILE && hard > MAX_DESCRIPTORS {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let old = self.tasks[task].limits.get(resource).hard.value();
         if hard > old && !self.capable(task, Capabilities::CAP_SYS_RESOURCE) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.tasks[task].limits.set(resource, limit);
         Ok(())
@@ -131,6 +132,8 @@ impl Linux {
 
 #[cfg(test)]
 mod tests {
+    use cofferdam::kernel::Errno;
+
     use super::*;
 
     #[test]
@@ -139,16 +142,19 @@ mod tests {
         let init = linux.init();
         let limit = |soft, hard| Rlimit { soft, hard };
         let core = RlimitResource::RLIMIT_CORE;
-        assert_eq!(linux.set_limit(init, core, limit(Some(2), Some(1))), Err(Errno::EINVAL));
-        assert_eq!(linux.set_limit(init, core, limit(None, Some(1))), Err(Errno::EINVAL));
+        assert_eq!(linux.set_limit(init, core, limit(Some(2), Some(1))).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(linux.set_limit(init, core, limit(None, Some(1))).map_err(Failure::errno), Err(Errno::EINVAL));
         assert_eq!(linux.set_limit(init, core, limit(Some(1), Some(1))), Ok(()));
         assert_eq!(linux.set_limit(init, core, limit(None, None)), Ok(()));
-        assert_eq!(linux.set_limit(init, RlimitResource::RLIMIT_NOFILE, limit(Some(3), None)), Err(Errno::EPERM));
+        assert_eq!(
+            linux.set_limit(init, RlimitResource::RLIMIT_NOFILE, limit(Some(3), None)).map_err(Failure::errno),
+            Err(Errno::EPERM)
+        );
         let mut credentials = (*linux.tasks[init].credentials).clone();
         credentials.effective.remove(Capabilities::CAP_SYS_RESOURCE);
         linux.commit_credentials(init, credentials);
         assert_eq!(linux.set_limit(init, core, limit(Some(1), Some(1))), Ok(()));
-        assert_eq!(linux.set_limit(init, core, limit(Some(1), Some(2))), Err(Errno::EPERM));
+        assert_eq!(linux.set_limit(init, core, limit(Some(1), Some(2))).map_err(Failure::errno), Err(Errno::EPERM));
         assert_eq!(linux.set_limit(init, core, limit(Some(0), Some(1))), Ok(()));
     }
 }

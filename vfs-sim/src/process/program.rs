@@ -1,7 +1,6 @@
 //! What execve(2) makes of the content of a file (`fs/binfmt_script.c`, `fs/binfmt_elf.c`). The machine is an x86-64.
 
-use cofferdam::kernel::Errno;
-
+use crate::failure::{Failure, fail};
 use crate::filesystem::Content;
 
 /// A program that ends at once with status 0, which Linux on x86-64 can execute as well.
@@ -66,7 +65,7 @@ impl Format {
     /// # Errors
     ///
     /// `ENOEXEC` if it has none; `EIO` if it ends too early.
-    pub(crate) fn of(content: &Content) -> Result<Self, Errno> {
+    pub(crate) fn of(content: &Content) -> Result<Self, Failure> {
         let mut head = [0; HEAD];
         let start = content.read(0, HEAD);
         head[..start.len()].copy_from_slice(&start);
@@ -79,11 +78,11 @@ impl Format {
 /// # Errors
 ///
 /// `EIO` if it is shorter than its header; `ELIBBAD` if it is no program for this machine.
-pub(crate) fn check_interpreter(content: &Content) -> Result<(), Errno> {
-    let head = slice(content, 0, ELF_HEADER).ok_or(Errno::EIO)?;
+pub(crate) fn check_interpreter(content: &Content) -> Result<(), Failure> {
+    let head = slice(content, 0, ELF_HEADER).ok_or(fail!(EIO))?;
     let is_sound =
         head.starts_with(b"\x7fELF") && u16_at(&head, 18) == MACHINE && program_headers(&head, content).is_some();
-    if is_sound { Ok(()) } else { Err(Errno::ELIBBAD) }
+    if is_sound { Ok(()) } else { Err(fail!(ELIBBAD)) }
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -91,7 +90,7 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// `load_script()`
-fn script(head: &[u8; HEAD]) -> Result<Format, Errno> {
+fn script(head: &[u8; HEAD]) -> Result<Format, Failure> {
     const LAST: usize = HEAD - 1;
     let find = |from: usize, to: usize, matches: fn(u8) -> bool| (from..=to).find(|index| matches(head[*index]));
     let not_blank = |from, to| find(from, to, |byte| !is_blank(byte));
@@ -100,14 +99,14 @@ fn script(head: &[u8; HEAD]) -> Result<Format, Errno> {
     let newline = head[..text].iter().position(|byte| *byte == b'\n');
     if newline.is_none() {
         // The path might be cut off.
-        let start = not_blank(2, LAST).ok_or(Errno::ENOEXEC)?;
-        terminator(start, LAST).ok_or(Errno::ENOEXEC)?;
+        let start = not_blank(2, LAST).ok_or(fail!(ENOEXEC))?;
+        terminator(start, LAST).ok_or(fail!(ENOEXEC))?;
     }
     let mut end = newline.unwrap_or(LAST);
     while is_blank(head[end - 1]) {
         end -= 1;
     }
-    let name = not_blank(2, end).filter(|name| *name != end).ok_or(Errno::ENOEXEC)?;
+    let name = not_blank(2, end).filter(|name| *name != end).ok_or(fail!(ENOEXEC))?;
     let string = |from: usize, to: usize| {
         let bytes = &head[from..to];
         bytes.split(|byte| *byte == 0).next().unwrap_or(bytes).to_vec()
@@ -123,26 +122,26 @@ fn script(head: &[u8; HEAD]) -> Result<Format, Errno> {
 }
 
 /// `load_elf_binary()`
-fn elf(head: &[u8; HEAD], content: &Content) -> Result<Format, Errno> {
+fn elf(head: &[u8; HEAD], content: &Content) -> Result<Format, Failure> {
     const EXECUTABLE: u16 = 2;
     const SHARED_OBJECT: u16 = 3;
     let is_program = head.starts_with(b"\x7fELF")
         && [EXECUTABLE, SHARED_OBJECT].contains(&u16_at(head, 16))
         && u16_at(head, 18) == MACHINE;
     if !is_program {
-        return Err(Errno::ENOEXEC);
+        return Err(fail!(ENOEXEC));
     }
-    let headers = program_headers(head, content).ok_or(Errno::ENOEXEC)?;
+    let headers = program_headers(head, content).ok_or(fail!(ENOEXEC))?;
     let interpreter = headers.chunks_exact(PROGRAM_HEADER).find(|header| u32_at(header, 0) == INTERPRETER);
     let Some(header) = interpreter else { return Ok(Format::Elf { interpreter: None }) };
     let (offset, length) = (u64_at(header, 8), u64_at(header, 32));
-    let length = usize::try_from(length).ok().filter(|length| (2..=MAX_PATH).contains(length)).ok_or(Errno::ENOEXEC)?;
+    let length = usize::try_from(length).ok().filter(|length| (2..=MAX_PATH).contains(length)).ok_or(fail!(ENOEXEC))?;
     if i64::try_from(offset).is_err() {
-        return Err(Errno::EINVAL);
+        return Err(fail!(EINVAL));
     }
-    let path = slice(content, offset, length).ok_or(Errno::EIO)?;
+    let path = slice(content, offset, length).ok_or(fail!(EIO))?;
     if path.last() != Some(&0) {
-        return Err(Errno::ENOEXEC);
+        return Err(fail!(ENOEXEC));
     }
     let path = path.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
     Ok(Format::Elf { interpreter: Some(path) })
@@ -183,10 +182,12 @@ fn u64_at(bytes: &[u8], offset: usize) -> u64 {
 mod tests {
     use rstest::rstest;
 
+    use cofferdam::kernel::Errno;
+
     use super::*;
 
     fn format_of(bytes: &[u8]) -> Result<Format, Errno> {
-        Format::of(&file(bytes))
+        Format::of(&file(bytes)).map_err(Failure::errno)
     }
 
     fn file(bytes: &[u8]) -> Content {
@@ -238,7 +239,7 @@ mod tests {
         assert_eq!(format_of(PROGRAM), Ok(Format::Elf { interpreter: None }));
         assert_eq!(check_interpreter(&file(PROGRAM)), Ok(()));
         assert_eq!(format_of(b"\x7fELF"), Err(Errno::ENOEXEC));
-        assert_eq!(check_interpreter(&file(b"\x7fELF")), Err(Errno::EIO));
+        assert_eq!(check_interpreter(&file(b"\x7fELF")).map_err(Failure::errno), Err(Errno::EIO));
         assert_eq!(format_of(&PROGRAM[..100]), Err(Errno::ENOEXEC));
         let mut dynamic = PROGRAM.to_vec();
         dynamic[64] = 3;

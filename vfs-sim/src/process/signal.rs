@@ -1,10 +1,11 @@
 //! Signals: sent, blocked, taken, and what they do (`kernel/signal.c`). There are no handlers: those are code.
 
-use cofferdam::kernel::{Capabilities, Errno, Pid, Signal, SignalInfo, SignalSet, WaitStatus};
+use cofferdam::kernel::{Capabilities, Pid, Signal, SignalInfo, SignalSet, WaitStatus};
 use serde::{Deserialize, Serialize};
 
 use super::{Task, TaskState};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
 /// `SIGSTOP`
@@ -133,16 +134,16 @@ impl Linux {
     ///
     /// `EINVAL` if there is no such signal; `EPERM` if not. All processes are in one session, so that `SIGCONT` is always
     /// allowed.
-    pub(crate) fn may_signal(&self, task: Id<Task>, target: Id<Task>, signal: Signal) -> Result<(), Errno> {
+    pub(crate) fn may_signal(&self, task: Id<Task>, target: Id<Task>, signal: Signal) -> Result<(), Failure> {
         if !is_valid_signal(signal) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let (own, others) = (&self.tasks[task].credentials, &self.tasks[target].credentials);
         let is_allowed = task == target
             || signal == Signal::CONT
             || [own.effective_uid, own.uid].iter().any(|uid| [others.saved_uid, others.uid].contains(uid))
             || self.ns_capable(task, others.user_namespace, Capabilities::CAP_KILL);
-        if is_allowed { Ok(()) } else { Err(Errno::EPERM) }
+        if is_allowed { Ok(()) } else { Err(fail!(EPERM)) }
     }
 
     /// What a process is told about a signal of another one, and whether the sender is above all that it can see
@@ -311,9 +312,9 @@ impl Linux {
     /// # Errors
     ///
     /// `EINVAL` if there is no such signal, or it can't be ignored.
-    pub(crate) fn set_ignored(&mut self, task: Id<Task>, signal: Signal, is_ignored: bool) -> Result<(), Errno> {
+    pub(crate) fn set_ignored(&mut self, task: Id<Task>, signal: Signal, is_ignored: bool) -> Result<(), Failure> {
         if !(1..=LAST).contains(&signal.0) || KERNEL_ONLY.contains(signal) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let signals = &mut self.tasks[task].signals;
         let only = SignalSet::from_iter([signal]);
@@ -339,7 +340,7 @@ impl Linux {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{CloneFlags, SignalAction, SignalMaskHow, WaitOptions};
+    use cofferdam::kernel::{CloneFlags, Errno, SignalAction, SignalMaskHow, WaitOptions};
 
     use super::*;
 
@@ -363,7 +364,7 @@ mod tests {
         }
         let mut taken = || linux.sigwaitinfo(task, all).map(|info| info.signal.0);
         assert_eq!([taken(), taken(), taken(), taken()], [Ok(11), Ok(15), Ok(40), Ok(40)]);
-        assert_eq!(taken(), Err(Errno::EDEADLK));
+        assert_eq!(taken().map_err(Failure::errno), Err(Errno::EDEADLK));
     }
 
     #[test]
@@ -404,7 +405,7 @@ mod tests {
         linux.sigaction(parent, Signal::CHLD, SignalAction::Ignore).unwrap();
         let child = linux.fork(parent, CloneFlags::empty()).unwrap();
         linux.exit(child, 1);
-        assert_eq!(linux.wait4(parent, Pid(-1), WaitOptions::empty()), Err(Errno::ECHILD));
+        assert_eq!(linux.wait4(parent, Pid(-1), WaitOptions::empty()).map_err(Failure::errno), Err(Errno::ECHILD));
     }
 
     #[test]
@@ -438,11 +439,11 @@ mod tests {
     fn who_may_send() {
         let (mut linux, parent, child) = family();
         linux.setresuid(child, 1000, 1000, 1000).unwrap();
-        assert_eq!(linux.kill(child, Pid(2), Signal(0)), Err(Errno::EPERM));
+        assert_eq!(linux.kill(child, Pid(2), Signal(0)).map_err(Failure::errno), Err(Errno::EPERM));
         // All are in one session.
         assert_eq!(linux.kill(child, Pid(2), Signal::CONT), Ok(()));
         assert_eq!(linux.kill(parent, Pid(3), Signal(0)), Ok(()));
-        assert_eq!(linux.kill(parent, Pid(3), Signal(65)), Err(Errno::EINVAL));
-        assert_eq!(linux.kill(parent, Pid(4), Signal(65)), Err(Errno::ESRCH));
+        assert_eq!(linux.kill(parent, Pid(3), Signal(65)).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(linux.kill(parent, Pid(4), Signal(65)).map_err(Failure::errno), Err(Errno::ESRCH));
     }
 }

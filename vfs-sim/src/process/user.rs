@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Capabilities, CapabilitySets, Errno};
+use cofferdam::kernel::{Capabilities, CapabilitySets};
 
 use super::{ALL_CAPABILITIES, Credentials, Task};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
 /// How many supplementary groups there can be (`NGROUPS_MAX`).
@@ -19,7 +20,7 @@ type NewIds = [Option<u32>; 3];
 
 impl Linux {
     /// `__sys_setresuid()`
-    pub(crate) fn set_uids(&mut self, task: Id<Task>, numbers: [u32; 3]) -> Result<(), Errno> {
+    pub(crate) fn set_uids(&mut self, task: Id<Task>, numbers: [u32; 3]) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let namespace = &self.user_namespaces[old.user_namespace];
         let [real, effective, saved] = translate(numbers, |uid| namespace.kuid(uid))?;
@@ -30,7 +31,7 @@ impl Linux {
         if is_new([real, effective, saved], present)
             && !self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETUID)
         {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let mut new = (*old).clone();
         new.uid = real.unwrap_or(new.uid);
@@ -48,7 +49,7 @@ impl Linux {
     }
 
     /// `__sys_setresgid()`
-    pub(crate) fn set_gids(&mut self, task: Id<Task>, numbers: [u32; 3]) -> Result<(), Errno> {
+    pub(crate) fn set_gids(&mut self, task: Id<Task>, numbers: [u32; 3]) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let namespace = &self.user_namespaces[old.user_namespace];
         let [real, effective, saved] = translate(numbers, |gid| namespace.kgid(gid))?;
@@ -59,7 +60,7 @@ impl Linux {
         if is_new([real, effective, saved], present)
             && !self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETGID)
         {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let mut new = (*old).clone();
         new.gid = real.unwrap_or(new.gid);
@@ -90,27 +91,27 @@ impl Linux {
     }
 
     /// Sets the supplementary groups (`setgroups(2)` in `kernel/groups.c`).
-    pub(crate) fn set_groups(&mut self, task: Id<Task>, groups: &[u32]) -> Result<(), Errno> {
+    pub(crate) fn set_groups(&mut self, task: Id<Task>, groups: &[u32]) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let namespace = &self.user_namespaces[old.user_namespace];
         let is_allowed = self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETGID)
             && !namespace.gid_map.is_empty()
             && namespace.setgroups_allowed;
         if !is_allowed {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if groups.len() > MAX_GROUPS {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let groups: Option<Vec<u32>> = groups.iter().map(|gid| namespace.kgid(*gid)).collect();
-        let mut groups = groups.ok_or(Errno::EINVAL)?;
+        let mut groups = groups.ok_or(fail!(EINVAL))?;
         groups.sort_unstable();
         self.commit_credentials(task, Credentials { groups: Arc::new(groups), ..(*old).clone() });
         Ok(())
     }
 
     /// Sets the capability sets (`cap_capset()`).
-    pub(crate) fn set_capabilities(&mut self, task: Id<Task>, sets: CapabilitySets) -> Result<(), Errno> {
+    pub(crate) fn set_capabilities(&mut self, task: Id<Task>, sets: CapabilitySets) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let effective = sets.effective & ALL_CAPABILITIES;
         let permitted = sets.permitted & ALL_CAPABILITIES;
@@ -121,7 +122,7 @@ impl Linux {
             && old.permitted.contains(permitted)
             && permitted.contains(effective);
         if !is_allowed {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let ambient = old.ambient & permitted & inheritable;
         self.commit_credentials(task, Credentials { effective, permitted, inheritable, ambient, ..(*old).clone() });
@@ -129,11 +130,11 @@ impl Linux {
     }
 }
 
-fn translate(numbers: [u32; 3], translation: impl Fn(u32) -> Option<u32>) -> Result<NewIds, Errno> {
+fn translate(numbers: [u32; 3], translation: impl Fn(u32) -> Option<u32>) -> Result<NewIds, Failure> {
     let mut ids = [None; 3];
     for (id, number) in ids.iter_mut().zip(numbers) {
         if number != UNCHANGED {
-            *id = Some(translation(number).ok_or(Errno::EINVAL)?);
+            *id = Some(translation(number).ok_or(fail!(EINVAL))?);
         }
     }
     Ok(ids)
@@ -152,7 +153,7 @@ fn is_new(new: NewIds, present: [u32; 3]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{CloneFlags, Prctl};
+    use cofferdam::kernel::{CloneFlags, Errno, Prctl};
 
     use super::*;
 
@@ -174,7 +175,7 @@ mod tests {
         linux.setresuid(task, 1000, 1000, 1000).unwrap();
         let sets = linux.capget(task).unwrap();
         assert_eq!((sets.effective, sets.permitted), (Capabilities::empty(), ALL_CAPABILITIES));
-        assert_eq!(linux.setresuid(task, 0, 0, 0), Err(Errno::EPERM));
+        assert_eq!(linux.setresuid(task, 0, 0, 0).map_err(Failure::errno), Err(Errno::EPERM));
         assert!(!linux.tasks[task].is_dumpable);
     }
 
@@ -183,7 +184,7 @@ mod tests {
         let (mut linux, task) = task();
         linux.setresuid(task, 1000, 1001, 1002).unwrap();
         assert_eq!(linux.setresuid(task, 1002, 1000, 1001), Ok(()));
-        assert_eq!(linux.setresuid(task, 1003, UNCHANGED, UNCHANGED), Err(Errno::EPERM));
+        assert_eq!(linux.setresuid(task, 1003, UNCHANGED, UNCHANGED).map_err(Failure::errno), Err(Errno::EPERM));
         assert_eq!(linux.geteuid(task), Ok(1000));
     }
 
@@ -191,10 +192,10 @@ mod tests {
     fn ids_without_a_number_are_refused() {
         let (mut linux, task) = task();
         linux.unshare(task, CloneFlags::CLONE_NEWUSER).unwrap();
-        assert_eq!(linux.setresuid(task, 0, 0, 0), Err(Errno::EINVAL));
-        assert_eq!(linux.setresgid(task, UNCHANGED, 5, UNCHANGED), Err(Errno::EINVAL));
+        assert_eq!(linux.setresuid(task, 0, 0, 0).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(linux.setresgid(task, UNCHANGED, 5, UNCHANGED).map_err(Failure::errno), Err(Errno::EINVAL));
         assert_eq!(linux.setresuid(task, UNCHANGED, UNCHANGED, UNCHANGED), Ok(()));
-        assert_eq!(linux.setgroups(task, &[]), Err(Errno::EPERM));
+        assert_eq!(linux.setgroups(task, &[]).map_err(Failure::errno), Err(Errno::EPERM));
         assert_eq!(linux.geteuid(task), Ok(65534));
     }
 
@@ -204,11 +205,11 @@ mod tests {
         linux.prctl(task, Prctl::DropBoundingCapability(0)).unwrap();
         let sets = linux.capget(task).unwrap();
         let with = |inheritable| CapabilitySets { inheritable, ..sets };
-        assert_eq!(linux.capset(task, with(Capabilities::CAP_CHOWN)), Err(Errno::EPERM));
+        assert_eq!(linux.capset(task, with(Capabilities::CAP_CHOWN)).map_err(Failure::errno), Err(Errno::EPERM));
         assert_eq!(linux.capset(task, with(Capabilities::CAP_KILL)), Ok(()));
         assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(5)), Ok(0));
-        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(6)), Err(Errno::EPERM));
-        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(41)), Err(Errno::EINVAL));
+        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(6)).map_err(Failure::errno), Err(Errno::EPERM));
+        assert_eq!(linux.prctl(task, Prctl::RaiseAmbientCapability(41)).map_err(Failure::errno), Err(Errno::EINVAL));
         // What is not inheritable any more is not ambient either.
         linux.capset(task, with(Capabilities::empty())).unwrap();
         assert_eq!(linux.tasks[task].credentials.ambient, Capabilities::empty());

@@ -1,9 +1,10 @@
 //! Waiting for children (`kernel/exit.c`).
 
-use cofferdam::kernel::{Errno, Pid, WaitOptions, WaitStatus};
+use cofferdam::kernel::{Pid, WaitOptions, WaitStatus};
 
 use super::{Task, TaskState, WOULD_WAIT};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
 /// Children that have no, or another, exit signal than `SIGCHLD`: there are none (`__WCLONE`).
@@ -26,7 +27,7 @@ impl Linux {
         task: Id<Task>,
         pid: Pid,
         options: WaitOptions,
-    ) -> Result<Option<(Pid, WaitStatus)>, Errno> {
+    ) -> Result<Option<(Pid, WaitStatus)>, Failure> {
         let known = WaitOptions::WNOHANG.bits()
             | WaitOptions::WUNTRACED.bits()
             | WaitOptions::WCONTINUED.bits()
@@ -34,13 +35,13 @@ impl Linux {
             | ALL_CHILDREN
             | OWN_CHILDREN;
         if options.bits() & !known != 0 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if pid.0 == i32::MIN {
-            return Err(Errno::ESRCH);
+            return Err(fail!(ESRCH));
         }
         if options.bits() & (OTHER_CHILDREN | ALL_CHILDREN) == OTHER_CHILDREN {
-            return Err(Errno::ECHILD);
+            return Err(fail!(ECHILD));
         }
         let children = self.children_to_wait_for(task, pid);
         for child in &children {
@@ -53,7 +54,7 @@ impl Linux {
             }
         }
         if children.is_empty() {
-            return Err(Errno::ECHILD);
+            return Err(fail!(ECHILD));
         }
         if options.contains(WaitOptions::WNOHANG) { Ok(None) } else { Err(WOULD_WAIT) }
     }

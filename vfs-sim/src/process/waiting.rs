@@ -6,7 +6,7 @@
 //! write; a lock that was to become one of the other kind is given up. A call with nothing to show for it fails, not with
 //! `EINTR` though, upon which callers try again at once, but with [`WOULD_WAIT`].
 
-use cofferdam::kernel::Errno;
+use crate::failure::{Failure, fail};
 
 /// What a call gets that would have to wait for another process: it would wait for ever.
-pub(crate) const WOULD_WAIT: Errno = Errno::EDEADLK;
+pub(crate) const WOULD_WAIT: Failure = fail!(EDEADLK);

@@ -1,9 +1,10 @@
 //! Changing permissions and owners.
 
-use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, Mode};
+use cofferdam::kernel::{AtFlags, Capabilities, Fd, Mode};
 
 use super::stat::lookup_flags;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FilesystemType, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -28,23 +29,23 @@ pub(crate) struct Attributes {
 
 impl Linux {
     /// fchmod(2)
-    pub(crate) fn fchmod(&mut self, task: Id<Task>, fd: Fd, mode: Mode) -> Result<(), Errno> {
+    pub(crate) fn fchmod(&mut self, task: Id<Task>, fd: Fd, mode: Mode) -> Result<(), Failure> {
         let path = self.files[self.readable_file(task, fd)?].path;
         self.chmod(task, path, mode)
     }
 
     /// fchmodat(2)
-    pub(crate) fn fchmodat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Errno> {
+    pub(crate) fn fchmodat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Failure> {
         let path = self.lookup(task, dirfd, path, lookup_flags(AtFlags::empty(), AtFlags::empty())?)?;
         self.chmod(task, path, mode)
     }
 
     /// `chmod_common()`
-    fn chmod(&mut self, task: Id<Task>, path: Path, mode: Mode) -> Result<(), Errno> {
+    fn chmod(&mut self, task: Id<Task>, path: Path, mode: Mode) -> Result<(), Failure> {
         self.want_write(path.mount)?;
         let inode = self.dentries[path.dentry].inode;
         if matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(fail!(EOPNOTSUPP));
         }
         let attributes = Attributes { mode: Some(mode.0 & ALL), ..Attributes::default() };
         self.change_attributes(task, path, attributes)
@@ -59,7 +60,7 @@ impl Linux {
         owner: Option<u32>,
         group: Option<u32>,
         flags: AtFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let how = lookup_flags(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
         let path = self.lookup(task, dirfd, path, how)?;
         self.want_write(path.mount)?;
@@ -67,7 +68,7 @@ impl Linux {
     }
 
     /// `chown_common()`: it takes the set-id bits of what is no directory, even if the owner stays.
-    fn chown(&mut self, task: Id<Task>, path: Path, owner: Option<u32>, group: Option<u32>) -> Result<(), Errno> {
+    fn chown(&mut self, task: Id<Task>, path: Path, owner: Option<u32>, group: Option<u32>) -> Result<(), Failure> {
         let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
         let (uid, gid) = (new_id(owner, &namespace.uid_map)?, new_id(group, &namespace.gid_map)?);
         let inode = self.dentries[path.dentry].inode;
@@ -87,22 +88,22 @@ impl Linux {
         task: Id<Task>,
         path: Path,
         attributes: Attributes,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let (mount, inode) = (path.mount, self.dentries[path.dentry].inode);
         let now = self.inodes[inode].mode;
         let kills = now & attributes.killed != 0;
         let attributes =
             Attributes { mode: if kills { Some(now & !attributes.killed) } else { attributes.mode }, ..attributes };
         let (uid, gid) = self.owner_through(mount, inode);
-        let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(Errno::EOVERFLOW)).transpose()?;
-        let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(Errno::EOVERFLOW)).transpose()?;
+        let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(fail!(EOVERFLOW))).transpose()?;
+        let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(fail!(EOVERFLOW))).transpose()?;
         if (owner.is_none() && uid.is_none()) || (group.is_none() && gid.is_none()) {
-            return Err(Errno::EOVERFLOW);
+            return Err(fail!(EOVERFLOW));
         }
         self.may_change_in_filesystem(inode, attributes)?;
         self.may_change_owner(task, mount, inode, attributes)?;
         if attributes.mode.is_some() && !self.is_owner_or_capable(task, mount, inode) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let mode = attributes.mode.map(|mode| {
             let is_own_group = attributes.gid.or(gid).is_some_and(|gid| self.is_in_group(task, gid));
@@ -124,10 +125,10 @@ impl Linux {
     }
 
     /// What the filesystem has against it (`i_op->setattr`).
-    fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Errno> {
+    fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Failure> {
         // `anon_inode_setattr()`
         if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(fail!(EOPNOTSUPP));
         }
         let changes_owner = attributes.uid.is_some() || attributes.gid.is_some();
         self.may_change_entry(inode, attributes.mode.is_some(), changes_owner)
@@ -140,7 +141,7 @@ impl Linux {
         mount: Id<Mount>,
         inode: Id<Inode>,
         attributes: Attributes,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let (uid, gid) = self.owner_through(mount, inode);
         let is_own = uid == Some(self.tasks[task].credentials.filesystem_uid);
         let namespace = self.superblocks[self.inodes[inode].superblock].user_namespace;
@@ -152,13 +153,13 @@ impl Linux {
             && !(is_own && uid == Some(new))
             && !is_capable(uid)
         {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if let Some(new) = attributes.gid
             && !(is_own && (gid == Some(new) || self.is_in_group(task, new)))
             && !is_capable(gid)
         {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         Ok(())
     }
@@ -179,9 +180,9 @@ impl Linux {
 }
 
 /// The id of the initial user namespace that a number stands for in another one; -1 is no id: nothing is changed.
-fn new_id(number: Option<u32>, map: &[IdExtent]) -> Result<Option<u32>, Errno> {
+fn new_id(number: Option<u32>, map: &[IdExtent]) -> Result<Option<u32>, Failure> {
     let Some(number) = number.filter(|number| *number != u32::MAX) else { return Ok(None) };
-    map.iter().find_map(|extent| extent.outside_of(number)).map(Some).ok_or(Errno::EINVAL)
+    map.iter().find_map(|extent| extent.outside_of(number)).map(Some).ok_or(fail!(EINVAL))
 }
 
 fn through(id: u32, from: &[IdExtent], to: &[IdExtent]) -> Option<u32> {

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use cofferdam::kernel::{
-    Capabilities, Errno, Fd, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, MountAttrFlags, MountFlags, OpenFlags,
+    Capabilities, Fd, FsConfig, FsmountFlags, FsopenFlags, FspickFlags, MountAttrFlags, MountFlags, OpenFlags,
 };
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FsContext, ParameterValue, Phase, filesystem_type};
 use crate::linux::Linux;
 use crate::mount::MntFlags;
@@ -24,39 +25,39 @@ const MAX_BINARY: usize = 1 << 20;
 
 impl Linux {
     /// fsopen(2)
-    pub(crate) fn fsopen(&mut self, task: Id<Task>, fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Errno> {
+    pub(crate) fn fsopen(&mut self, task: Id<Task>, fsname: &[u8], flags: FsopenFlags) -> Result<Fd, Failure> {
         if fsname.contains(&0) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if !FsopenFlags::FSOPEN_CLOEXEC.contains(flags) || fsname.len() > MAX_NAME {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
-        let filesystem = filesystem_type(fsname).ok_or(Errno::ENODEV)?;
+        let filesystem = filesystem_type(fsname).ok_or(fail!(ENODEV))?;
         let context = self.context_for_mount(task, filesystem, MountFlags::empty())?;
         self.open_context(task, context, flags.contains(FsopenFlags::FSOPEN_CLOEXEC))
     }
 
     /// fspick(2)
-    pub(crate) fn fspick(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: FspickFlags) -> Result<Fd, Errno> {
+    pub(crate) fn fspick(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: FspickFlags) -> Result<Fd, Failure> {
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let known = FspickFlags::FSPICK_CLOEXEC
             | FspickFlags::FSPICK_SYMLINK_NOFOLLOW
             | FspickFlags::FSPICK_NO_AUTOMOUNT
             | FspickFlags::FSPICK_EMPTY_PATH;
         if !known.contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let mut lookup = LookupFlags::empty();
         lookup.set(LookupFlags::FOLLOW, !flags.contains(FspickFlags::FSPICK_SYMLINK_NOFOLLOW));
         lookup.set(LookupFlags::EMPTY, flags.contains(FspickFlags::FSPICK_EMPTY_PATH));
         let path = self.lookup(task, dirfd, path, lookup)?;
         if !self.is_root_of_mount(path) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let none = MountFlags::empty();
         let context = self.context_for_reconfigure(task, path.dentry, none, none)?;
@@ -64,7 +65,7 @@ impl Linux {
     }
 
     /// A descriptor of a context, which is ended with it (`fscontext_create_fd()`).
-    fn open_context(&mut self, task: Id<Task>, mut context: FsContext, cloexec: bool) -> Result<Fd, Errno> {
+    fn open_context(&mut self, task: Id<Task>, mut context: FsContext, cloexec: bool) -> Result<Fd, Failure> {
         context.messages = Some(VecDeque::new());
         let context = self.contexts.insert(context);
         let path = self.anonymous_path("[fscontext]");
@@ -85,11 +86,11 @@ impl Linux {
     }
 
     /// The context behind a descriptor.
-    fn context(&self, task: Id<Task>, fd: Fd) -> Result<Id<FsContext>, Errno> {
+    fn context(&self, task: Id<Task>, fd: Fd) -> Result<Id<FsContext>, Failure> {
         let file = self.readable_file(task, fd)?;
         match self.files[file].kind {
             OpenFileKind::Context(context) => Ok(context),
-            _ => Err(Errno::EINVAL),
+            _ => Err(fail!(EINVAL)),
         }
     }
 
@@ -102,10 +103,10 @@ impl Linux {
     }
 
     /// fsconfig(2)
-    pub(crate) fn fsconfig(&mut self, task: Id<Task>, fd: Fd, config: &FsConfig) -> Result<(), Errno> {
+    pub(crate) fn fsconfig(&mut self, task: Id<Task>, fd: Fd, config: &FsConfig) -> Result<(), Failure> {
         refuse_nul(config)?;
         if fd.0 < 0 || !has_valid_arguments(config) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let context = self.context(task, fd)?;
         let parameter = self.parameter(task, config)?;
@@ -119,9 +120,9 @@ impl Linux {
                     Phase::CreateParameters | Phase::ReconfigurationParameters => {
                         linux.parse_parameter(task, context, key, value)
                     }
-                    _ => Err(Errno::EBUSY),
+                    _ => Err(fail!(EBUSY)),
                 },
-                (_, None) => Err(Errno::EINVAL),
+                (_, None) => Err(fail!(EINVAL)),
             }
         })
     }
@@ -131,7 +132,7 @@ impl Linux {
         &self,
         task: Id<Task>,
         config: &'a FsConfig,
-    ) -> Result<Option<(&'a [u8], ParameterValue<'a>)>, Errno> {
+    ) -> Result<Option<(&'a [u8], ParameterValue<'a>)>, Failure> {
         let (key, value) = match config {
             FsConfig::SetFlag { key } => (key, ParameterValue::Flag),
             FsConfig::SetString { key, value } => (key, ParameterValue::String(&value.0)),
@@ -141,24 +142,24 @@ impl Linux {
             FsConfig::Create | FsConfig::CreateExclusive | FsConfig::Reconfigure => return Ok(None),
         };
         if key.0.len() > MAX_TEXT {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         match value {
-            ParameterValue::String(text) if text.len() > MAX_TEXT => Err(Errno::EINVAL),
-            ParameterValue::Path { path: [], .. } => Err(Errno::ENOENT),
-            ParameterValue::Path { path, .. } if path.len() > MAX_PATH => Err(Errno::ENAMETOOLONG),
+            ParameterValue::String(text) if text.len() > MAX_TEXT => Err(fail!(EINVAL)),
+            ParameterValue::Path { path: [], .. } => Err(fail!(ENOENT)),
+            ParameterValue::Path { path, .. } if path.len() > MAX_PATH => Err(fail!(ENAMETOOLONG)),
             ParameterValue::File(fd) => self.file(task, fd).map(|_| Some((key.0.as_slice(), value))),
             _ => Ok(Some((key.0.as_slice(), value))),
         }
     }
 
     /// Makes or finds the superblock (`vfs_cmd_create()`).
-    fn create(&mut self, task: Id<Task>, context: &mut FsContext, is_exclusive: bool) -> Result<(), Errno> {
+    fn create(&mut self, task: Id<Task>, context: &mut FsContext, is_exclusive: bool) -> Result<(), Failure> {
         if context.phase != Phase::CreateParameters {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         if !self.mount_capable(task, context) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         context.is_exclusive = is_exclusive;
         let result = self.get_tree(task, context);
@@ -167,15 +168,15 @@ impl Linux {
     }
 
     /// Changes the superblock (`vfs_cmd_reconfigure()`).
-    fn reconfigure_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Errno> {
+    fn reconfigure_context(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         if context.phase != Phase::ReconfigurationParameters {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         context.phase = Phase::Failed;
-        let root = context.root.ok_or(Errno::EINVAL)?;
+        let root = context.root.ok_or(fail!(EINVAL))?;
         let owner = self.superblocks[self.dentries[root].superblock].user_namespace;
         if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.reconfigure(task, context)?;
         self.clean_context(context);
@@ -189,25 +190,25 @@ impl Linux {
         fd: Fd,
         flags: FsmountFlags,
         attr_flags: MountAttrFlags,
-    ) -> Result<Fd, Errno> {
+    ) -> Result<Fd, Failure> {
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if !FsmountFlags::FSMOUNT_CLOEXEC.contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let attributes = attributes(attr_flags)?;
         let context = self.context(task, fd)?;
         let mount = self.with_context(context, |linux, context| {
             let mut attributes = attributes;
-            let root = context.root.ok_or(Errno::EINVAL)?;
+            let root = context.root.ok_or(fail!(EINVAL))?;
             let superblock = linux.dentries[root].superblock;
             if linux.mount_too_revealing(task, superblock, &mut attributes) {
                 context.log('e', "VFS: Mount too revealing");
-                return Err(Errno::EPERM);
+                return Err(fail!(EPERM));
             }
             if context.phase != Phase::AwaitingMount {
-                return Err(Errno::EBUSY);
+                return Err(fail!(EBUSY));
             }
             let mount = linux.mount_of_context(context)?;
             linux.mounts[mount].flags = attributes;
@@ -219,14 +220,14 @@ impl Linux {
 }
 
 /// A text can't have a NUL inside.
-fn refuse_nul(config: &FsConfig) -> Result<(), Errno> {
+fn refuse_nul(config: &FsConfig) -> Result<(), Failure> {
     let has_nul = match config {
         FsConfig::SetFlag { key } | FsConfig::SetBinary { key, .. } | FsConfig::SetFd { key, .. } => key.0.contains(&0),
         FsConfig::SetString { key, value } => key.0.contains(&0) || value.0.contains(&0),
         FsConfig::SetPath { key, path, .. } => key.0.contains(&0) || path.0.contains(&0),
         FsConfig::Create | FsConfig::CreateExclusive | FsConfig::Reconfigure => false,
     };
-    if has_nul { Err(Errno::EINVAL) } else { Ok(()) }
+    if has_nul { Err(fail!(EINVAL)) } else { Ok(()) }
 }
 
 /// Whether the arguments fit the command, before the descriptor is looked at.
@@ -240,7 +241,7 @@ fn has_valid_arguments(config: &FsConfig) -> bool {
 }
 
 /// What the attributes of a new mount mean inside the kernel (`attr_flags_to_mnt_flags()`).
-fn attributes(attr_flags: MountAttrFlags) -> Result<MntFlags, Errno> {
+fn attributes(attr_flags: MountAttrFlags) -> Result<MntFlags, Failure> {
     let plain = [
         (MountAttrFlags::MOUNT_ATTR_RDONLY, MntFlags::READONLY),
         (MountAttrFlags::MOUNT_ATTR_NOSUID, MntFlags::NOSUID),
@@ -258,7 +259,7 @@ fn attributes(attr_flags: MountAttrFlags) -> Result<MntFlags, Errno> {
         }
     }
     if !rest.is_empty() {
-        return Err(Errno::EINVAL);
+        return Err(fail!(EINVAL));
     }
     let atime = attr_flags & MountAttrFlags::MOUNT_ATTR__ATIME;
     if atime == MountAttrFlags::MOUNT_ATTR_STRICTATIME {
@@ -268,25 +269,25 @@ fn attributes(attr_flags: MountAttrFlags) -> Result<MntFlags, Errno> {
     } else if atime.is_empty() {
         Ok(flags | MntFlags::RELATIME)
     } else {
-        Err(Errno::EINVAL)
+        Err(fail!(EINVAL))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::Call;
+    use cofferdam::kernel::{Call, Errno};
     use rstest::rstest;
 
     use super::*;
 
     fn string(linux: &mut Linux, fd: Fd, key: &str, value: &str) -> Result<(), Errno> {
         let task = linux.init();
-        linux.fsconfig(task, fd, &FsConfig::SetString { key: key.into(), value: value.into() })
+        linux.fsconfig(task, fd, &FsConfig::SetString { key: key.into(), value: value.into() }).map_err(Failure::errno)
     }
 
     fn flag(linux: &mut Linux, fd: Fd, key: &str) -> Result<(), Errno> {
         let task = linux.init();
-        linux.fsconfig(task, fd, &FsConfig::SetFlag { key: key.into() })
+        linux.fsconfig(task, fd, &FsConfig::SetFlag { key: key.into() }).map_err(Failure::errno)
     }
 
     fn open(linux: &mut Linux, name: &str) -> Fd {
@@ -302,7 +303,7 @@ mod tests {
 
     fn mount(linux: &mut Linux, fd: Fd) -> Result<Fd, Errno> {
         let task = linux.init();
-        linux.fsmount(task, fd, FsmountFlags::empty(), MountAttrFlags::empty())
+        linux.fsmount(task, fd, FsmountFlags::empty(), MountAttrFlags::empty()).map_err(Failure::errno)
     }
 
     #[test]
@@ -311,10 +312,10 @@ mod tests {
         let task = linux.init();
         let fd = open(&mut linux, "tmpfs");
         assert_eq!(mount(&mut linux, fd), Err(Errno::EINVAL));
-        assert_eq!(linux.fsconfig(task, fd, &FsConfig::Reconfigure), Err(Errno::EBUSY));
+        assert_eq!(linux.fsconfig(task, fd, &FsConfig::Reconfigure).map_err(Failure::errno), Err(Errno::EBUSY));
         assert_eq!(string(&mut linux, fd, "size", "4k"), Ok(()));
         assert_eq!(linux.fsconfig(task, fd, &FsConfig::Create), Ok(()));
-        assert_eq!(linux.fsconfig(task, fd, &FsConfig::Create), Err(Errno::EBUSY));
+        assert_eq!(linux.fsconfig(task, fd, &FsConfig::Create).map_err(Failure::errno), Err(Errno::EBUSY));
         assert_eq!(string(&mut linux, fd, "size", "1k"), Err(Errno::EBUSY));
         let mounted = mount(&mut linux, fd).unwrap();
         assert_eq!(shown(&linux, mounted), "rw,size=4k");
@@ -329,7 +330,7 @@ mod tests {
         assert_eq!(linux.fsconfig(task, fd, &FsConfig::Reconfigure), Ok(()));
         assert_eq!(shown(&linux, mounted), "rw,size=2048k");
         assert_eq!(flag(&mut linux, fd, "dirsync"), Ok(()));
-        assert_eq!(linux.fsconfig(task, fd, &FsConfig::Reconfigure), Err(Errno::EINVAL));
+        assert_eq!(linux.fsconfig(task, fd, &FsConfig::Reconfigure).map_err(Failure::errno), Err(Errno::EINVAL));
         assert_eq!(flag(&mut linux, fd, "ro"), Err(Errno::EBUSY));
     }
 
@@ -354,10 +355,10 @@ mod tests {
         assert_eq!(string(&mut linux, fd, key, value), Err(Errno::EINVAL));
         let context = linux.context(linux.init(), fd).unwrap();
         for message in messages {
-            assert_eq!(linux.contexts[context].read_message(5), Err(Errno::EMSGSIZE));
+            assert_eq!(linux.contexts[context].read_message(5).map_err(Failure::errno), Err(Errno::EMSGSIZE));
             assert_eq!(linux.contexts[context].read_message(1000), Ok((*message).into()));
         }
-        assert_eq!(linux.contexts[context].read_message(1000), Err(Errno::ENODATA));
+        assert_eq!(linux.contexts[context].read_message(1000).map_err(Failure::errno), Err(Errno::ENODATA));
     }
 
     #[test]
@@ -367,8 +368,8 @@ mod tests {
         let first = open(&mut linux, "sysfs");
         assert_eq!(linux.fsconfig(task, first, &FsConfig::CreateExclusive), Ok(()));
         let second = open(&mut linux, "sysfs");
-        assert_eq!(linux.fsconfig(task, second, &FsConfig::CreateExclusive), Err(Errno::EBUSY));
-        assert_eq!(linux.fsconfig(task, second, &FsConfig::Create), Err(Errno::EBUSY));
+        assert_eq!(linux.fsconfig(task, second, &FsConfig::CreateExclusive).map_err(Failure::errno), Err(Errno::EBUSY));
+        assert_eq!(linux.fsconfig(task, second, &FsConfig::Create).map_err(Failure::errno), Err(Errno::EBUSY));
         let third = open(&mut linux, "sysfs");
         assert_eq!(linux.fsconfig(task, third, &FsConfig::Create), Ok(()));
         let [one, other] = [first, third].map(|fd| mount(&mut linux, fd).unwrap());
@@ -403,9 +404,9 @@ mod tests {
         let task = linux.init();
         let fsopen =
             |linux: &mut Linux, name: &[u8], flags| linux.fsopen(task, name, FsopenFlags::from_bits_retain(flags));
-        assert_eq!(fsopen(&mut linux, b"nosuch", 2), Err(Errno::EINVAL));
-        assert_eq!(fsopen(&mut linux, b"nosuch", 0), Err(Errno::ENODEV));
-        assert_eq!(fsopen(&mut linux, &[b'x'; 5000], 0), Err(Errno::EINVAL));
+        assert_eq!(fsopen(&mut linux, b"nosuch", 2).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(fsopen(&mut linux, b"nosuch", 0).map_err(Failure::errno), Err(Errno::ENODEV));
+        assert_eq!(fsopen(&mut linux, &[b'x'; 5000], 0).map_err(Failure::errno), Err(Errno::EINVAL));
         let create = Call::Fsconfig { fd: Fd(99), config: FsConfig::Create };
         assert_eq!(linux.call(task, &create), Err(Errno::EBADF));
         let fd = open(&mut linux, "tmpfs");
@@ -413,10 +414,10 @@ mod tests {
             let attributes = MountAttrFlags::from_bits_retain(attributes);
             linux.fsmount(task, fd, FsmountFlags::from_bits_retain(flags), attributes)
         };
-        assert_eq!(fsmount(&mut linux, Fd(99), 0, 0x30), Err(Errno::EINVAL));
-        assert_eq!(fsmount(&mut linux, Fd(99), 2, 0), Err(Errno::EINVAL));
-        assert_eq!(fsmount(&mut linux, Fd(99), 0, 0x10_0000), Err(Errno::EINVAL));
-        assert_eq!(fsmount(&mut linux, Fd(99), 0, 0x20), Err(Errno::EBADF));
+        assert_eq!(fsmount(&mut linux, Fd(99), 0, 0x30).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(fsmount(&mut linux, Fd(99), 2, 0).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(fsmount(&mut linux, Fd(99), 0, 0x10_0000).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(fsmount(&mut linux, Fd(99), 0, 0x20).map_err(Failure::errno), Err(Errno::EBADF));
         assert_eq!(string(&mut linux, fd, "size", &"1".repeat(255)), Ok(()));
         assert_eq!(string(&mut linux, fd, "size", &"1".repeat(256)), Err(Errno::EINVAL));
     }

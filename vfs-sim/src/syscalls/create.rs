@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{AtFlags, Capabilities, DeviceNumber, Errno, Fd, FileType, Mode, NodeMode};
+use cofferdam::kernel::{AtFlags, Capabilities, DeviceNumber, Fd, FileType, Mode, NodeMode};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{DirectoryOperations, Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -29,9 +30,9 @@ const WHITEOUT: DeviceNumber = DeviceNumber::NONE;
 
 impl Linux {
     /// mkdirat(2)
-    pub(crate) fn mkdirat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Errno> {
+    pub(crate) fn mkdirat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Failure> {
         let NewName { directory, name } = self.filename_create(task, dirfd, path, true)?;
-        self.may_make(task, directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        self.may_make(task, directory, DirectoryOperations::MAKE, fail!(EPERM))?;
         let mode = self.mode_of_new(task, directory, mode.0 & OF_DIRECTORIES, true);
         self.new_entry(task, directory, name, InodeKind::Directory, mode)?;
         Ok(())
@@ -45,13 +46,13 @@ impl Linux {
         path: &[u8],
         mode: NodeMode,
         device: DeviceNumber,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         check_device_number(device)?;
         let bits = mode.file_type.bits() | mode.mode.0;
         let kind = node_kind(bits, device)?;
         let NewName { directory, name } = self.filename_create(task, dirfd, path, false)?;
         if matches!(kind, InodeKind::Regular(_)) {
-            self.may_make(task, directory, DirectoryOperations::CREATE, Errno::EACCES)?;
+            self.may_make(task, directory, DirectoryOperations::CREATE, fail!(EACCES))?;
         } else {
             self.may_create(task, directory)?;
             let needs_privilege = match kind {
@@ -60,9 +61,9 @@ impl Linux {
                 _ => false,
             };
             if needs_privilege && !self.capable(task, Capabilities::CAP_MKNOD) {
-                return Err(Errno::EPERM);
+                return Err(fail!(EPERM));
             }
-            self.has_operation(directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+            self.has_operation(directory, DirectoryOperations::MAKE, fail!(EPERM))?;
         }
         let mode = self.mode_of_new(task, directory, bits & ALL, false);
         self.new_entry(task, directory, name, kind, mode)?;
@@ -70,12 +71,12 @@ impl Linux {
     }
 
     /// symlinkat(2)
-    pub(crate) fn symlinkat(&mut self, task: Id<Task>, target: &[u8], dirfd: Fd, path: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn symlinkat(&mut self, task: Id<Task>, target: &[u8], dirfd: Fd, path: &[u8]) -> Result<(), Failure> {
         crate::walk::check_path(target, LookupFlags::empty())?;
         let NewName { directory, name } = self.filename_create(task, dirfd, path, false)?;
-        self.may_make(task, directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        self.may_make(task, directory, DirectoryOperations::MAKE, fail!(EPERM))?;
         if target.len() > MAX_TARGET {
-            return Err(Errno::ENAMETOOLONG);
+            return Err(fail!(ENAMETOOLONG));
         }
         self.new_entry(task, directory, name, InodeKind::Symlink(Name::from(target)), 0o777)?;
         Ok(())
@@ -90,18 +91,18 @@ impl Linux {
         new_dirfd: Fd,
         new_path: &[u8],
         flags: AtFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let how = link_lookup(flags)?;
         let old = self.lookup(task, old_dirfd, old_path, how)?;
         let NewName { directory, name } = self.filename_create(task, new_dirfd, new_path, false)?;
         if old.mount != directory.mount {
-            return Err(Errno::EXDEV);
+            return Err(fail!(EXDEV));
         }
         let inode = self.dentries[old.dentry].inode;
         self.may_link(task, old.mount, inode)?;
-        self.may_make(task, directory, DirectoryOperations::MAKE, Errno::EPERM)?;
+        self.may_make(task, directory, DirectoryOperations::MAKE, fail!(EPERM))?;
         if self.inodes[inode].is_directory() {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if self.is_overlay(directory.dentry) {
             return self.link_in_overlay(task, old.dentry, directory.dentry, name);
@@ -113,7 +114,7 @@ impl Linux {
 
     /// Adds a link to a file. The first of a file that was made without a name is the one that it was counted for; each
     /// further one takes as much of a tmpfs as a file does (the end of `vfs_link()`, `shmem_link()`).
-    pub(crate) fn add_link(&mut self, inode: Id<Inode>) -> Result<(), Errno> {
+    pub(crate) fn add_link(&mut self, inode: Id<Inode>) -> Result<(), Failure> {
         let Inode { superblock, links, is_linkable, .. } = self.inodes[inode];
         if links > 0 {
             self.has_free_inode(superblock)?;
@@ -121,7 +122,7 @@ impl Linux {
         } else if is_linkable {
             self.superblocks[superblock].removed -= 1;
         } else {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         let object = &mut self.inodes[inode];
         object.links += 1;
@@ -135,23 +136,28 @@ impl Linux {
         task: Id<Task>,
         directory: Path,
         operation: DirectoryOperations,
-        otherwise: Errno,
-    ) -> Result<(), Errno> {
+        otherwise: Failure,
+    ) -> Result<(), Failure> {
         self.may_create(task, directory)?;
         self.has_operation(directory, operation, otherwise)
     }
 
-    fn has_operation(&self, directory: Path, operation: DirectoryOperations, otherwise: Errno) -> Result<(), Errno> {
+    fn has_operation(
+        &self,
+        directory: Path,
+        operation: DirectoryOperations,
+        otherwise: Failure,
+    ) -> Result<(), Failure> {
         if self.directory_operations(directory.dentry).contains(operation) { Ok(()) } else { Err(otherwise) }
     }
 
     /// Whether a process may make a link to a file (`may_linkat()`; fs.protected_hardlinks is 1).
-    fn may_link(&self, task: Id<Task>, mount: Id<Mount>, inode: Id<Inode>) -> Result<(), Errno> {
+    fn may_link(&self, task: Id<Task>, mount: Id<Mount>, inode: Id<Inode>) -> Result<(), Failure> {
         if self.has_unmapped_owner(mount, inode) {
-            return Err(Errno::EOVERFLOW);
+            return Err(fail!(EOVERFLOW));
         }
         let is_safe = self.is_safe_to_link(task, mount, inode) || self.is_owner_or_capable(task, mount, inode);
-        if is_safe { Ok(()) } else { Err(Errno::EPERM) }
+        if is_safe { Ok(()) } else { Err(fail!(EPERM)) }
     }
 
     /// Whether nothing can be gained by a link to a file of somebody else (`safe_hardlink_source()`).
@@ -167,9 +173,9 @@ impl Linux {
 }
 
 /// How linkat(2) walks the first path.
-fn link_lookup(flags: AtFlags) -> Result<LookupFlags, Errno> {
+fn link_lookup(flags: AtFlags) -> Result<LookupFlags, Failure> {
     if !(AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH).contains(flags) {
-        return Err(Errno::EINVAL);
+        return Err(fail!(EINVAL));
     }
     let mut how = LookupFlags::empty();
     how.set(LookupFlags::FOLLOW, flags.contains(AtFlags::AT_SYMLINK_FOLLOW));
@@ -178,12 +184,12 @@ fn link_lookup(flags: AtFlags) -> Result<LookupFlags, Errno> {
 }
 
 /// C refuses numbers that do not fit into the call: the major one has 12 bits, the minor one 20.
-fn check_device_number(device: DeviceNumber) -> Result<(), Errno> {
-    if device.major >> 12 == 0 && device.minor >> 20 == 0 { Ok(()) } else { Err(Errno::EINVAL) }
+fn check_device_number(device: DeviceNumber) -> Result<(), Failure> {
+    if device.major >> 12 == 0 && device.minor >> 20 == 0 { Ok(()) } else { Err(fail!(EINVAL)) }
 }
 
 /// What mknod(2) makes (`may_mknod()`): type 0 is a regular file.
-fn node_kind(bits: u32, device: DeviceNumber) -> Result<InodeKind, Errno> {
+fn node_kind(bits: u32, device: DeviceNumber) -> Result<InodeKind, Failure> {
     if bits & TYPE == 0 {
         return Ok(InodeKind::Regular(Arc::default()));
     }
@@ -193,7 +199,7 @@ fn node_kind(bits: u32, device: DeviceNumber) -> Result<InodeKind, Errno> {
         FileType::BlockDevice => Ok(InodeKind::BlockDevice(device)),
         FileType::Fifo => Ok(InodeKind::Fifo),
         FileType::Socket => Ok(InodeKind::Socket),
-        FileType::Directory => Err(Errno::EPERM),
-        FileType::Symlink | FileType::Anonymous => Err(Errno::EINVAL),
+        FileType::Directory => Err(fail!(EPERM)),
+        FileType::Symlink | FileType::Anonymous => Err(fail!(EINVAL)),
     }
 }

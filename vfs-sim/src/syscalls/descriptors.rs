@@ -1,14 +1,15 @@
 //! Descriptors.
 
-use cofferdam::kernel::{CloseRangeFlags, Errno, Fd, OpenFlags};
+use cofferdam::kernel::{CloseRangeFlags, Fd, OpenFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::process::{OpenFd, Task};
 
 impl Linux {
     /// close(2)
-    pub(crate) fn close(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
+    pub(crate) fn close(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Failure> {
         let file = self.fd_tables[self.tasks[task].files].take(fd)?;
         self.file_put(file);
         Ok(())
@@ -21,10 +22,10 @@ impl Linux {
         first: u32,
         last: u32,
         flags: CloseRangeFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let known = CloseRangeFlags::CLOSE_RANGE_UNSHARE | CloseRangeFlags::CLOSE_RANGE_CLOEXEC;
         if !known.contains(flags) || first > last {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if flags.contains(CloseRangeFlags::CLOSE_RANGE_UNSHARE) {
             self.unshare_descriptors(task);
@@ -55,19 +56,19 @@ impl Linux {
     }
 
     /// dup3(2)
-    pub(crate) fn dup3(&mut self, task: Id<Task>, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd, Errno> {
+    pub(crate) fn dup3(&mut self, task: Id<Task>, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd, Failure> {
         if !OpenFlags::O_CLOEXEC.contains(flags) || oldfd == newfd {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let file = self.file(task, oldfd)?;
-        let index = usize::try_from(newfd.0).map_err(|_| Errno::EBADF)?;
+        let index = usize::try_from(newfd.0).map_err(|_| fail!(EBADF))?;
         if index >= self.descriptor_limit(task) {
-            return Err(Errno::EBADF);
+            return Err(fail!(EBADF));
         }
         let table = &mut self.fd_tables[self.tasks[task].files];
         let replaced = table.take(newfd).ok();
         let descriptor = OpenFd { file, close_on_exec: flags.contains(OpenFlags::O_CLOEXEC) };
-        let fd = table.set(index, descriptor).map_err(|_| Errno::EBADF)?;
+        let fd = table.set(index, descriptor).map_err(|_| fail!(EBADF))?;
         self.files[file].references += 1;
         if let Some(replaced) = replaced {
             self.file_put(replaced);

@@ -1,8 +1,9 @@
 //! Root and working directory.
 
-use cofferdam::kernel::{Bytes, Capabilities, Errno, Fd};
+use cofferdam::kernel::{Bytes, Capabilities, Fd};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::Task;
@@ -13,11 +14,11 @@ const MAX_PATH: usize = 4095;
 
 impl Linux {
     /// chroot(2)
-    pub(crate) fn chroot(&mut self, task: Id<Task>, path: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn chroot(&mut self, task: Id<Task>, path: &[u8]) -> Result<(), Failure> {
         let path = self.enterable_directory(task, path)?;
         let namespace = self.tasks[task].credentials.user_namespace;
         if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_CHROOT) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.path_get(path);
         let fs = self.tasks[task].fs;
@@ -27,17 +28,17 @@ impl Linux {
     }
 
     /// chdir(2)
-    pub(crate) fn chdir(&mut self, task: Id<Task>, path: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn chdir(&mut self, task: Id<Task>, path: &[u8]) -> Result<(), Failure> {
         let path = self.enterable_directory(task, path)?;
         self.set_cwd(task, path);
         Ok(())
     }
 
     /// fchdir(2)
-    pub(crate) fn fchdir(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
+    pub(crate) fn fchdir(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Failure> {
         let path = self.files[self.file(task, fd)?].path;
         if !self.is_directory(path.dentry) {
-            return Err(Errno::ENOTDIR);
+            return Err(fail!(ENOTDIR));
         }
         self.may_enter(task, path)?;
         self.set_cwd(task, path);
@@ -45,23 +46,23 @@ impl Linux {
     }
 
     /// getcwd(2)
-    pub(crate) fn getcwd(&mut self, task: Id<Task>) -> Result<Bytes, Errno> {
+    pub(crate) fn getcwd(&mut self, task: Id<Task>) -> Result<Bytes, Failure> {
         let fs = &self.fs_states[self.tasks[task].fs];
         let text = self.path_text(fs.cwd, fs.root);
         if text.is_deleted {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         let bytes = if text.is_reachable { text.bytes } else { [b"(unreachable)".as_slice(), &text.bytes].concat() };
-        if bytes.len() > MAX_PATH { Err(Errno::ENAMETOOLONG) } else { Ok(Bytes(bytes)) }
+        if bytes.len() > MAX_PATH { Err(fail!(ENAMETOOLONG)) } else { Ok(Bytes(bytes)) }
     }
 
-    fn enterable_directory(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Errno> {
+    fn enterable_directory(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Failure> {
         let path = self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW | LookupFlags::DIRECTORY)?;
         self.may_enter(task, path)?;
         Ok(path)
     }
 
-    fn may_enter(&self, task: Id<Task>, path: Path) -> Result<(), Errno> {
+    fn may_enter(&self, task: Id<Task>, path: Path) -> Result<(), Failure> {
         self.inode_permission(task, path.mount, self.dentries[path.dentry].inode, Access::EXECUTE)
     }
 

@@ -1,8 +1,9 @@
 //! Locks on files.
 
-use cofferdam::kernel::{Errno, Fd, FlockOperation};
+use cofferdam::kernel::{Fd, FlockOperation};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::FileLock;
 use crate::linux::Linux;
 use crate::process::{Task, WOULD_WAIT};
@@ -12,7 +13,7 @@ const LOCK_MAND: u32 = 32;
 
 impl Linux {
     /// flock(2): [`WOULD_WAIT`] where it would wait for another lock to go.
-    pub(crate) fn flock(&mut self, task: Id<Task>, fd: Fd, operation: FlockOperation) -> Result<(), Errno> {
+    pub(crate) fn flock(&mut self, task: Id<Task>, fd: Fd, operation: FlockOperation) -> Result<(), Failure> {
         if operation.bits() & LOCK_MAND != 0 {
             return Ok(());
         }
@@ -20,12 +21,12 @@ impl Linux {
             FlockOperation::LOCK_SH => Some(false),
             FlockOperation::LOCK_EX => Some(true),
             FlockOperation::LOCK_UN => None,
-            _ => return Err(Errno::EINVAL),
+            _ => return Err(fail!(EINVAL)),
         };
         let file = self.readable_file(task, fd)?;
         let object = &self.files[file];
         if is_exclusive.is_some() && !object.can_read && !object.can_write {
-            return Err(Errno::EBADF);
+            return Err(fail!(EBADF));
         }
         let inode = self.dentries[object.path.dentry].inode;
         let locks = &mut self.inodes[inode].locks;
@@ -41,7 +42,7 @@ impl Linux {
         locks.retain(|lock| lock.file != file);
         if locks.iter().any(|other| is_exclusive || other.is_exclusive) {
             let waits = !operation.contains(FlockOperation::LOCK_NB);
-            return Err(if waits { WOULD_WAIT } else { Errno::EAGAIN });
+            return Err(if waits { WOULD_WAIT } else { fail!(EAGAIN) });
         }
         locks.push(lock);
         Ok(())

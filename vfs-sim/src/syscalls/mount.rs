@@ -1,8 +1,9 @@
 //! mount(2), in all its meanings (`do_mount()`, `path_mount()` in `fs/namespace.c`).
 
-use cofferdam::kernel::{Errno, Fd, MountFlags};
+use cofferdam::kernel::{Fd, MountFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FsContext, Name, ParameterValue, filesystem_type};
 use crate::linux::Linux;
 use crate::mount::{CopyFlags, MntFlags, Mount, Path};
@@ -48,10 +49,10 @@ impl Linux {
         filesystemtype: Option<&[u8]>,
         mountflags: MountFlags,
         data: Option<&[u8]>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         // `strndup_user()`
         if [filesystemtype, source].into_iter().flatten().any(|text| text.len() >= PATH_MAX) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let path = self.lookup(task, Fd::CWD, target, LookupFlags::FOLLOW)?;
         let flags = if mountflags.bits() & MS_MGC_MSK == MS_MGC_VAL {
@@ -60,10 +61,10 @@ impl Linux {
             mountflags
         };
         if flags.intersects(MS_NOUSER) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let attributes = self.attributes_of_flags(flags, path);
         let remount_bind = MountFlags::MS_REMOUNT | MountFlags::MS_BIND;
@@ -108,23 +109,23 @@ impl Linux {
     }
 
     /// What any remount asks for (the start of `do_reconfigure_mnt()` and `do_remount()`).
-    fn check_remount(&self, task: Id<Task>, path: Path, attributes: MntFlags) -> Result<(), Errno> {
+    fn check_remount(&self, task: Id<Task>, path: Path, attributes: MntFlags) -> Result<(), Failure> {
         if !self.is_in_namespace_of(task, path.mount) || !self.is_root_of_mount(path) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.can_change_locked_flags(path.mount, attributes) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         Ok(())
     }
 
     /// Changes the attributes of a mount (`do_reconfigure_mnt()`).
-    fn reconfigure_mount(&mut self, task: Id<Task>, path: Path, attributes: MntFlags) -> Result<(), Errno> {
+    fn reconfigure_mount(&mut self, task: Id<Task>, path: Path, attributes: MntFlags) -> Result<(), Failure> {
         self.check_remount(task, path, attributes)?;
         let is_wanted = attributes.contains(MntFlags::READONLY);
         // Whether the filesystem is read-only counts here, as it does for writers.
         if is_wanted != self.is_readonly(path.mount) && is_wanted && self.mounts[path.mount].writers > 0 {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         self.set_attributes(path.mount, attributes);
         Ok(())
@@ -138,7 +139,7 @@ impl Linux {
         superblock_flags: MountFlags,
         attributes: MntFlags,
         data: Option<&[u8]>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.check_remount(task, path, attributes)?;
         let mut context = self.context_for_reconfigure(task, path.dentry, superblock_flags, REMOUNT_MASK)?;
         let result = self.remount_in(task, &mut context, path.mount, data);
@@ -154,10 +155,10 @@ impl Linux {
         context: &mut FsContext,
         mount: Id<Mount>,
         data: Option<&[u8]>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.parse_monolithic(task, context, data)?;
         if !self.may_administer_filesystem(task, mount) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.reconfigure(task, context)
     }
@@ -169,19 +170,19 @@ impl Linux {
     }
 
     /// Bind mounts what is at a path (`do_loopback()`).
-    fn bind(&mut self, task: Id<Task>, path: Path, source: Option<&[u8]>, recurse: bool) -> Result<(), Errno> {
-        let source = source.filter(|source| !source.is_empty()).ok_or(Errno::EINVAL)?;
+    fn bind(&mut self, task: Id<Task>, path: Path, source: Option<&[u8]>, recurse: bool) -> Result<(), Failure> {
+        let source = source.filter(|source| !source.is_empty()).ok_or(fail!(EINVAL))?;
         let from = self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW)?;
         if self.is_namespace_loop(task, from.dentry) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let place = self.lock_mount(path)?;
         if !self.is_in_namespace_of(task, place.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let copy = self.copy_for_bind(task, from, recurse)?;
         let result = if recurse && !self.has_no_namespace_loop(task, copy) {
-            Err(Errno::EINVAL)
+            Err(fail!(EINVAL))
         } else {
             self.graft_tree(task, copy, place)
         };
@@ -192,27 +193,27 @@ impl Linux {
     }
 
     /// A copy of what is at a place, with what is mounted below if `recurse` (`__do_loopback()`).
-    pub(crate) fn copy_for_bind(&mut self, task: Id<Task>, from: Path, recurse: bool) -> Result<Id<Mount>, Errno> {
+    pub(crate) fn copy_for_bind(&mut self, task: Id<Task>, from: Path, recurse: bool) -> Result<Id<Mount>, Failure> {
         if self.mounts[from.mount].is_unbindable || !self.may_copy_tree(task, from) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if recurse {
             return self.copy_tree(from.mount, from.dentry, CopyFlags::COPY_NAMESPACE_FILES);
         }
         if self.has_locked_children(from.mount, from.dentry) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         Ok(self.clone_mount(from.mount, from.dentry, CopyFlags::empty()))
     }
 
     /// Changes the propagation type (`do_change_type()`).
-    fn change_type(&mut self, task: Id<Task>, path: Path, flags: MountFlags) -> Result<(), Errno> {
+    fn change_type(&mut self, task: Id<Task>, path: Path, flags: MountFlags) -> Result<(), Failure> {
         if !self.is_root_of_mount(path) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let kind = flags.difference(MountFlags::MS_REC | MountFlags::MS_SILENT);
         if !PROPAGATION.contains(kind) || kind.bits().count_ones() != 1 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         self.may_change_propagation(task, path.mount)?;
         let recurse = flags.contains(MountFlags::MS_REC);
@@ -227,19 +228,19 @@ impl Linux {
     }
 
     /// `may_change_propagation()`
-    pub(crate) fn may_change_propagation(&self, task: Id<Task>, mount: Id<Mount>) -> Result<(), Errno> {
-        let namespace = self.mounts[mount].namespace.ok_or(Errno::EINVAL)?;
+    pub(crate) fn may_change_propagation(&self, task: Id<Task>, mount: Id<Mount>) -> Result<(), Failure> {
+        let namespace = self.mounts[mount].namespace.ok_or(fail!(EINVAL))?;
         let owner = self.mount_namespaces[namespace].user_namespace;
         if self.ns_capable(task, owner, cofferdam::kernel::Capabilities::CAP_SYS_ADMIN) {
             Ok(())
         } else {
-            Err(Errno::EPERM)
+            Err(fail!(EPERM))
         }
     }
 
     /// Moves the mount at a path (`do_move_mount_old()`).
-    fn move_by_name(&mut self, task: Id<Task>, path: Path, source: Option<&[u8]>) -> Result<(), Errno> {
-        let source = source.filter(|source| !source.is_empty()).ok_or(Errno::EINVAL)?;
+    fn move_by_name(&mut self, task: Id<Task>, path: Path, source: Option<&[u8]>) -> Result<(), Failure> {
+        let source = source.filter(|source| !source.is_empty()).ok_or(fail!(EINVAL))?;
         let from = self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW)?;
         self.move_tree(task, from, path, false)
     }
@@ -255,9 +256,9 @@ impl Linux {
         superblock_flags: MountFlags,
         attributes: MntFlags,
         data: Option<&[u8]>,
-    ) -> Result<(), Errno> {
-        let name = name.ok_or(Errno::EINVAL)?;
-        let filesystem = filesystem_type(name).ok_or(Errno::ENODEV)?;
+    ) -> Result<(), Failure> {
+        let name = name.ok_or(fail!(EINVAL))?;
+        let filesystem = filesystem_type(name).ok_or(fail!(ENODEV))?;
         let mut context = self.context_for_mount(task, filesystem, superblock_flags)?;
         let result = self.mount_in(task, &mut context, path, source, attributes, data);
         self.drop_context(context);
@@ -272,19 +273,19 @@ impl Linux {
         source: Option<&[u8]>,
         mut attributes: MntFlags,
         data: Option<&[u8]>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if let Some(source) = source {
             self.parse_parameter(task, context, b"source", ParameterValue::String(source))?;
         }
         self.parse_monolithic(task, context, data)?;
         if !self.mount_capable(task, context) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.get_tree(task, context)?;
         let mount = self.mount_of_context(context)?;
         let superblock = self.mounts[mount].superblock;
         let result = if self.mount_too_revealing(task, superblock, &mut attributes) {
-            Err(Errno::EPERM)
+            Err(fail!(EPERM))
         } else {
             self.lock_mount(path).and_then(|place| self.add_mount(task, mount, place, attributes))
         };
@@ -295,21 +296,27 @@ impl Linux {
     }
 
     /// A mount of the filesystem that a context has found or made, with one reference (`vfs_create_mount()`).
-    pub(crate) fn mount_of_context(&mut self, context: &FsContext) -> Result<Id<Mount>, Errno> {
-        let root = context.root.ok_or(Errno::EINVAL)?;
+    pub(crate) fn mount_of_context(&mut self, context: &FsContext) -> Result<Id<Mount>, Failure> {
+        let root = context.root.ok_or(fail!(EINVAL))?;
         let source = context.source.clone().unwrap_or_else(|| Name::from("none"));
         Ok(self.new_mount(root, &source))
     }
 
     /// Attaches a new mount (`do_add_mount()`).
-    fn add_mount(&mut self, task: Id<Task>, mount: Id<Mount>, place: Path, attributes: MntFlags) -> Result<(), Errno> {
+    fn add_mount(
+        &mut self,
+        task: Id<Task>,
+        mount: Id<Mount>,
+        place: Path,
+        attributes: MntFlags,
+    ) -> Result<(), Failure> {
         if !self.is_in_namespace_of(task, place.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         // The same filesystem twice at the same place is refused.
         let parent = &self.mounts[place.mount];
         if parent.superblock == self.mounts[mount].superblock && parent.root == place.dentry {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         self.mounts[mount].flags = attributes.difference(MntFlags::INTERNAL_FLAGS);
         self.graft_tree(task, mount, place)

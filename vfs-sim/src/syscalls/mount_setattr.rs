@@ -1,8 +1,9 @@
 //! mount_setattr(2) (`fs/namespace.c`).
 
-use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, MountAttr, MountAttrFlags, MountFlags};
+use cofferdam::kernel::{AtFlags, Capabilities, Fd, MountAttr, MountAttrFlags, MountFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::UserNamespace;
@@ -68,11 +69,11 @@ impl Linux {
         path: &[u8],
         flags: AtFlags,
         attr: &MountAttr,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let known =
             AtFlags::AT_EMPTY_PATH | AtFlags::AT_RECURSIVE | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT;
         if !known.contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let change = Change { recurse: flags.contains(AtFlags::AT_RECURSIVE), may_replace_idmap: false };
         let mut lookup = LookupFlags::empty();
@@ -88,10 +89,10 @@ impl Linux {
         task: Id<Task>,
         attr: &MountAttr,
         change: Change,
-        find: impl FnOnce(&mut Self) -> Result<Path, Errno>,
-    ) -> Result<(), Errno> {
+        find: impl FnOnce(&mut Self) -> Result<Path, Failure>,
+    ) -> Result<(), Failure> {
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if attr.attr_set.is_empty() && attr.attr_clr.is_empty() && attr.propagation.is_empty() {
             return Ok(());
@@ -99,18 +100,18 @@ impl Linux {
         let request = self.parse_mount_attr(task, attr, change)?;
         let path = find(self)?;
         if !self.is_root_of_mount(path) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if let Some(IdMapChange::Set(namespace)) = request.idmap {
             // `copy_mnt_idmap()`
             let namespace = &self.user_namespaces[namespace];
             if namespace.uid_map.is_empty() || namespace.gid_map.is_empty() {
-                return Err(Errno::EINVAL);
+                return Err(fail!(EINVAL));
             }
         }
         let mount = path.mount;
         if !self.is_detached_root(mount) && !self.is_in_namespace_of(task, mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let mounts = if change.recurse { self.mount_tree(mount) } else { vec![mount] };
         for &mount in &mounts {
@@ -126,34 +127,34 @@ impl Linux {
     }
 
     /// `build_mount_kattr()`
-    fn parse_mount_attr(&self, task: Id<Task>, attr: &MountAttr, change: Change) -> Result<Request, Errno> {
+    fn parse_mount_attr(&self, task: Id<Task>, attr: &MountAttr, change: Change) -> Result<Request, Failure> {
         if !PROPAGATION.contains(attr.propagation) || attr.propagation.bits().count_ones() > 1 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !PLAIN.union(MountAttrFlags::MOUNT_ATTR_IDMAP).contains(attr.attr_set | attr.attr_clr) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let (mut set, mut clear) = (mount_flags(attr.attr_set), mount_flags(attr.attr_clr));
         let kind = attr.attr_set & MountAttrFlags::MOUNT_ATTR__ATIME;
         if attr.attr_clr.intersects(MountAttrFlags::MOUNT_ATTR__ATIME) {
             if !attr.attr_clr.contains(MountAttrFlags::MOUNT_ATTR__ATIME) {
-                return Err(Errno::EINVAL);
+                return Err(fail!(EINVAL));
             }
             clear |= MntFlags::RELATIME | MntFlags::NOATIME;
             set |= access_time_kind(kind)?;
         } else if !kind.is_empty() {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let idmap = self.parse_idmap(task, attr, change)?;
         Ok(Request { set, clear, propagation: attr.propagation, idmap })
     }
 
     /// `build_mount_idmapped()`
-    fn parse_idmap(&self, task: Id<Task>, attr: &MountAttr, change: Change) -> Result<Option<IdMapChange>, Errno> {
+    fn parse_idmap(&self, task: Id<Task>, attr: &MountAttr, change: Change) -> Result<Option<IdMapChange>, Failure> {
         let is_set = attr.attr_set.contains(MountAttrFlags::MOUNT_ATTR_IDMAP);
         if attr.attr_clr.contains(MountAttrFlags::MOUNT_ATTR_IDMAP) {
             if !change.may_replace_idmap {
-                return Err(Errno::EINVAL);
+                return Err(fail!(EINVAL));
             }
             if !is_set {
                 return Ok(Some(IdMapChange::Clear));
@@ -164,12 +165,12 @@ impl Linux {
         }
         let fd = attr.userns_fd.unwrap_or(Fd(0));
         if fd.0 < 0 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let file = self.readable_file(task, fd)?;
-        let namespace = self.user_namespace_of_file(file).ok_or(Errno::EINVAL)?;
+        let namespace = self.user_namespace_of_file(file).ok_or(fail!(EINVAL))?;
         if namespace == self.initial_user_namespace || !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         Ok(Some(IdMapChange::Set(namespace)))
     }
@@ -181,41 +182,41 @@ impl Linux {
         mount: Id<Mount>,
         request: &Request,
         change: Change,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let object = &self.mounts[mount];
         if !self.can_change_locked_flags(mount, object.flags.difference(request.clear) | request.set) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if let Some(idmap) = request.idmap {
             self.can_idmap(task, mount, idmap, change)?;
         }
         let becomes_readonly = request.set.contains(MntFlags::READONLY) && !object.flags.contains(MntFlags::READONLY);
         if (becomes_readonly || request.idmap.is_some()) && object.writers > 0 {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         Ok(())
     }
 
     /// `can_idmap_mount()`
-    fn can_idmap(&self, task: Id<Task>, mount: Id<Mount>, idmap: IdMapChange, change: Change) -> Result<(), Errno> {
+    fn can_idmap(&self, task: Id<Task>, mount: Id<Mount>, idmap: IdMapChange, change: Change) -> Result<(), Failure> {
         let object = &self.mounts[mount];
         let superblock = &self.superblocks[object.superblock];
         if let IdMapChange::Set(namespace) = idmap
             && namespace == superblock.user_namespace
         {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !change.may_replace_idmap && object.idmap.is_some() {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if !superblock.filesystem.allows_idmap() {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.may_administer_filesystem(task, mount) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let is_detached = object.namespace.is_some_and(|namespace| self.mount_namespaces[namespace].is_anonymous);
-        if is_detached { Ok(()) } else { Err(Errno::EINVAL) }
+        if is_detached { Ok(()) } else { Err(fail!(EINVAL)) }
     }
 
     fn commit_attributes(&mut self, mount: Id<Mount>, request: &Request) {
@@ -251,11 +252,11 @@ impl Linux {
 }
 
 /// The flags for an access time kind, `EINVAL` if there is no such kind.
-pub(crate) fn access_time_kind(kind: MountAttrFlags) -> Result<MntFlags, Errno> {
+pub(crate) fn access_time_kind(kind: MountAttrFlags) -> Result<MntFlags, Failure> {
     match kind {
         MountAttrFlags::MOUNT_ATTR_STRICTATIME => Ok(MntFlags::empty()),
         MountAttrFlags::MOUNT_ATTR_NOATIME => Ok(MntFlags::NOATIME),
         kind if kind.is_empty() => Ok(MntFlags::RELATIME),
-        _ => Err(Errno::EINVAL),
+        _ => Err(fail!(EINVAL)),
     }
 }

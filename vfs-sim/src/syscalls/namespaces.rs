@@ -1,8 +1,9 @@
 //! Leaving and joining namespaces.
 
-use cofferdam::kernel::{Capabilities, CloneFlags, Errno, Fd};
+use cofferdam::kernel::{Capabilities, CloneFlags, Fd};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::{
     MountNamespace, NEW_NAMESPACES, NamespaceRef, OtherKind, OtherNamespace, PidNamespace, UserNamespace,
@@ -17,7 +18,7 @@ const SEMAPHORES: CloneFlags = CloneFlags::from_bits_retain(0x4_0000);
 
 impl Linux {
     /// unshare (`ksys_unshare()`)
-    pub(crate) fn unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<(), Errno> {
+    pub(crate) fn unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<(), Failure> {
         let known = UNSHARED_ALREADY
             | SEMAPHORES
             | CloneFlags::CLONE_FS
@@ -25,7 +26,7 @@ impl Linux {
             | CloneFlags::CLONE_NEWUSER
             | NEW_NAMESPACES;
         if !known.contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let new_fs = self.fs_to_unshare(task, flags);
         let credentials = self.credentials_to_unshare(task, flags);
@@ -44,11 +45,11 @@ impl Linux {
                 }
                 Ok(())
             }
-            (Err(errno), new_fs) => {
+            (Err(failure), new_fs) => {
                 if let Some(fs) = new_fs {
                     self.fs_state_put(fs);
                 }
-                Err(errno)
+                Err(failure)
             }
         }
     }
@@ -63,7 +64,7 @@ impl Linux {
     }
 
     /// Credentials in a new user namespace, with a reference to it (`unshare_userns()`).
-    fn credentials_to_unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Option<Credentials>, Errno> {
+    fn credentials_to_unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Option<Credentials>, Failure> {
         if !flags.contains(CloneFlags::CLONE_NEWUSER) {
             return Ok(None);
         }
@@ -81,7 +82,7 @@ impl Linux {
         flags: CloneFlags,
         new_fs: Option<Id<FsState>>,
         credentials: Option<Credentials>,
-    ) -> Result<Option<Credentials>, Errno> {
+    ) -> Result<Option<Credentials>, Failure> {
         if !flags.intersects(NEW_NAMESPACES) {
             return Ok(credentials);
         }
@@ -90,7 +91,7 @@ impl Linux {
         let result = if self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
             self.create_namespaces(task, flags, owner, fs)
         } else {
-            Err(Errno::EPERM)
+            Err(fail!(EPERM))
         };
         match result {
             Ok((mount, namespaces)) => {
@@ -101,19 +102,19 @@ impl Linux {
                 self.namespaces_put(&old);
                 Ok(credentials)
             }
-            Err(errno) => {
+            Err(failure) => {
                 if let Some(credentials) = credentials {
                     self.user_namespace_put(credentials.user_namespace);
                 }
-                Err(errno)
+                Err(failure)
             }
         }
     }
 
     /// setns
-    pub(crate) fn setns(&mut self, task: Id<Task>, fd: Fd, nstype: CloneFlags) -> Result<(), Errno> {
+    pub(crate) fn setns(&mut self, task: Id<Task>, fd: Fd, nstype: CloneFlags) -> Result<(), Failure> {
         let file = self.readable_file(task, fd)?;
-        let namespace = self.namespace_of_file(file).ok_or(Errno::EINVAL)?;
+        let namespace = self.namespace_of_file(file).ok_or(fail!(EINVAL))?;
         let flag = match namespace {
             NamespaceRef::Mount(_) => CloneFlags::CLONE_NEWNS,
             NamespaceRef::User(_) => CloneFlags::CLONE_NEWUSER,
@@ -123,7 +124,7 @@ impl Linux {
         // The call takes 32 bits.
         let wanted = nstype & CloneFlags::from_bits_retain(u64::from(u32::MAX));
         if !wanted.is_empty() && wanted != flag {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         match namespace {
             NamespaceRef::Mount(id) => self.join_mount_namespace(task, id),
@@ -134,22 +135,22 @@ impl Linux {
     }
 
     /// Whether a process may join a namespace: it needs `CAP_SYS_ADMIN` over the namespace and in its own user namespace.
-    fn may_join(&self, task: Id<Task>, owner: Id<UserNamespace>) -> Result<(), Errno> {
+    fn may_join(&self, task: Id<Task>, owner: Id<UserNamespace>) -> Result<(), Failure> {
         let own = self.tasks[task].credentials.user_namespace;
         let is_admin = |namespace| self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN);
-        if is_admin(owner) && is_admin(own) { Ok(()) } else { Err(Errno::EPERM) }
+        if is_admin(owner) && is_admin(own) { Ok(()) } else { Err(fail!(EPERM)) }
     }
 
     /// `mntns_install()`
-    fn join_mount_namespace(&mut self, task: Id<Task>, namespace: Id<MountNamespace>) -> Result<(), Errno> {
+    fn join_mount_namespace(&mut self, task: Id<Task>, namespace: Id<MountNamespace>) -> Result<(), Failure> {
         self.may_join(task, self.mount_namespaces[namespace].user_namespace)?;
         let own = self.tasks[task].credentials.user_namespace;
         if !self.ns_capable(task, own, Capabilities::CAP_SYS_CHROOT) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let fs = self.tasks[task].fs;
         if self.mount_namespaces[namespace].is_anonymous || self.fs_states[fs].references != 1 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let top = self.topmost_overmount(self.mount_namespaces[namespace].root);
         let root = self.root_of(top);
@@ -167,14 +168,14 @@ impl Linux {
     }
 
     /// `userns_install()`
-    fn join_user_namespace(&mut self, task: Id<Task>, namespace: Id<UserNamespace>) -> Result<(), Errno> {
+    fn join_user_namespace(&mut self, task: Id<Task>, namespace: Id<UserNamespace>) -> Result<(), Failure> {
         let mut credentials = (*self.tasks[task].credentials).clone();
         let is_shared = self.fs_states[self.tasks[task].fs].references != 1;
         if namespace == credentials.user_namespace || is_shared {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.user_namespaces[namespace].references += 1;
         credentials.enter_user_namespace(namespace);
@@ -183,10 +184,10 @@ impl Linux {
     }
 
     /// `pidns_install()`
-    fn join_pid_namespace(&mut self, task: Id<Task>, namespace: Id<PidNamespace>) -> Result<(), Errno> {
+    fn join_pid_namespace(&mut self, task: Id<Task>, namespace: Id<PidNamespace>) -> Result<(), Failure> {
         self.may_join(task, self.pid_namespaces[namespace].user_namespace)?;
         if !self.is_in_pid_namespace(namespace, self.tasks[task].pid_namespace) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         self.pid_namespaces[namespace].references += 1;
         let old = std::mem::replace(&mut self.tasks[task].namespaces.pid_for_children, namespace);
@@ -195,7 +196,7 @@ impl Linux {
     }
 
     /// `utsns_install()`, `ipcns_install()`, `netns_install()`, `cgroupns_install()`, `timens_install()`
-    fn join_other_namespace(&mut self, task: Id<Task>, namespace: Id<OtherNamespace>) -> Result<(), Errno> {
+    fn join_other_namespace(&mut self, task: Id<Task>, namespace: Id<OtherNamespace>) -> Result<(), Failure> {
         self.may_join(task, self.other_namespaces[namespace].user_namespace)?;
         let namespaces = &mut self.tasks[task].namespaces;
         let places = match self.other_namespaces[namespace].kind {
@@ -216,7 +217,7 @@ impl Linux {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::{Mode, Prctl};
+    use cofferdam::kernel::{Errno, Mode, Prctl};
 
     use super::*;
 
@@ -228,7 +229,7 @@ mod tests {
         let init = linux.init();
         for bits in [1, 0x1000, 0x8000_0000, 1 << 32] {
             let flags = CloneFlags::from_bits_retain(bits) | USER;
-            assert_eq!(linux.unshare(init, flags), Err(Errno::EINVAL), "{bits:#x}");
+            assert_eq!(linux.unshare(init, flags).map_err(Failure::errno), Err(Errno::EINVAL), "{bits:#x}");
         }
         assert_eq!(linux.unshare(init, UNSHARED_ALREADY | SEMAPHORES), Ok(()));
     }
@@ -245,7 +246,7 @@ mod tests {
             linux.write_uid_map(task, &credentials, namespace, b"0 0 1").unwrap();
             linux.write_gid_map(task, &credentials, namespace, b"0 0 1").unwrap();
         }
-        assert_eq!(linux.unshare(task, USER), Err(Errno::ENOSPC));
+        assert_eq!(linux.unshare(task, USER).map_err(Failure::errno), Err(Errno::ENOSPC));
         linux.exit(task, 0);
         linux.check().unwrap();
     }
@@ -257,11 +258,11 @@ mod tests {
         linux.mkdirat(init, Fd::CWD, b"/a", Mode(0o755)).unwrap();
         let task = linux.fork(init, CloneFlags::empty()).unwrap();
         linux.chroot(task, b"/a").unwrap();
-        assert_eq!(linux.unshare(task, USER), Err(Errno::EPERM));
+        assert_eq!(linux.unshare(task, USER).map_err(Failure::errno), Err(Errno::EPERM));
         assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWNS), Ok(()));
         let task = linux.fork(init, CloneFlags::empty()).unwrap();
         assert_eq!(linux.unshare(task, USER), Ok(()));
-        assert_eq!(linux.unshare(task, USER), Err(Errno::EPERM));
+        assert_eq!(linux.unshare(task, USER).map_err(Failure::errno), Err(Errno::EPERM));
     }
 
     #[test]
@@ -269,7 +270,7 @@ mod tests {
         let mut linux = Linux::new();
         let task = linux.fork(linux.init(), CloneFlags::empty()).unwrap();
         assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWPID), Ok(()));
-        assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWPID), Err(Errno::EINVAL));
+        assert_eq!(linux.unshare(task, CloneFlags::CLONE_NEWPID).map_err(Failure::errno), Err(Errno::EINVAL));
         assert_eq!(linux.fork(task, CloneFlags::CLONE_NEWPID), Err(Errno::EINVAL));
         // What was made before that failed is gone.
         linux.check().unwrap();

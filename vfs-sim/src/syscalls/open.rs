@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Errno, Fd, FileType, OpenFlags, OpenHow};
+use cofferdam::kernel::{Fd, FileType, OpenFlags, OpenHow};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Path};
@@ -13,7 +14,7 @@ use crate::walk::{Access, Found, Lookup, LookupFlags, OpenIntent, check_path};
 
 impl Linux {
     /// openat2(2)
-    pub(crate) fn openat2(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], how: OpenHow) -> Result<Fd, Errno> {
+    pub(crate) fn openat2(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], how: OpenHow) -> Result<Fd, Failure> {
         let intent = OpenIntent::new(how)?;
         check_path(path, LookupFlags::empty())?;
         self.has_free_descriptor(task)?;
@@ -31,14 +32,14 @@ impl Linux {
     }
 
     /// Opens a file without a name in a directory (`do_tmpfile()`, `vfs_tmpfile()`).
-    fn open_tmpfile(&mut self, task: Id<Task>, lookup: &Lookup<'_>, intent: &OpenIntent) -> Result<OpenFile, Errno> {
+    fn open_tmpfile(&mut self, task: Id<Task>, lookup: &Lookup<'_>, intent: &OpenIntent) -> Result<OpenFile, Failure> {
         let directory = self.walk(task, lookup)?;
         self.want_write(directory.mount)?;
         self.owner_of_new(task, directory.mount)?;
         let inode = self.dentries[directory.dentry].inode;
         self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
         if !self.makes_unnamed_files(directory.dentry) {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(fail!(EOPNOTSUPP));
         }
         let mode = self.mode_of_new(task, directory, intent.mode, false);
         let dentry = self.new_tmpfile(task, directory, mode)?;
@@ -51,7 +52,7 @@ impl Linux {
     }
 
     /// A file without a name (`i_op->tmpfile`), with one reference.
-    pub(crate) fn new_tmpfile(&mut self, task: Id<Task>, directory: Path, mode: u32) -> Result<Id<Dentry>, Errno> {
+    pub(crate) fn new_tmpfile(&mut self, task: Id<Task>, directory: Path, mode: u32) -> Result<Id<Dentry>, Failure> {
         if self.is_overlay(directory.dentry) {
             return self.make_unnamed_in_overlay(task, directory, mode);
         }
@@ -78,13 +79,13 @@ impl Linux {
     }
 
     /// Opens what a path led to (`do_open()`).
-    fn open_found(&mut self, task: Id<Task>, found: Found, intent: &OpenIntent) -> Result<OpenFile, Errno> {
+    fn open_found(&mut self, task: Id<Task>, found: Found, intent: &OpenIntent) -> Result<OpenFile, Failure> {
         let Found { path, is_created, .. } = found;
         if intent.creates() && !is_created {
             self.may_open_existing(task, found, intent)?;
         }
         if found.wants_directory && !self.is_directory(path.dentry) {
-            return Err(Errno::ENOTDIR);
+            return Err(fail!(ENOTDIR));
         }
         if is_created {
             return self.open_place(task, path, intent.flags);
@@ -100,10 +101,10 @@ impl Linux {
         if truncates {
             let lost = self.privileges_lost_by_writing(task, path.mount, inode);
             if self.is_overlay(path.dentry) {
-                if let Err(errno) = self.set_length_in_overlay(task, path.dentry, 0, lost) {
+                if let Err(failure) = self.set_length_in_overlay(task, path.dentry, 0, lost) {
                     let file = self.new_file(file);
                     self.file_put(file);
-                    return Err(errno);
+                    return Err(failure);
                 }
                 return Ok(file);
             }
@@ -115,16 +116,16 @@ impl Linux {
 
     /// Whether something that was there already may be opened with `O_CREAT` (`do_open()`, `may_create_in_sticky()`;
     /// fs.protected_regular and fs.protected_fifos are 0).
-    fn may_open_existing(&self, task: Id<Task>, found: Found, intent: &OpenIntent) -> Result<(), Errno> {
+    fn may_open_existing(&self, task: Id<Task>, found: Found, intent: &OpenIntent) -> Result<(), Failure> {
         const STICKY: u32 = 0o1000;
         const OTHERS_WRITE: u32 = 0o002;
         if intent.is_exclusive() {
-            return Err(Errno::EEXIST);
+            return Err(fail!(EEXIST));
         }
         let inode = self.dentries[found.path.dentry].inode;
         let file_type = self.inodes[inode].file_type();
         if file_type == FileType::Directory {
-            return Err(Errno::EISDIR);
+            return Err(fail!(EISDIR));
         }
         let Some(parent) = found.parent else { return Ok(()) };
         let directory = self.dentries[parent.dentry].inode;
@@ -136,23 +137,23 @@ impl Linux {
         let (directory_owner, _) = self.owner_through(parent.mount, directory);
         let is_own =
             owner.is_some() && (owner == directory_owner || owner == Some(self.tasks[task].credentials.filesystem_uid));
-        if is_own { Ok(()) } else { Err(Errno::EACCES) }
+        if is_own { Ok(()) } else { Err(fail!(EACCES)) }
     }
 
     /// Whether something may be opened so (`may_open()`).
-    fn may_open(&self, task: Id<Task>, path: Path, access: Access, flags: OpenFlags) -> Result<(), Errno> {
+    fn may_open(&self, task: Id<Task>, path: Path, access: Access, flags: OpenFlags) -> Result<(), Failure> {
         let inode = self.dentries[path.dentry].inode;
         match self.inodes[inode].file_type() {
-            FileType::Symlink => return Err(Errno::ELOOP),
-            FileType::Directory if access.contains(Access::WRITE) => return Err(Errno::EISDIR),
+            FileType::Symlink => return Err(fail!(ELOOP)),
+            FileType::Directory if access.contains(Access::WRITE) => return Err(fail!(EISDIR)),
             FileType::BlockDevice | FileType::CharacterDevice if !self.may_open_devices(path) => {
-                return Err(Errno::EACCES);
+                return Err(fail!(EACCES));
             }
             _ => {}
         }
         self.inode_permission(task, path.mount, inode, access)?;
         if flags.contains(OpenFlags::O_NOATIME) && !self.is_owner_or_capable(task, path.mount, inode) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         Ok(())
     }
@@ -164,7 +165,7 @@ impl Linux {
     }
 
     /// Opens a place for reading or writing, which was found to be permitted (`do_dentry_open()`).
-    fn open_place(&mut self, task: Id<Task>, path: Path, flags: OpenFlags) -> Result<OpenFile, Errno> {
+    fn open_place(&mut self, task: Id<Task>, path: Path, flags: OpenFlags) -> Result<OpenFile, Failure> {
         let (can_read, can_write) = match flags.bits() & 0o3 {
             0 => (true, false),
             1 => (false, true),
@@ -191,7 +192,7 @@ impl Linux {
             // Only now, when it is open.
             let file = self.new_file(file);
             self.file_put(file);
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         Ok(file)
     }

@@ -1,8 +1,9 @@
 //! Pipes and fifos.
 
-use cofferdam::kernel::{Errno, Fd, OpenFlags, Signal};
+use cofferdam::kernel::{Fd, OpenFlags, Signal};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -10,15 +11,15 @@ use crate::process::{OpenFile, OpenFileKind, Task, WOULD_WAIT};
 
 impl Linux {
     /// pipe2(2)
-    pub(crate) fn pipe2(&mut self, task: Id<Task>, flags: OpenFlags) -> Result<(Fd, Fd), Errno> {
+    pub(crate) fn pipe2(&mut self, task: Id<Task>, flags: OpenFlags) -> Result<(Fd, Fd), Failure> {
         /// A pipe of notifications, which this kernel has not (`O_NOTIFICATION_PIPE`).
         const NOTIFICATIONS: OpenFlags = OpenFlags::O_EXCL;
         let known = OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT;
         if !(known | NOTIFICATIONS).contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if flags.contains(NOTIFICATIONS) {
-            return Err(Errno::ENOPKG);
+            return Err(fail!(ENOPKG));
         }
         let path = Path { mount: self.internal.pipefs, dentry: self.new_pipe(task) };
         let of_file = flags & (OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT);
@@ -26,16 +27,16 @@ impl Linux {
         let write_end = self.pipe_end(task, path, of_file | OpenFlags::O_WRONLY);
         let read = match self.install_file(task, read_end, flags) {
             Ok(read) => read,
-            Err(errno) => {
+            Err(failure) => {
                 self.path_put(path);
-                return Err(errno);
+                return Err(failure);
             }
         };
         match self.install_file(task, write_end, flags) {
             Ok(write) => Ok((read, write)),
-            Err(errno) => {
+            Err(failure) => {
                 self.close(task, read)?;
-                Err(errno)
+                Err(failure)
             }
         }
     }
@@ -61,7 +62,7 @@ impl Linux {
     }
 
     /// Reads from a pipe (`anon_pipe_read()`).
-    pub(super) fn read_pipe(&mut self, file: Id<OpenFile>, count: usize) -> Result<Vec<u8>, Errno> {
+    pub(super) fn read_pipe(&mut self, file: Id<OpenFile>, count: usize) -> Result<Vec<u8>, Failure> {
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -78,7 +79,7 @@ impl Linux {
 
     /// Writes to a pipe as much as there is room for (`anon_pipe_write()`). Where nobody reads,
     /// `SIGPIPE` comes too.
-    pub(super) fn write_pipe(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<usize, Errno> {
+    pub(super) fn write_pipe(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<usize, Failure> {
         if data.is_empty() {
             return Ok(0);
         }
@@ -87,14 +88,14 @@ impl Linux {
         let inode = self.dentries[object.path.dentry].inode;
         if !self.has_end(inode, |file| file.can_read) {
             self.signal_itself(task, Signal::PIPE);
-            return Err(Errno::EPIPE);
+            return Err(fail!(EPIPE));
         }
         let written = self.pipes.entry(inode).or_default().write(data, is_packet);
         if written == 0 { Err(self.would_wait(file)) } else { Ok(written) }
     }
 
-    fn would_wait(&self, file: Id<OpenFile>) -> Errno {
-        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { Errno::EAGAIN } else { WOULD_WAIT }
+    fn would_wait(&self, file: Id<OpenFile>) -> Failure {
+        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { fail!(EAGAIN) } else { WOULD_WAIT }
     }
 
     /// What an open file leaves behind when it is closed: its locks and its place in a directory go, and what is in a pipe

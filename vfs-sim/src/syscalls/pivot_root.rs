@@ -1,8 +1,9 @@
 //! pivot_root(2) (`path_pivot_root()` in `fs/namespace.c`).
 
-use cofferdam::kernel::{Errno, Fd};
+use cofferdam::kernel::Fd;
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Path};
 use crate::process::Task;
@@ -10,9 +11,9 @@ use crate::walk::LookupFlags;
 
 impl Linux {
     /// pivot_root(2)
-    pub(crate) fn pivot_root(&mut self, task: Id<Task>, new_root: &[u8], put_old: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn pivot_root(&mut self, task: Id<Task>, new_root: &[u8], put_old: &[u8]) -> Result<(), Failure> {
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let flags = LookupFlags::FOLLOW | LookupFlags::DIRECTORY;
         let new = self.lookup(task, Fd::CWD, new_root, flags)?;
@@ -35,19 +36,19 @@ impl Linux {
         Ok(())
     }
 
-    fn can_pivot(&self, task: Id<Task>, new: Path, place: Path, root: Path) -> Result<(), Errno> {
+    fn can_pivot(&self, task: Id<Task>, new: Path, place: Path, root: Path) -> Result<(), Failure> {
         if !self.is_in_namespace_of(task, root.mount) || !self.is_in_namespace_of(task, new.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let shared = [place.mount, self.mounts[new.mount].parent, self.mounts[root.mount].parent];
         if shared.into_iter().any(|mount| self.mounts[mount].is_shared) || self.is_locked(new.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.dentries[new.dentry].is_hashed {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         if new.mount == root.mount || place.mount == root.mount {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         let may_change = self.is_root_of_mount(root)
             && self.has_parent(root.mount)
@@ -55,7 +56,7 @@ impl Linux {
             && self.has_parent(new.mount)
             && self.is_reachable(place, new)
             && self.is_reachable(new, root);
-        if may_change { Ok(()) } else { Err(Errno::EINVAL) }
+        if may_change { Ok(()) } else { Err(fail!(EINVAL)) }
     }
 
     /// Every process whose root or working directory was the old root gets the new one (`chroot_fs_refs()`).

@@ -1,11 +1,10 @@
 //! What the kernel tells of mounts and filesystems: statmount(2), listmount(2) (`fs/namespace.c`).
 
-use cofferdam::kernel::{
-    Bytes, Capabilities, Errno, MountAttrFlags, MountFlags, StatMount, StatMountMask, UniqueMountId,
-};
+use cofferdam::kernel::{Bytes, Capabilities, MountAttrFlags, MountFlags, StatMount, StatMountMask, UniqueMountId};
 use cofferdam::mountinfo::escape;
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
 use crate::namespace::{IdExtent, MountNamespace};
@@ -30,12 +29,12 @@ impl Linux {
         task: Id<Task>,
         mount: UniqueMountId,
         mask: StatMountMask,
-    ) -> Result<StatMount, Errno> {
+    ) -> Result<StatMount, Failure> {
         if mount.0 <= UNIQUE_ID_OFFSET {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let (namespace, root) = self.seen_from(task);
-        let mount = self.mount_namespaces[namespace].mounts.get(&mount.0).copied().ok_or(Errno::ENOENT)?;
+        let mount = self.mount_namespaces[namespace].mounts.get(&mount.0).copied().ok_or(fail!(ENOENT))?;
         self.may_query(task, namespace, self.root_of(mount), root)?;
         let mut stat = StatMount::default();
         if mask.contains(StatMountMask::STATMOUNT_MNT_BASIC) {
@@ -67,16 +66,16 @@ impl Linux {
         task: Id<Task>,
         mount: UniqueMountId,
         last: u64,
-    ) -> Result<Vec<UniqueMountId>, Errno> {
+    ) -> Result<Vec<UniqueMountId>, Failure> {
         if mount.0 <= UNIQUE_ID_OFFSET || (last != 0 && last <= UNIQUE_ID_OFFSET) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let (namespace, root) = self.seen_from(task);
         let mounts = &self.mount_namespaces[namespace].mounts;
         let above = if mount == UniqueMountId::ROOT {
             root
         } else {
-            self.root_of(mounts.get(&mount.0).copied().ok_or(Errno::ENOENT)?)
+            self.root_of(mounts.get(&mount.0).copied().ok_or(fail!(ENOENT))?)
         };
         self.may_query(task, namespace, above, root)?;
         // Behind the last of all numbers comes the first.
@@ -93,12 +92,12 @@ impl Linux {
     }
 
     /// Whether a process is told of a place: one below its root, or any if it is privileged in the namespace.
-    fn may_query(&self, task: Id<Task>, namespace: Id<MountNamespace>, place: Path, root: Path) -> Result<(), Errno> {
+    fn may_query(&self, task: Id<Task>, namespace: Id<MountNamespace>, place: Path, root: Path) -> Result<(), Failure> {
         let owner = self.mount_namespaces[namespace].user_namespace;
         if self.is_reachable(place, root) || self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
             Ok(())
         } else {
-            Err(Errno::EPERM)
+            Err(fail!(EPERM))
         }
     }
 
@@ -134,7 +133,7 @@ impl Linux {
         root: Path,
         mask: StatMountMask,
         stat: &mut StatMount,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let object = &self.mounts[mount];
         let (filesystem, subtype) = self.superblocks[object.superblock].filesystem.name_and_subtype();
         // The first byte is the empty string.
@@ -146,7 +145,7 @@ impl Linux {
                     stat.mask |= field;
                     size += string.0.len();
                     if size >= STRINGS_SIZE {
-                        return Err(Errno::EOVERFLOW);
+                        return Err(fail!(EOVERFLOW));
                     }
                     size += 1;
                 }
@@ -252,6 +251,8 @@ fn range_inside(outer: &IdExtent, range: &IdExtent) -> Option<u32> {
 mod tests {
     use std::sync::Arc;
 
+    use cofferdam::kernel::Errno;
+
     use super::*;
     use crate::filesystem::{FilesystemType, InodeKind, Name};
 
@@ -349,12 +350,12 @@ mod tests {
     fn ids_that_are_none_are_refused() {
         let (mut linux, init, _) = machine();
         let (low, first) = (UniqueMountId(1 << 31), UniqueMountId((1 << 31) + 100));
-        assert_eq!(linux.statmount(init, low, ALL), Err(Errno::EINVAL));
-        assert_eq!(linux.statmount(init, first, ALL), Err(Errno::ENOENT));
-        assert_eq!(linux.statmount(init, UniqueMountId::ROOT, ALL), Err(Errno::ENOENT));
-        assert_eq!(linux.listmount(init, low, 0), Err(Errno::EINVAL));
-        assert_eq!(linux.listmount(init, first, low.0), Err(Errno::EINVAL));
-        assert_eq!(linux.listmount(init, first, 0), Err(Errno::ENOENT));
+        assert_eq!(linux.statmount(init, low, ALL).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(linux.statmount(init, first, ALL).map_err(Failure::errno), Err(Errno::ENOENT));
+        assert_eq!(linux.statmount(init, UniqueMountId::ROOT, ALL).map_err(Failure::errno), Err(Errno::ENOENT));
+        assert_eq!(linux.listmount(init, low, 0).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(linux.listmount(init, first, low.0).map_err(Failure::errno), Err(Errno::EINVAL));
+        assert_eq!(linux.listmount(init, first, 0).map_err(Failure::errno), Err(Errno::ENOENT));
     }
 
     #[test]
@@ -371,8 +372,8 @@ mod tests {
 
         let credentials = Arc::make_mut(&mut linux.tasks[init].credentials);
         credentials.effective -= Capabilities::CAP_SYS_ADMIN;
-        assert_eq!(linux.statmount(init, root, ALL), Err(Errno::EPERM));
-        assert_eq!(linux.listmount(init, root, 0), Err(Errno::EPERM));
+        assert_eq!(linux.statmount(init, root, ALL).map_err(Failure::errno), Err(Errno::EPERM));
+        assert_eq!(linux.listmount(init, root, 0).map_err(Failure::errno), Err(Errno::EPERM));
         assert_eq!(linux.statmount(init, mount, ALL).unwrap().mountpoint, "/".into());
         assert_eq!(linux.listmount(init, mount, 0), Ok(vec![]));
     }

@@ -6,10 +6,11 @@
 
 use std::ops::Bound;
 
-use cofferdam::kernel::{Bytes, DirectoryEntry, Errno, Fd, FileType, Whence};
+use cofferdam::kernel::{Bytes, DirectoryEntry, Fd, FileType, Whence};
 
 use super::read_write::sought;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, FilesystemType, Inode, ReadFrom};
 use crate::linux::Linux;
 use crate::process::{OpenFile, Task};
@@ -53,14 +54,14 @@ const LAST_OF_SMALL: u64 = (1 << 31) - 1;
 
 impl Linux {
     /// getdents64(2)
-    pub(crate) fn getdents64(&mut self, task: Id<Task>, fd: Fd) -> Result<Vec<DirectoryEntry>, Errno> {
+    pub(crate) fn getdents64(&mut self, task: Id<Task>, fd: Fd) -> Result<Vec<DirectoryEntry>, Failure> {
         let file = self.readable_file(task, fd)?;
         let directory = self.files[file].path.dentry;
         if !self.is_directory(directory) {
-            return Err(Errno::ENOTDIR);
+            return Err(fail!(ENOTDIR));
         }
         if self.is_dead(directory) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         self.ask_for_listing(directory);
         let mut batch = Batch { entries: Vec::new(), room: BUFFER };
@@ -89,13 +90,13 @@ impl Linux {
     }
 
     /// Reads on in a directory of an overlay that was merged (`ovl_iterate_merged()`).
-    fn read_merged(&mut self, task: Id<Task>, file: Id<OpenFile>, batch: &mut Batch) -> Result<(), Errno> {
+    fn read_merged(&mut self, task: Id<Task>, file: Id<OpenFile>, batch: &mut Batch) -> Result<(), Failure> {
         loop {
             let next = match self.next_listed(task, file) {
                 Ok(next) => next,
                 // What was read before counts.
                 Err(_) if !batch.entries.is_empty() => return Ok(()),
-                Err(errno) => return Err(errno),
+                Err(failure) => return Err(failure),
             };
             let Some(entry) = next else { return Ok(()) };
             if !batch.add_with(entry.name(), entry.number, entry.file_type) {
@@ -202,7 +203,7 @@ impl Linux {
 
     /// lseek(2) on a directory (`offset_dir_llseek()`, `dcache_dir_lseek()`): from the end only where the kernel makes the
     /// entries up.
-    pub(super) fn seek_directory(&mut self, file: Id<OpenFile>, offset: i64, whence: Whence) -> Result<u64, Errno> {
+    pub(super) fn seek_directory(&mut self, file: Id<OpenFile>, offset: i64, whence: Whence) -> Result<u64, Failure> {
         if let Some(result) = self.seek_in_overlay(file, offset, whence) {
             return result;
         }
@@ -214,7 +215,7 @@ impl Linux {
             _ => (None, u64::MAX),
         };
         let old = self.files[file].position;
-        let position = sought(old, offset, whence, end).filter(|position| *position <= last).ok_or(Errno::EINVAL)?;
+        let position = sought(old, offset, whence, end).filter(|position| *position <= last).ok_or(fail!(EINVAL))?;
         self.files[file].position = position;
         if self.counts_positions(directory) && position != old {
             // Behind that many entries; nowhere if there are not so many.

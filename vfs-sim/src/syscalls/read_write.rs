@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Bytes, DeviceNumber, Errno, Fd, OpenFlags, RlimitResource, Signal, Whence};
+use cofferdam::kernel::{Bytes, DeviceNumber, Fd, OpenFlags, RlimitResource, Signal, Whence};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Entry, FilesystemType, FsContext, Inode, InodeKind, SeekRule};
 use crate::linux::Linux;
 use crate::process::{OpenFile, OpenFileKind, Task};
@@ -66,10 +67,10 @@ impl Linux {
     }
 
     /// read(2)
-    pub(crate) fn read(&mut self, task: Id<Task>, fd: Fd, count: usize) -> Result<Bytes, Errno> {
+    pub(crate) fn read(&mut self, task: Id<Task>, fd: Fd, count: usize) -> Result<Bytes, Failure> {
         let file = self.readable_file(task, fd)?;
         if !self.files[file].can_read {
-            return Err(Errno::EBADF);
+            return Err(fail!(EBADF));
         }
         let count = count.min(LARGEST_READ);
         let position = self.files[file].position;
@@ -82,7 +83,7 @@ impl Linux {
         let bytes = match self.content(file) {
             Kind::Regular(inode) => {
                 check_area(position, count)?;
-                let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
+                let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(fail!(EINVAL)) };
                 content.read(position, count)
             }
             Kind::Text(text) => {
@@ -95,13 +96,13 @@ impl Linux {
             Kind::Random => RANDOM.iter().copied().cycle().take(count).collect(),
             Kind::Directory => {
                 check_area(position, count)?;
-                return Err(Errno::EISDIR);
+                return Err(fail!(EISDIR));
             }
             Kind::Context(context) => {
-                let context = self.contexts.get_mut(context).ok_or(Errno::ENODATA)?;
+                let context = self.contexts.get_mut(context).ok_or(fail!(ENODATA))?;
                 return context.read_message(count);
             }
-            Kind::Other => return Err(Errno::EINVAL),
+            Kind::Other => return Err(fail!(EINVAL)),
         };
         if self.has_position(file) {
             self.files[file].position += bytes.len() as u64;
@@ -110,10 +111,10 @@ impl Linux {
     }
 
     /// write(2)
-    pub(crate) fn write(&mut self, task: Id<Task>, fd: Fd, data: &[u8]) -> Result<usize, Errno> {
+    pub(crate) fn write(&mut self, task: Id<Task>, fd: Fd, data: &[u8]) -> Result<usize, Failure> {
         let file = self.readable_file(task, fd)?;
         if !self.files[file].can_write {
-            return Err(Errno::EBADF);
+            return Err(fail!(EBADF));
         }
         if let Some(result) = self.write_entry(task, file, data) {
             return result;
@@ -122,8 +123,8 @@ impl Linux {
             Kind::Regular(inode) => self.write_regular(task, file, inode, data),
             Kind::Pipe => self.write_pipe(task, file, data),
             Kind::Null | Kind::Zero | Kind::Random => Ok(data.len()),
-            Kind::Full => Err(Errno::ENOSPC),
-            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(Errno::EINVAL),
+            Kind::Full => Err(fail!(ENOSPC)),
+            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(fail!(EINVAL)),
         }
     }
 
@@ -134,13 +135,13 @@ impl Linux {
         file: Id<OpenFile>,
         inode: Id<Inode>,
         data: &[u8],
-    ) -> Result<usize, Errno> {
+    ) -> Result<usize, Failure> {
         check_area(self.files[file].position, data.len())?;
         if data.is_empty() {
             return Ok(0);
         }
         let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
-        let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(Errno::EINVAL) };
+        let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(fail!(EINVAL)) };
         let start = if appends { content.len() } else { self.files[file].position };
         let room = self.room_for_writing(task, start)?;
         let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
@@ -157,7 +158,7 @@ impl Linux {
             _ => 0,
         });
         if length == 0 {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         self.files[file].position = start + length as u64;
         Ok(length)
@@ -168,23 +169,23 @@ impl Linux {
     /// # Errors
     ///
     /// `EFBIG` if it is nothing, with `SIGXFSZ` if it is the process's own limit.
-    fn room_for_writing(&mut self, task: Id<Task>, start: u64) -> Result<u64, Errno> {
+    fn room_for_writing(&mut self, task: Id<Task>, start: u64) -> Result<u64, Failure> {
         let own = self.file_size_limit(task);
         if own.is_some_and(|own| start >= own) {
             self.signal_itself(task, Signal::XFSZ);
-            return Err(Errno::EFBIG);
+            return Err(fail!(EFBIG));
         }
         let limit = own.unwrap_or(LARGEST_FILE).min(LARGEST_FILE);
-        limit.checked_sub(start).filter(|room| *room > 0).ok_or(Errno::EFBIG)
+        limit.checked_sub(start).filter(|room| *room > 0).ok_or(fail!(EFBIG))
     }
 
     /// Whether a file may get longer than it is (`inode_newsize_ok()`): `EFBIG` and `SIGXFSZ` if not.
-    pub(crate) fn may_become(&mut self, task: Id<Task>, inode: Id<Inode>, length: u64) -> Result<(), Errno> {
+    pub(crate) fn may_become(&mut self, task: Id<Task>, inode: Id<Inode>, length: u64) -> Result<(), Failure> {
         let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Ok(()) };
         let is_too_long = length > content.len() && self.file_size_limit(task).is_some_and(|limit| length > limit);
         if is_too_long {
             self.signal_itself(task, Signal::XFSZ);
-            return Err(Errno::EFBIG);
+            return Err(fail!(EFBIG));
         }
         Ok(())
     }
@@ -194,19 +195,19 @@ impl Linux {
     }
 
     /// ftruncate(2)
-    pub(crate) fn ftruncate(&mut self, task: Id<Task>, fd: Fd, length: u64) -> Result<(), Errno> {
+    pub(crate) fn ftruncate(&mut self, task: Id<Task>, fd: Fd, length: u64) -> Result<(), Failure> {
         if i64::try_from(length).is_err() {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let file = self.readable_file(task, fd)?;
         let object = &self.files[file];
         let path = object.path;
         let inode = self.dentries[path.dentry].inode;
         if !object.can_write || !matches!(self.inodes[inode].kind, InodeKind::Regular(_)) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if self.has_unmapped_owner(path.mount, inode) {
-            return Err(Errno::EOVERFLOW);
+            return Err(fail!(EOVERFLOW));
         }
         self.may_become(task, inode, length)?;
         // What the kernel writes itself when it is read has no length.
@@ -230,7 +231,7 @@ impl Linux {
     }
 
     /// fsync(2)
-    pub(crate) fn fsync(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Errno> {
+    pub(crate) fn fsync(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Failure> {
         let file = self.readable_file(task, fd)?;
         let object = &self.files[file];
         let inode = self.dentries[object.path.dentry].inode;
@@ -240,7 +241,7 @@ impl Linux {
             | (InodeKind::Directory, FilesystemType::Sysfs) => false,
             (kind, _) => matches!(kind, InodeKind::Regular(_) | InodeKind::Directory),
         };
-        if can_be_synced { Ok(()) } else { Err(Errno::EINVAL) }
+        if can_be_synced { Ok(()) } else { Err(fail!(EINVAL)) }
     }
 
     /// Whether reading moves on in an open file: devices and pipes have no position.
@@ -249,7 +250,7 @@ impl Linux {
     }
 
     /// lseek(2)
-    pub(crate) fn lseek(&mut self, task: Id<Task>, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
+    pub(crate) fn lseek(&mut self, task: Id<Task>, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Failure> {
         let file = self.readable_file(task, fd)?;
         match self.entry_seek_rule(file) {
             Some(SeekRule::Sequence) => {
@@ -258,7 +259,7 @@ impl Linux {
                 return Ok(position);
             }
             Some(SeekRule::Plain) => return self.seek(file, offset, whence, Some(0)),
-            Some(SeekRule::Stream) => return Err(Errno::ESPIPE),
+            Some(SeekRule::Stream) => return Err(fail!(ESPIPE)),
             None => {}
         }
         match self.content(file) {
@@ -273,7 +274,7 @@ impl Linux {
             Kind::Text(_) => self.seek(file, offset, whence, None),
             Kind::Directory => self.seek_directory(file, offset, whence),
             Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Ok(0),
-            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(Errno::ESPIPE),
+            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(fail!(ESPIPE)),
         }
     }
 
@@ -284,8 +285,8 @@ impl Linux {
         offset: i64,
         whence: Whence,
         end: Option<u64>,
-    ) -> Result<u64, Errno> {
-        let position = sought(self.files[file].position, offset, whence, end).ok_or(Errno::EINVAL)?;
+    ) -> Result<u64, Failure> {
+        let position = sought(self.files[file].position, offset, whence, end).ok_or(fail!(EINVAL))?;
         self.files[file].position = position;
         Ok(position)
     }
@@ -303,9 +304,9 @@ pub(super) fn sought(position: u64, offset: i64, whence: Whence, end: Option<u64
 }
 
 /// The end of what is to be read or written must be a position too (`rw_verify_area()`).
-fn check_area(position: u64, count: usize) -> Result<(), Errno> {
+fn check_area(position: u64, count: usize) -> Result<(), Failure> {
     let end = position.checked_add(count as u64).and_then(|end| i64::try_from(end).ok());
-    end.map(|_| ()).ok_or(Errno::EINVAL)
+    end.map(|_| ()).ok_or(fail!(EINVAL))
 }
 
 fn part_of(content: &[u8], position: u64, count: usize) -> Vec<u8> {

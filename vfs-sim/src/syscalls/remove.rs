@@ -1,8 +1,9 @@
 //! Removing names.
 
-use cofferdam::kernel::{AtFlags, Capabilities, Errno, Fd, ResolveFlags};
+use cofferdam::kernel::{AtFlags, Capabilities, Fd, ResolveFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, DirectoryOperations, Inode};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -11,9 +12,9 @@ use crate::walk::{Access, Last, Lookup, LookupFlags, Parent};
 
 impl Linux {
     /// unlinkat(2)
-    pub(crate) fn unlinkat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<(), Errno> {
+    pub(crate) fn unlinkat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<(), Failure> {
         if !AtFlags::AT_REMOVEDIR.contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let lookup = Lookup { dirfd, path, flags: LookupFlags::empty(), resolve: ResolveFlags::empty() };
         let parent = self.walk_parent(task, &lookup)?;
@@ -21,27 +22,27 @@ impl Linux {
     }
 
     /// Removes a directory (`filename_rmdir()`, `vfs_rmdir()`).
-    fn rmdir(&mut self, task: Id<Task>, parent: Parent<'_>) -> Result<(), Errno> {
+    fn rmdir(&mut self, task: Id<Task>, parent: Parent<'_>) -> Result<(), Failure> {
         let name = match parent.last {
             Last::Normal { name, .. } => name,
-            Last::DotDot => return Err(Errno::ENOTEMPTY),
-            Last::Dot => return Err(Errno::EINVAL),
-            Last::Root => return Err(Errno::EBUSY),
+            Last::DotDot => return Err(fail!(ENOTEMPTY)),
+            Last::Dot => return Err(fail!(EINVAL)),
+            Last::Root => return Err(fail!(EBUSY)),
         };
         let directory = parent.path;
         self.want_write(directory.mount)?;
-        let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(Errno::ENOENT)?;
+        let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(fail!(ENOENT))?;
         self.remove_entry(task, directory, dentry, true)
     }
 
     /// Removes what is no directory (`filename_unlinkat()`, `vfs_unlink()`).
-    fn unlink(&mut self, task: Id<Task>, parent: Parent<'_>) -> Result<(), Errno> {
-        let Last::Normal { name, trailing_slashes } = parent.last else { return Err(Errno::EISDIR) };
+    fn unlink(&mut self, task: Id<Task>, parent: Parent<'_>) -> Result<(), Failure> {
+        let Last::Normal { name, trailing_slashes } = parent.last else { return Err(fail!(EISDIR)) };
         let directory = parent.path;
         self.want_write(directory.mount)?;
-        let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(Errno::ENOENT)?;
+        let dentry = self.lookup_entry(task, directory.dentry, name)?.ok_or(fail!(ENOENT))?;
         if trailing_slashes {
-            return Err(if self.is_directory(dentry) { Errno::EISDIR } else { Errno::ENOTDIR });
+            return Err(if self.is_directory(dentry) { fail!(EISDIR) } else { fail!(ENOTDIR) });
         }
         self.remove_entry(task, directory, dentry, false)
     }
@@ -53,7 +54,7 @@ impl Linux {
         directory: Path,
         dentry: Id<Dentry>,
         as_directory: bool,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let operation = if as_directory { DirectoryOperations::RMDIR } else { DirectoryOperations::UNLINK };
         self.may_delete(task, directory, dentry, as_directory)?;
         self.may_detach(task, directory, dentry, operation)?;
@@ -73,14 +74,14 @@ impl Linux {
         directory: Id<Dentry>,
         dentry: Id<Dentry>,
         as_directory: bool,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if self.is_overlay(dentry) {
             return self.remove_in_overlay(task, dentry);
         }
         if as_directory {
             self.ask_for_listing(dentry);
             if !self.dentries[dentry].children.is_empty() {
-                return Err(Errno::ENOTEMPTY);
+                return Err(fail!(ENOTEMPTY));
             }
         }
         self.remove_links(dentry);
@@ -97,22 +98,22 @@ impl Linux {
         directory: Path,
         victim: Id<Dentry>,
         as_directory: bool,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let mount = directory.mount;
         let (parent, inode) = (self.dentries[directory.dentry].inode, self.dentries[victim].inode);
         if self.has_unmapped_owner(mount, inode) {
-            return Err(Errno::EOVERFLOW);
+            return Err(fail!(EOVERFLOW));
         }
         self.inode_permission(task, mount, parent, Access::WRITE | Access::EXECUTE)?;
         if self.is_protected_by_sticky_bit(task, mount, parent, inode) || self.is_immutable(inode) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let is_root = self.dentries[victim].parent == victim;
         match (as_directory, self.is_directory(victim)) {
-            (true, false) => Err(Errno::ENOTDIR),
-            (true, true) if is_root => Err(Errno::EBUSY),
-            (false, true) => Err(Errno::EISDIR),
-            _ if self.is_dead(directory.dentry) => Err(Errno::ENOENT),
+            (true, false) => Err(fail!(ENOTDIR)),
+            (true, true) if is_root => Err(fail!(EBUSY)),
+            (false, true) => Err(fail!(EISDIR)),
+            _ if self.is_dead(directory.dentry) => Err(fail!(ENOENT)),
             _ => Ok(()),
         }
     }
@@ -140,14 +141,14 @@ impl Linux {
         directory: Path,
         dentry: Id<Dentry>,
         operation: DirectoryOperations,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if !self.directory_operations(directory.dentry).contains(operation) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if self.is_local_mountpoint(task, dentry) {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
-        if self.refuses_changes(directory.dentry) { Err(Errno::EPERM) } else { Ok(()) }
+        if self.refuses_changes(directory.dentry) { Err(fail!(EPERM)) } else { Ok(()) }
     }
 
     /// Takes the links away that an entry stands for: two for a directory (`simple_unlink()`, `simple_rmdir()`).

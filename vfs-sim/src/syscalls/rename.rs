@@ -1,8 +1,9 @@
 //! Renaming.
 
-use cofferdam::kernel::{DeviceNumber, Errno, Fd, RenameFlags, ResolveFlags};
+use cofferdam::kernel::{DeviceNumber, Fd, RenameFlags, ResolveFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, DirectoryOperations, FilesystemType, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -47,16 +48,16 @@ impl Linux {
         new_dirfd: Fd,
         new_path: &[u8],
         flags: RenameFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         check_flags(flags)?;
         let lookup = |dirfd, path| Lookup { dirfd, path, flags: LookupFlags::empty(), resolve: ResolveFlags::empty() };
         let old = self.walk_parent(task, &lookup(old_dirfd, old_path))?;
         let new = self.walk_parent(task, &lookup(new_dirfd, new_path))?;
         if old.path.mount != new.path.mount {
-            return Err(Errno::EXDEV);
+            return Err(fail!(EXDEV));
         }
-        let old = place(old.path, old.last).ok_or(Errno::EBUSY)?;
-        let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) { Errno::EEXIST } else { Errno::EBUSY };
+        let old = place(old.path, old.last).ok_or(fail!(EBUSY))?;
+        let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) { fail!(EEXIST) } else { fail!(EBUSY) };
         let new = place(new.path, new.last).ok_or(is_taken)?;
         self.want_write(old.directory.mount)?;
         let rename = self.look_up_rename(task, old, new, flags)?;
@@ -72,39 +73,39 @@ impl Linux {
         old: Place<'a>,
         new: Place<'a>,
         flags: RenameFlags,
-    ) -> Result<Rename<'a>, Errno> {
-        let source = self.lookup_entry(task, old.directory.dentry, old.name)?.ok_or(Errno::ENOENT)?;
+    ) -> Result<Rename<'a>, Failure> {
+        let source = self.lookup_entry(task, old.directory.dentry, old.name)?.ok_or(fail!(ENOENT))?;
         let target = self.lookup_entry(task, new.directory.dentry, new.name)?;
         match target {
-            Some(_) if flags.contains(RenameFlags::RENAME_NOREPLACE) => Err(Errno::EEXIST),
-            None if flags.contains(RenameFlags::RENAME_EXCHANGE) => Err(Errno::ENOENT),
+            Some(_) if flags.contains(RenameFlags::RENAME_NOREPLACE) => Err(fail!(EEXIST)),
+            None if flags.contains(RenameFlags::RENAME_EXCHANGE) => Err(fail!(ENOENT)),
             _ => Ok(Rename { old, new, source, target, flags }),
         }
     }
 
     /// Slashes behind a name are for directories.
-    fn check_slashes(&self, rename: &Rename<'_>) -> Result<(), Errno> {
+    fn check_slashes(&self, rename: &Rename<'_>) -> Result<(), Failure> {
         let is_target_directory = rename.target.is_some_and(|target| self.is_directory(target));
         if rename.exchanges() && !is_target_directory && rename.new.trailing_slashes {
-            return Err(Errno::ENOTDIR);
+            return Err(fail!(ENOTDIR));
         }
         let has_slashes = rename.old.trailing_slashes || (!rename.exchanges() && rename.new.trailing_slashes);
-        if has_slashes && !self.is_directory(rename.source) { Err(Errno::ENOTDIR) } else { Ok(()) }
+        if has_slashes && !self.is_directory(rename.source) { Err(fail!(ENOTDIR)) } else { Ok(()) }
     }
 
     /// A directory can't get into itself, nor can what is in it take its place (`lock_rename()`).
-    fn check_ancestry(&self, rename: &Rename<'_>) -> Result<(), Errno> {
+    fn check_ancestry(&self, rename: &Rename<'_>) -> Result<(), Failure> {
         if self.is_subdirectory(rename.new.directory.dentry, rename.source) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if rename.target.is_some_and(|target| self.is_subdirectory(rename.old.directory.dentry, target)) {
-            return Err(if rename.exchanges() { Errno::EINVAL } else { Errno::ENOTEMPTY });
+            return Err(if rename.exchanges() { fail!(EINVAL) } else { fail!(ENOTEMPTY) });
         }
         Ok(())
     }
 
     /// `vfs_rename()`
-    pub(crate) fn rename(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+    pub(crate) fn rename(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Failure> {
         let Rename { old, new, source, target, .. } = *rename;
         let inode = self.dentries[source].inode;
         if target.is_some_and(|target| self.dentries[target].inode == inode) {
@@ -113,7 +114,7 @@ impl Linux {
         self.may_rename(task, rename)?;
         let is_mountpoint = |dentry| self.is_local_mountpoint(task, dentry);
         if is_mountpoint(source) || target.is_some_and(is_mountpoint) {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         }
         self.check_flags_of_filesystem(rename)?;
         if self.is_overlay(source) {
@@ -129,7 +130,7 @@ impl Linux {
                 self.ask_for_listing(target);
             }
             if !self.dentries[target].children.is_empty() {
-                return Err(Errno::ENOTEMPTY);
+                return Err(fail!(ENOTEMPTY));
             }
         }
         let whites_out = rename.flags.contains(RenameFlags::RENAME_WHITEOUT);
@@ -152,7 +153,7 @@ impl Linux {
     }
 
     /// Whether a process may rename, and the filesystem can.
-    fn may_rename(&self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+    fn may_rename(&self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Failure> {
         let Rename { old, new, source, target, .. } = *rename;
         let is_directory = self.is_directory(source);
         let is_target_directory = target.is_some_and(|target| self.is_directory(target));
@@ -165,7 +166,7 @@ impl Linux {
             }
         }
         if !self.directory_operations(old.directory.dentry).contains(DirectoryOperations::RENAME) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if rename.stays_in_directory() {
             return Ok(());
@@ -183,7 +184,7 @@ impl Linux {
     }
 
     /// What the filesystem says to the flags (`simple_rename()`, `shmem_rename2()`, `kernfs_iop_rename()`).
-    fn check_flags_of_filesystem(&self, rename: &Rename<'_>) -> Result<(), Errno> {
+    fn check_flags_of_filesystem(&self, rename: &Rename<'_>) -> Result<(), Failure> {
         let superblock = self.dentries[rename.source].superblock;
         let known = match self.superblocks[superblock].filesystem {
             FilesystemType::Sysfs => RenameFlags::empty(),
@@ -193,9 +194,9 @@ impl Linux {
             _ => RenameFlags::all(),
         };
         if !known.contains(rename.flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
-        if self.refuses_changes(rename.old.directory.dentry) { Err(Errno::EPERM) } else { Ok(()) }
+        if self.refuses_changes(rename.old.directory.dentry) { Err(fail!(EPERM)) } else { Ok(()) }
     }
 
     /// The `..` of a directory that moves is a link to where it is; one that is replaced had one too.
@@ -226,11 +227,11 @@ impl Linux {
 }
 
 /// The flags that renameat2(2) knows and can do together.
-fn check_flags(flags: RenameFlags) -> Result<(), Errno> {
+fn check_flags(flags: RenameFlags) -> Result<(), Failure> {
     let known = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE | RenameFlags::RENAME_WHITEOUT;
     let one_way = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_WHITEOUT;
     let is_contradictory = flags.contains(RenameFlags::RENAME_EXCHANGE) && flags.intersects(one_way);
-    if is_contradictory || !known.contains(flags) { Err(Errno::EINVAL) } else { Ok(()) }
+    if is_contradictory || !known.contains(flags) { Err(fail!(EINVAL)) } else { Ok(()) }
 }
 
 /// A name that can be renamed, which `.`, `..` and the root can not.

@@ -1,8 +1,9 @@
 //! Opening what is no file with content: devices, fifos, sockets.
 
-use cofferdam::kernel::{DeviceNumber, Errno, FileType, OpenFlags};
+use cofferdam::kernel::{DeviceNumber, FileType, OpenFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FilesystemType, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -10,14 +11,14 @@ use crate::process::WOULD_WAIT;
 
 impl Linux {
     /// What the driver or the filesystem behind an inode says when it is opened (`f_op->open`).
-    pub(super) fn open_inode(&self, path: Path, flags: OpenFlags) -> Result<(), Errno> {
+    pub(super) fn open_inode(&self, path: Path, flags: OpenFlags) -> Result<(), Failure> {
         let inode = self.dentries[path.dentry].inode;
         match &self.inodes[inode].kind {
             InodeKind::Regular(_) | InodeKind::Directory => {}
             InodeKind::CharacterDevice(device) => self.open_character_device(path, *device)?,
             InodeKind::BlockDevice(device) => open_block_device(*device)?,
             InodeKind::Fifo => self.open_fifo(inode, flags)?,
-            InodeKind::Anonymous | InodeKind::Socket | InodeKind::Symlink(_) => return Err(Errno::ENXIO),
+            InodeKind::Anonymous | InodeKind::Socket | InodeKind::Symlink(_) => return Err(fail!(ENXIO)),
         }
         Ok(())
     }
@@ -42,7 +43,7 @@ impl Linux {
     }
 
     /// Opens an end of a fifo (`fifo_open()`): [`WOULD_WAIT`] as long as nobody has the other end open.
-    fn open_fifo(&self, inode: Id<Inode>, flags: OpenFlags) -> Result<(), Errno> {
+    fn open_fifo(&self, inode: Id<Inode>, flags: OpenFlags) -> Result<(), Failure> {
         let is_open = |is_end: fn(&crate::process::OpenFile) -> bool| {
             self.files.iter().any(|(_, file)| is_end(file) && self.dentries[file.path.dentry].inode == inode)
         };
@@ -51,28 +52,28 @@ impl Linux {
         match flags.bits() & 0o3 {
             0 | 1 if is_pipe => Ok(()),
             0 if waits && !is_open(|file| file.can_write) => Err(WOULD_WAIT),
-            1 if !is_open(|file| file.can_read) => Err(if waits { WOULD_WAIT } else { Errno::ENXIO }),
-            3 => Err(Errno::EINVAL),
+            1 if !is_open(|file| file.can_read) => Err(if waits { WOULD_WAIT } else { fail!(ENXIO) }),
+            3 => Err(fail!(EINVAL)),
             _ => Ok(()),
         }
     }
 
     /// Opens a character device (`chrdev_open()`): those that a kernel for virtual machines has a driver for.
-    fn open_character_device(&self, path: Path, device: DeviceNumber) -> Result<(), Errno> {
+    fn open_character_device(&self, path: Path, device: DeviceNumber) -> Result<(), Failure> {
         const MISCELLANEOUS: [u32; 7] = [183, 200, 229, 232, 234, 235, 237];
         match (device.major, device.minor) {
             // null, zero, full, random, urandom, kmsg; virtual consoles and the first serial line; the console
             (1, 3 | 5 | 7 | 8 | 9 | 11) | (4, 0..=64) | (5, 1) => Ok(()),
             (5, 2) => self.find_terminals(path),
             (10, minor) if MISCELLANEOUS.contains(&minor) => Ok(()),
-            (10, _) => Err(Errno::ENODEV),
+            (10, _) => Err(fail!(ENODEV)),
             // The others, and the controlling terminal (5, 0), which no process has.
-            _ => Err(Errno::ENXIO),
+            _ => Err(fail!(ENXIO)),
         }
     }
 
     /// A ptmx outside of a devpts needs one that is mounted on `pts` beside it (`devpts_ptmx_path()`).
-    fn find_terminals(&self, path: Path) -> Result<(), Errno> {
+    fn find_terminals(&self, path: Path) -> Result<(), Failure> {
         let is_devpts = |place: Path| {
             matches!(self.superblocks[self.mounts[place.mount].superblock].filesystem, FilesystemType::Devpts)
         };
@@ -80,17 +81,17 @@ impl Linux {
             return Ok(());
         }
         let parent = self.dentries[path.dentry].parent;
-        let dentry = self.child(parent, b"pts").ok_or(Errno::ENOENT)?;
+        let dentry = self.child(parent, b"pts").ok_or(fail!(ENOENT))?;
         let mut place = Path { mount: path.mount, dentry };
         while let Some(mount) = self.lookup_mount(place) {
             place = self.root_of(mount);
         }
         let is_root = place.dentry == self.superblocks[self.mounts[place.mount].superblock].root;
-        if is_devpts(place) && is_root { Ok(()) } else { Err(Errno::ENODEV) }
+        if is_devpts(place) && is_root { Ok(()) } else { Err(fail!(ENODEV)) }
     }
 }
 
 /// Opens a block device (`blkdev_open()`): there are loop devices only.
-fn open_block_device(device: DeviceNumber) -> Result<(), Errno> {
-    if device.major == 7 { Ok(()) } else { Err(Errno::ENXIO) }
+fn open_block_device(device: DeviceNumber) -> Result<(), Failure> {
+    if device.major == 7 { Ok(()) } else { Err(fail!(ENXIO)) }
 }

@@ -1,8 +1,9 @@
 //! What is told about files.
 
-use cofferdam::kernel::{AtFlags, Bytes, DeviceNumber, Errno, Fd, Mode, Stat};
+use cofferdam::kernel::{AtFlags, Bytes, DeviceNumber, Fd, Mode, Stat};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, FilesystemType, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -21,10 +22,10 @@ const SYSFS_SIZE: u64 = 4096;
 
 impl Linux {
     /// statx(2)
-    pub(crate) fn statx(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<Stat, Errno> {
+    pub(crate) fn statx(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<Stat, Failure> {
         let synchronization = AtFlags::AT_STATX_FORCE_SYNC | AtFlags::AT_STATX_DONT_SYNC;
         if flags.contains(synchronization) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         // A descriptor by itself is not looked up, and nobody cares for the other flags.
         if path.is_empty() && flags.contains(AtFlags::AT_EMPTY_PATH) && dirfd.0 >= 0 {
@@ -37,7 +38,7 @@ impl Linux {
     }
 
     /// What statx(2) tells of a place (`vfs_statx_path()`).
-    fn stat(&mut self, task: Id<Task>, path: Path) -> Result<Stat, Errno> {
+    fn stat(&mut self, task: Id<Task>, path: Path) -> Result<Stat, Failure> {
         let shown = self.dentries[path.dentry].inode;
         let size = self.entry_attributes(task, shown)?;
         // An overlay tells of what is behind it.
@@ -84,20 +85,20 @@ impl Linux {
     }
 
     /// readlinkat(2)
-    pub(crate) fn readlinkat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8]) -> Result<Bytes, Errno> {
+    pub(crate) fn readlinkat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8]) -> Result<Bytes, Failure> {
         let place = self.lookup(task, dirfd, path, LookupFlags::EMPTY)?;
         let inode = self.dentries[place.dentry].inode;
         if !matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
-            return Err(if path.is_empty() { Errno::ENOENT } else { Errno::EINVAL });
+            return Err(if path.is_empty() { fail!(ENOENT) } else { fail!(EINVAL) });
         }
         self.read_link(task, place).map(Bytes)
     }
 }
 
 /// How a call walks that takes these `AT_*` flags; `EINVAL` if it is given others.
-pub(super) fn lookup_flags(flags: AtFlags, known: AtFlags) -> Result<LookupFlags, Errno> {
+pub(super) fn lookup_flags(flags: AtFlags, known: AtFlags) -> Result<LookupFlags, Failure> {
     if !known.contains(flags) {
-        return Err(Errno::EINVAL);
+        return Err(fail!(EINVAL));
     }
     let mut lookup = LookupFlags::empty();
     lookup.set(LookupFlags::FOLLOW, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW));

@@ -1,8 +1,9 @@
 //! statfs(2) and fstatfs(2) (`fs/statfs.c`).
 
-use cofferdam::kernel::{Errno, Fd, MountFlags, StatFs};
+use cofferdam::kernel::{Fd, MountFlags, StatFs};
 
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::filesystem::{FilesystemType, PAGE_SIZE, SuperBlock, TmpfsLimits};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount};
@@ -30,13 +31,13 @@ fn filesystem_id(superblock: &SuperBlock) -> u64 {
 
 impl Linux {
     /// statfs(2)
-    pub(crate) fn statfs(&mut self, task: Id<Task>, path: &[u8]) -> Result<StatFs, Errno> {
+    pub(crate) fn statfs(&mut self, task: Id<Task>, path: &[u8]) -> Result<StatFs, Failure> {
         let path = self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW)?;
         Ok(self.statistics(path.mount))
     }
 
     /// fstatfs(2)
-    pub(crate) fn fstatfs(&mut self, task: Id<Task>, fd: Fd) -> Result<StatFs, Errno> {
+    pub(crate) fn fstatfs(&mut self, task: Id<Task>, fd: Fd) -> Result<StatFs, Failure> {
         let file = self.file(task, fd)?;
         Ok(self.statistics(self.files[file].path.mount))
     }

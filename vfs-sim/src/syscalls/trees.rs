@@ -1,9 +1,10 @@
 //! open_tree(2), open_tree_attr(2) and move_mount(2) (`fs/namespace.c`).
 
-use cofferdam::kernel::{Errno, Fd, MountAttr, MoveMountFlags, OpenFlags, OpenTreeFlags};
+use cofferdam::kernel::{Fd, MountAttr, MoveMountFlags, OpenFlags, OpenTreeFlags};
 
 use super::mount_setattr::Change;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 use crate::process::{OpenFile, OpenFileKind, Task};
@@ -17,7 +18,7 @@ impl Linux {
         dirfd: Fd,
         path: &[u8],
         flags: OpenTreeFlags,
-    ) -> Result<Fd, Errno> {
+    ) -> Result<Fd, Failure> {
         let file = self.tree_file(task, dirfd, path, flags)?;
         self.install_file(task, file, open_flags(flags.contains(OpenTreeFlags::OPEN_TREE_CLOEXEC)))
     }
@@ -30,16 +31,16 @@ impl Linux {
         path: &[u8],
         flags: OpenTreeFlags,
         attr: &MountAttr,
-    ) -> Result<Fd, Errno> {
+    ) -> Result<Fd, Failure> {
         let file = self.tree_file(task, dirfd, path, flags)?;
         let change = Change {
             recurse: flags.contains(OpenTreeFlags::AT_RECURSIVE),
             may_replace_idmap: flags.contains(OpenTreeFlags::OPEN_TREE_CLONE),
         };
         let result = self.set_attributes_of_tree(task, attr, change, |_| Ok(file.path));
-        if let Err(errno) = result {
+        if let Err(failure) = result {
             self.drop_tree_file(file);
-            return Err(errno);
+            return Err(failure);
         }
         self.install_file(task, file, open_flags(flags.contains(OpenTreeFlags::OPEN_TREE_CLOEXEC)))
     }
@@ -50,7 +51,7 @@ impl Linux {
     }
 
     /// What open_tree(2) opens, with its references taken (`vfs_open_tree()`).
-    fn tree_file(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: OpenTreeFlags) -> Result<OpenFile, Errno> {
+    fn tree_file(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: OpenTreeFlags) -> Result<OpenFile, Failure> {
         let known = OpenTreeFlags::AT_EMPTY_PATH
             | OpenTreeFlags::AT_NO_AUTOMOUNT
             | OpenTreeFlags::AT_RECURSIVE
@@ -60,10 +61,10 @@ impl Linux {
         let is_copy = flags.contains(OpenTreeFlags::OPEN_TREE_CLONE);
         let recurse = flags.contains(OpenTreeFlags::AT_RECURSIVE);
         if !known.contains(flags) || recurse && !is_copy {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if is_copy && !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let mut lookup = LookupFlags::empty();
         lookup.set(LookupFlags::FOLLOW, !flags.contains(OpenTreeFlags::AT_SYMLINK_NOFOLLOW));
@@ -92,7 +93,7 @@ impl Linux {
 
     /// A descriptor's file for a new mount, whose one reference is that of the detached tree that it becomes
     /// (the end of `fsmount()`).
-    pub(crate) fn open_detached(&mut self, task: Id<Task>, mount: Id<Mount>, cloexec: bool) -> Result<Fd, Errno> {
+    pub(crate) fn open_detached(&mut self, task: Id<Task>, mount: Id<Mount>, cloexec: bool) -> Result<Fd, Failure> {
         let coming = self.begin_detached_copy(task).inspect_err(|_| self.mount_put(mount))?;
         self.detach_copy(coming, mount, 0);
         let path = self.root_of(mount);
@@ -125,13 +126,13 @@ impl Linux {
         to_dirfd: Fd,
         to_path: &[u8],
         flags: MoveMountFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let beneath_a_group = MoveMountFlags::MOVE_MOUNT_BENEATH | MoveMountFlags::MOVE_MOUNT_SET_GROUP;
         if flags.bits() & !0x377 != 0 || flags.contains(beneath_a_group) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let mut lookup = LookupFlags::empty();
         lookup.set(LookupFlags::FOLLOW, flags.contains(MoveMountFlags::MOVE_MOUNT_T_SYMLINKS));
@@ -149,7 +150,7 @@ impl Linux {
     }
 
     /// One end of the move: an empty path is the descriptor's own place, whatever the descriptor is.
-    fn place_of(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: LookupFlags) -> Result<Path, Errno> {
+    fn place_of(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: LookupFlags) -> Result<Path, Failure> {
         if path.is_empty() && flags.contains(LookupFlags::EMPTY) && dirfd.0 >= 0 {
             let file = self.file(task, dirfd)?;
             let path = self.files[file].path;
@@ -160,7 +161,7 @@ impl Linux {
     }
 
     /// Lets a mount join the peer group of another one (`do_set_group()`).
-    fn set_group(&mut self, task: Id<Task>, from: Id<Mount>, to: Id<Mount>, are_roots: bool) -> Result<(), Errno> {
+    fn set_group(&mut self, task: Id<Task>, from: Id<Mount>, to: Id<Mount>, are_roots: bool) -> Result<(), Failure> {
         self.may_change_propagation(task, from)?;
         self.may_change_propagation(task, to)?;
         let (source, target) = (&self.mounts[from], &self.mounts[to]);
@@ -171,7 +172,7 @@ impl Linux {
             && !(target.is_shared || target.master.is_some())
             && (source.is_shared || source.master.is_some());
         if !is_possible {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if source.master.is_some() {
             self.become_slave_behind(to, from);
@@ -185,9 +186,9 @@ impl Linux {
     }
 
     /// Moves a mount, or attaches a detached tree (`do_move_mount()`).
-    pub(crate) fn move_tree(&mut self, task: Id<Task>, from: Path, to: Path, beneath: bool) -> Result<(), Errno> {
+    pub(crate) fn move_tree(&mut self, task: Id<Task>, from: Path, to: Path, beneath: bool) -> Result<(), Failure> {
         if !self.is_root_of_mount(from) || self.is_directory(from.dentry) != self.is_directory(to.dentry) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let place = if beneath { self.lock_mount_beneath(to)? } else { self.lock_mount(to)? };
         self.can_move(task, from.mount, place)?;
@@ -197,16 +198,16 @@ impl Linux {
             self.can_move_beneath(task, from.mount, over.unwrap_or(to.mount), place)?;
         }
         if self.mounts[place.mount].is_shared && self.has_unbindable(from.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.has_no_namespace_loop(task, from.mount) || self.is_mount_ancestor(from.mount, place.mount) {
-            return Err(Errno::ELOOP);
+            return Err(fail!(ELOOP));
         }
         self.attach_tree(task, from.mount, place)
     }
 
     /// Whether a mount can leave its parent, or its detached tree, for another place.
-    fn can_move(&self, task: Id<Task>, mount: Id<Mount>, place: Path) -> Result<(), Errno> {
+    fn can_move(&self, task: Id<Task>, mount: Id<Mount>, place: Path) -> Result<(), Failure> {
         let may = if self.is_in_namespace_of(task, mount) {
             self.has_parent(mount)
                 && !self.is_locked(mount)
@@ -217,11 +218,11 @@ impl Linux {
                 && self.mounts[mount].namespace != self.mounts[place.mount].namespace
                 && self.may_use_mount(task, place.mount)
         };
-        if may { Ok(()) } else { Err(Errno::EINVAL) }
+        if may { Ok(()) } else { Err(fail!(EINVAL)) }
     }
 
     /// `can_move_mount_beneath()`
-    fn can_move_beneath(&self, task: Id<Task>, mount: Id<Mount>, top: Id<Mount>, place: Path) -> Result<(), Errno> {
+    fn can_move_beneath(&self, task: Id<Task>, mount: Id<Mount>, top: Id<Mount>, place: Path) -> Result<(), Failure> {
         let own = self.tasks[task].mount_namespace;
         let may = !self.is_locked(top)
             && self.mounts[mount].overmount.is_none()
@@ -232,7 +233,7 @@ impl Linux {
             && !self.propagation_would_overmount(place.mount, top, place.dentry)
             && !(self.is_in_namespace_of(task, mount)
                 && self.propagation_would_overmount(place.mount, mount, place.dentry));
-        if may { Ok(()) } else { Err(Errno::EINVAL) }
+        if may { Ok(()) } else { Err(fail!(EINVAL)) }
     }
 }
 

@@ -1,8 +1,9 @@
 //! umount2(2) (`ksys_umount()`, `do_umount()` in `fs/namespace.c`).
 
-use cofferdam::kernel::{Capabilities, Errno, Fd, MountFlags, UmountFlags};
+use cofferdam::kernel::{Capabilities, Fd, MountFlags, UmountFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path, UmountTree};
 use crate::process::Task;
@@ -10,11 +11,11 @@ use crate::walk::LookupFlags;
 
 impl Linux {
     /// umount2(2)
-    pub(crate) fn umount2(&mut self, task: Id<Task>, target: &[u8], flags: UmountFlags) -> Result<(), Errno> {
+    pub(crate) fn umount2(&mut self, task: Id<Task>, target: &[u8], flags: UmountFlags) -> Result<(), Failure> {
         let known =
             UmountFlags::MNT_FORCE | UmountFlags::MNT_DETACH | UmountFlags::MNT_EXPIRE | UmountFlags::UMOUNT_NOFOLLOW;
         if !known.contains(flags) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let mut lookup = LookupFlags::KEEP_EXPIRY_MARK;
         lookup.set(LookupFlags::FOLLOW, !flags.contains(UmountFlags::UMOUNT_NOFOLLOW));
@@ -24,15 +25,15 @@ impl Linux {
     }
 
     /// `can_umount()`
-    fn can_umount(&self, task: Id<Task>, path: Path, flags: UmountFlags) -> Result<(), Errno> {
+    fn can_umount(&self, task: Id<Task>, path: Path, flags: UmountFlags) -> Result<(), Failure> {
         if !self.may_mount(task) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if !self.is_root_of_mount(path) || !self.is_in_namespace_of(task, path.mount) || self.is_locked(path.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if flags.contains(UmountFlags::MNT_FORCE) && !self.may_administer_filesystem(task, path.mount) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         Ok(())
     }
@@ -44,30 +45,30 @@ impl Linux {
     }
 
     /// `do_umount()`
-    fn umount(&mut self, task: Id<Task>, mount: Id<Mount>, flags: UmountFlags) -> Result<(), Errno> {
+    fn umount(&mut self, task: Id<Task>, mount: Id<Mount>, flags: UmountFlags) -> Result<(), Failure> {
         let is_own_root = self.fs_states[self.tasks[task].fs].root.mount == mount;
         if flags.contains(UmountFlags::MNT_EXPIRE) {
             if is_own_root || flags.intersects(UmountFlags::MNT_FORCE | UmountFlags::MNT_DETACH) {
-                return Err(Errno::EINVAL);
+                return Err(fail!(EINVAL));
             }
             let object = &mut self.mounts[mount];
             if !object.children.is_empty() || object.count != 1 {
-                return Err(Errno::EBUSY);
+                return Err(fail!(EBUSY));
             }
             if !std::mem::replace(&mut object.expiry_mark, true) {
-                return Err(Errno::EAGAIN);
+                return Err(fail!(EAGAIN));
             }
         }
         if is_own_root && !flags.contains(UmountFlags::MNT_DETACH) {
             return self.umount_root(task, mount);
         }
         if !self.has_parent(mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let how = if flags.contains(UmountFlags::MNT_DETACH) {
             UmountTree::PROPAGATE
         } else if self.is_busy(mount, 1) {
-            return Err(Errno::EBUSY);
+            return Err(fail!(EBUSY));
         } else {
             UmountTree::PROPAGATE | UmountTree::SYNC
         };
@@ -78,9 +79,9 @@ impl Linux {
     }
 
     /// The root of the process itself is not unmounted, its filesystem becomes read-only (`do_umount_root()`).
-    fn umount_root(&mut self, task: Id<Task>, mount: Id<Mount>) -> Result<(), Errno> {
+    fn umount_root(&mut self, task: Id<Task>, mount: Id<Mount>) -> Result<(), Failure> {
         if !self.may_administer_filesystem(task, mount) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let superblock = &self.superblocks[self.mounts[mount].superblock];
         if superblock.flags.contains(MountFlags::MS_RDONLY) {

@@ -1,10 +1,9 @@
 //! The names of a path, one after the other.
 
-use cofferdam::kernel::Errno;
-
 use super::step::Follow;
 use super::{Access, Walk};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Entry, FilesystemType, Name};
 use crate::linux::Linux;
 use crate::process::Task;
@@ -96,7 +95,7 @@ fn next_slash(bytes: &[u8], position: usize) -> usize {
 
 impl Linux {
     /// Walks a text up to its last name, all symbolic links in between included (`link_path_walk()`).
-    pub(super) fn walk_components<'a>(&mut self, walk: &mut Walk<'_>, text: Text<'a>) -> Result<Tail<'a>, Errno> {
+    pub(super) fn walk_components<'a>(&mut self, walk: &mut Walk<'_>, text: Text<'a>) -> Result<Tail<'a>, Failure> {
         let mut text = text;
         let mut position = skip_slashes(text.bytes(), 0);
         if position == text.bytes().len() {
@@ -123,13 +122,13 @@ impl Linux {
                 position = skip_slashes(text.bytes(), 0);
             } else if !self.is_directory(walk.path.dentry) {
                 self.unlazy(walk)?;
-                return Err(Errno::ENOTDIR);
+                return Err(fail!(ENOTDIR));
             }
         }
     }
 
     /// Whether the process may look up names in the directory (`may_lookup()`).
-    fn may_search(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
+    fn may_search(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         let inode = self.dentries[walk.path.dentry].inode;
         let has_own_rule = matches!(self.inodes[inode].entry, Entry::Proc(_) | Entry::Overlay(_));
         if self.inodes[inode].mode & 0o111 == 0o111 && !has_own_rule {
@@ -148,15 +147,15 @@ impl Linux {
         walk: &mut Walk<'_>,
         last: Last<'_>,
         follow: Follow,
-    ) -> Result<Option<Text<'a>>, Errno> {
+    ) -> Result<Option<Text<'a>>, Failure> {
         let dentry = match last {
             Last::Normal { name, .. } => match self.walk_name(walk, name) {
                 Ok(dentry) => Some(dentry),
-                Err(errno) => {
+                Err(failure) => {
                     if walk.notes_missing {
                         walk.missing = Some((Name::from(name), follow == Follow::Last));
                     }
-                    return Err(errno);
+                    return Err(failure);
                 }
             },
             Last::DotDot | Last::Dot | Last::Root => None,
@@ -173,20 +172,20 @@ impl Linux {
     }
 
     /// Finds a name in the directory (`lookup_fast()`, `lookup_slow()`).
-    fn walk_name(&mut self, walk: &mut Walk<'_>, name: &[u8]) -> Result<Id<Dentry>, Errno> {
+    fn walk_name(&mut self, walk: &mut Walk<'_>, name: &[u8]) -> Result<Id<Dentry>, Failure> {
         if let Some(dentry) = self.find_lazily(walk, name)? {
             return Ok(dentry);
         }
         if self.is_known_missing(walk.path.dentry, name) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         // Other filesystems don't remember names that are not there.
         self.unlazy(walk)?;
-        self.lookup_entry(walk.task, walk.path.dentry, name)?.ok_or(Errno::ENOENT)
+        self.lookup_entry(walk.task, walk.path.dentry, name)?.ok_or(fail!(ENOENT))
     }
 
     /// Finds a name among those that are known (`lookup_fast()`).
-    pub(super) fn find_lazily(&mut self, walk: &mut Walk<'_>, name: &[u8]) -> Result<Option<Id<Dentry>>, Errno> {
+    pub(super) fn find_lazily(&mut self, walk: &mut Walk<'_>, name: &[u8]) -> Result<Option<Id<Dentry>>, Failure> {
         let directory = walk.path.dentry;
         if walk.is_lazy && self.is_checked_again(directory, name) {
             self.unlazy(walk)?;
@@ -225,7 +224,7 @@ impl Linux {
         task: Id<Task>,
         directory: Id<Dentry>,
         name: &[u8],
-    ) -> Result<Option<Id<Dentry>>, Errno> {
+    ) -> Result<Option<Id<Dentry>>, Failure> {
         if let Some(result) = self.find_in_proc(task, directory, name) {
             return result.map(Some);
         }
@@ -236,17 +235,17 @@ impl Linux {
             return Ok(Some(dentry));
         }
         if self.is_dead(directory) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         let superblock = self.dentries[directory].superblock;
         match self.superblocks[superblock].filesystem {
             // It knows no free names.
-            FilesystemType::Proc => Err(Errno::ENOENT),
+            FilesystemType::Proc => Err(fail!(ENOENT)),
             FilesystemType::Sysfs => {
                 self.ask_for_name(directory, name);
                 Ok(None)
             }
-            _ if name.len() > MAX_NAME => Err(Errno::ENAMETOOLONG),
+            _ if name.len() > MAX_NAME => Err(fail!(ENAMETOOLONG)),
             _ => {
                 self.ask_for_name(directory, name);
                 Ok(None)

@@ -1,9 +1,10 @@
 //! New names: where they come to be, and what is made for them.
 
-use cofferdam::kernel::{Errno, Fd, ResolveFlags};
+use cofferdam::kernel::{Fd, ResolveFlags};
 
 use super::{Access, Last, Lookup, LookupFlags};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -31,26 +32,26 @@ impl Linux {
         dirfd: Fd,
         path: &'a [u8],
         is_directory: bool,
-    ) -> Result<NewName<'a>, Errno> {
+    ) -> Result<NewName<'a>, Failure> {
         let lookup = Lookup { dirfd, path, flags: LookupFlags::empty(), resolve: ResolveFlags::empty() };
         let parent = self.walk_parent(task, &lookup)?;
-        let Last::Normal { name, trailing_slashes } = parent.last else { return Err(Errno::EEXIST) };
+        let Last::Normal { name, trailing_slashes } = parent.last else { return Err(fail!(EEXIST)) };
         let directory = parent.path;
         // That nothing can be written is the last thing to be told.
         let may_write = self.want_write(directory.mount);
         if self.lookup_entry(task, directory.dentry, name)?.is_some() {
-            return Err(Errno::EEXIST);
+            return Err(fail!(EEXIST));
         }
         if trailing_slashes && !is_directory {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         may_write.map(|()| NewName { directory, name })
     }
 
     /// Whether a process may make something in a directory (`may_create()`), where the name is free.
-    pub(crate) fn may_create(&self, task: Id<Task>, directory: Path) -> Result<(), Errno> {
+    pub(crate) fn may_create(&self, task: Id<Task>, directory: Path) -> Result<(), Failure> {
         if self.is_dead(directory.dentry) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         self.owner_of_new(task, directory.mount)?;
         let inode = self.dentries[directory.dentry].inode;
@@ -59,7 +60,7 @@ impl Linux {
 
     /// The owner and the group that a process gives to new files through a mount, ids of the initial user namespace;
     /// `EOVERFLOW` if the filesystem has no number for them (`fsuidgid_has_mapping()`, `mapped_fsuid()`).
-    pub(crate) fn owner_of_new(&self, task: Id<Task>, mount: Id<Mount>) -> Result<(u32, u32), Errno> {
+    pub(crate) fn owner_of_new(&self, task: Id<Task>, mount: Id<Mount>) -> Result<(u32, u32), Failure> {
         let credentials = &self.tasks[task].credentials;
         let object = &self.mounts[mount];
         let filesystem = &self.user_namespaces[self.superblocks[object.superblock].user_namespace];
@@ -76,7 +77,7 @@ impl Linux {
         };
         let uid = into(credentials.filesystem_uid, idmap.map(|map| map.uid_map.as_slice()), &filesystem.uid_map);
         let gid = into(credentials.filesystem_gid, idmap.map(|map| map.gid_map.as_slice()), &filesystem.gid_map);
-        uid.zip(gid).ok_or(Errno::EOVERFLOW)
+        uid.zip(gid).ok_or(fail!(EOVERFLOW))
     }
 
     /// The permissions of a new file: without what the umask takes, and without a set-group-id bit for a group that is not
@@ -100,7 +101,7 @@ impl Linux {
         directory: Path,
         kind: InodeKind,
         mode: u32,
-    ) -> Result<Id<crate::filesystem::Inode>, Errno> {
+    ) -> Result<Id<crate::filesystem::Inode>, Failure> {
         let (uid, gid) = self.owner_of_new(task, directory.mount)?;
         let parent = &self.inodes[self.dentries[directory.dentry].inode];
         let superblock = parent.superblock;
@@ -133,7 +134,7 @@ impl Linux {
         name: &[u8],
         kind: InodeKind,
         mode: u32,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         if self.is_overlay(directory.dentry) {
             return self.make_in_overlay(task, directory, name, kind, mode);
         }
@@ -143,7 +144,7 @@ impl Linux {
         let inode = self.new_inode_in(task, directory, kind, mode)?;
         if !has_room {
             self.forget_new_inode(directory, inode);
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         if is_directory {
             let parent = self.dentries[directory.dentry].inode;

@@ -1,23 +1,24 @@
 //! One step up: `..`.
 
-use cofferdam::kernel::{Errno, ResolveFlags};
+use cofferdam::kernel::ResolveFlags;
 
 use super::Walk;
 use super::step::Follow;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 
 impl Linux {
     /// Goes to the directory above, and into what is mounted there (`handle_dots()`).
-    pub(super) fn walk_up(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
+    pub(super) fn walk_up(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         let parent = self.directory_above(walk)?;
         self.step_into(walk, parent, Follow::Never).map(|_| ())
     }
 
     /// The directory above, in the filesystem that the walk then is in (`follow_dotdot()`, `follow_dotdot_rcu()`).
-    fn directory_above(&mut self, walk: &mut Walk<'_>) -> Result<Id<Dentry>, Errno> {
+    fn directory_above(&mut self, walk: &mut Walk<'_>) -> Result<Id<Dentry>, Failure> {
         let root = self.root_of_walk(walk);
         if walk.path == root {
             return stay_in_root(walk);
@@ -26,19 +27,19 @@ impl Linux {
             let Some(mountpoint) = self.mountpoint_above(walk.path.mount, root) else { return stay_in_root(walk) };
             let is_bounded = walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV);
             if is_bounded && walk.is_lazy {
-                return Err(Errno::ECHILD);
+                return Err(fail!(ECHILD));
             }
             if !walk.is_lazy {
                 self.touch_mount(walk.path.mount);
             }
             walk.path = mountpoint;
             if is_bounded {
-                return Err(Errno::EXDEV);
+                return Err(fail!(EXDEV));
             }
         }
         let parent = self.dentries[walk.path.dentry].parent;
         if !self.is_connected(walk.path.mount, parent) {
-            return Err(if walk.is_lazy { Errno::ECHILD } else { Errno::ENOENT });
+            return Err(if walk.is_lazy { fail!(ECHILD) } else { fail!(ENOENT) });
         }
         Ok(parent)
     }
@@ -68,9 +69,9 @@ impl Linux {
 }
 
 /// What is above the root: itself.
-fn stay_in_root(walk: &Walk<'_>) -> Result<Id<Dentry>, Errno> {
+fn stay_in_root(walk: &Walk<'_>) -> Result<Id<Dentry>, Failure> {
     if walk.resolve.contains(ResolveFlags::RESOLVE_BENEATH) {
-        return Err(if walk.is_lazy { Errno::ECHILD } else { Errno::EXDEV });
+        return Err(if walk.is_lazy { fail!(ECHILD) } else { fail!(EXDEV) });
     }
     Ok(walk.path.dentry)
 }

@@ -1,6 +1,7 @@
 //! What openat2(2) is asked for (`build_open_flags()`).
 
-use cofferdam::kernel::{Errno, OpenFlags, OpenHow, ResolveFlags};
+use crate::failure::{Failure, fail};
+use cofferdam::kernel::{OpenFlags, OpenHow, ResolveFlags};
 
 use super::{Access, LookupFlags};
 
@@ -56,7 +57,7 @@ pub(crate) struct OpenIntent {
 
 impl OpenIntent {
     /// Checks what is asked for.
-    pub(crate) fn new(how: OpenHow) -> Result<Self, Errno> {
+    pub(crate) fn new(how: OpenHow) -> Result<Self, Failure> {
         let flags = how.flags.difference(OpenFlags::O_CLOEXEC);
         let is_path = flags.contains(OpenFlags::O_PATH);
         let is_tmpfile = flags.bits() & TMPFILE != 0;
@@ -72,11 +73,11 @@ impl OpenIntent {
             || is_tmpfile && !(flags.contains(OpenFlags::O_DIRECTORY) && access.contains(Access::WRITE))
             || is_path && !PATH_FLAGS.contains(flags);
         if is_invalid {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let changes = creates || is_tmpfile || flags.contains(OpenFlags::O_TRUNC);
         if how.resolve.contains(ResolveFlags::RESOLVE_CACHED) && changes {
-            return Err(Errno::EAGAIN);
+            return Err(fail!(EAGAIN));
         }
         if is_path {
             access = Access::empty();
@@ -117,7 +118,7 @@ fn access_of(flags: OpenFlags) -> Access {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam::kernel::Mode;
+    use cofferdam::kernel::{Errno, Mode};
     use rstest::rstest;
 
     use super::*;
@@ -152,7 +153,8 @@ mod tests {
             mode: Mode(mode),
             resolve: ResolveFlags::from_bits_retain(resolve),
         };
-        assert_eq!(OpenIntent::new(how).map(|intent| (intent.access, intent.lookup)), expected);
+        let asked = OpenIntent::new(how).map(|intent| (intent.access, intent.lookup));
+        assert_eq!(asked.map_err(Failure::errno), expected);
     }
 
     impl LookupFlags {

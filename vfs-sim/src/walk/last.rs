@@ -1,11 +1,10 @@
 //! The last name of a path that is opened, which may have to be made (`open_last_lookups()`).
 
-use cofferdam::kernel::Errno;
-
 use super::component::Text;
 use super::step::Follow;
 use super::{Access, Last, Lookup, LookupFlags, OpenIntent, Walk, check_path};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, FilesystemType, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -39,14 +38,14 @@ impl Linux {
         task: Id<Task>,
         lookup: &Lookup<'_>,
         intent: &OpenIntent,
-    ) -> Result<Found, Errno> {
+    ) -> Result<Found, Failure> {
         check_path(lookup.path, lookup.flags)?;
         let found = self.attempt(task, lookup, |linux, walk| linux.walk_to_found(walk, intent))?;
         self.touch_mount(found.path.mount);
         Ok(found)
     }
 
-    fn walk_to_found(&mut self, walk: &mut Walk<'_>, intent: &OpenIntent) -> Result<Found, Errno> {
+    fn walk_to_found(&mut self, walk: &mut Walk<'_>, intent: &OpenIntent) -> Result<Found, Failure> {
         self.start(walk)?;
         let mut text = Text::Given(walk.text);
         loop {
@@ -68,14 +67,14 @@ impl Linux {
     }
 
     /// Finds or makes the last name (`open_last_lookups()`).
-    fn open_last<'a>(&mut self, walk: &mut Walk<'_>, last: Last<'_>, intent: &OpenIntent) -> Result<Step<'a>, Errno> {
+    fn open_last<'a>(&mut self, walk: &mut Walk<'_>, last: Last<'_>, intent: &OpenIntent) -> Result<Step<'a>, Failure> {
         let Last::Normal { name, trailing_slashes } = last else {
             self.walk_component(walk, last, Follow::Last)?;
             return Ok(Step::Found);
         };
         if trailing_slashes {
             if intent.creates() {
-                return Err(Errno::EISDIR);
+                return Err(fail!(EISDIR));
             }
             walk.flags |= LookupFlags::FOLLOW | LookupFlags::DIRECTORY;
         }
@@ -96,20 +95,25 @@ impl Linux {
     }
 
     /// Finds a name in a directory, or makes a file with it; says whether it did (`lookup_open()`).
-    fn lookup_open(&mut self, walk: &Walk<'_>, name: &[u8], intent: &OpenIntent) -> Result<(Id<Dentry>, bool), Errno> {
+    fn lookup_open(
+        &mut self,
+        walk: &Walk<'_>,
+        name: &[u8],
+        intent: &OpenIntent,
+    ) -> Result<(Id<Dentry>, bool), Failure> {
         let directory = walk.path;
         if self.is_dead(directory.dentry) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         if let Some(dentry) = self.lookup_entry(walk.task, directory.dentry, name)? {
             return Ok((dentry, false));
         }
         if !intent.creates() {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         self.may_open_create(walk.task, directory)?;
         if !self.makes_files(directory.dentry) {
-            return Err(Errno::EACCES);
+            return Err(fail!(EACCES));
         }
         let mode = self.mode_of_new(walk.task, directory, intent.mode, false);
         let kind = InodeKind::Regular(std::sync::Arc::default());
@@ -117,7 +121,7 @@ impl Linux {
     }
 
     /// Whether a file may be made in a directory by opening it (`may_o_create()`).
-    fn may_open_create(&self, task: Id<Task>, directory: Path) -> Result<(), Errno> {
+    fn may_open_create(&self, task: Id<Task>, directory: Path) -> Result<(), Failure> {
         self.want_write(directory.mount)?;
         self.owner_of_new(task, directory.mount)?;
         let inode = self.dentries[directory.dentry].inode;

@@ -1,9 +1,10 @@
 //! Symbolic links.
 
-use cofferdam::kernel::{Errno, ResolveFlags};
+use cofferdam::kernel::ResolveFlags;
 
 use super::{Text, Walk};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Path};
@@ -17,20 +18,20 @@ impl Linux {
     ///
     /// fs.protected_symlinks is 0. The kernel takes references also to change the access time of the link, which is not
     /// simulated: it is as for a link that was followed before.
-    pub(super) fn follow_link<'a>(&mut self, walk: &mut Walk<'_>, link: Path) -> Result<Option<Text<'a>>, Errno> {
+    pub(super) fn follow_link<'a>(&mut self, walk: &mut Walk<'_>, link: Path) -> Result<Option<Text<'a>>, Failure> {
         if !walk.is_lazy {
             self.touch_mount(link.mount);
         }
         if walk.followed >= MAX_FOLLOWED {
             walk.followed += 1;
-            return Err(Errno::ELOOP);
+            return Err(fail!(ELOOP));
         }
         walk.followed += 1;
         walk.links.push(link.mount);
         if walk.resolve.contains(ResolveFlags::RESOLVE_NO_SYMLINKS)
             || self.mounts[link.mount].flags.contains(MntFlags::NOSYMFOLLOW)
         {
-            return Err(Errno::ELOOP);
+            return Err(fail!(ELOOP));
         }
         let inode = self.dentries[link.dentry].inode;
         if let Some(target) = self.magic_link_target(walk.task, inode) {
@@ -55,13 +56,13 @@ impl Linux {
     }
 
     /// Goes to where a magic link leads (`nd_jump_link()`).
-    fn jump_to_place(&mut self, walk: &mut Walk<'_>, target: Path) -> Result<(), Errno> {
+    fn jump_to_place(&mut self, walk: &mut Walk<'_>, target: Path) -> Result<(), Failure> {
         let result = if walk.resolve.contains(ResolveFlags::RESOLVE_NO_MAGICLINKS) {
-            Err(Errno::ELOOP)
+            Err(fail!(ELOOP))
         } else if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV) && walk.path.mount != target.mount
             || walk.resolve.intersects(ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT)
         {
-            Err(Errno::EXDEV)
+            Err(fail!(EXDEV))
         } else {
             Ok(())
         };
@@ -75,18 +76,18 @@ impl Linux {
     }
 
     /// The text of a symbolic link.
-    fn link_text(&mut self, task: Id<Task>, inode: Id<Inode>) -> Result<Name, Errno> {
+    fn link_text(&mut self, task: Id<Task>, inode: Id<Inode>) -> Result<Name, Failure> {
         if let Some(text) = self.entry_link_text(task, inode) {
             return text.map(|text| Name::from(text.as_slice()));
         }
         match &self.inodes[inode].kind {
             InodeKind::Symlink(target) => Ok(target.clone()),
-            _ => Err(Errno::EINVAL),
+            _ => Err(fail!(EINVAL)),
         }
     }
 
     /// What readlink(2) tells of a symbolic link; `EINVAL` if it is none (`vfs_readlink()`).
-    pub(crate) fn read_link(&mut self, task: Id<Task>, path: Path) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn read_link(&mut self, task: Id<Task>, path: Path) -> Result<Vec<u8>, Failure> {
         let inode = self.dentries[path.dentry].inode;
         self.link_text(task, inode).map(|text| text.as_bytes().to_vec())
     }

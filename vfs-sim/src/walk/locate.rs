@@ -6,6 +6,7 @@ use cofferdam::kernel::{Errno, Fd, ResolveFlags};
 
 use super::{Lookup, LookupFlags, Walk, check_path};
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::filesystem::{Dentry, Name};
 use crate::linux::Linux;
 use crate::process::Task;
@@ -34,7 +35,7 @@ impl Linux {
         dirfd: Fd,
         path: &[u8],
         flags: LookupFlags,
-    ) -> Result<End, Errno> {
+    ) -> Result<End, Failure> {
         check_path(path, flags)?;
         self.tasks[task].credentials = Arc::clone(&self.tasks[self.init].credentials);
         let lookup = Lookup { dirfd, path, flags, resolve: ResolveFlags::empty() };
@@ -44,11 +45,11 @@ impl Linux {
         let result = self.walk_to_end(&mut walk);
         match (result, walk.missing) {
             (Ok(end), _) => Ok(End::At(end.dentry)),
-            (Err(Errno::ENOENT), Some((name, is_last))) => {
+            (Err(failure), Some((name, is_last))) if failure.is(Errno::ENOENT) => {
                 Ok(End::Missing { directory: walk.path.dentry, name, is_last })
             }
-            (Err(Errno::ENOTDIR), None) => Ok(End::NotADirectory(walk.path.dentry)),
-            (Err(errno), _) => Err(errno),
+            (Err(failure), None) if failure.is(Errno::ENOTDIR) => Ok(End::NotADirectory(walk.path.dentry)),
+            (Err(failure), _) => Err(failure),
         }
     }
 }

@@ -28,6 +28,7 @@ use bitflags::bitflags;
 use cofferdam::kernel::{Errno, Fd, ResolveFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::Task;
@@ -80,21 +81,27 @@ pub(crate) struct Parent<'a> {
 }
 
 /// What a path is refused for before anything is looked up (`getname_flags()`).
-pub(crate) fn check_path(path: &[u8], flags: LookupFlags) -> Result<(), Errno> {
+pub(crate) fn check_path(path: &[u8], flags: LookupFlags) -> Result<(), Failure> {
     if path.is_empty() && !flags.contains(LookupFlags::EMPTY) {
-        return Err(Errno::ENOENT);
+        return Err(fail!(ENOENT));
     }
-    if path.len() > MAX_PATH { Err(Errno::ENAMETOOLONG) } else { Ok(()) }
+    if path.len() > MAX_PATH { Err(fail!(ENAMETOOLONG)) } else { Ok(()) }
 }
 
 impl Linux {
     /// Walks a path to its end, which must exist (`filename_lookup()`).
-    pub(crate) fn lookup(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: LookupFlags) -> Result<Path, Errno> {
+    pub(crate) fn lookup(
+        &mut self,
+        task: Id<Task>,
+        dirfd: Fd,
+        path: &[u8],
+        flags: LookupFlags,
+    ) -> Result<Path, Failure> {
         self.walk(task, &Lookup { dirfd, path, flags, resolve: ResolveFlags::empty() })
     }
 
     /// Walks a path to its end, which must exist, within limits (`filename_lookup()`).
-    pub(crate) fn walk(&mut self, task: Id<Task>, lookup: &Lookup<'_>) -> Result<Path, Errno> {
+    pub(crate) fn walk(&mut self, task: Id<Task>, lookup: &Lookup<'_>) -> Result<Path, Failure> {
         check_path(lookup.path, lookup.flags)?;
         let path = self.attempt(task, lookup, Self::walk_to_end)?;
         if !lookup.flags.contains(LookupFlags::KEEP_EXPIRY_MARK) {
@@ -104,7 +111,7 @@ impl Linux {
     }
 
     /// Walks a path up to its last name, which need not exist (`filename_parentat()`).
-    pub(crate) fn walk_parent<'a>(&mut self, task: Id<Task>, lookup: &Lookup<'a>) -> Result<Parent<'a>, Errno> {
+    pub(crate) fn walk_parent<'a>(&mut self, task: Id<Task>, lookup: &Lookup<'a>) -> Result<Parent<'a>, Failure> {
         check_path(lookup.path, lookup.flags)?;
         let parent = self.attempt(task, lookup, Self::walk_to_parent)?;
         self.touch_mount(parent.path.mount);
@@ -116,16 +123,16 @@ impl Linux {
         &mut self,
         task: Id<Task>,
         lookup: &Lookup<'a>,
-        way: impl Fn(&mut Self, &mut Walk<'a>) -> Result<T, Errno>,
-    ) -> Result<T, Errno> {
+        way: impl Fn(&mut Self, &mut Walk<'a>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut walk = Walk::new(task, lookup);
         let mut result = way(self, &mut walk);
         if result.is_err() {
             self.abandon(&walk);
         }
-        if matches!(result, Err(Errno::ECHILD)) {
+        if matches!(result, Err(failure) if failure.is(Errno::ECHILD)) {
             if lookup.resolve.contains(ResolveFlags::RESOLVE_CACHED) {
-                return Err(Errno::EAGAIN);
+                return Err(fail!(EAGAIN));
             }
             walk.restart(lookup);
             result = way(self, &mut walk);
@@ -137,7 +144,7 @@ impl Linux {
     }
 
     /// `path_lookupat()`
-    fn walk_to_end(&mut self, walk: &mut Walk<'_>) -> Result<Path, Errno> {
+    fn walk_to_end(&mut self, walk: &mut Walk<'_>) -> Result<Path, Failure> {
         self.start(walk)?;
         let mut text = Some(Text::Given(walk.text));
         while let Some(rest) = text {
@@ -152,13 +159,13 @@ impl Linux {
         }
         self.complete(walk)?;
         if walk.flags.contains(LookupFlags::DIRECTORY) && !self.is_directory(walk.path.dentry) {
-            return Err(Errno::ENOTDIR);
+            return Err(fail!(ENOTDIR));
         }
         Ok(walk.path)
     }
 
     /// `path_parentat()`
-    fn walk_to_parent<'a>(&mut self, walk: &mut Walk<'a>) -> Result<Parent<'a>, Errno> {
+    fn walk_to_parent<'a>(&mut self, walk: &mut Walk<'a>) -> Result<Parent<'a>, Failure> {
         self.start(walk)?;
         let tail = self.walk_components(walk, Text::Given(walk.text))?;
         self.complete(walk)?;

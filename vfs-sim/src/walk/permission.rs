@@ -1,9 +1,10 @@
 //! Who may do what to an inode.
 
 use bitflags::bitflags;
-use cofferdam::kernel::{Capabilities, Errno, FileType, MountFlags};
+use cofferdam::kernel::{Capabilities, FileType, MountFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Inode;
 use crate::linux::Linux;
 use crate::mount::Mount;
@@ -30,7 +31,7 @@ impl Linux {
         mount: Id<Mount>,
         inode: Id<Inode>,
         access: Access,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.may_write_at_all(mount, inode, access)?;
         self.entry_permission(task, inode, access.bits(), || self.generic_permission(task, mount, inode, access))?;
         self.overlay_permission(inode, access)
@@ -43,26 +44,26 @@ impl Linux {
         mount: Id<Mount>,
         inode: Id<Inode>,
         access: Access,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.may_write_at_all(mount, inode, access)?;
         self.permission_of(credentials, mount, inode, access)?;
         self.overlay_permission(inode, access)
     }
 
     /// What forbids everybody to change an inode (the start of `inode_permission()`).
-    fn may_write_at_all(&self, mount: Id<Mount>, inode: Id<Inode>, access: Access) -> Result<(), Errno> {
+    fn may_write_at_all(&self, mount: Id<Mount>, inode: Id<Inode>, access: Access) -> Result<(), Failure> {
         if !access.contains(Access::WRITE) {
             return Ok(());
         }
         let object = &self.inodes[inode];
         let is_on_disk = matches!(object.file_type(), FileType::Regular | FileType::Directory | FileType::Symlink);
         if is_on_disk && self.superblocks[object.superblock].flags.contains(MountFlags::MS_RDONLY) {
-            return Err(Errno::EROFS);
+            return Err(fail!(EROFS));
         }
         if self.is_immutable(inode) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
-        if self.has_unmapped_owner(mount, inode) { Err(Errno::EACCES) } else { Ok(()) }
+        if self.has_unmapped_owner(mount, inode) { Err(fail!(EACCES)) } else { Ok(()) }
     }
 
     /// Whether the owner or the group of an inode has no number through a mount (`HAS_UNMAPPED_ID()`).
@@ -78,7 +79,7 @@ impl Linux {
         mount: Id<Mount>,
         inode: Id<Inode>,
         access: Access,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.permission_of(&self.tasks[task].credentials, mount, inode, access)
     }
 
@@ -88,7 +89,7 @@ impl Linux {
         mount: Id<Mount>,
         inode: Id<Inode>,
         access: Access,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if self.mode_permits(credentials, mount, inode, access) {
             return Ok(());
         }
@@ -102,7 +103,7 @@ impl Linux {
                 || (!access.contains(Access::EXECUTE) || object.mode & 0o111 != 0)
                     && is_capable(Capabilities::CAP_DAC_OVERRIDE)
         };
-        if is_overridden { Ok(()) } else { Err(Errno::EACCES) }
+        if is_overridden { Ok(()) } else { Err(fail!(EACCES)) }
     }
 
     /// Whether the permission bits allow it (`acl_permission_check()`, without access control lists).

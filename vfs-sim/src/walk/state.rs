@@ -1,9 +1,10 @@
 //! How far a walk has come: its start, its end, and what it has references to (`struct nameidata`).
 
-use cofferdam::kernel::{Capabilities, Errno, Fd, ResolveFlags};
+use cofferdam::kernel::{Capabilities, Fd, ResolveFlags};
 
 use super::{Lookup, LookupFlags};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Name};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -70,7 +71,7 @@ impl<'a> Walk<'a> {
 
 impl Linux {
     /// Goes to where the path starts (`path_init()`).
-    pub(super) fn start(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
+    pub(super) fn start(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         if walk.text.first() == Some(&b'/') && !walk.resolve.contains(ResolveFlags::RESOLVE_IN_ROOT) {
             return self.jump_to_root(walk);
         }
@@ -82,10 +83,10 @@ impl Linux {
                 && !std::sync::Arc::ptr_eq(&file.credentials, &self.tasks[walk.task].credentials)
                 && !self.ns_capable(walk.task, file.credentials.user_namespace, Capabilities::CAP_DAC_READ_SEARCH)
             {
-                return Err(Errno::ENOENT);
+                return Err(fail!(ENOENT));
             }
             if !walk.text.is_empty() && !self.is_directory(file.path.dentry) {
-                return Err(Errno::ENOTDIR);
+                return Err(fail!(ENOTDIR));
             }
             walk.path = file.path;
         }
@@ -110,16 +111,16 @@ impl Linux {
     }
 
     /// Goes to the root (`nd_jump_root()`).
-    pub(super) fn jump_to_root(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
+    pub(super) fn jump_to_root(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         if walk.resolve.contains(ResolveFlags::RESOLVE_BENEATH) {
-            return Err(Errno::EXDEV);
+            return Err(fail!(EXDEV));
         }
         // A root that the walk has not needed yet is no mount that it is on, even if it is the same.
         if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV)
             && walk.has_started
             && walk.root.is_none_or(|root| root.mount != walk.path.mount)
         {
-            return Err(Errno::EXDEV);
+            return Err(fail!(EXDEV));
         }
         let root = self.root_of_walk(walk);
         if walk.has_started && !walk.is_lazy {
@@ -131,12 +132,12 @@ impl Linux {
     }
 
     /// Takes references from here on (`try_to_unlazy()`).
-    pub(super) fn unlazy(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
+    pub(super) fn unlazy(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         if !walk.is_lazy {
             return Ok(());
         }
         if walk.resolve.contains(ResolveFlags::RESOLVE_CACHED) {
-            return Err(Errno::ECHILD);
+            return Err(fail!(ECHILD));
         }
         self.take_references(walk);
         Ok(())
@@ -154,7 +155,7 @@ impl Linux {
     }
 
     /// Ends a walk where it is (`complete_walk()`).
-    pub(super) fn complete(&mut self, walk: &mut Walk<'_>) -> Result<(), Errno> {
+    pub(super) fn complete(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         let is_scoped = walk.resolve.intersects(SCOPED);
         if walk.is_lazy {
             if !is_scoped {
@@ -163,7 +164,7 @@ impl Linux {
             self.take_references(walk);
         }
         match walk.root {
-            Some(root) if is_scoped && !self.is_reachable(walk.path, root) => Err(Errno::EXDEV),
+            Some(root) if is_scoped && !self.is_reachable(walk.path, root) => Err(fail!(EXDEV)),
             _ => Ok(()),
         }
     }

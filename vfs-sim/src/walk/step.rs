@@ -1,9 +1,10 @@
 //! One step down: into what is mounted there, and to the symbolic link that is to be followed.
 
-use cofferdam::kernel::{Errno, FileType, ResolveFlags};
+use cofferdam::kernel::{FileType, ResolveFlags};
 
 use super::{LookupFlags, Text, Walk};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -29,7 +30,7 @@ impl Linux {
         walk: &mut Walk<'_>,
         dentry: Id<Dentry>,
         follow: Follow,
-    ) -> Result<Option<Text<'a>>, Errno> {
+    ) -> Result<Option<Text<'a>>, Failure> {
         let place = self.cross_mounts(walk, Path { mount: walk.path.mount, dentry })?;
         let follows = match follow {
             Follow::Between | Follow::LastOfLink => true,
@@ -47,7 +48,7 @@ impl Linux {
     }
 
     /// The root of the topmost mount on a place, or the place itself (`handle_mounts()`).
-    fn cross_mounts(&mut self, walk: &mut Walk<'_>, place: Path) -> Result<Path, Errno> {
+    fn cross_mounts(&mut self, walk: &mut Walk<'_>, place: Path) -> Result<Path, Failure> {
         if self.dentries[place.dentry].mounts.is_empty() {
             return Ok(place);
         }
@@ -56,7 +57,7 @@ impl Linux {
             self.unlazy(walk)?;
             let Some(mount) = self.lookup_mount(place) else { return Ok(place) };
             self.touch_mount(mount);
-            return Err(Errno::EXDEV);
+            return Err(fail!(EXDEV));
         }
         let mut top = place;
         while let Some(mount) = self.lookup_mount(top) {

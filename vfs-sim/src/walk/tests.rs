@@ -9,6 +9,7 @@ use rstest::rstest;
 
 use super::LookupFlags;
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::filesystem::{Dentry, FilesystemType, Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -76,7 +77,7 @@ impl Machine {
     }
 
     fn find(&mut self, path: &str) -> Result<Path, Errno> {
-        self.linux.lookup(self.task, Fd::CWD, path.as_bytes(), LookupFlags::FOLLOW)
+        self.linux.lookup(self.task, Fd::CWD, path.as_bytes(), LookupFlags::FOLLOW).map_err(Failure::errno)
     }
 
     fn inode(&self, dentry: Id<Dentry>) -> Id<Inode> {
@@ -89,7 +90,7 @@ impl Machine {
             mode: Mode(mode),
             resolve: ResolveFlags::from_bits_retain(resolve),
         };
-        self.linux.openat2(self.task, Fd::CWD, path.as_bytes(), how)
+        self.linux.openat2(self.task, Fd::CWD, path.as_bytes(), how).map_err(Failure::errno)
     }
 
     fn become_user(&mut self, id: u32) {
@@ -248,14 +249,14 @@ fn expiry_marks(#[case] path: &str, #[case] resolve: u64, #[case] is_cleared: bo
     machine.directory("/c");
     machine.tmpfs("/c");
     let flags = UmountFlags::MNT_EXPIRE;
-    assert_eq!(machine.linux.umount2(machine.task, b"/c", flags), Err(Errno::EAGAIN));
+    assert_eq!(machine.linux.umount2(machine.task, b"/c", flags).map_err(Failure::errno), Err(Errno::EAGAIN));
     if let Ok(fd) = machine.open(path, READ, 0, resolve) {
         let table = machine.linux.tasks[machine.task].files;
         let file = machine.linux.fd_tables[table].take(fd).unwrap();
         machine.linux.file_put(file);
     }
     let expected = if is_cleared { Err(Errno::EAGAIN) } else { Ok(()) };
-    assert_eq!(machine.linux.umount2(machine.task, b"/c", flags), expected);
+    assert_eq!(machine.linux.umount2(machine.task, b"/c", flags).map_err(Failure::errno), expected);
 }
 
 #[test]
@@ -269,7 +270,7 @@ fn a_removed_directory_leads_up_only() {
     assert_eq!(machine.find(".."), machine.find("/"));
     assert_eq!(machine.find(LONG), Err(Errno::ENOENT));
     assert_eq!(machine.open("x", CREATE, 0o600, 0), Err(Errno::ENOENT));
-    assert_eq!(machine.linux.getcwd(machine.task), Err(Errno::ENOENT));
+    assert_eq!(machine.linux.getcwd(machine.task).map_err(Failure::errno), Err(Errno::ENOENT));
     assert_eq!(machine.open(".", TMPFILE | WRITE, 0o600, 0), Ok(Fd(0)));
 }
 
@@ -292,8 +293,8 @@ fn root_and_what_is_outside_of_it() {
     assert_eq!(machine.find("/..").unwrap().mount, mount);
     assert!(machine.find("/b").is_ok());
     machine.become_user(1);
-    assert_eq!(machine.linux.chroot(machine.task, b"/b"), Err(Errno::EPERM));
-    assert_eq!(machine.linux.chroot(machine.task, b"/missing"), Err(Errno::ENOENT));
+    assert_eq!(machine.linux.chroot(machine.task, b"/b").map_err(Failure::errno), Err(Errno::EPERM));
+    assert_eq!(machine.linux.chroot(machine.task, b"/missing").map_err(Failure::errno), Err(Errno::ENOENT));
 }
 
 /// A directory that was moved out of a bind mount: from there it does not go up any more.

@@ -1,9 +1,10 @@
 //! What files of an overlay are, and who may do what with them (`fs/overlayfs/inode.c`).
 
-use cofferdam::kernel::{DeviceNumber, Errno, FileType};
+use cofferdam::kernel::{DeviceNumber, FileType};
 
 use super::copy_up::CopiedContent;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -62,9 +63,9 @@ impl Linux {
     }
 
     /// Whether who mounted the overlay may do the same with what is behind an inode (the end of `ovl_permission()`).
-    pub(crate) fn overlay_permission(&self, inode: Id<Inode>, access: Access) -> Result<(), Errno> {
+    pub(crate) fn overlay_permission(&self, inode: Id<Inode>, access: Access) -> Result<(), Failure> {
         let Some(state) = self.overlay_inode(inode) else { return Ok(()) };
-        let Some(Path { mount, dentry }) = self.real_path(inode) else { return Err(Errno::EIO) };
+        let Some(Path { mount, dentry }) = self.real_path(inode) else { return Err(fail!(EIO)) };
         let real = self.dentries[dentry].inode;
         let file_type = self.inodes[real].file_type();
         // `ovl_symlink_inode_operations`
@@ -89,7 +90,7 @@ impl Linux {
         task: Id<Task>,
         dentry: Id<Dentry>,
         attributes: Attributes,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.copy_up(task, dentry)?;
         let superblock = self.dentries[dentry].superblock;
         self.want_write_upper(superblock)?;
@@ -108,11 +109,11 @@ impl Linux {
         dentry: Id<Dentry>,
         length: u64,
         lost: u32,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.copy_up_with(task, dentry, CopiedContent::All)?;
         let superblock = self.dentries[dentry].superblock;
         self.want_write_upper(superblock)?;
-        let upper = self.upper_of(dentry).ok_or(Errno::EIO)?;
+        let upper = self.upper_of(dentry).ok_or(fail!(EIO))?;
         let real = self.dentries[upper].inode;
         self.inodes[real].mode &= !lost;
         self.change_content(real, |kind| {
@@ -127,10 +128,10 @@ impl Linux {
     }
 
     /// The set-id bits that a file of an overlay loses by writing, also because of who mounted the overlay.
-    pub(crate) fn lose_privileges_in_overlay(&mut self, task: Id<Task>, file: Path) -> Result<(), Errno> {
+    pub(crate) fn lose_privileges_in_overlay(&mut self, task: Id<Task>, file: Path) -> Result<(), Failure> {
         let inode = self.dentries[file.dentry].inode;
         let lost = self.privileges_lost_by_writing(task, file.mount, inode);
-        let Some(Path { mount, dentry }) = self.real_path(inode) else { return Err(Errno::EIO) };
+        let Some(Path { mount, dentry }) = self.real_path(inode) else { return Err(fail!(EIO)) };
         let real = self.dentries[dentry].inode;
         let superblock = self.inodes[inode].superblock;
         let lost_too =

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Errno, RenameFlags};
+use cofferdam::kernel::RenameFlags;
 
 use super::state::{InodeFlags, NameFlags};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -30,7 +31,7 @@ impl Linux {
     }
 
     /// Copies something up, after the directories that it is in (`ovl_copy_up()`).
-    pub(super) fn copy_up(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<(), Errno> {
+    pub(super) fn copy_up(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<(), Failure> {
         self.copy_up_with(task, dentry, CopiedContent::All)
     }
 
@@ -40,14 +41,14 @@ impl Linux {
         task: Id<Task>,
         dentry: Id<Dentry>,
         content: CopiedContent,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         while !self.is_copied_up(dentry) {
             let mut next = dentry;
             loop {
                 let parent = self.dentries[next].parent;
                 if parent == next {
                     // The root is there if there is an upper layer.
-                    return Err(Errno::EROFS);
+                    return Err(fail!(EROFS));
                 }
                 if self.upper_of(parent).is_some() {
                     break;
@@ -61,19 +62,19 @@ impl Linux {
     }
 
     /// Copies one thing up into a directory that is there (`ovl_copy_up_one()`).
-    fn copy_up_one(&mut self, task: Id<Task>, dentry: Id<Dentry>, content: CopiedContent) -> Result<(), Errno> {
+    fn copy_up_one(&mut self, task: Id<Task>, dentry: Id<Dentry>, content: CopiedContent) -> Result<(), Failure> {
         let superblock = self.dentries[dentry].superblock;
         self.work_directory(superblock)?;
-        let state = self.overlay_entry(dentry).ok_or(Errno::EIO)?;
+        let state = self.overlay_entry(dentry).ok_or(fail!(EIO))?;
         let has_upper = state.upper.is_some();
         if let Some(lower) = state.lower.first().copied() {
-            let lower = self.overlay(superblock)?.lower_path(lower).ok_or(Errno::EIO)?;
+            let lower = self.overlay(superblock)?.lower_path(lower).ok_or(fail!(EIO))?;
             let (_, uid, gid) = self.mode_and_owner(lower);
             let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
             let is_known = uid.is_some_and(|uid| namespace.uid_map.iter().any(|map| map.inside_of(uid).is_some()))
                 && gid.is_some_and(|gid| namespace.gid_map.iter().any(|map| map.inside_of(gid).is_some()));
             if !is_known {
-                return Err(Errno::EOVERFLOW);
+                return Err(fail!(EOVERFLOW));
             }
         }
         self.want_write_upper(superblock)?;
@@ -87,11 +88,11 @@ impl Linux {
     }
 
     /// `ovl_do_copy_up()`
-    fn copy_up_content(&mut self, task: Id<Task>, dentry: Id<Dentry>, content: CopiedContent) -> Result<(), Errno> {
+    fn copy_up_content(&mut self, task: Id<Task>, dentry: Id<Dentry>, content: CopiedContent) -> Result<(), Failure> {
         let superblock = self.dentries[dentry].superblock;
-        let state = self.overlay_entry(dentry).ok_or(Errno::EIO)?;
-        let lower = *state.lower.first().ok_or(Errno::EIO)?;
-        let lower = self.overlay(superblock)?.lower_path(lower).ok_or(Errno::EIO)?;
+        let state = self.overlay_entry(dentry).ok_or(fail!(EIO))?;
+        let lower = *state.lower.first().ok_or(fail!(EIO))?;
+        let lower = self.overlay(superblock)?.lower_path(lower).ok_or(fail!(EIO))?;
         let directory = self.dentries[dentry].parent;
         let target = self.upper_directory(directory)?;
         let real = self.dentries[lower.dentry].inode;
@@ -128,7 +129,7 @@ impl Linux {
         (dentry, lower, target): (Id<Dentry>, Path, Path),
         has_origin: bool,
         content: CopiedContent,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[dentry].superblock;
         let work = self.work_directory(superblock)?;
         let (mode, _, _) = self.mode_and_owner(lower);
@@ -138,7 +139,7 @@ impl Linux {
             let place = Path { mount: work.mount, dentry: unnamed };
             self.copy_metadata(task, dentry, lower, place, has_origin)?;
             if self.find_in_layer(task, target, name.as_bytes())?.is_some() {
-                return Err(Errno::EEXIST);
+                return Err(fail!(EEXIST));
             }
             let inode = self.dentries[unnamed].inode;
             self.link_in_layer(task, inode, target, name.as_bytes())
@@ -154,7 +155,7 @@ impl Linux {
         (dentry, lower, target): (Id<Dentry>, Path, Path),
         has_origin: bool,
         content: CopiedContent,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[dentry].superblock;
         let work = self.work_directory(superblock)?;
         let kind = match &self.inodes[self.dentries[lower.dentry].inode].kind {
@@ -168,34 +169,34 @@ impl Linux {
         let copied = self.copy_data(task, lower, place, content);
         if copied.is_ok() && !self.can_leave_work((work.dentry, made), target.dentry) {
             // Something was moved meanwhile: nobody knows what there would be to clean up.
-            return Err(Errno::EIO);
+            return Err(fail!(EIO));
         }
         let result = copied.and_then(|()| {
-            let existing = self.find_in_layer(task, target, name.as_bytes()).map_err(|_| Errno::EIO)?;
+            let existing = self.find_in_layer(task, target, name.as_bytes()).map_err(|_| fail!(EIO))?;
             self.copy_metadata(task, dentry, lower, place, has_origin)?;
             self.rename_from_work(task, (work, made), (target, name.as_bytes(), existing), RenameFlags::empty())
         });
-        if let Err(errno) = result {
+        if let Err(failure) = result {
             self.clean_up_in_layer(task, work, made);
-            return Err(errno);
+            return Err(failure);
         }
         Ok(made)
     }
 
     /// `ovl_copy_up_data()`
-    fn copy_data(&mut self, task: Id<Task>, from: Path, to: Path, content: CopiedContent) -> Result<(), Errno> {
+    fn copy_data(&mut self, task: Id<Task>, from: Path, to: Path, content: CopiedContent) -> Result<(), Failure> {
         let source = self.dentries[from.dentry].inode;
         let InodeKind::Regular(data) = &self.inodes[self.content_inode(source)].kind else { return Ok(()) };
         if data.len() == 0 || content == CopiedContent::None {
             return Ok(());
         }
-        let data = Arc::new(data.copied_in_chunks(CHUNK).ok_or(Errno::ENOSPC)?);
+        let data = Arc::new(data.copied_in_chunks(CHUNK).ok_or(fail!(ENOSPC))?);
         self.inode_permission(task, from.mount, source, crate::walk::Access::READ)?;
         let target = self.dentries[to.dentry].inode;
         self.may_become(task, target, data.len())?;
         let pages = data.pages();
         if pages > self.free_pages(self.inodes[target].superblock) {
-            return Err(Errno::ENOSPC);
+            return Err(fail!(ENOSPC));
         }
         self.change_content(target, |kind| *kind = InodeKind::Regular(data));
         Ok(())
@@ -209,7 +210,7 @@ impl Linux {
         from: Path,
         to: Path,
         has_origin: bool,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let superblock = self.dentries[dentry].superblock;
         self.copy_marks(task, superblock, from.dentry, to.dentry)?;
         if has_origin {
@@ -220,7 +221,7 @@ impl Linux {
     }
 
     /// `ovl_set_attr()`
-    pub(super) fn copy_owner_and_mode(&mut self, task: Id<Task>, from: Path, to: Path) -> Result<(), Errno> {
+    pub(super) fn copy_owner_and_mode(&mut self, task: Id<Task>, from: Path, to: Path) -> Result<(), Failure> {
         let (mode, uid, gid) = self.mode_and_owner(from);
         if !matches!(self.inodes[self.dentries[from.dentry].inode].kind, InodeKind::Symlink(_)) {
             let attributes = Attributes { mode: Some(mode), ..Attributes::default() };
@@ -239,15 +240,15 @@ impl Linux {
     }
 
     /// One more name of a file that was copied up under another one (`ovl_link_up()`).
-    fn link_up(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<(), Errno> {
+    fn link_up(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<(), Failure> {
         let directory = self.dentries[dentry].parent;
         let target = self.upper_directory(directory)?;
         self.set_impure(task, directory)?;
-        let upper = self.upper_of(dentry).ok_or(Errno::EIO)?;
+        let upper = self.upper_of(dentry).ok_or(fail!(EIO))?;
         let inode = self.dentries[upper].inode;
         let name = self.dentries[dentry].name.clone();
         if self.find_in_layer(task, target, name.as_bytes())?.is_some() {
-            return Err(Errno::EEXIST);
+            return Err(fail!(EEXIST));
         }
         self.link_in_layer(task, inode, target, name.as_bytes())?;
         self.dentries[dentry].name_flags |= NameFlags::UPPER;

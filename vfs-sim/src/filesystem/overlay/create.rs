@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Errno, RenameFlags};
+use cofferdam::kernel::RenameFlags;
 
 use super::inode::Behind;
 use super::real::WHITEOUT;
 use super::state::{InodeFlags, NameFlags};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Inode, InodeKind, Name, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -38,10 +39,10 @@ impl Linux {
         name: &[u8],
         kind: InodeKind,
         mode: u32,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         const SET_GID: u32 = 0o2000;
         if matches!(kind, InodeKind::CharacterDevice(device) if device == WHITEOUT) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.copy_up(task, directory.dentry)?;
         let superblock = self.dentries[directory.dentry].superblock;
@@ -60,13 +61,13 @@ impl Linux {
         old: Id<Dentry>,
         directory: Id<Dentry>,
         name: &[u8],
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         self.copy_up(task, old)?;
         self.copy_up(task, directory)?;
         let superblock = self.dentries[directory].superblock;
         self.want_write_upper(superblock)?;
-        let state = self.overlay_entry(old).ok_or(Errno::EXDEV)?;
-        let (has_origin, upper) = (state.has_origin(), state.upper.ok_or(Errno::EIO)?);
+        let state = self.overlay_entry(old).ok_or(fail!(EXDEV))?;
+        let (has_origin, upper) = (state.has_origin(), state.upper.ok_or(fail!(EIO))?);
         let real = self.dentries[upper].inode;
         self.as_mounter(task, superblock, |linux| {
             if has_origin {
@@ -91,7 +92,7 @@ impl Linux {
         directory: Id<Dentry>,
         name: &[u8],
         wanted: &Wanted,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[directory].superblock;
         let (upper, mut flags) = self.make_in_upper(task, directory, name, wanted)?;
         flags |= NameFlags::UPPER;
@@ -107,7 +108,7 @@ impl Linux {
         &mut self,
         superblock: Id<SuperBlock>,
         upper: Id<Dentry>,
-    ) -> Result<Id<Inode>, Errno> {
+    ) -> Result<Id<Inode>, Failure> {
         let real = self.dentries[upper].inode;
         let behind = Behind { upper: Some(upper), lower: Vec::new() };
         let inode = self.new_overlay_inode(superblock, behind, InodeFlags::empty())?;
@@ -123,7 +124,7 @@ impl Linux {
         directory: Id<Dentry>,
         name: &[u8],
         wanted: &Wanted,
-    ) -> Result<(Id<Dentry>, NameFlags), Errno> {
+    ) -> Result<(Id<Dentry>, NameFlags), Failure> {
         let known = self.dentries[directory].missing.get(name).copied().unwrap_or_default();
         if known.contains(NameFlags::OPAQUE) {
             let upper = self.make_over_whiteout(task, directory, name, wanted)?;
@@ -133,7 +134,7 @@ impl Linux {
         let target = self.upper_directory(directory)?;
         if self.find_in_layer(task, target, name)?.is_some() {
             // Somebody else has made it there.
-            return Err(Errno::ESTALE);
+            return Err(fail!(ESTALE));
         }
         let upper = match wanted {
             Wanted::Link(inode) => self.link_in_layer(task, *inode, target, name)?,
@@ -145,7 +146,7 @@ impl Linux {
         let hides = is_in_merged && wanted.is_directory();
         if hides && !self.overlay(superblock)?.config.allows_changes_offline() {
             // If it can't be noted, it can't.
-            let noted = self.note_if_possible(task, superblock, upper, Err(Errno::EIO), |noted| noted.opaque = true);
+            let noted = self.note_if_possible(task, superblock, upper, Err(fail!(EIO)), |noted| noted.opaque = true);
             flags.set(NameFlags::OPAQUE, noted.is_ok());
         }
         self.directory_was_modified(directory, false);
@@ -159,12 +160,12 @@ impl Linux {
         directory: Id<Dentry>,
         name: &[u8],
         wanted: &Wanted,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[directory].superblock;
         let work = self.work_directory(superblock)?;
         let target = self.upper_directory(directory)?;
         let whiteout = self.find_in_layer(task, target, name)?.filter(|found| self.is_whiteout(*found));
-        let whiteout = whiteout.ok_or(Errno::ESTALE)?;
+        let whiteout = whiteout.ok_or(fail!(ESTALE))?;
         let temporary = self.temporary_name();
         let made = match wanted {
             Wanted::Link(inode) => self.link_in_layer(task, *inode, work, temporary.as_bytes())?,
@@ -176,9 +177,9 @@ impl Linux {
                 let flags = if wanted.is_directory() { RenameFlags::RENAME_EXCHANGE } else { RenameFlags::empty() };
                 self.rename_from_work(task, (work, made), (target, name, Some(whiteout)), flags)
             });
-        if let Err(errno) = result {
+        if let Err(failure) = result {
             self.clean_up_in_layer(task, work, made);
-            return Err(errno);
+            return Err(failure);
         }
         if wanted.is_directory() {
             self.clean_up_in_layer(task, work, whiteout);
@@ -193,7 +194,7 @@ impl Linux {
         superblock: Id<SuperBlock>,
         place: Path,
         wanted: &Wanted,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let Wanted::New(kind, wanted_mode) = wanted else { return Ok(()) };
         let inode = self.dentries[place.dentry].inode;
         let umask = self.fs_states[self.tasks[task].fs].umask;
@@ -203,7 +204,7 @@ impl Linux {
             self.change_attributes(task, place, attributes)?;
         }
         if matches!(kind, InodeKind::Directory) {
-            self.note_if_possible(task, superblock, place.dentry, Err(Errno::EIO), |noted| noted.opaque = true)?;
+            self.note_if_possible(task, superblock, place.dentry, Err(fail!(EIO)), |noted| noted.opaque = true)?;
         }
         Ok(())
     }
@@ -214,10 +215,10 @@ impl Linux {
         task: Id<Task>,
         directory: Path,
         mode: u32,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[directory.dentry].superblock;
         if !self.overlay(superblock)?.makes_unnamed {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(fail!(EOPNOTSUPP));
         }
         self.copy_up(task, directory.dentry)?;
         self.want_write_upper(superblock)?;
@@ -234,7 +235,7 @@ impl Linux {
     }
 
     /// Who makes things in the layers, with the owner that they get (`ovl_override_creator_creds()`, `inode_init_owner()`).
-    fn creator_for(&self, task: Id<Task>, directory: Id<Dentry>) -> Result<Arc<Credentials>, Errno> {
+    fn creator_for(&self, task: Id<Task>, directory: Id<Dentry>) -> Result<Arc<Credentials>, Failure> {
         const SET_GID: u32 = 0o2000;
         let own = &self.tasks[task].credentials;
         let parent = &self.inodes[self.dentries[directory].inode];

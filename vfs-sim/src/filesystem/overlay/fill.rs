@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Capabilities, Errno, MountFlags};
+use cofferdam::kernel::{Capabilities, MountFlags};
 use imbl::{OrdMap, OrdSet};
 
 use super::inode::Behind;
@@ -11,6 +11,7 @@ use super::parameters::Setting;
 use super::state::{InodeFlags, NameFlags};
 use super::{Config, LowerEntry, Overlay, OverlayParameters};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FsContext, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{Credentials, Task};
@@ -23,9 +24,9 @@ impl Linux {
         superblock: Id<SuperBlock>,
         context: &FsContext,
         parameters: &OverlayParameters,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if context.user_namespace != self.tasks[task].credentials.user_namespace {
-            return Err(Errno::EIO);
+            return Err(fail!(EIO));
         }
         let creator = parameters.creator.clone().unwrap_or_else(|| self.tasks[task].credentials.clone());
         self.user_namespaces[creator.user_namespace].references += 1;
@@ -59,17 +60,17 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         parameters: &OverlayParameters,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let is_capable = self.capable(task, Capabilities::CAP_SYS_ADMIN);
         let config = verify(parameters, is_capable)?;
         if parameters.lower.is_empty() {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         refuse_what_is_not_simulated(parameters, &config)?;
         let has_upper = config.upper.is_some();
         self.overlay_mut(superblock)?.config = config;
         if has_upper {
-            let (Some(upper), Some(work)) = (parameters.upper, parameters.work) else { return Err(Errno::EINVAL) };
+            let (Some(upper), Some(work)) = (parameters.upper, parameters.work) else { return Err(fail!(EINVAL)) };
             self.get_upper_layer(task, superblock, upper)?;
             self.get_work_directory(task, superblock, upper, work)?;
         }
@@ -100,7 +101,7 @@ impl Linux {
     }
 
     /// Whether the overlay gets an identity of its own, which it has when it is mounted again (`ovl_init_uuid_xattr()`).
-    fn settle_identity(&mut self, task: Id<Task>, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+    fn settle_identity(&mut self, task: Id<Task>, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         let overlay = self.overlay(superblock)?;
         let Some(upper) = overlay.upper.filter(|_| overlay.config.has_identity()) else { return Ok(()) };
         let root = self.mounts[upper.mount].root;
@@ -120,14 +121,14 @@ impl Linux {
     }
 
     /// `ovl_get_root()`
-    fn fill_root(&mut self, task: Id<Task>, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+    fn fill_root(&mut self, task: Id<Task>, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         let overlay = self.overlay(superblock)?;
         let upper = overlay.upper.map(|layer| self.mounts[layer.mount].root);
         let lower: Vec<_> = (0..)
             .zip(&overlay.lower)
             .map(|(layer, object)| LowerEntry { layer, dentry: self.mounts[object.mount].root })
             .collect();
-        let first = *lower.first().ok_or(Errno::EINVAL)?;
+        let first = *lower.first().ok_or(fail!(EINVAL))?;
         let mut flags = InodeFlags::WHITEOUTS;
         flags.set(InodeFlags::IMPURE, upper.is_some_and(|upper| self.noted(task, superblock, upper).impure));
         let inode = self.new_overlay_inode(superblock, Behind { upper, lower }, flags)?;
@@ -168,7 +169,7 @@ impl Linux {
 }
 
 /// What of the settings goes together (`ovl_fs_params_verify()`).
-fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Errno> {
+fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Failure> {
     let mut config = parameters.config.clone();
     let was_given = |setting| parameters.was_given(setting);
     let has_upper = config.upper.is_some();
@@ -191,7 +192,7 @@ fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Er
     }
     if config.metacopy && config.redirect != Redirect::On {
         match (was_given(Setting::Metacopy), was_given(Setting::Redirect)) {
-            (true, true) => return Err(Errno::EINVAL),
+            (true, true) => return Err(fail!(EINVAL)),
             (false, true) => config.metacopy = false,
             _ => config.redirect = Redirect::On,
         }
@@ -200,7 +201,7 @@ fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Er
         if !has_upper && config.redirect != Redirect::NoFollow {
             config.export = false;
         } else if was_given(Setting::Export) && index_was_given {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         } else if index_was_given {
             config.export = false;
         } else {
@@ -208,25 +209,25 @@ fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Er
         }
     }
     if config.export && config.metacopy {
-        return Err(Errno::EINVAL);
+        return Err(fail!(EINVAL));
     }
     let asks_to_follow = was_given(Setting::Redirect) && config.redirect != Redirect::NoFollow;
     let asks_for_metacopy = config.metacopy && was_given(Setting::Metacopy);
     if config.uses_user_marks {
         if asks_to_follow || asks_for_metacopy {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         config.redirect = Redirect::NoFollow;
         config.metacopy = false;
     } else if !is_capable && (asks_to_follow || asks_for_metacopy || config.verity || parameters.data_only > 0) {
-        return Err(Errno::EPERM);
+        return Err(fail!(EPERM));
     }
     Ok(config)
 }
 
 /// Settings that need more of the layers than is simulated.
-fn refuse_what_is_not_simulated(parameters: &OverlayParameters, config: &Config) -> Result<(), Errno> {
+fn refuse_what_is_not_simulated(parameters: &OverlayParameters, config: &Config) -> Result<(), Failure> {
     let moves_directories = config.upper.is_some() && config.redirect == Redirect::On;
     let is_too_much = config.index || config.export || config.metacopy || config.verity || moves_directories;
-    if is_too_much || parameters.data_only > 0 { Err(Errno::EINVAL) } else { Ok(()) }
+    if is_too_much || parameters.data_only > 0 { Err(fail!(EINVAL)) } else { Ok(()) }
 }

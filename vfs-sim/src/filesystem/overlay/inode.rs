@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::Errno;
-
 use super::state::InodeFlags;
 use super::{LowerEntry, OverlayInode};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Entry, Inode, InodeKind, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -26,13 +25,13 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         behind: Behind,
-    ) -> Result<Id<Inode>, Errno> {
+    ) -> Result<Id<Inode>, Failure> {
         let lower = behind.lower.first().map(|entry| entry.dentry);
-        let real = behind.upper.or(lower).ok_or(Errno::EIO)?;
+        let real = behind.upper.or(lower).ok_or(fail!(EIO))?;
         let is_by_lower = self.is_known_by_lower(superblock, lower);
         let key = if is_by_lower { lower } else { behind.upper }.map(|dentry| self.dentries[dentry].inode);
         if let Some(known) = key.and_then(|key| self.overlay(superblock).ok()?.inodes.get(&key).copied()) {
-            return if self.stands_for(known, behind.upper, lower) { Ok(known) } else { Err(Errno::ESTALE) };
+            return if self.stands_for(known, behind.upper, lower) { Ok(known) } else { Err(fail!(ESTALE)) };
         }
         let is_directory = self.is_directory(real);
         let mut flags = InodeFlags::empty();
@@ -83,8 +82,8 @@ impl Linux {
         superblock: Id<SuperBlock>,
         behind: Behind,
         flags: InodeFlags,
-    ) -> Result<Id<Inode>, Errno> {
-        let real = behind.upper.or(behind.lower.first().map(|entry| entry.dentry)).ok_or(Errno::EIO)?;
+    ) -> Result<Id<Inode>, Failure> {
+        let real = behind.upper.or(behind.lower.first().map(|entry| entry.dentry)).ok_or(fail!(EIO))?;
         let kind = match &self.inodes[self.dentries[real].inode].kind {
             InodeKind::Regular(_) => InodeKind::Regular(Arc::default()),
             kind => kind.clone(),
@@ -108,7 +107,7 @@ impl Linux {
     }
 
     /// Lets an inode be found by what is behind it.
-    pub(super) fn key_overlay_inode(&mut self, inode: Id<Inode>, key: Id<Inode>) -> Result<(), Errno> {
+    pub(super) fn key_overlay_inode(&mut self, inode: Id<Inode>, key: Id<Inode>) -> Result<(), Failure> {
         let superblock = self.inodes[inode].superblock;
         self.overlay_mut(superblock)?.inodes.insert(key, inode);
         if let Some(state) = self.overlay_inode_mut(inode) {
@@ -123,7 +122,7 @@ impl Linux {
         inode: Id<Inode>,
         real: Id<Inode>,
         layer: Option<LowerEntry>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let number = self.inodes[real].number;
         let superblock = self.inodes[inode].superblock;
         let is_directory = self.inodes[inode].is_directory();

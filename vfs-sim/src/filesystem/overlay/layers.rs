@@ -1,11 +1,12 @@
 //! The layers of an overlay that is being mounted: which directories can be some (`fs/overlayfs/super.c`).
 
-use cofferdam::kernel::{Capabilities, Errno};
+use cofferdam::kernel::Capabilities;
 
 use super::OverlayParameters;
 use super::options::Xino;
 use super::state::{Layer, LayerFilesystem};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, FilesystemType, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{MntFlags, Mount, Path};
@@ -16,21 +17,21 @@ const MAX_DEPTH: u32 = 2;
 
 impl Linux {
     /// A mount of a directory that nobody else has (`clone_private_mount()`).
-    fn private_mount(&mut self, task: Id<Task>, path: Path) -> Result<Id<Mount>, Errno> {
+    fn private_mount(&mut self, task: Id<Task>, path: Path) -> Result<Id<Mount>, Failure> {
         let object = &self.mounts[path.mount];
         if object.is_unbindable {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if !self.is_in_namespace_of(task, path.mount) && !self.is_detached_root(path.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
-        let namespace = self.mounts[path.mount].namespace.ok_or(Errno::EINVAL)?;
+        let namespace = self.mounts[path.mount].namespace.ok_or(fail!(EINVAL))?;
         let owner = self.mount_namespaces[namespace].user_namespace;
         if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if self.has_locked_children(path.mount, path.dentry) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let mount = self.clone_private(path.mount, path.dentry);
         self.mounts[mount].flags |= MntFlags::INTERNAL;
@@ -39,10 +40,10 @@ impl Linux {
 
     /// Marks a directory as a layer, so that it is not taken for part of another; `ELOOP` if it is one already
     /// (`ovl_setup_trap()`).
-    pub(super) fn set_trap(&mut self, superblock: Id<SuperBlock>, directory: Id<Dentry>) -> Result<(), Errno> {
+    pub(super) fn set_trap(&mut self, superblock: Id<SuperBlock>, directory: Id<Dentry>) -> Result<(), Failure> {
         let inode = self.dentries[directory].inode;
         let overlay = self.overlay_mut(superblock)?;
-        if overlay.traps.insert(inode).is_some() { Err(Errno::ELOOP) } else { Ok(()) }
+        if overlay.traps.insert(inode).is_some() { Err(fail!(ELOOP)) } else { Ok(()) }
     }
 
     /// Whether a directory is a layer (`ovl_lookup_trap_inode()`).
@@ -63,9 +64,9 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         path: Path,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if self.is_readonly(path.mount) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         self.set_trap(superblock, path.dentry)?;
         let mount = self.private_mount(task, path)?;
@@ -83,10 +84,10 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         parameters: &OverlayParameters,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let has_upper = self.overlay(superblock)?.upper.is_some();
         if !has_upper && parameters.lower.len() == 1 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         for (path, _) in &parameters.lower {
             self.check_lower_layer(task, superblock, *path, has_upper)?;
@@ -96,7 +97,7 @@ impl Linux {
         let overlay = self.overlay_mut(superblock)?;
         overlay.depth = overlay.depth.max(depth) + 1;
         if overlay.depth > MAX_DEPTH {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let device = self.anonymous_device();
         self.overlay_mut(superblock)?.filesystems.push(LayerFilesystem {
@@ -128,7 +129,7 @@ impl Linux {
         superblock: Id<SuperBlock>,
         path: Path,
         has_upper: bool,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let layer = self.dentries[path.dentry].superblock;
         // Of others not all is simulated that would be needed.
         let can_be_layer = matches!(
@@ -141,7 +142,7 @@ impl Linux {
                 | FilesystemType::Devpts
         );
         if !can_be_layer {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let finds_by_number = self.can_find_by_number(task, layer);
         let depth = self.stack_depth(layer);
@@ -155,7 +156,7 @@ impl Linux {
     }
 
     /// One of the layers in `ovl_get_layers()`.
-    fn get_lower_layer(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, path: Path) -> Result<(), Errno> {
+    fn get_lower_layer(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, path: Path) -> Result<(), Failure> {
         let filesystem = self.filesystem_of_layer(superblock, self.dentries[path.dentry].superblock)?;
         self.set_trap(superblock, path.dentry)?;
         let mount = self.private_mount(task, path)?;
@@ -169,7 +170,7 @@ impl Linux {
     }
 
     /// The place of a filesystem among those of the layers (`ovl_get_fsid()`).
-    fn filesystem_of_layer(&mut self, superblock: Id<SuperBlock>, layer: Id<SuperBlock>) -> Result<usize, Errno> {
+    fn filesystem_of_layer(&mut self, superblock: Id<SuperBlock>, layer: Id<SuperBlock>) -> Result<usize, Failure> {
         let overlay = self.overlay(superblock)?;
         if let Some(known) = overlay.filesystems.iter().position(|known| known.superblock == Some(layer)) {
             return Ok(known);
@@ -201,7 +202,7 @@ impl Linux {
     }
 
     /// How many bits of numbers tell the filesystem of a layer (the end of `ovl_get_layers()`).
-    fn settle_number_bits(&mut self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+    fn settle_number_bits(&mut self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         let overlay = self.overlay_mut(superblock)?;
         let count = overlay.filesystems.len();
         overlay.number_bits = if count - usize::from(overlay.upper.is_none()) == 1 {
@@ -215,7 +216,7 @@ impl Linux {
     }
 
     /// That no lower layer is inside of another layer (`ovl_check_overlapping_layers()`).
-    pub(super) fn check_overlapping_layers(&self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+    pub(super) fn check_overlapping_layers(&self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         for layer in &self.overlay(superblock)?.lower {
             let mut dentry = self.mounts[layer.mount].root;
             loop {
@@ -224,7 +225,7 @@ impl Linux {
                     break;
                 }
                 if self.is_trap(superblock, parent) {
-                    return Err(Errno::ELOOP);
+                    return Err(fail!(ELOOP));
                 }
                 dentry = parent;
             }

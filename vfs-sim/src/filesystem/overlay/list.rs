@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use cofferdam::kernel::{Errno, FileType};
+use cofferdam::kernel::FileType;
 use serde::{Deserialize, Serialize};
 
 use super::state::{InodeFlags, List};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Name};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -68,9 +69,9 @@ impl Linux {
     }
 
     /// A list of a directory for one more reader: that of others, unless the directory was changed since.
-    pub(super) fn take_list(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Id<List>, Errno> {
+    pub(super) fn take_list(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Id<List>, Failure> {
         let inode = self.dentries[directory].inode;
-        let state = self.overlay_inode(inode).ok_or(Errno::EIO)?;
+        let state = self.overlay_inode(inode).ok_or(fail!(EIO))?;
         let version = state.version;
         let known = state.list.filter(|list| self.overlay_lists[*list].version == version);
         let list = if let Some(known) = known {
@@ -87,10 +88,10 @@ impl Linux {
     }
 
     /// The entries of a directory, merged (`ovl_dir_read_merged()`): those of the lowest layer come first.
-    fn merge_entries(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Vec<ListedEntry>, Errno> {
+    fn merge_entries(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Vec<ListedEntry>, Failure> {
         let superblock = self.dentries[directory].superblock;
         self.as_mounter(task, superblock, |linux| {
-            let state = linux.overlay_entry(directory).cloned().ok_or(Errno::EIO)?;
+            let state = linux.overlay_entry(directory).cloned().ok_or(fail!(EIO))?;
             let overlay = linux.overlay(superblock)?;
             let uses_bits = overlay.has_one_device() && !overlay.has_one_filesystem();
             let is_impure = state.flags.contains(InodeFlags::IMPURE);
@@ -134,11 +135,11 @@ impl Linux {
     }
 
     /// The entries of a directory of a layer, without a look at which of them are whiteouts (`ovl_dir_read()`).
-    pub(super) fn read_layer(&mut self, task: Id<Task>, place: Path) -> Result<Vec<ListedEntry>, Errno> {
+    pub(super) fn read_layer(&mut self, task: Id<Task>, place: Path) -> Result<Vec<ListedEntry>, Failure> {
         let inode = self.dentries[place.dentry].inode;
         self.inode_permission(task, place.mount, inode, Access::READ)?;
         if self.is_dead(place.dentry) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         if self.is_overlay(place.dentry) {
             return self.read_overlay_layer(task, place);
@@ -161,12 +162,12 @@ impl Linux {
     }
 
     /// The entries of a directory of a layer that is an overlay.
-    fn read_overlay_layer(&mut self, task: Id<Task>, place: Path) -> Result<Vec<ListedEntry>, Errno> {
+    fn read_overlay_layer(&mut self, task: Id<Task>, place: Path) -> Result<Vec<ListedEntry>, Failure> {
         let superblock = self.dentries[place.dentry].superblock;
         let inode = self.dentries[place.dentry].inode;
         let is_merged = self.overlay_inode(inode).is_some_and(|state| state.flags.contains(InodeFlags::WHITEOUTS));
         if !is_merged {
-            let real = self.real_path(inode).ok_or(Errno::EIO)?;
+            let real = self.real_path(inode).ok_or(fail!(EIO))?;
             return self.as_mounter(task, superblock, |linux| linux.read_layer(task, real));
         }
         let list = self.take_list(task, place.dentry)?;
@@ -185,7 +186,7 @@ impl Linux {
         directory: Path,
         list: Id<List>,
         cursor: usize,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let entry = match self.overlay_lists[list].entries.get(cursor) {
             Some(entry) if !entry.is_whiteout && entry.is_looked_up => entry.clone(),
             _ => return Ok(()),
@@ -197,13 +198,13 @@ impl Linux {
         };
         if let Some(listed) = self.overlay_lists[list].entries.get_mut(cursor) {
             listed.is_looked_up = false;
-            listed.is_whiteout = found != Ok(true);
+            listed.is_whiteout = !matches!(found, Ok(true));
         }
         found.map(|_| ())
     }
 
     /// Looks an entry up, as the mounter of the overlay (`ovl_cache_update()`).
-    pub(super) fn look_up_listed(&mut self, task: Id<Task>, place: Path, name: &[u8]) -> Result<bool, Errno> {
+    pub(super) fn look_up_listed(&mut self, task: Id<Task>, place: Path, name: &[u8]) -> Result<bool, Failure> {
         let superblock = self.dentries[place.dentry].superblock;
         self.as_mounter(task, superblock, |linux| {
             let inode = linux.dentries[place.dentry].inode;
@@ -218,10 +219,10 @@ impl Linux {
         &mut self,
         task: Id<Task>,
         directory: Id<Dentry>,
-    ) -> Result<Vec<ListedEntry>, Errno> {
+    ) -> Result<Vec<ListedEntry>, Failure> {
         let entries = self.merge_entries(task, directory)?;
         if entries.iter().any(|entry| !entry.is_whiteout && !entry.is_dot()) {
-            return Err(Errno::ENOTEMPTY);
+            return Err(fail!(ENOTEMPTY));
         }
         Ok(entries.into_iter().filter(|entry| entry.is_whiteout && entry.is_upper).collect())
     }

@@ -1,13 +1,14 @@
 //! Looking names up in the layers (`fs/overlayfs/namei.c`).
 
-use cofferdam::kernel::Errno;
-
 use super::LowerEntry;
 use super::inode::Behind;
 use super::marks::{Noted, Origin};
 use super::options::Redirect;
 use super::state::{InodeFlags, NameFlags, UPPER};
+use cofferdam::kernel::Errno;
+
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Inode, Name, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -36,7 +37,7 @@ impl Linux {
         task: Id<Task>,
         directory: Id<Dentry>,
         name: &[u8],
-    ) -> Option<Result<Option<Id<Dentry>>, Errno>> {
+    ) -> Option<Result<Option<Id<Dentry>>, Failure>> {
         self.overlay_entry(directory)?;
         if let Some(known) = self.child(directory, name) {
             return Some(Ok(Some(known)));
@@ -44,7 +45,7 @@ impl Linux {
         if self.dentries[directory].missing.contains_key(name) {
             return Some(Ok(None));
         }
-        Some(if self.is_dead(directory) { Err(Errno::ENOENT) } else { self.look_up_in_layers(task, directory, name) })
+        Some(if self.is_dead(directory) { Err(fail!(ENOENT)) } else { self.look_up_in_layers(task, directory, name) })
     }
 
     /// Whether an overlay knows that there is no such name (a negative dentry).
@@ -57,9 +58,9 @@ impl Linux {
         task: Id<Task>,
         directory: Id<Dentry>,
         name: &[u8],
-    ) -> Result<Option<Id<Dentry>>, Errno> {
+    ) -> Result<Option<Id<Dentry>>, Failure> {
         if name.len() > MAX_NAME {
-            return Err(Errno::ENAMETOOLONG);
+            return Err(fail!(ENAMETOOLONG));
         }
         let superblock = self.dentries[directory].superblock;
         let (inode, flags) =
@@ -86,9 +87,9 @@ impl Linux {
 
     /// A directory that is found under another name, as somebody has renamed it in a layer, moves; one that had lost its
     /// name has one again (`d_splice_alias()`).
-    fn splice_alias(&mut self, alias: Id<Dentry>, directory: Id<Dentry>, name: &[u8]) -> Result<Id<Dentry>, Errno> {
+    fn splice_alias(&mut self, alias: Id<Dentry>, directory: Id<Dentry>, name: &[u8]) -> Result<Id<Dentry>, Failure> {
         if self.is_subdirectory(directory, alias) {
-            return Err(Errno::ELOOP);
+            return Err(fail!(ELOOP));
         }
         let destination = self.destination(directory, Name::from(name), None);
         let Dentry { parent, is_hashed, .. } = self.dentries[alias];
@@ -110,8 +111,8 @@ impl Linux {
         superblock: Id<SuperBlock>,
         directory: Id<Dentry>,
         name: &[u8],
-    ) -> Result<(Option<Id<Inode>>, NameFlags), Errno> {
-        let parent = self.overlay_entry(directory).cloned().ok_or(Errno::EIO)?;
+    ) -> Result<(Option<Id<Inode>>, NameFlags), Failure> {
+        let parent = self.overlay_entry(directory).cloned().ok_or(fail!(EIO))?;
         let overlay = self.overlay(superblock)?;
         let follows = overlay.config.redirect != Redirect::NoFollow;
         let (layers, takes_no_marks) = (overlay.lower.len(), overlay.takes_no_marks);
@@ -132,7 +133,7 @@ impl Linux {
                 break;
             }
             progress.is_last = if follows { entry.layer + 1 == layers } else { position + 1 == parent.lower.len() };
-            let place = self.overlay(superblock)?.lower_path(*entry).ok_or(Errno::EIO)?;
+            let place = self.overlay(superblock)?.lower_path(*entry).ok_or(fail!(EIO))?;
             let Some(found) = self.find_in_one_layer(task, superblock, place, name, &mut progress)? else { continue };
             if let Some(upper) = behind.upper
                 && behind.lower.is_empty()
@@ -163,7 +164,7 @@ impl Linux {
         place: Path,
         name: &[u8],
         progress: &mut Progress,
-    ) -> Result<Option<Id<Dentry>>, Errno> {
+    ) -> Result<Option<Id<Dentry>>, Failure> {
         let Some(found) = self.find_in_layer(task, place, name)? else { return Ok(None) };
         if self.is_whiteout(found) {
             progress.stops = true;
@@ -176,7 +177,7 @@ impl Linux {
             return Ok((!is_hidden).then_some(found));
         }
         if self.is_trap(superblock, found) {
-            return Err(Errno::ELOOP);
+            return Err(fail!(ELOOP));
         }
         progress.is_directory = true;
         if !progress.is_last && self.noted(task, superblock, found).opaque {
@@ -213,7 +214,7 @@ impl Linux {
         directory: Id<Dentry>,
         lower: Id<Dentry>,
         upper: Id<Dentry>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if self.noted(task, superblock, upper).origin.is_some() {
             return Ok(());
         }
@@ -230,17 +231,17 @@ impl Linux {
         superblock: Id<SuperBlock>,
         upper: Id<Dentry>,
         origin: Origin,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let note = |noted: &mut Noted| noted.origin = Some(origin);
         match self.note_if_possible(task, superblock, upper, Ok(()), note) {
-            Err(Errno::EPERM) => Ok(()),
+            Err(failure) if failure.is(Errno::EPERM) => Ok(()),
             result => result,
         }
     }
 
     /// Notes that a directory of the upper layer has entries that come from below (`ovl_set_impure()`).
-    pub(super) fn set_impure(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<(), Errno> {
-        let Some(state) = self.overlay_entry(directory) else { return Err(Errno::EIO) };
+    pub(super) fn set_impure(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<(), Failure> {
+        let Some(state) = self.overlay_entry(directory) else { return Err(fail!(EIO)) };
         let Some(upper) = state.upper.filter(|_| !state.flags.contains(InodeFlags::IMPURE)) else { return Ok(()) };
         let superblock = self.dentries[directory].superblock;
         self.note_if_possible(task, superblock, upper, Ok(()), |noted| noted.impure = true)?;
@@ -252,16 +253,16 @@ impl Linux {
     }
 
     /// Whether there is something below that a whiteout would have to hide (`ovl_lower_positive()`).
-    pub(super) fn is_lower_positive(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<bool, Errno> {
+    pub(super) fn is_lower_positive(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<bool, Failure> {
         if self.upper_of(dentry).is_none() {
             return Ok(true);
         }
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let superblock = self.dentries[dentry].superblock;
-        let parent = self.overlay_entry(directory).cloned().ok_or(Errno::EIO)?;
+        let parent = self.overlay_entry(directory).cloned().ok_or(fail!(EIO))?;
         self.as_mounter(task, superblock, |linux| {
             for entry in &parent.lower {
-                let place = linux.overlay(superblock)?.lower_path(*entry).ok_or(Errno::EIO)?;
+                let place = linux.overlay(superblock)?.lower_path(*entry).ok_or(fail!(EIO))?;
                 match linux.find_in_layer(task, place, name.as_bytes()) {
                     Ok(None) => {}
                     Ok(Some(found)) => return Ok(!linux.is_whiteout(found)),

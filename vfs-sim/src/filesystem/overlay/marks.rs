@@ -5,6 +5,7 @@ use cofferdam::kernel::{Capabilities, Errno, FileType};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, FilesystemType, Inode, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -86,7 +87,7 @@ impl Inode {
 
 impl Linux {
     /// Notes something in an inode, if there is room: that of the new note, before that of an older one is free.
-    fn change_marks(&mut self, inode: Id<Inode>, change: impl FnOnce(&mut Marks)) -> Result<(), Errno> {
+    fn change_marks(&mut self, inode: Id<Inode>, change: impl FnOnce(&mut Marks)) -> Result<(), Failure> {
         let superblock = self.inodes[inode].superblock;
         let before = self.inodes[inode].marks.as_deref().copied().unwrap_or_default();
         let mut after = before;
@@ -129,7 +130,7 @@ impl Linux {
 
     /// Whether who mounted an overlay may read its notes in a directory: where a redirect could be, it is an error if not
     /// (`ovl_get_redirect_xattr()`).
-    pub(super) fn may_read_marks(&self, task: Id<Task>, overlay: Id<SuperBlock>, real: Path) -> Result<(), Errno> {
+    pub(super) fn may_read_marks(&self, task: Id<Task>, overlay: Id<SuperBlock>, real: Path) -> Result<(), Failure> {
         if !self.overlay(overlay)?.config.uses_user_marks {
             return Ok(());
         }
@@ -143,31 +144,31 @@ impl Linux {
         overlay: Id<SuperBlock>,
         real: Id<Dentry>,
         change: impl FnOnce(&mut Noted),
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let inode = self.dentries[real].inode;
         let object = &self.inodes[inode];
         let filesystem = &self.superblocks[object.superblock].filesystem;
-        let mount = self.overlay(overlay)?.upper.ok_or(Errno::EROFS)?.mount;
+        let mount = self.overlay(overlay)?.upper.ok_or(fail!(EROFS))?.mount;
         let of_users = self.overlay(overlay)?.config.uses_user_marks;
         // `xattr_permission()`
         if self.has_unmapped_owner(mount, inode) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if of_users {
             const STICKY: u32 = 0o1000;
             let is_directory = object.is_directory();
             if !is_directory && object.file_type() != FileType::Regular {
-                return Err(Errno::EPERM);
+                return Err(fail!(EPERM));
             }
             if is_directory && object.mode & STICKY != 0 && !self.is_owner_or_capable(task, mount, inode) {
-                return Err(Errno::EPERM);
+                return Err(fail!(EPERM));
             }
             self.inode_permission(task, mount, inode, Access::WRITE)?;
         } else if !self.capable(task, Capabilities::CAP_SYS_ADMIN) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if !matches!(filesystem, FilesystemType::Tmpfs | FilesystemType::Devtmpfs | FilesystemType::Rootfs) {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(fail!(EOPNOTSUPP));
         }
         self.change_marks(inode, |marks| change(if of_users { &mut marks.user } else { &mut marks.trusted }))
     }
@@ -178,14 +179,14 @@ impl Linux {
         task: Id<Task>,
         overlay: Id<SuperBlock>,
         real: Id<Dentry>,
-        otherwise: Result<(), Errno>,
+        otherwise: Result<(), Failure>,
         change: impl FnOnce(&mut Noted),
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if self.overlay(overlay)?.takes_no_marks {
             return otherwise;
         }
         match self.note(task, overlay, real, change) {
-            Err(Errno::EOPNOTSUPP) => {
+            Err(failure) if failure.is(Errno::EOPNOTSUPP) => {
                 self.overlay_mut(overlay)?.takes_no_marks = true;
                 otherwise
             }
@@ -237,7 +238,7 @@ impl Linux {
         overlay: Id<SuperBlock>,
         from: Id<Dentry>,
         to: Id<Dentry>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let Some(marks) = self.inodes[self.dentries[from].inode].marks.as_deref().copied() else { return Ok(()) };
         let of_users = self.overlay(overlay).is_ok_and(|overlay| overlay.config.uses_user_marks);
         let is_capable = self.capable(task, Capabilities::CAP_SYS_ADMIN);

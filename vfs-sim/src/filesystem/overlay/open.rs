@@ -1,10 +1,11 @@
 //! Opening files of an overlay (`fs/overlayfs/file.c`).
 
-use cofferdam::kernel::{Errno, OpenFlags};
+use cofferdam::kernel::OpenFlags;
 
 use super::OverlayReader;
 use super::copy_up::CopiedContent;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -18,7 +19,7 @@ impl Linux {
         task: Id<Task>,
         path: Path,
         flags: OpenFlags,
-    ) -> Result<Option<OpenFileKind>, Errno> {
+    ) -> Result<Option<OpenFileKind>, Failure> {
         let inode = self.dentries[path.dentry].inode;
         let is_regular = matches!(self.inodes[inode].kind, InodeKind::Regular(_));
         if self.overlay_inode(inode).is_none() || !is_regular && !self.is_directory(path.dentry) {
@@ -39,8 +40,8 @@ impl Linux {
     }
 
     /// Opens what is behind a file (`ovl_open_realfile()`).
-    fn open_behind(&mut self, task: Id<Task>, inode: Id<Inode>, flags: OpenFlags, writes: bool) -> Result<(), Errno> {
-        let Path { mount, dentry } = self.real_path(inode).ok_or(Errno::EIO)?;
+    fn open_behind(&mut self, task: Id<Task>, inode: Id<Inode>, flags: OpenFlags, writes: bool) -> Result<(), Failure> {
+        let Path { mount, dentry } = self.real_path(inode).ok_or(fail!(EIO))?;
         let real = self.dentries[dentry].inode;
         let access = match flags.bits() & 0o3 {
             0 => Access::READ,
@@ -53,7 +54,7 @@ impl Linux {
             self.want_write(mount)?;
         }
         if flags.contains(OpenFlags::O_DIRECT) && !self.can_bypass_cache(real) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         if writes {
             self.add_writer(mount);
@@ -93,9 +94,9 @@ impl Linux {
         &mut self,
         task: Id<Task>,
         directory: Id<crate::filesystem::Dentry>,
-    ) -> Result<OverlayReader, Errno> {
+    ) -> Result<OverlayReader, Failure> {
         let inode = self.dentries[directory].inode;
-        let Path { mount, dentry } = self.real_path(inode).ok_or(Errno::EIO)?;
+        let Path { mount, dentry } = self.real_path(inode).ok_or(fail!(EIO))?;
         let real = self.dentries[dentry].inode;
         let superblock = self.inodes[inode].superblock;
         self.as_mounter(task, superblock, |linux| linux.inode_permission(task, mount, real, Access::READ))?;

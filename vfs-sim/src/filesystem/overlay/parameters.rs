@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Errno, Fd};
+use cofferdam::kernel::Fd;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
 use crate::arena::Id;
+use crate::failure::fail;
 use crate::filesystem::parameters::{ParameterValue, Refusal, values};
 use crate::filesystem::{FilesystemType, FsContext, Name, Parameters, Purpose};
 use crate::linux::Linux;
@@ -155,7 +156,7 @@ impl Linux {
         let credentials = self.tasks[task].credentials.clone();
         let is_own = self.is_in_user_namespace(credentials.user_namespace, context.user_namespace);
         if is_set && !is_own {
-            return Err(Refusal::Silent(Errno::EINVAL));
+            return Err(Refusal::Silent(fail!(EINVAL)));
         }
         if is_set {
             self.user_namespaces[credentials.user_namespace].references += 1;
@@ -183,16 +184,16 @@ impl Linux {
             return Ok(());
         }
         if text.first() == Some(&b':') {
-            return Err(Refusal::Silent(Errno::EINVAL));
+            return Err(Refusal::Silent(fail!(EINVAL)));
         }
         parameters.config.all_lower = Some(Name::from(text));
-        let layers = split_lower_layers(text).ok_or(Refusal::Silent(Errno::EINVAL))?;
+        let layers = split_lower_layers(text).ok_or(Refusal::Silent(fail!(EINVAL)))?;
         if layers.len() > MAX_LAYERS {
-            return Err(Refusal::Silent(Errno::EINVAL));
+            return Err(Refusal::Silent(fail!(EINVAL)));
         }
         for (name, is_data) in layers {
             if !is_data && parameters.data_only > 0 {
-                return Err(Refusal::Silent(Errno::EINVAL));
+                return Err(Refusal::Silent(fail!(EINVAL)));
             }
             let path = self.layer_at(task, &name, Role::Lower)?;
             self.add_layer(parameters, path, Name::from(name.as_slice()), Role::Lower)?;
@@ -231,7 +232,7 @@ impl Linux {
     fn layer_at(&mut self, task: Id<Task>, text: &[u8], role: Role) -> Result<Path, Refusal> {
         let text = if matches!(role, Role::OneLower | Role::OneData) { text.to_vec() } else { unescape(text) };
         if text.is_empty() {
-            return Err(Refusal::Silent(Errno::EINVAL));
+            return Err(Refusal::Silent(fail!(EINVAL)));
         }
         self.lookup(task, Fd::CWD, &text, LookupFlags::FOLLOW).map_err(Refusal::Silent)
     }

@@ -1,12 +1,13 @@
 //! Open directories of an overlay (`fs/overlayfs/readdir.c`).
 
-use cofferdam::kernel::{Errno, Whence};
+use cofferdam::kernel::Whence;
 use serde::{Deserialize, Serialize};
 
 use super::OverlayInode;
 use super::list::ListedEntry;
 use super::state::{InodeFlags, List};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -36,8 +37,8 @@ pub(crate) enum ReadFrom {
 }
 
 impl Linux {
-    pub(super) fn new_reader(&self, directory: Id<Dentry>, real: Id<Dentry>) -> Result<OverlayReader, Errno> {
-        let state = self.overlay_entry(directory).ok_or(Errno::EIO)?;
+    pub(super) fn new_reader(&self, directory: Id<Dentry>, real: Id<Dentry>) -> Result<OverlayReader, Failure> {
+        let state = self.overlay_entry(directory).ok_or(fail!(EIO))?;
         let is_upper = state.upper.is_some();
         let is_merged = |directory: Id<Dentry>| {
             self.overlay_entry(directory).map(|state| state.flags.contains(InodeFlags::WHITEOUTS))
@@ -45,7 +46,7 @@ impl Linux {
         let (mut listed, mut real) = (directory, real);
         while is_merged(listed) == Some(false) && is_merged(real).is_some() {
             listed = real;
-            real = self.overlay_entry(listed).and_then(OverlayInode::real).ok_or(Errno::EIO)?;
+            real = self.overlay_entry(listed).and_then(OverlayInode::real).ok_or(fail!(EIO))?;
         }
         let is_real = is_merged(listed) == Some(false);
         Ok(OverlayReader { is_real, is_upper, real, listed, list: None, cursor: 0 })
@@ -74,7 +75,7 @@ impl Linux {
     }
 
     /// Readies an open directory of an overlay to be read on (`ovl_iterate()`); nothing if it is of none.
-    pub(crate) fn start_reading(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Option<Result<ReadFrom, Errno>> {
+    pub(crate) fn start_reading(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Option<Result<ReadFrom, Failure>> {
         self.reader(file)?;
         if self.files[file].position == 0 {
             self.reset_reader(file);
@@ -84,10 +85,10 @@ impl Linux {
             return Some(self.get_list(task, file).map(|()| ReadFrom::List));
         }
         let real = reader.real;
-        if let Err(errno) = self.look_up_moved(task, file) {
-            return Some(Err(errno));
+        if let Err(failure) = self.look_up_moved(task, file) {
+            return Some(Err(failure));
         }
-        Some(if self.is_dead(real) { Err(Errno::ENOENT) } else { Ok(ReadFrom::Layer(real)) })
+        Some(if self.is_dead(real) { Err(fail!(ENOENT)) } else { Ok(ReadFrom::Layer(real)) })
     }
 
     /// Where the directory of a layer was read that is an overlay itself, the directory proper is read once it is merged.
@@ -131,7 +132,7 @@ impl Linux {
     }
 
     /// The list for a reader that has none (`ovl_cache_get()`).
-    fn get_list(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<(), Errno> {
+    fn get_list(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<(), Failure> {
         let Some(reader) = self.reader(file).filter(|reader| reader.list.is_none()) else { return Ok(()) };
         let directory = reader.listed;
         let position = self.files[file].position;
@@ -145,7 +146,7 @@ impl Linux {
     }
 
     /// The next entry that a reader of a list has not seen, and that is one (`ovl_iterate_merged()`).
-    pub(crate) fn next_listed(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<Option<ListedEntry>, Errno> {
+    pub(crate) fn next_listed(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<Option<ListedEntry>, Failure> {
         let path = self.files[file].path;
         let Some(listed) = self.reader(file).map(|reader| reader.listed) else { return Ok(None) };
         let path = Path { mount: path.mount, dentry: listed };
@@ -171,13 +172,13 @@ impl Linux {
 
     /// Where entries have come from below, their numbers are not those of the layer: all are looked up, and if there are
     /// none any more, that is noted (`ovl_iterate_real()`, `ovl_cache_get_impure()`).
-    fn look_up_moved(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<(), Errno> {
+    fn look_up_moved(&mut self, task: Id<Task>, file: Id<OpenFile>) -> Result<(), Failure> {
         let path = self.files[file].path;
         let directory = path.dentry;
         let superblock = self.dentries[directory].superblock;
         let Some(reader) = self.reader(file) else { return Ok(()) };
         let is_upper = reader.is_upper;
-        let state = self.overlay_entry(directory).ok_or(Errno::EIO)?;
+        let state = self.overlay_entry(directory).ok_or(fail!(EIO))?;
         let is_impure = is_upper && state.flags.contains(InodeFlags::IMPURE);
         let Some(upper) = state.upper.filter(|_| is_impure) else { return Ok(()) };
         if !self.overlay(superblock)?.has_one_device() {
@@ -214,7 +215,7 @@ impl Linux {
         file: Id<OpenFile>,
         offset: i64,
         whence: Whence,
-    ) -> Option<Result<u64, Errno>> {
+    ) -> Option<Result<u64, Failure>> {
         self.reader(file)?;
         if self.files[file].position == 0 {
             self.reset_reader(file);
@@ -229,7 +230,7 @@ impl Linux {
             Whence::End => None,
         };
         let Some(position) = position.and_then(|position| u64::try_from(position).ok()) else {
-            return Some(Err(Errno::EINVAL));
+            return Some(Err(fail!(EINVAL)));
         };
         self.files[file].position = position;
         let length = self.reader(file)?.list.map(|list| self.overlay_lists[list].entries.len());

@@ -3,6 +3,7 @@
 use cofferdam::kernel::{Capabilities, DeviceNumber, Errno, RenameFlags};
 
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, DirectoryOperations, Inode, InodeKind, Name};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -26,11 +27,11 @@ impl Linux {
         task: Id<Task>,
         directory: Path,
         name: &[u8],
-    ) -> Result<Option<Id<Dentry>>, Errno> {
+    ) -> Result<Option<Id<Dentry>>, Failure> {
         let inode = self.dentries[directory.dentry].inode;
         self.inode_permission(task, directory.mount, inode, Access::EXECUTE)?;
         match self.lookup_entry(task, directory.dentry, name) {
-            Err(Errno::ENOENT | Errno::ENAMETOOLONG) => Ok(None),
+            Err(failure) if failure.is(Errno::ENOENT) || failure.is(Errno::ENAMETOOLONG) => Ok(None),
             result => result,
         }
     }
@@ -43,11 +44,11 @@ impl Linux {
         name: &[u8],
         kind: InodeKind,
         mode: u32,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         self.may_create(task, directory)?;
         let (operation, refusal) = match kind {
-            InodeKind::Regular(_) => (DirectoryOperations::CREATE, Errno::EACCES),
-            _ => (DirectoryOperations::MAKE, Errno::EPERM),
+            InodeKind::Regular(_) => (DirectoryOperations::CREATE, fail!(EACCES)),
+            _ => (DirectoryOperations::MAKE, fail!(EPERM)),
         };
         if !self.directory_operations(directory.dentry).contains(operation) {
             return Err(refusal);
@@ -58,7 +59,7 @@ impl Linux {
             _ => false,
         };
         if needs_privilege && !self.capable(task, Capabilities::CAP_MKNOD) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         let mode = match kind {
             InodeKind::Symlink(_) => 0o777,
@@ -74,7 +75,7 @@ impl Linux {
         task: Id<Task>,
         directory: Path,
         mode: u32,
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         self.owner_of_new(task, directory.mount)?;
         let inode = self.dentries[directory.dentry].inode;
         self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
@@ -92,17 +93,22 @@ impl Linux {
         inode: Id<Inode>,
         directory: Path,
         name: &[u8],
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         self.may_create(task, directory)?;
         if self.has_unmapped_owner(directory.mount, inode) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         self.add_link(inode)?;
         Ok(self.new_dentry(directory.dentry, Name::from(name), inode))
     }
 
     /// Removes an entry of a directory of a layer (`ovl_do_unlink()`, `ovl_do_rmdir()`).
-    pub(super) fn remove_in_layer(&mut self, task: Id<Task>, directory: Path, dentry: Id<Dentry>) -> Result<(), Errno> {
+    pub(super) fn remove_in_layer(
+        &mut self,
+        task: Id<Task>,
+        directory: Path,
+        dentry: Id<Dentry>,
+    ) -> Result<(), Failure> {
         let as_directory = self.is_directory(dentry);
         self.remove_entry(task, directory, dentry, as_directory)
     }
@@ -134,10 +140,10 @@ impl Linux {
         (work, source): (Path, Id<Dentry>),
         (directory, name, target): (Path, &[u8], Option<Id<Dentry>>),
         flags: RenameFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let is_gone = target.is_some_and(|target| !self.is_entry_of(target, directory.dentry));
         if is_gone || !self.can_leave_work((work.dentry, source), directory.dentry) {
-            return Err(Errno::EIO);
+            return Err(fail!(EIO));
         }
         self.rename_in_layer(task, (work, source), (directory, name, target), flags)
     }
@@ -149,7 +155,7 @@ impl Linux {
         (old_directory, source): (Path, Id<Dentry>),
         (new_directory, new_name, target): (Path, &[u8], Option<Id<Dentry>>),
         flags: RenameFlags,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let old_name = self.dentries[source].name.clone();
         let place = |directory, name| Place { directory, name, trailing_slashes: false };
         let rename = Rename {

@@ -1,11 +1,12 @@
 //! Removing things, which leaves whiteouts where there is something below (`fs/overlayfs/dir.c`).
 
-use cofferdam::kernel::{Errno, RenameFlags};
+use cofferdam::kernel::RenameFlags;
 
 use super::ListedEntry;
 use super::real::WHITEOUT;
 use super::state::{InodeFlags, NameFlags};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, InodeKind, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -13,7 +14,7 @@ use crate::process::Task;
 
 impl Linux {
     /// Removes an entry of a directory of an overlay (`ovl_do_remove()`). Its name is gone then.
-    pub(crate) fn remove_in_overlay(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<(), Errno> {
+    pub(crate) fn remove_in_overlay(&mut self, task: Id<Task>, dentry: Id<Dentry>) -> Result<(), Failure> {
         let is_directory = self.is_directory(dentry);
         let hides_something = self.is_lower_positive(task, dentry)?;
         let mut whiteouts = Vec::new();
@@ -56,14 +57,14 @@ impl Linux {
     }
 
     /// `ovl_remove_upper()`
-    fn remove_upper(&mut self, task: Id<Task>, dentry: Id<Dentry>, whiteouts: &[ListedEntry]) -> Result<(), Errno> {
+    fn remove_upper(&mut self, task: Id<Task>, dentry: Id<Dentry>, whiteouts: &[ListedEntry]) -> Result<(), Failure> {
         let emptied = self.empty_if_needed(task, dentry, whiteouts)?;
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let place = self.upper_directory(directory)?;
-        let found = self.find_in_layer(task, place, name.as_bytes())?.ok_or(Errno::ESTALE)?;
+        let found = self.find_in_layer(task, place, name.as_bytes())?.ok_or(fail!(ESTALE))?;
         let is_it = emptied.map_or_else(|| self.is_upper_of(Some(found), dentry), |emptied| emptied == found);
         if !is_it {
-            return Err(Errno::ESTALE);
+            return Err(fail!(ESTALE));
         }
         let had_origin = self.overlay_entry(dentry).is_some_and(super::OverlayInode::has_origin);
         let result = self.remove_in_layer(task, place, found);
@@ -77,7 +78,7 @@ impl Linux {
         task: Id<Task>,
         dentry: Id<Dentry>,
         whiteouts: &[ListedEntry],
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let superblock = self.dentries[dentry].superblock;
         self.work_directory(superblock)?;
         let emptied = self.empty_if_needed(task, dentry, whiteouts)?;
@@ -85,7 +86,7 @@ impl Linux {
         let place = self.upper_directory(directory)?;
         if self.is_dead(place.dentry) {
             // Nothing is looked up in a directory that was removed.
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         let found = self.find_in_layer(task, place, name.as_bytes())?;
         let is_it = match emptied {
@@ -93,7 +94,7 @@ impl Linux {
             None => self.upper_of(dentry).is_none() || self.is_upper_of(found, dentry),
         };
         if !is_it {
-            return Err(Errno::ESTALE);
+            return Err(fail!(ESTALE));
         }
         let result = self.put_whiteout(task, superblock, (place, name.as_bytes(), found));
         if result.is_ok() {
@@ -110,7 +111,7 @@ impl Linux {
         task: Id<Task>,
         superblock: Id<SuperBlock>,
         (place, name, found): (Path, &[u8], Option<Id<Dentry>>),
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let work = self.work_directory(superblock)?;
         let whiteout = self.new_whiteout(task, superblock, work)?;
         let is_directory = found.is_some_and(|found| self.is_directory(found));
@@ -125,7 +126,7 @@ impl Linux {
     }
 
     /// A whiteout in the directory for work: a link of one that stays there (`ovl_whiteout()`).
-    fn new_whiteout(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, work: Path) -> Result<Id<Dentry>, Errno> {
+    fn new_whiteout(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, work: Path) -> Result<Id<Dentry>, Failure> {
         let shared = if let Some(shared) = self.overlay(superblock)?.whiteout {
             shared
         } else {
@@ -151,7 +152,7 @@ impl Linux {
         self.overlay_mut(superblock)?.whiteout = None;
         let is_there = self.dentries[shared].is_hashed && self.dentries[shared].parent == work.dentry;
         self.dentry_put(shared);
-        if is_there { Ok(shared) } else { Err(Errno::EIO) }
+        if is_there { Ok(shared) } else { Err(fail!(EIO)) }
     }
 
     /// Puts an empty directory in the place of one that has nothing but whiteouts; gives it.
@@ -160,7 +161,7 @@ impl Linux {
         task: Id<Task>,
         dentry: Id<Dentry>,
         whiteouts: &[ListedEntry],
-    ) -> Result<Option<Id<Dentry>>, Errno> {
+    ) -> Result<Option<Id<Dentry>>, Failure> {
         if whiteouts.is_empty() { Ok(None) } else { self.clear_empty(task, dentry, whiteouts).map(Some) }
     }
 
@@ -170,7 +171,7 @@ impl Linux {
         task: Id<Task>,
         dentry: Id<Dentry>,
         whiteouts: &[ListedEntry],
-    ) -> Result<Id<Dentry>, Errno> {
+    ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[dentry].superblock;
         let work = self.work_directory(superblock)?;
         let upper = self.upper_directory(dentry)?;
@@ -181,16 +182,16 @@ impl Linux {
         let place = Path { mount: work.mount, dentry: made };
         let result = self
             .copy_marks(task, superblock, upper.dentry, made)
-            .and_then(|()| self.note_if_possible(task, superblock, made, Err(Errno::EIO), |noted| noted.opaque = true))
+            .and_then(|()| self.note_if_possible(task, superblock, made, Err(fail!(EIO)), |noted| noted.opaque = true))
             .and_then(|()| self.copy_owner_and_mode(task, upper, place))
             .and_then(|()| {
                 let upper_name = self.dentries[upper.dentry].name.clone();
                 let target = (directory, upper_name.as_bytes(), Some(upper.dentry));
                 self.rename_from_work(task, (work, made), target, RenameFlags::RENAME_EXCHANGE)
             });
-        if let Err(errno) = result {
+        if let Err(failure) = result {
             self.clean_up_in_layer(task, work, made);
-            return Err(errno);
+            return Err(failure);
         }
         self.dentries[dentry].name_flags |= NameFlags::OPAQUE;
         for entry in whiteouts {

@@ -1,11 +1,12 @@
 //! Renaming (`ovl_rename()` in `fs/overlayfs/dir.c`).
 
-use cofferdam::kernel::{Errno, RenameFlags};
+use cofferdam::kernel::RenameFlags;
 
 use super::ListedEntry;
 use super::OverlayInode;
 use super::state::NameFlags;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Name};
 use crate::linux::Linux;
 use crate::process::Task;
@@ -21,13 +22,13 @@ struct InUpper {
 
 impl Linux {
     /// Renames in an overlay, without the dentries of the overlay itself.
-    fn rename_behind(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+    fn rename_behind(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Failure> {
         let Rename { source, target, .. } = *rename;
         let new_directory = rename.new.directory.dentry;
         let exchanged = target.filter(|_| rename.exchanges());
         let replaced = target.filter(|_| !rename.exchanges());
         if !self.can_move_in_overlay(source) || exchanged.is_some_and(|target| !self.can_move_in_overlay(target)) {
-            return Err(Errno::EXDEV);
+            return Err(fail!(EXDEV));
         }
         let mut whiteouts = Vec::new();
         if let Some(replaced) = replaced
@@ -64,7 +65,7 @@ impl Linux {
     }
 
     /// How the upper layer renames, so that nothing from below comes to light.
-    fn how_in_upper(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<InUpper, Errno> {
+    fn how_in_upper(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<InUpper, Failure> {
         let mut how = InUpper { flags: RenameFlags::empty(), cleans_up: false };
         if rename.exchanges() {
             how.flags = RenameFlags::RENAME_EXCHANGE;
@@ -93,7 +94,7 @@ impl Linux {
         rename: &Rename<'_>,
         how: InUpper,
         whiteouts: &[ListedEntry],
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let Rename { source, target, .. } = *rename;
         let (old_directory, new_directory) = (rename.old.directory.dentry, rename.new.directory.dentry);
         let emptied = match target {
@@ -112,19 +113,19 @@ impl Linux {
         }
         let old_place = self.upper_directory(old_directory)?;
         let new_place = self.upper_directory(new_directory)?;
-        let old = self.find_in_layer(task, old_place, rename.old.name)?.ok_or(Errno::ESTALE)?;
+        let old = self.find_in_layer(task, old_place, rename.old.name)?.ok_or(fail!(ESTALE))?;
         let new = self.find_in_layer(task, new_place, rename.new.name)?;
         // Somebody has moved them: one is inside of the other.
         let is_inside = self.is_subdirectory(new_place.dentry, old)
             || new.is_some_and(|new| self.is_subdirectory(old_place.dentry, new));
         if is_inside {
-            return Err(Errno::ESTALE);
+            return Err(fail!(ESTALE));
         }
         if !self.is_upper_of(Some(old), source) || !self.is_expected_target(rename, how, emptied, new) {
-            return Err(Errno::ESTALE);
+            return Err(fail!(ESTALE));
         }
         if new.is_some_and(|new| self.dentries[new].inode == self.dentries[old].inode) {
-            return Err(Errno::ESTALE);
+            return Err(fail!(ESTALE));
         }
         self.hide_below(task, source, new_directory, old)?;
         if let (true, Some(target), Some(new)) = (rename.exchanges(), target, new) {
@@ -167,14 +168,14 @@ impl Linux {
         dentry: Id<Dentry>,
         directory: Id<Dentry>,
         upper: Id<Dentry>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let is_opaque = self.dentries[dentry].name_flags.contains(NameFlags::OPAQUE);
         let is_in_merged = self.overlay_entry(directory).is_some_and(|state| state.is_merged(true));
         if !self.is_directory(dentry) || is_opaque || !is_in_merged {
             return Ok(());
         }
         let superblock = self.dentries[dentry].superblock;
-        self.note_if_possible(task, superblock, upper, Err(Errno::EXDEV), |noted| noted.opaque = true)?;
+        self.note_if_possible(task, superblock, upper, Err(fail!(EXDEV)), |noted| noted.opaque = true)?;
         self.dentries[dentry].name_flags |= NameFlags::OPAQUE;
         Ok(())
     }
@@ -193,7 +194,7 @@ impl Linux {
     }
 
     /// Renames in an overlay (`ovl_rename()`, and the end of `vfs_rename()`).
-    pub(crate) fn rename_in_overlay(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Errno> {
+    pub(crate) fn rename_in_overlay(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Failure> {
         // An emptied directory loses its name on the way.
         if let Some(target) = rename.target {
             self.dentry_get(target);

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bitflags::bitflags;
-use cofferdam::kernel::{DeviceNumber, Errno};
+use cofferdam::kernel::DeviceNumber;
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, ListedEntry};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Entry, Inode, Name, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::{Mount, Path};
@@ -180,16 +181,16 @@ impl Linux {
     }
 
     /// The overlay that a dentry is in; `EIO` if it is in none.
-    pub(super) fn overlay_of(&self, dentry: Id<Dentry>) -> Result<&Overlay, Errno> {
+    pub(super) fn overlay_of(&self, dentry: Id<Dentry>) -> Result<&Overlay, Failure> {
         self.overlay(self.dentries[dentry].superblock)
     }
 
-    pub(super) fn overlay(&self, superblock: Id<SuperBlock>) -> Result<&Overlay, Errno> {
-        self.superblocks[superblock].overlay.as_deref().ok_or(Errno::EIO)
+    pub(super) fn overlay(&self, superblock: Id<SuperBlock>) -> Result<&Overlay, Failure> {
+        self.superblocks[superblock].overlay.as_deref().ok_or(fail!(EIO))
     }
 
-    pub(super) fn overlay_mut(&mut self, superblock: Id<SuperBlock>) -> Result<&mut Overlay, Errno> {
-        self.superblocks[superblock].overlay.as_deref_mut().ok_or(Errno::EIO)
+    pub(super) fn overlay_mut(&mut self, superblock: Id<SuperBlock>) -> Result<&mut Overlay, Failure> {
+        self.superblocks[superblock].overlay.as_deref_mut().ok_or(fail!(EIO))
     }
 
     /// What is in the upper layer of a dentry of an overlay.
@@ -198,26 +199,26 @@ impl Linux {
     }
 
     /// A place in the upper layer; `EROFS` if there is none.
-    pub(super) fn in_upper(&self, superblock: Id<SuperBlock>, dentry: Id<Dentry>) -> Result<Path, Errno> {
-        let upper = self.overlay(superblock)?.upper.ok_or(Errno::EROFS)?;
+    pub(super) fn in_upper(&self, superblock: Id<SuperBlock>, dentry: Id<Dentry>) -> Result<Path, Failure> {
+        let upper = self.overlay(superblock)?.upper.ok_or(fail!(EROFS))?;
         Ok(Path { mount: upper.mount, dentry })
     }
 
     /// What the upper layer has of a directory of an overlay; `EROFS` if nothing.
-    pub(super) fn upper_directory(&self, dentry: Id<Dentry>) -> Result<Path, Errno> {
-        let upper = self.upper_of(dentry).ok_or(Errno::EROFS)?;
+    pub(super) fn upper_directory(&self, dentry: Id<Dentry>) -> Result<Path, Failure> {
+        let upper = self.upper_of(dentry).ok_or(fail!(EROFS))?;
         self.in_upper(self.dentries[dentry].superblock, upper)
     }
 
     /// The directory for work (`ovl_workdir()`).
-    pub(super) fn work_directory(&self, superblock: Id<SuperBlock>) -> Result<Path, Errno> {
-        let work = self.overlay(superblock)?.work.ok_or(Errno::EROFS)?;
+    pub(super) fn work_directory(&self, superblock: Id<SuperBlock>) -> Result<Path, Failure> {
+        let work = self.overlay(superblock)?.work.ok_or(fail!(EROFS))?;
         self.in_upper(superblock, work)
     }
 
     /// Whether the upper layer can be written to (`ovl_want_write()`).
-    pub(super) fn want_write_upper(&self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
-        let upper = self.overlay(superblock)?.upper.ok_or(Errno::EROFS)?;
+    pub(super) fn want_write_upper(&self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
+        let upper = self.overlay(superblock)?.upper.ok_or(fail!(EROFS))?;
         self.want_write(upper.mount)
     }
 
@@ -245,8 +246,8 @@ impl Linux {
         &mut self,
         task: Id<Task>,
         superblock: Id<SuperBlock>,
-        act: impl FnOnce(&mut Self) -> Result<T, Errno>,
-    ) -> Result<T, Errno> {
+        act: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let creator = self.overlay(superblock)?.creator.clone();
         self.as_other(task, creator, act)
     }
@@ -256,8 +257,8 @@ impl Linux {
         &mut self,
         task: Id<Task>,
         credentials: Arc<Credentials>,
-        act: impl FnOnce(&mut Self) -> Result<T, Errno>,
-    ) -> Result<T, Errno> {
+        act: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let own = std::mem::replace(&mut self.tasks[task].credentials, credentials);
         let result = act(self);
         self.tasks[task].credentials = own;

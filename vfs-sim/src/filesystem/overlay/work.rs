@@ -6,6 +6,7 @@ use cofferdam::kernel::{Errno, RenameFlags};
 
 use super::options::{Fsync, Redirect, Uuid, Xino};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, InodeKind, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -23,11 +24,11 @@ impl Linux {
         superblock: Id<SuperBlock>,
         upper: Path,
         work: Path,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let is_inside =
             self.is_subdirectory(work.dentry, upper.dentry) || self.is_subdirectory(upper.dentry, work.dentry);
         if upper.mount != work.mount || is_inside {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         self.dentry_get(work.dentry);
         self.overlay_mut(superblock)?.work_base = Some(work.dentry);
@@ -38,7 +39,7 @@ impl Linux {
     }
 
     /// `ovl_make_workdir()`
-    fn make_work_directory(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, base: Path) -> Result<(), Errno> {
+    fn make_work_directory(&mut self, task: Id<Task>, superblock: Id<SuperBlock>, base: Path) -> Result<(), Failure> {
         self.want_write_upper(superblock)?;
         let place = self.in_upper(superblock, base.dentry)?;
         let Some(work) = self.create_work_directory(task, place)? else { return Ok(()) };
@@ -67,7 +68,7 @@ impl Linux {
     }
 
     /// What an overlay can't do if the upper layer takes no notes.
-    fn do_without_marks(&mut self, superblock: Id<SuperBlock>) -> Result<(), Errno> {
+    fn do_without_marks(&mut self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         let overlay = self.overlay_mut(superblock)?;
         overlay.takes_no_marks = true;
         overlay.config.redirect = Redirect::NoFollow;
@@ -82,7 +83,7 @@ impl Linux {
 
     /// An empty directory with the name `work`, whatever was there; none if that can't be, for which the overlay becomes
     /// read-only (`ovl_workdir_create()`).
-    fn create_work_directory(&mut self, task: Id<Task>, base: Path) -> Result<Option<Id<Dentry>>, Errno> {
+    fn create_work_directory(&mut self, task: Id<Task>, base: Path) -> Result<Option<Id<Dentry>>, Failure> {
         let mut was_tried = false;
         loop {
             let Ok(found) = self.find_in_layer(task, base, WORK) else { return Ok(None) };
@@ -90,8 +91,8 @@ impl Linux {
             if std::mem::replace(&mut was_tried, true) {
                 return Ok(None);
             }
-            if self.clean_up_work(task, base, found, 0) == Err(Errno::EINVAL) {
-                return Err(Errno::EINVAL);
+            if matches!(self.clean_up_work(task, base, found, 0), Err(failure) if failure.is(Errno::EINVAL)) {
+                return Err(fail!(EINVAL));
             }
         }
         let Ok(work) = self.make_in_layer(task, base, WORK, InodeKind::Directory, 0) else { return Ok(None) };
@@ -101,7 +102,7 @@ impl Linux {
     }
 
     /// Removes what an overlay left behind, a few levels deep (`ovl_workdir_cleanup()`).
-    fn clean_up_work(&mut self, task: Id<Task>, parent: Path, dentry: Id<Dentry>, level: u32) -> Result<(), Errno> {
+    fn clean_up_work(&mut self, task: Id<Task>, parent: Path, dentry: Id<Dentry>, level: u32) -> Result<(), Failure> {
         if !self.is_directory(dentry) || level > 1 {
             self.clean_up_in_layer(task, parent, dentry);
             return Ok(());
@@ -117,7 +118,7 @@ impl Linux {
                 continue;
             }
             if is_incompatible {
-                return Err(Errno::EINVAL);
+                return Err(fail!(EINVAL));
             }
             if let Ok(Some(found)) = self.find_in_layer(task, place, entry.name()) {
                 self.clean_up_work(task, place, found, level)?;
@@ -129,7 +130,7 @@ impl Linux {
 
     /// Tries whether the upper layer can rename and leave a whiteout (`ovl_check_rename_whiteout()`). It leaves no traces
     /// but that it must be possible to make a file.
-    fn check_rename_whiteout(&mut self, task: Id<Task>, work: Path) -> Result<(), Errno> {
+    fn check_rename_whiteout(&mut self, task: Id<Task>, work: Path) -> Result<(), Failure> {
         let (old, new) = (self.temporary_name(), self.temporary_name());
         let made = self.make_in_layer(task, work, old.as_bytes(), InodeKind::Regular(Arc::default()), 0)?;
         let flags = RenameFlags::RENAME_WHITEOUT;
@@ -141,13 +142,13 @@ impl Linux {
         }
         self.clean_up_in_layer(task, work, made);
         match result {
-            Err(Errno::EINVAL) => Ok(()),
+            Err(failure) if failure.is(Errno::EINVAL) => Ok(()),
             result => result,
         }
     }
 
     /// Leaves a trace that what is here may not be on disk (`ovl_create_volatile_dirty()`).
-    fn mark_volatile(&mut self, task: Id<Task>, base: Path) -> Result<(), Errno> {
+    fn mark_volatile(&mut self, task: Id<Task>, base: Path) -> Result<(), Failure> {
         let mut place = base;
         for name in [WORK, b"incompat", b"volatile", b"dirty"] {
             let kind = if name == b"dirty" { InodeKind::Regular(Arc::default()) } else { InodeKind::Directory };

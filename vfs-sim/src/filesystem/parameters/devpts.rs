@@ -1,10 +1,10 @@
 //! The parameters of devpts (`fs/devpts/inode.c`).
 
-use cofferdam::kernel::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::{ParameterValue, Refusal, values};
 use crate::arena::Id;
+use crate::failure::fail;
 use crate::linux::Linux;
 use crate::process::Task;
 
@@ -53,7 +53,7 @@ impl Linux {
                 parameters.max = u32::try_from(values::signed(key, value)?)
                     .ok()
                     .filter(|max| *max <= MAX_TERMINALS)
-                    .ok_or_else(|| Refusal::Error(Errno::EINVAL, "max out of range".into()))?;
+                    .ok_or_else(|| Refusal::Error(fail!(EINVAL), "max out of range".into()))?;
             }
             _ => return Err(Refusal::Unknown),
         }

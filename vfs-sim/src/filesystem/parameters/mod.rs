@@ -13,11 +13,12 @@ pub use proc::{HidePid, ProcParameters};
 pub use tmpfs::TmpfsParameters;
 pub(crate) use tmpfs::{PAGE_SIZE, TmpfsLimits};
 
-use cofferdam::kernel::{Errno, Fd, MountFlags};
+use cofferdam::kernel::{Fd, MountFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{FilesystemType, FsContext, Name, OverlayParameters};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::UserNamespace;
 use crate::process::{Credentials, Task};
@@ -75,9 +76,9 @@ pub(super) enum Refusal {
     /// The same with the message twice.
     Twice(String),
     /// Any error without a message.
-    Silent(Errno),
+    Silent(Failure),
     /// Any error with a message, which is logged as it is (`errorf()`).
-    Error(Errno, String),
+    Error(Failure, String),
 }
 
 impl Parameters {
@@ -140,7 +141,7 @@ impl Linux {
         context: &mut FsContext,
         key: &[u8],
         value: ParameterValue<'_>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         if let Some((flag, is_set)) = superblock_flag(key) {
             context.sb_flags.set(flag, is_set);
             context.sb_flags_mask |= flag;
@@ -157,21 +158,21 @@ impl Linux {
             Err(Refusal::Unknown) => {
                 let key = String::from_utf8_lossy(key);
                 context.log('e', &format!("{name}: Unknown parameter '{key}'"));
-                Err(Errno::EINVAL)
+                Err(fail!(EINVAL))
             }
             Err(Refusal::Invalid(message)) => {
                 context.log('e', &format!("{name}: {message}"));
-                Err(Errno::EINVAL)
+                Err(fail!(EINVAL))
             }
             Err(Refusal::Twice(message)) => {
                 context.log('e', &format!("{name}: {message}"));
                 context.log('e', &format!("{name}: {message}"));
-                Err(Errno::EINVAL)
+                Err(fail!(EINVAL))
             }
-            Err(Refusal::Silent(errno)) => Err(errno),
-            Err(Refusal::Error(errno, message)) => {
+            Err(Refusal::Silent(failure)) => Err(failure),
+            Err(Refusal::Error(failure, message)) => {
                 context.log('e', &message);
-                Err(errno)
+                Err(failure)
             }
             Ok(()) => Ok(()),
         }
@@ -204,7 +205,7 @@ impl Linux {
         task: Id<Task>,
         context: &mut FsContext,
         data: Option<&[u8]>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let Some(data) = data else { return Ok(()) };
         let split: fn(&[u8]) -> Vec<Vec<u8>> = match context.parameters {
             Parameters::Tmpfs(_) => tmpfs::split,
@@ -230,10 +231,10 @@ fn parse_source(context: &mut FsContext, key: &[u8], value: ParameterValue<'_>) 
         return Err(Refusal::Unknown);
     }
     let ParameterValue::String(source) = value else {
-        return Err(Refusal::Error(Errno::EINVAL, "Non-string source".into()));
+        return Err(Refusal::Error(fail!(EINVAL), "Non-string source".into()));
     };
     if context.source.is_some() {
-        return Err(Refusal::Error(Errno::EINVAL, "Multiple sources".into()));
+        return Err(Refusal::Error(fail!(EINVAL), "Multiple sources".into()));
     }
     context.source = Some(Name::from(source));
     Ok(())

@@ -1,10 +1,11 @@
 //! The parameters of proc (`fs/proc/root.c`).
 
-use cofferdam::kernel::{Capabilities, Errno, Fd};
+use cofferdam::kernel::{Capabilities, Fd};
 use serde::{Deserialize, Serialize};
 
 use super::{ParameterValue, Refusal, numbers, values};
 use crate::arena::Id;
+use crate::failure::fail;
 use crate::filesystem::{FsContext, Purpose};
 use crate::linux::Linux;
 use crate::namespace::NamespaceRef;
@@ -81,7 +82,7 @@ impl Linux {
     ) -> Result<(), Refusal> {
         let refused = |message: &str, text: &[u8]| {
             let text = String::from_utf8_lossy(text);
-            Refusal::Error(Errno::EINVAL, format!("proc: {message} - {text}\n"))
+            Refusal::Error(fail!(EINVAL), format!("proc: {message} - {text}\n"))
         };
         match key {
             b"gid" => parameters.gid = Some(values::number(key, value, 0)?),
@@ -117,11 +118,11 @@ impl Linux {
         if !matches!(value, ParameterValue::String([_, ..]) | ParameterValue::File(_)) {
             return Err(values::bad_value(key));
         }
-        let error = |errno, message: &str| Refusal::Error(errno, format!("proc: {message}"));
+        let error = |failure, message: &str| Refusal::Error(failure, format!("proc: {message}"));
         if context.purpose == Purpose::Reconfigure {
-            return Err(error(Errno::EBUSY, "cannot reconfigure pidns for existing procfs"));
+            return Err(error(fail!(EBUSY), "cannot reconfigure pidns for existing procfs"));
         }
-        let no_file = |errno| error(errno, "could not get file from pidns argument");
+        let no_file = |failure| error(failure, "could not get file from pidns argument");
         let path = match value {
             ParameterValue::String(path) => self.lookup(task, Fd::CWD, path, LookupFlags::FOLLOW).map_err(no_file)?,
             ParameterValue::File(fd) => {
@@ -138,7 +139,7 @@ impl Linux {
         };
         let owner = self.pid_namespaces[target].user_namespace;
         if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(error(Errno::EPERM, "insufficient permissions to set pidns"));
+            return Err(error(fail!(EPERM), "insufficient permissions to set pidns"));
         }
         if !self.is_in_pid_namespace(target, self.tasks[task].pid_namespace) {
             return Err(invalid("cannot set pidns to non-descendant pidns"));

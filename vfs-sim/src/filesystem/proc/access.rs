@@ -1,9 +1,8 @@
 //! Who may look into a process (`kernel/ptrace.c`, `fs/proc/base.c`).
 
-use cofferdam::kernel::Errno;
-
 use super::{ProcEntry, TaskEntry};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Entry, HidePid, Inode, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{FdTable, Task, TaskState};
@@ -68,8 +67,8 @@ impl Linux {
         task: Id<Task>,
         inode: Id<Inode>,
         access: u32,
-        generic: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
+        generic: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let entry = match self.inodes[inode].entry {
             Entry::None | Entry::EmptyDirectory | Entry::Namespace(_) | Entry::Overlay(_) => return generic(),
             Entry::Proc(entry) => entry,
@@ -78,16 +77,16 @@ impl Linux {
             ProcEntry::Directory(directory) if directory.is_sysctl() => self.sysctl_permission(task, inode, access),
             ProcEntry::File(directory, _) if directory.is_sysctl() => {
                 if access & EXECUTE != 0 {
-                    Err(Errno::EACCES)
+                    Err(fail!(EACCES))
                 } else {
                     self.sysctl_permission(task, inode, access)
                 }
             }
-            ProcEntry::UserLimit { .. } if access & EXECUTE != 0 => Err(Errno::EACCES),
+            ProcEntry::UserLimit { .. } if access & EXECUTE != 0 => Err(fail!(EACCES)),
             ProcEntry::UserLimit { .. } => match self.user_limit(inode) {
                 Some(Ok(limit)) if self.user_limit_permits(task, limit, access) => Ok(()),
-                Some(Err(errno)) => Err(errno),
-                _ => Err(Errno::EACCES),
+                Some(Err(failure)) => Err(failure),
+                _ => Err(fail!(EACCES)),
             },
             ProcEntry::Task { task: other, pid, entry } => {
                 let other = self.proc_task(other, pid);
@@ -102,31 +101,31 @@ impl Linux {
         task: Id<Task>,
         inode: Id<Inode>,
         (other, entry): (Option<Id<Task>>, TaskEntry),
-        generic: impl FnOnce() -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
+        generic: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         match entry {
             // `proc_pid_permission()`
             TaskEntry::Process | TaskEntry::Threads => {
-                let other = other.ok_or(Errno::ESRCH)?;
+                let other = other.ok_or(fail!(ESRCH))?;
                 let superblock = self.inodes[inode].superblock;
                 if !self.hides(task, superblock, other, HiddenFrom::Looking) {
                     return generic();
                 }
-                Err(if self.hide_pid(superblock) == HidePid::Invisible { Errno::ENOENT } else { Errno::EPERM })
+                Err(if self.hide_pid(superblock) == HidePid::Invisible { fail!(ENOENT) } else { fail!(EPERM) })
             }
             // `proc_fd_permission()`
-            TaskEntry::Descriptors => generic().or_else(|errno| if other == Some(task) { Ok(()) } else { Err(errno) }),
+            TaskEntry::Descriptors => generic().or_else(|failure| if other == Some(task) { Ok(()) } else { Err(failure) }),
             // `proc_fdinfo_permission()`
             TaskEntry::DescriptorInfos | TaskEntry::DescriptorInfo(_) => {
-                let other = other.ok_or(Errno::ESRCH)?;
-                if self.may_access(task, other) { generic() } else { Err(Errno::EACCES) }
+                let other = other.ok_or(fail!(ESRCH))?;
+                if self.may_access(task, other) { generic() } else { Err(fail!(EACCES)) }
             }
             _ => generic(),
         }
     }
 
     /// The mode alone decides, as seen by root, root's group, and others (`test_perm()`).
-    fn sysctl_permission(&self, task: Id<Task>, inode: Id<Inode>, access: u32) -> Result<(), Errno> {
+    fn sysctl_permission(&self, task: Id<Task>, inode: Id<Inode>, access: u32) -> Result<(), Failure> {
         let credentials = &self.tasks[task].credentials;
         let mode = self.inodes[inode].mode;
         let mode = if credentials.effective_uid == 0 {
@@ -136,6 +135,6 @@ impl Linux {
         } else {
             mode
         };
-        if access & 7 & !mode == 0 { Ok(()) } else { Err(Errno::EACCES) }
+        if access & 7 & !mode == 0 { Ok(()) } else { Err(fail!(EACCES)) }
     }
 }

@@ -1,10 +1,9 @@
 //! What stat(2) tells of entries of proc, and what may be changed of them.
 
-use cofferdam::kernel::Errno;
-
 use super::access::HiddenFrom;
 use super::{Directory, ProcEntry, TaskEntry};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Entry, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::process::Task;
@@ -12,7 +11,7 @@ use crate::process::Task;
 impl Linux {
     /// Brings an inode up to date before stat(2) tells of it; the result is its size where that is not the usual one
     /// (`pid_getattr()`, `proc_fd_getattr()`, `proc_root_getattr()`).
-    pub(crate) fn entry_attributes(&mut self, task: Id<Task>, inode: Id<Inode>) -> Result<Option<u64>, Errno> {
+    pub(crate) fn entry_attributes(&mut self, task: Id<Task>, inode: Id<Inode>) -> Result<Option<u64>, Failure> {
         match self.proc_entry(inode) {
             Some(ProcEntry::Directory(Directory::Root)) => {
                 let processes = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
@@ -33,12 +32,12 @@ impl Linux {
         inode: Id<Inode>,
         other: Option<Id<Task>>,
         entry: TaskEntry,
-    ) -> Result<Option<u64>, Errno> {
+    ) -> Result<Option<u64>, Failure> {
         let has_own_rule =
             matches!(entry, TaskEntry::Process | TaskEntry::Thread | TaskEntry::Namespaces | TaskEntry::Attributes);
         match (entry, other) {
             (TaskEntry::Descriptor(_), _) => Ok(Some(64)),
-            (TaskEntry::Descriptors, None) => Err(Errno::ENOENT),
+            (TaskEntry::Descriptors, None) => Err(fail!(ENOENT)),
             (TaskEntry::Descriptors, Some(other)) => {
                 let count = self.running_files(other).map_or(0, |files| files.descriptors.iter().flatten().count());
                 Ok(Some(u64::try_from(count).unwrap_or(0)))
@@ -46,7 +45,7 @@ impl Linux {
             (_, Some(other)) if has_own_rule => {
                 let superblock = self.inodes[inode].superblock;
                 if self.hides(task, superblock, other, HiddenFrom::Listing) {
-                    return Err(Errno::ENOENT);
+                    return Err(fail!(ENOENT));
                 }
                 let is_open_to_all = self.inodes[inode].is_directory() && self.inodes[inode].mode == 0o555;
                 let (uid, gid) = self.dump_owner(other, is_open_to_all);
@@ -74,7 +73,7 @@ impl Linux {
     /// Whether the mode, or the owner and group, of an inode can be changed at all, before it is asked who does: `EPERM` if
     /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes). A change of nothing is
     /// refused by empty directories only (`empty_dir_setattr()`).
-    pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool, is_owner: bool) -> Result<(), Errno> {
+    pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool, is_owner: bool) -> Result<(), Failure> {
         let is_refused = match self.inodes[inode].entry {
             Entry::None | Entry::Overlay(_) => false,
             Entry::EmptyDirectory => true,
@@ -88,7 +87,7 @@ impl Linux {
                 ProcEntry::SelfLink | ProcEntry::ThreadSelfLink => false,
             },
         };
-        if is_refused { Err(Errno::EPERM) } else { Ok(()) }
+        if is_refused { Err(fail!(EPERM)) } else { Ok(()) }
     }
 
     /// Whether a dentry is one of sysctl(5), below its root, whose names are compared in a way of their own.

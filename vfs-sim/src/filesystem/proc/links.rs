@@ -1,9 +1,8 @@
 //! Links in proc that lead to places, not along texts (`proc_pid_get_link()`, `proc_ns_get_link()`).
 
-use cofferdam::kernel::Errno;
-
 use super::{ProcEntry, TaskEntry};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FilesystemType, Inode};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -14,13 +13,13 @@ const MAX_PATH: usize = 4095;
 
 impl Linux {
     /// Where a magic link leads; none for other links.
-    pub(crate) fn magic_link_target(&mut self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Path, Errno>> {
+    pub(crate) fn magic_link_target(&mut self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Path, Failure>> {
         let ProcEntry::Task { task: other, pid, entry } = self.proc_entry(inode)? else { return None };
         entry.is_link().then(|| {
             let other = self.may_follow(task, other, pid)?;
             match entry {
                 TaskEntry::Namespace(kind) => {
-                    let namespace = self.namespace_of(other, kind).ok_or(Errno::ENOENT)?;
+                    let namespace = self.namespace_of(other, kind).ok_or(fail!(ENOENT))?;
                     Ok(self.namespace_path(namespace))
                 }
                 entry => self.place_of_link(other, entry),
@@ -29,36 +28,36 @@ impl Linux {
     }
 
     /// The process that a link is about, if one may follow it (`proc_fd_access_allowed()`).
-    fn may_follow(&self, task: Id<Task>, other: Id<Task>, pid: i32) -> Result<Id<Task>, Errno> {
-        self.proc_task(other, pid).filter(|other| self.may_access(task, *other)).ok_or(Errno::EACCES)
+    fn may_follow(&self, task: Id<Task>, other: Id<Task>, pid: i32) -> Result<Id<Task>, Failure> {
+        self.proc_task(other, pid).filter(|other| self.may_access(task, *other)).ok_or(fail!(EACCES))
     }
 
-    fn place_of_link(&self, other: Id<Task>, entry: TaskEntry) -> Result<Path, Errno> {
+    fn place_of_link(&self, other: Id<Task>, entry: TaskEntry) -> Result<Path, Failure> {
         let object = &self.tasks[other];
         if !matches!(object.state, TaskState::Running) {
-            return Err(Errno::ENOENT);
+            return Err(fail!(ENOENT));
         }
         match entry {
             TaskEntry::Cwd => Ok(self.fs_states[object.fs].cwd),
             TaskEntry::Root => Ok(self.fs_states[object.fs].root),
             TaskEntry::Descriptor(fd) => {
-                let descriptor = self.descriptor_of(other, fd).ok_or(Errno::ENOENT)?;
+                let descriptor = self.descriptor_of(other, fd).ok_or(fail!(ENOENT))?;
                 Ok(self.files[descriptor.file].path)
             }
-            TaskEntry::Exe => object.memory.executable.ok_or(Errno::ENOENT),
-            _ => Err(Errno::ENOENT),
+            TaskEntry::Exe => object.memory.executable.ok_or(fail!(ENOENT)),
+            _ => Err(fail!(ENOENT)),
         }
     }
 
     /// The text of a link of proc, as readlink(2) tells it and, where it is no magic link, as it is walked; none for other
     /// links.
-    pub(crate) fn entry_link_text(&mut self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Vec<u8>, Errno>> {
+    pub(crate) fn entry_link_text(&mut self, task: Id<Task>, inode: Id<Inode>) -> Option<Result<Vec<u8>, Failure>> {
         if !self.is_entry_link(inode) {
             return None;
         }
         let pid = self.pid_on(self.inodes[inode].superblock, task);
         match self.proc_entry(inode)? {
-            ProcEntry::SelfLink | ProcEntry::ThreadSelfLink if pid == 0 => Some(Err(Errno::ENOENT)),
+            ProcEntry::SelfLink | ProcEntry::ThreadSelfLink if pid == 0 => Some(Err(fail!(ENOENT))),
             ProcEntry::SelfLink => Some(Ok(pid.to_string().into_bytes())),
             ProcEntry::ThreadSelfLink => Some(Ok(format!("{pid}/task/{pid}").into_bytes())),
             ProcEntry::Task { task: other, pid, entry } => Some(self.magic_link_text(task, other, pid, entry)),
@@ -66,15 +65,15 @@ impl Linux {
         }
     }
 
-    fn magic_link_text(&self, task: Id<Task>, other: Id<Task>, pid: i32, entry: TaskEntry) -> Result<Vec<u8>, Errno> {
+    fn magic_link_text(&self, task: Id<Task>, other: Id<Task>, pid: i32, entry: TaskEntry) -> Result<Vec<u8>, Failure> {
         let other = self.may_follow(task, other, pid)?;
         if let TaskEntry::Namespace(kind) = entry {
-            let namespace = self.namespace_of(other, kind).ok_or(Errno::ENOENT)?;
+            let namespace = self.namespace_of(other, kind).ok_or(fail!(ENOENT))?;
             return Ok(self.namespace_name(namespace).into_bytes());
         }
         let place = self.place_of_link(other, entry)?;
         let text = self.shown_path(task, place);
-        if text.len() > MAX_PATH { Err(Errno::ENAMETOOLONG) } else { Ok(text) }
+        if text.len() > MAX_PATH { Err(fail!(ENAMETOOLONG)) } else { Ok(text) }
     }
 
     /// The path of a place for a process (`d_path()`): names from its root, or what a file without a path says instead.

@@ -1,9 +1,8 @@
 //! Names in proc: found, made, listed, and forgotten.
 
-use cofferdam::kernel::Errno;
-
 use super::{ProcEntry, TaskEntry, access::HiddenFrom, tables::What};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Entry, FilesystemType, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{OpenFd, Task};
@@ -83,9 +82,9 @@ impl Linux {
         task: Id<Task>,
         directory: Id<Dentry>,
         name: &[u8],
-    ) -> Option<Result<Id<Dentry>, Errno>> {
+    ) -> Option<Result<Id<Dentry>, Failure>> {
         let entry = self.proc_entry(self.dentries[directory].inode)?;
-        Some(self.find_proc_entry(task, directory, entry, name).ok_or(Errno::ENOENT))
+        Some(self.find_proc_entry(task, directory, entry, name).ok_or(fail!(ENOENT)))
     }
 
     fn find_proc_entry(
@@ -334,13 +333,13 @@ impl Linux {
 
     /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
     /// directory of another filesystem.
-    pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Errno>> {
+    pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Failure>> {
         let entry = self.proc_entry(self.dentries[directory].inode)?;
         let names = match entry {
             ProcEntry::Directory(generic) => self.generic_names(task, directory, generic),
             ProcEntry::Task { task, pid, entry } => match self.proc_task(task, pid) {
                 Some(process) => self.names_of_task(self.dentries[directory].superblock, process, entry),
-                None => return Some(Err(Errno::ENOENT)),
+                None => return Some(Err(fail!(ENOENT))),
             },
             _ => return None,
         };

@@ -1,11 +1,12 @@
 //! Open files of proc: what they say and take, and where reading goes on (`fs/seq_file.c`).
 
-use cofferdam::kernel::{Bytes, Capabilities, Errno};
+use cofferdam::kernel::{Bytes, Capabilities};
 use serde::{Deserialize, Serialize};
 
 use super::tables::What;
 use super::{Directory, OpenMountTable, ProcEntry, TaskEntry, TaskFile};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Entry;
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -49,7 +50,7 @@ impl Linux {
         task: Id<Task>,
         path: Path,
         for_writing: bool,
-    ) -> Result<Option<OpenFileKind>, Errno> {
+    ) -> Result<Option<OpenFileKind>, Failure> {
         let inode = self.dentries[path.dentry].inode;
         if self.inodes[inode].is_directory() {
             return Ok(None);
@@ -76,10 +77,10 @@ impl Linux {
     }
 
     /// A table of mounts as a process sees it (`mounts_open_common()`).
-    fn open_mount_table(&mut self, task: Option<Id<Task>>, table: MountTable) -> Result<OpenFileKind, Errno> {
-        let task = &self.tasks[task.ok_or(Errno::EINVAL)?];
+    fn open_mount_table(&mut self, task: Option<Id<Task>>, table: MountTable) -> Result<OpenFileKind, Failure> {
+        let task = &self.tasks[task.ok_or(fail!(EINVAL))?];
         if !matches!(task.state, TaskState::Running) {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let (namespace, root) = (task.mount_namespace, self.fs_states[task.fs].root);
         self.mount_namespaces[namespace].references += 1;
@@ -99,28 +100,28 @@ impl Linux {
         other: Option<Id<Task>>,
         file: TaskFile,
         for_writing: bool,
-    ) -> Result<OpenEntry, Errno> {
+    ) -> Result<OpenEntry, Failure> {
         match file {
             // `proc_id_map_open()`
             TaskFile::UidMap | TaskFile::GidMap | TaskFile::ProjidMap => {
-                let other = &self.tasks[other.ok_or(Errno::EINVAL)?];
+                let other = &self.tasks[other.ok_or(fail!(EINVAL))?];
                 Ok(OpenEntry::Map { file, namespace: other.credentials.user_namespace })
             }
             // `proc_setgroups_open()`
             TaskFile::SetGroups => {
-                let namespace = self.tasks[other.ok_or(Errno::ESRCH)?].credentials.user_namespace;
+                let namespace = self.tasks[other.ok_or(fail!(ESRCH))?].credentials.user_namespace;
                 if for_writing && !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-                    return Err(Errno::EACCES);
+                    return Err(fail!(EACCES));
                 }
                 Ok(OpenEntry::Map { file, namespace })
             }
             // `proc_mem_open()`
             TaskFile::Environment => {
-                let other = other.ok_or(Errno::ESRCH)?;
+                let other = other.ok_or(fail!(ESRCH))?;
                 if !matches!(self.tasks[other].state, TaskState::Running) {
-                    return Err(Errno::ESRCH);
+                    return Err(fail!(ESRCH));
                 }
-                if self.may_access(task, other) { Ok(OpenEntry::Inode) } else { Err(Errno::EACCES) }
+                if self.may_access(task, other) { Ok(OpenEntry::Inode) } else { Err(fail!(EACCES)) }
             }
             _ => Ok(OpenEntry::Inode),
         }
@@ -141,7 +142,7 @@ impl Linux {
         task: Id<Task>,
         file: Id<OpenFile>,
         count: usize,
-    ) -> Option<Result<Bytes, Errno>> {
+    ) -> Option<Result<Bytes, Failure>> {
         let object = &self.files[file];
         let inode = self.dentries[object.path.dentry].inode;
         match object.kind {
@@ -154,12 +155,12 @@ impl Linux {
                 self.files[file].position += bytes.len() as u64;
                 Ok(Bytes(bytes))
             }),
-            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(Errno::EINVAL)),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(fail!(EINVAL))),
             _ => None,
         }
     }
 
-    fn read_proc(&mut self, file: Id<OpenFile>, entry: OpenEntry, count: usize) -> Result<Bytes, Errno> {
+    fn read_proc(&mut self, file: Id<OpenFile>, entry: OpenEntry, count: usize) -> Result<Bytes, Failure> {
         let text = self.entry_text(file, entry)?;
         let position = usize::try_from(self.files[file].position).unwrap_or(usize::MAX);
         let part = match entry {
@@ -172,7 +173,7 @@ impl Linux {
     }
 
     /// All that an open file of proc says.
-    fn entry_text(&self, file: Id<OpenFile>, entry: OpenEntry) -> Result<Vec<u8>, Errno> {
+    fn entry_text(&self, file: Id<OpenFile>, entry: OpenEntry) -> Result<Vec<u8>, Failure> {
         let object = &self.files[file];
         let viewer = object.credentials.user_namespace;
         match entry {
@@ -183,16 +184,16 @@ impl Linux {
                     let task = self.proc_task(task, pid);
                     match entry {
                         TaskEntry::DescriptorInfo(fd) => {
-                            task.and_then(|task| self.descriptor_text(task, fd)).ok_or(Errno::ENOENT)
+                            task.and_then(|task| self.descriptor_text(task, fd)).ok_or(fail!(ENOENT))
                         }
                         TaskEntry::File(file) => {
                             let superblock = self.dentries[object.path.dentry].superblock;
-                            Ok(self.task_text(task.ok_or(Errno::ESRCH)?, file, viewer, superblock))
+                            Ok(self.task_text(task.ok_or(fail!(ESRCH))?, file, viewer, superblock))
                         }
-                        _ => Err(Errno::EINVAL),
+                        _ => Err(fail!(EINVAL)),
                     }
                 }
-                _ => Err(Errno::EINVAL),
+                _ => Err(fail!(EINVAL)),
             },
         }
     }
@@ -224,14 +225,14 @@ impl Linux {
         task: Id<Task>,
         file: Id<OpenFile>,
         data: &[u8],
-    ) -> Option<Result<usize, Errno>> {
+    ) -> Option<Result<usize, Failure>> {
         let object = &self.files[file];
         let inode = self.dentries[object.path.dentry].inode;
         if let (OpenFileKind::Entry(_), Some(limit)) = (&object.kind, self.user_limit(inode)) {
             return Some(limit.and_then(|limit| self.write_user_limit(task, file, limit, data)));
         }
         let result = match object.kind {
-            OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(Errno::EINVAL),
+            OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(fail!(EINVAL)),
             OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
                 self.write_map(task, file, kind, namespace, data)
             }
@@ -241,10 +242,10 @@ impl Linux {
                 match node.map(|node| node.what) {
                     // What does not begin at the start is ignored (kernel.sysctl_writes_strict).
                     Some(What::MountMax) if object.position > 0 || self.write_mount_max(data) => Ok(()),
-                    _ => Err(Errno::EINVAL),
+                    _ => Err(fail!(EINVAL)),
                 }
             }
-            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Err(Errno::EINVAL),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Err(fail!(EINVAL)),
             _ => return None,
         };
         Some(result.map(|()| {
@@ -261,35 +262,35 @@ impl Linux {
         kind: TaskFile,
         namespace: Id<UserNamespace>,
         data: &[u8],
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Failure> {
         let object = &self.files[file];
         let opener = object.credentials.clone();
         let viewer = opener.user_namespace;
         let parent = self.user_namespaces[namespace].parent;
         if kind != TaskFile::SetGroups && (parent.is_none() || viewer != namespace && Some(viewer) != parent) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if object.position != 0 || data.len() >= 4096 {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         match kind {
             TaskFile::UidMap => self.write_uid_map(task, &opener, namespace, data).map(drop),
             TaskFile::GidMap => self.write_gid_map(task, &opener, namespace, data).map(drop),
             TaskFile::SetGroups => self.write_setgroups(namespace, data).map(drop),
             // Project ids are not simulated.
-            _ => Err(Errno::EINVAL),
+            _ => Err(fail!(EINVAL)),
         }
     }
 
     /// Gives the process that writes a new name; what does not fit is left out (`comm_write()`).
-    fn write_comm(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<(), Errno> {
+    fn write_comm(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<(), Failure> {
         /// `TASK_COMM_LEN`, without the NUL.
         const LONGEST: usize = 15;
         let entry = self.proc_entry(self.dentries[self.files[file].path.dentry].inode);
-        let Some(ProcEntry::Task { task: other, pid, .. }) = entry else { return Err(Errno::EINVAL) };
-        let other = self.proc_task(other, pid).ok_or(Errno::ESRCH)?;
+        let Some(ProcEntry::Task { task: other, pid, .. }) = entry else { return Err(fail!(EINVAL)) };
+        let other = self.proc_task(other, pid).ok_or(fail!(ESRCH))?;
         if other != task {
-            return Err(Errno::EINVAL);
+            return Err(fail!(EINVAL));
         }
         let name = data.get(..LONGEST).unwrap_or(data);
         let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());

@@ -5,6 +5,7 @@ use cofferdam::kernel::{
 };
 
 use crate::arena::Id;
+use crate::failure::Failure;
 use crate::linux::Linux;
 use crate::process::Task;
 
@@ -21,7 +22,7 @@ fn machine() -> (Linux, Id<Task>) {
 
 fn open(linux: &mut Linux, path: &str, flags: OpenFlags) -> Result<Fd, Errno> {
     let how = OpenHow { flags, mode: Mode(0), resolve: ResolveFlags::empty() };
-    linux.openat2(linux.init(), Fd::CWD, path.as_bytes(), how)
+    linux.openat2(linux.init(), Fd::CWD, path.as_bytes(), how).map_err(Failure::errno)
 }
 
 fn read(linux: &mut Linux, path: &str) -> String {
@@ -32,7 +33,7 @@ fn read(linux: &mut Linux, path: &str) -> String {
 }
 
 fn link(linux: &mut Linux, path: &str) -> Result<String, Errno> {
-    let Bytes(bytes) = linux.readlinkat(linux.init(), Fd::CWD, path.as_bytes())?;
+    let Bytes(bytes) = linux.readlinkat(linux.init(), Fd::CWD, path.as_bytes()).map_err(Failure::errno)?;
     Ok(String::from_utf8(bytes).unwrap())
 }
 
@@ -72,23 +73,26 @@ fn names_that_are_not_there_can_t_be_made() {
     let (mut linux, task) = machine();
     for directory in ["/proc", "/proc/self", "/proc/sys/kernel", "/proc/self/fd"] {
         let path = format!("{directory}/zz");
-        assert_eq!(linux.mkdirat(task, Fd::CWD, path.as_bytes(), Mode(0o700)), Err(Errno::ENOENT));
+        assert_eq!(
+            linux.mkdirat(task, Fd::CWD, path.as_bytes(), Mode(0o700)).map_err(Failure::errno),
+            Err(Errno::ENOENT)
+        );
         let fd = open(&mut linux, &path, OpenFlags::O_CREAT | OpenFlags::O_WRONLY);
         assert_eq!(fd, Err(Errno::ENOENT));
     }
     let unlink = |linux: &mut Linux, path: &str| linux.unlinkat(task, Fd::CWD, path.as_bytes(), AtFlags::empty());
-    assert_eq!(unlink(&mut linux, "/proc/version"), Err(Errno::EPERM));
-    assert_eq!(unlink(&mut linux, "/proc/self/status"), Err(Errno::EPERM));
-    assert_eq!(unlink(&mut linux, "/proc/sys/kernel/osrelease"), Err(Errno::EACCES));
+    assert_eq!(unlink(&mut linux, "/proc/version").map_err(Failure::errno), Err(Errno::EPERM));
+    assert_eq!(unlink(&mut linux, "/proc/self/status").map_err(Failure::errno), Err(Errno::EPERM));
+    assert_eq!(unlink(&mut linux, "/proc/sys/kernel/osrelease").map_err(Failure::errno), Err(Errno::EACCES));
     let chmod = |linux: &mut Linux, path: &str| linux.fchmodat(task, Fd::CWD, path.as_bytes(), Mode(0o777));
-    assert_eq!(chmod(&mut linux, "/proc/self/status"), Err(Errno::EPERM));
-    assert_eq!(chmod(&mut linux, "/proc/sys/kernel/osrelease"), Err(Errno::EPERM));
+    assert_eq!(chmod(&mut linux, "/proc/self/status").map_err(Failure::errno), Err(Errno::EPERM));
+    assert_eq!(chmod(&mut linux, "/proc/sys/kernel/osrelease").map_err(Failure::errno), Err(Errno::EPERM));
     let chown = |linux: &mut Linux, path: &str| {
         linux.fchownat(task, Fd::CWD, path.as_bytes(), Some(0), Some(0), AtFlags::empty())
     };
-    assert_eq!(chown(&mut linux, "/proc/self"), Err(Errno::EPERM));
+    assert_eq!(chown(&mut linux, "/proc/self").map_err(Failure::errno), Err(Errno::EPERM));
     assert_eq!(chown(&mut linux, "/proc/self/status"), Ok(()));
-    assert_eq!(chown(&mut linux, "/proc/sys/kernel"), Err(Errno::EPERM));
+    assert_eq!(chown(&mut linux, "/proc/sys/kernel").map_err(Failure::errno), Err(Errno::EPERM));
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn files_are_opened_and_sought_by_the_rules_of_each() {
     assert_eq!(open(&mut linux, "/proc/self/ns/mnt", OpenFlags::O_WRONLY), Err(Errno::EPERM));
     assert_eq!(open(&mut linux, "/proc/sys/kernel/osrelease", OpenFlags::O_RDWR), Err(Errno::EACCES));
     let version = open(&mut linux, "/proc/version", OpenFlags::empty()).unwrap();
-    assert_eq!(linux.lseek(task, version, 0, Whence::End), Err(Errno::EINVAL));
+    assert_eq!(linux.lseek(task, version, 0, Whence::End).map_err(Failure::errno), Err(Errno::EINVAL));
     assert_eq!(linux.lseek(task, version, 6, Whence::Start), Ok(6));
     assert_eq!(linux.read(task, version, 7), Ok("version".into()));
     assert_eq!(linux.lseek(task, version, 5000, Whence::Start), Ok(5000));
@@ -110,8 +114,8 @@ fn files_are_opened_and_sought_by_the_rules_of_each() {
     assert_eq!(linux.write(task, number, b"7\n"), Ok(2));
     assert_eq!(read(&mut linux, "/proc/sys/fs/mount-max"), "7\n");
     let namespace = open(&mut linux, "/proc/self/ns/mnt", OpenFlags::empty()).unwrap();
-    assert_eq!(linux.lseek(task, namespace, 0, Whence::Start), Err(Errno::ESPIPE));
-    assert_eq!(linux.read(task, namespace, 10), Err(Errno::EINVAL));
+    assert_eq!(linux.lseek(task, namespace, 0, Whence::Start).map_err(Failure::errno), Err(Errno::ESPIPE));
+    assert_eq!(linux.read(task, namespace, 10).map_err(Failure::errno), Err(Errno::EINVAL));
     let stat = linux.statx(task, namespace, b"", AtFlags::AT_EMPTY_PATH).unwrap();
     assert_eq!((stat.inode, stat.mode, stat.links), (4_026_531_832, Mode(0o444), 1));
     let statfs = linux.fstatfs(task, namespace).unwrap();
@@ -154,12 +158,12 @@ fn sysfs_has_its_directories_and_no_others() {
     let (mut linux, task) = machine();
     linux.mount(task, Some(b"sysfs"), b"/sys", Some(b"sysfs"), MountFlags::empty(), None).unwrap();
     assert_eq!(names(&mut linux, "/sys")[2..5], ["kernel", "power", "class"]);
-    assert_eq!(linux.mkdirat(task, Fd::CWD, b"/sys/zz", Mode(0o700)), Err(Errno::EPERM));
+    assert_eq!(linux.mkdirat(task, Fd::CWD, b"/sys/zz", Mode(0o700)).map_err(Failure::errno), Err(Errno::EPERM));
     let flags = OpenFlags::O_CREAT | OpenFlags::O_WRONLY;
     assert_eq!(open(&mut linux, "/sys/zz", flags), Err(Errno::EACCES));
     let remove = |linux: &mut Linux, path: &[u8]| linux.unlinkat(task, Fd::CWD, path, AtFlags::AT_REMOVEDIR);
-    assert_eq!(remove(&mut linux, b"/sys/kernel"), Err(Errno::EPERM));
-    assert_eq!(remove(&mut linux, b"/sys/zz"), Err(Errno::ENOENT));
+    assert_eq!(remove(&mut linux, b"/sys/kernel").map_err(Failure::errno), Err(Errno::EPERM));
+    assert_eq!(remove(&mut linux, b"/sys/zz").map_err(Failure::errno), Err(Errno::ENOENT));
 }
 
 #[test]
@@ -179,7 +183,7 @@ fn a_kernel_is_restored_with_what_is_open() {
 /// As [`open`], for another process.
 fn open_as(linux: &mut Linux, task: Id<Task>, path: &str, flags: OpenFlags) -> Result<Fd, Errno> {
     let how = OpenHow { flags, mode: Mode(0), resolve: ResolveFlags::empty() };
-    linux.openat2(task, Fd::CWD, path.as_bytes(), how)
+    linux.openat2(task, Fd::CWD, path.as_bytes(), how).map_err(Failure::errno)
 }
 
 #[test]
@@ -205,14 +209,14 @@ fn a_proc_shows_the_processes_of_its_pid_namespace() {
     assert!(read(&mut linux, "/proc/3/status").contains("\nNSpid:\t3\t2\n"));
     // One that has ended is still there, with nothing to look into.
     linux.exit(own, 0);
-    assert_eq!(read_link(&mut linux, child, "/m/2/cwd"), Err(Errno::ENOENT));
-    assert_eq!(read_link(&mut linux, child, "/m/2/ns/mnt"), Err(Errno::ENOENT));
+    assert_eq!(read_link(&mut linux, child, "/m/2/cwd").map_err(Failure::errno), Err(Errno::ENOENT));
+    assert_eq!(read_link(&mut linux, child, "/m/2/ns/mnt").map_err(Failure::errno), Err(Errno::ENOENT));
     assert_eq!(open_as(&mut linux, child, "/m/2/mountinfo", OpenFlags::empty()), Err(Errno::EINVAL));
     assert_eq!(open_as(&mut linux, child, "/m/2/environ", OpenFlags::empty()), Err(Errno::ESRCH));
     let directory = open_as(&mut linux, child, "/m/2", OpenFlags::O_DIRECTORY).unwrap();
     linux.wait4(child, cofferdam::kernel::Pid(-1), cofferdam::kernel::WaitOptions::empty()).unwrap();
     assert_eq!(open_as(&mut linux, child, "/m/2", OpenFlags::O_PATH), Err(Errno::ENOENT));
-    assert_eq!(linux.getdents64(child, directory), Err(Errno::ENOENT));
+    assert_eq!(linux.getdents64(child, directory).map_err(Failure::errno), Err(Errno::ENOENT));
 }
 
 #[test]
@@ -221,10 +225,10 @@ fn a_user_namespace_is_set_up_through_proc() {
     let child = linux.fork(task, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).unwrap();
     let mount = |linux: &mut Linux| linux.mount(child, None, b"/m", Some(b"proc"), MountFlags::empty(), None);
     // The pid namespace is another's.
-    assert_eq!(mount(&mut linux), Err(Errno::EPERM));
+    assert_eq!(mount(&mut linux).map_err(Failure::errno), Err(Errno::EPERM));
     let write = |linux: &mut Linux, task, path: &str, text: &[u8]| {
         let fd = open_as(linux, task, path, OpenFlags::O_WRONLY)?;
-        let result = linux.write(task, fd, text);
+        let result = linux.write(task, fd, text).map_err(Failure::errno);
         linux.close(task, fd).unwrap();
         result
     };
@@ -238,7 +242,7 @@ fn a_user_namespace_is_set_up_through_proc() {
     assert_eq!(linux.read(child, fd, 100), Ok("         0        100         10\n".into()));
     // Its owner is the user that made it.
     assert_eq!(write(&mut linux, child, "/proc/1/comm", b"x"), Err(Errno::EINVAL));
-    assert_eq!(linux.readlinkat(child, Fd::CWD, b"/proc/1/cwd"), Err(Errno::EACCES));
+    assert_eq!(linux.readlinkat(child, Fd::CWD, b"/proc/1/cwd").map_err(Failure::errno), Err(Errno::EACCES));
 }
 
 #[test]
@@ -262,7 +266,7 @@ fn namespaces_are_joined_and_kept_through_their_files() {
     linux.wait4(task, cofferdam::kernel::Pid(-1), cofferdam::kernel::WaitOptions::empty()).unwrap();
     assert_eq!(linux.mount_namespaces[namespace].references, 1);
     let fd = open(&mut linux, "/file", OpenFlags::empty()).unwrap();
-    assert_eq!(linux.setns(task, fd, CloneFlags::CLONE_NEWUSER), Err(Errno::EINVAL));
+    assert_eq!(linux.setns(task, fd, CloneFlags::CLONE_NEWUSER).map_err(Failure::errno), Err(Errno::EINVAL));
     assert_eq!(linux.setns(task, fd, CloneFlags::CLONE_NEWNS), Ok(()));
     assert_eq!(link(&mut linux, "/proc/self/ns/mnt").unwrap(), name);
 }

@@ -1,10 +1,11 @@
 //! The files below `/proc/sys/user`: each user namespace has its own (`kernel/ucount.c`, `proc_doulongvec_minmax()`).
 
-use cofferdam::kernel::{Bytes, Capabilities, Errno};
+use cofferdam::kernel::{Bytes, Capabilities};
 
 use super::ProcEntry;
 use super::tables::Directory;
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, FilesystemType, Inode, SuperBlock};
 use crate::linux::Linux;
 use crate::namespace::{Counted, UserNamespace};
@@ -34,10 +35,10 @@ impl Linux {
     /// # Errors
     ///
     /// `ENOENT` if its user namespace is gone (`grab_header()`).
-    pub(super) fn user_limit(&self, inode: Id<Inode>) -> Option<Result<UserLimit, Errno>> {
+    pub(super) fn user_limit(&self, inode: Id<Inode>) -> Option<Result<UserLimit, Failure>> {
         let Some(ProcEntry::UserLimit { namespace, number, counted }) = self.proc_entry(inode) else { return None };
         let lives = self.user_namespaces.get(namespace).is_some_and(|object| object.inode == number);
-        Some(if lives { Ok(UserLimit { namespace, counted }) } else { Err(Errno::ENOENT) })
+        Some(if lives { Ok(UserLimit { namespace, counted }) } else { Err(fail!(ENOENT)) })
     }
 
     /// Whether a process may do to a limit what the bits of `MAY_*` say: all may read, and who has the privilege may write
@@ -55,9 +56,9 @@ impl Linux {
         file: Id<OpenFile>,
         limit: UserLimit,
         count: usize,
-    ) -> Result<Bytes, Errno> {
+    ) -> Result<Bytes, Failure> {
         if !self.user_limit_permits(task, limit, READ) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         if self.files[file].position > 0 {
             return Ok(Bytes::default());
@@ -75,15 +76,15 @@ impl Linux {
         file: Id<OpenFile>,
         limit: UserLimit,
         data: &[u8],
-    ) -> Result<usize, Errno> {
+    ) -> Result<usize, Failure> {
         if !self.user_limit_permits(task, limit, WRITE) {
-            return Err(Errno::EPERM);
+            return Err(fail!(EPERM));
         }
         // What does not begin at the start is ignored (kernel.sysctl_writes_strict).
         let length = if data.is_empty() || self.files[file].position > 0 {
             data.len()
         } else {
-            let (number, length) = parse(data).ok_or(Errno::EINVAL)?;
+            let (number, length) = parse(data).ok_or(fail!(EINVAL))?;
             self.user_namespaces[limit.namespace].limits.set(limit.counted, number);
             length
         };
