@@ -114,7 +114,9 @@ impl Linux {
                 Err(if self.hide_pid(superblock) == HidePid::Invisible { fail!(ENOENT) } else { fail!(EPERM) })
             }
             // `proc_fd_permission()`
-            TaskEntry::Descriptors => generic().or_else(|failure| if other == Some(task) { Ok(()) } else { Err(failure) }),
+            TaskEntry::Descriptors => {
+                generic().or_else(|failure| if other == Some(task) { Ok(()) } else { Err(failure) })
+            }
             // `proc_fdinfo_permission()`
             TaskEntry::DescriptorInfos | TaskEntry::DescriptorInfo(_) => {
                 let other = other.ok_or(fail!(ESRCH))?;

@@ -1,5 +1,8 @@
 //! Why a call fails: the rule that it met.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use cofferdam::kernel::Errno;

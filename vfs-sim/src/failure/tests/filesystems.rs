@@ -1,0 +1,1 @@
+//! Filesystems, their parameters, and overlays.
