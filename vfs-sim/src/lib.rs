@@ -99,7 +99,7 @@ mod walk;
 pub use arena::{Arena, Id};
 pub use check::Inconsistency;
 pub use disk::{File, FileKind, Location, Place, Question, SupplyError};
-pub use failure::Rule;
+pub use failure::{FailedCall, Rule};
 pub use handle::{Access, Process};
 pub use host::{LineError, LoadError};
 pub use inspect::{FileView, MountView, NamespaceView, Propagation, TaskView};

@@ -1,12 +1,12 @@
 //! The kernel as a value.
 
-use cofferdam::kernel::{DeviceNumber, Errno, MountFlags};
+use cofferdam::kernel::{DeviceNumber, MountFlags};
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::{Arena, Id};
 use crate::disk::Questions;
-use crate::failure::{Failure, Rule};
+use crate::failure::Failures;
 use crate::filesystem::{
     Dentry, FilesystemType, FsContext, Inode, InternalMounts, Name, OverlayList, PAGE_SIZE, Parameters, Pipe,
     SuperBlock,
@@ -102,9 +102,9 @@ pub struct Linux {
     /// What is asked about files that are not known, if that is noted.
     #[serde(skip)]
     pub(crate) questions: Option<Box<Questions>>,
-    /// Why the last call failed, if it did.
+    /// Why calls failed.
     #[serde(skip)]
-    pub(crate) last_failure: Option<Failure>,
+    pub(crate) failures: Failures,
 }
 
 impl Default for Linux {
@@ -176,7 +176,7 @@ impl Linux {
             further_in_proc: OrdMap::new(),
             superblocks_by_type: OrdSet::new(),
             questions: None,
-            last_failure: None,
+            failures: Failures::default(),
         };
         linux.boot();
         linux
@@ -220,17 +220,6 @@ impl Linux {
     /// The first process.
     pub fn init(&self) -> Id<Task> {
         self.init
-    }
-
-    /// What a call gives back, of which [`why`](Self::why) then tells.
-    pub(crate) fn answer<R>(&mut self, result: Result<R, Failure>) -> Result<R, Errno> {
-        self.last_failure = result.as_ref().err().copied();
-        result.map_err(Failure::errno)
-    }
-
-    /// The rule by which the last call failed; `None` if it succeeded, or none was made. A kernel that is loaded does not know.
-    pub fn why(&self) -> Option<&'static Rule> {
-        self.last_failure.map(Failure::rule)
     }
 
     /// An anonymous device for a filesystem without one (`get_anon_bdev()`).

@@ -48,7 +48,7 @@ impl Linux {
             memory_pages,
             // Notes about the machine, which are no part of it.
             questions: _,
-            last_failure: _,
+            failures: _,
         } = self;
         let shares_objects = superblocks.is_shared_with(&snapshot.superblocks)
             && inodes.is_shared_with(&snapshot.inodes)

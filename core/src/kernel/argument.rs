@@ -4,9 +4,13 @@ use typed_path::UnixPath;
 
 use super::bytes::Bytes;
 
-/// An argument as a method takes it, which can be recorded as `R` and lent from it again.
-pub(super) trait Argument<'a, R> {
+/// An argument of a method of [`Kernel`](super::Kernel), which can be recorded as the `R` of a [`Call`](super::Call), and lent
+/// from it again.
+pub trait Argument<'a, R> {
+    /// As it stands in a call that is data.
     fn record(&self) -> R;
+
+    /// As a method takes it.
     fn lend(recorded: &'a R) -> Self;
 }
 

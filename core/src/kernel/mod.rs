@@ -25,6 +25,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use argument::Argument;
 pub use bytes::{Bytes, Quoted, quoted};
 pub use descriptor::Descriptor;
 pub use errno::Errno;

@@ -1,7 +1,11 @@
 //! Why a call fails: the rule that it met.
 
+mod notes;
 #[cfg(test)]
 mod tests;
+
+pub use notes::FailedCall;
+pub(crate) use notes::Failures;
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cofferdam::kernel::{Capabilities, CloneFlags, Errno};
+use cofferdam::kernel::{Call, Capabilities, CloneFlags, Errno};
 
 use super::{Credentials, FdTable, FsState, Signals, Task, TaskState};
 use crate::arena::Id;
@@ -52,7 +52,7 @@ impl Linux {
     /// Those of clone3(2). `EINVAL` for what would share memory.
     pub fn fork(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Errno> {
         let result = self.new_child(task, flags);
-        self.answer(result)
+        self.answer(task, || Call::Clone3 { flags }, result)
     }
 
     /// clone3(2)
@@ -94,7 +94,7 @@ impl Linux {
     /// Those of clone(2): `EINVAL` for the first process of a pid namespace, as well.
     pub fn fork_sibling(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Errno> {
         let result = self.new_sibling(task, flags);
-        self.answer(result)
+        self.answer(task, || Call::Clone3 { flags }, result)
     }
 
     fn new_sibling(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Failure> {

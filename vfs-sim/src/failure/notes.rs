@@ -1,0 +1,86 @@
+//! What a kernel remembers of calls that failed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cofferdam::kernel::{Call, Errno};
+
+use super::{Failure, Rule};
+use crate::arena::Id;
+use crate::linux::Linux;
+use crate::process::{Task, WOULD_WAIT};
+
+/// As many are kept of each process.
+const KEPT: usize = 100;
+
+/// A call that failed, and by which rule.
+///
+/// It is displayed as by strace(1), with the rule in the place of the error's description:
+/// `mount(NULL, "/srv", NULL, MS_SHARED, NULL) = -1 EINVAL: the path is not the root of a mount (do_change_type())`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCall {
+    /// The call.
+    pub call: Call,
+    /// By which it failed.
+    pub rule: &'static Rule,
+}
+
+impl fmt::Display for FailedCall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} = -1 {}: {}", self.call, self.rule.errno().name().unwrap_or("?"), self.rule)
+    }
+}
+
+/// What a kernel remembers of calls that failed. It is no part of the machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Failures {
+    /// The last call, if it failed.
+    last: Option<Failure>,
+    /// Those of each process, the oldest first, if that is wanted.
+    noted: Option<BTreeMap<Id<Task>, Vec<FailedCall>>>,
+}
+
+impl Linux {
+    /// The rule by which the last call failed; `None` if it succeeded, or none was made. A kernel that is loaded does not
+    /// know.
+    pub fn why(&self) -> Option<&'static Rule> {
+        self.failures.last.map(Failure::rule)
+    }
+
+    /// Lets the kernel note calls that fail, for [`take_failures`](Self::take_failures); or no longer. Calls that would wait
+    /// for another process are not noted, as they are made again.
+    pub fn note_failures(&mut self, whether: bool) {
+        self.failures.noted = whether.then(BTreeMap::new);
+    }
+
+    /// The calls of a process that have failed since it began or this was asked last, as far as they are noted: the last
+    /// hundred.
+    pub fn take_failures(&mut self, task: Id<Task>) -> Vec<FailedCall> {
+        self.failures.noted.as_mut().and_then(|noted| noted.remove(&task)).unwrap_or_default()
+    }
+
+    /// What a call gives back. It is remembered if it is a failure.
+    pub(crate) fn answer<R>(
+        &mut self,
+        task: Id<Task>,
+        call: impl FnOnce() -> Call,
+        result: Result<R, Failure>,
+    ) -> Result<R, Errno> {
+        self.failures.last = result.as_ref().err().copied();
+        if let (Err(failure), Some(noted)) = (&result, &mut self.failures.noted)
+            && *failure != WOULD_WAIT
+        {
+            let noted = noted.entry(task).or_default();
+            if noted.len() == KEPT {
+                noted.remove(0);
+            }
+            noted.push(FailedCall { call: call(), rule: failure.rule() });
+        }
+        result.map_err(Failure::errno)
+    }
+
+    /// Another call than the last one is what is asked about, and it did not fail.
+    pub(crate) fn forget_why(&mut self) {
+        self.failures.last = None;
+    }
+}
