@@ -71,6 +71,7 @@ Examples:
   cofferdam sim -c 'mount -t tmpfs none /mnt; findmnt /mnt'
   cofferdam sim --state machine.state -c 'mount --bind /srv /mnt'
   cofferdam sim --mountinfo /proc/self/mountinfo -c 'umount -l /home; findmnt'
+  cofferdam sim --explain -c 'cd /srv; umount /srv'
 
 Exit status: that of the last command, as with sh; 125 if cofferdam failed.";
 
@@ -272,6 +273,9 @@ pub(crate) struct SimArguments {
     /// Begin in this directory of the simulated machine [default: /]
     #[arg(long, value_name = "DIR", value_parser = bytes())]
     pub(crate) directory: Option<Bytes>,
+    /// After each error message, show the system calls that failed, and why: by which rule of the kernel
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Execute these commands; of the other arguments the first is $0
     #[arg(short = 'c', value_name = "COMMANDS", value_parser = bytes())]
     pub(crate) commands: Option<Bytes>,

@@ -42,6 +42,7 @@ impl Execution {
         environment: Vec<Vec<u8>>,
         name: Vec<u8>,
     ) -> Self {
+        machine.forget_failures(&process);
         Self { machine, process, arguments, environment, name, output: Vec::new(), pending: Vec::new(), failed: None }
     }
 
@@ -99,12 +100,14 @@ impl Execution {
     pub(crate) fn report_line(&mut self, text: impl AsRef<[u8]>) {
         let output = std::mem::take(&mut self.output);
         self.pending.push((Fd::STDOUT, output));
-        self.pending.push((Fd::STDERR, [text.as_ref(), b"\n"].concat()));
+        let explanation = self.machine.explanation(&self.process);
+        self.pending.push((Fd::STDERR, [text.as_ref(), b"\n", &explanation].concat()));
     }
 
     /// Writes to standard error, at once.
     pub(crate) async fn write_error(&mut self, text: &[u8]) {
-        self.pending.push((Fd::STDERR, text.to_vec()));
+        let explanation = self.machine.explanation(&self.process);
+        self.pending.push((Fd::STDERR, [text, &explanation].concat()));
         self.write_pending().await;
     }
 

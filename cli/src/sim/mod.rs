@@ -113,6 +113,9 @@ fn run(arguments: &SimArguments, depth: Option<usize>) -> Result<i32, Failure> {
         None => (None, None),
     };
     let machine = Machine::new(start(arguments, saved)?, Box::new(console)).map_err(SimError::Start)?;
+    if arguments.explain {
+        machine.explain();
+    }
     let name = name.unwrap_or_else(|| b"sh".to_vec());
     let mut session = Session::new(&machine, &name, &operands.collect::<Vec<_>>()).map_err(SimError::Start)?;
     if let Some(depth) = depth {

@@ -187,7 +187,8 @@ impl Shell {
     async fn complain(&mut self, text: &[u8]) {
         let place = format!(": {}: ", self.line);
         let builtin = self.command_name.as_ref().map(|name| [&name[..], b": "].concat()).unwrap_or_default();
-        self.write_error(&[&self.name, place.as_bytes(), &builtin, text, b"\n"].concat()).await;
+        let explanation = self.machine.explanation(&self.process);
+        self.write_error(&[&self.name, place.as_bytes(), &builtin, text, b"\n", &explanation].concat()).await;
     }
 
     /// The value of a variable, if it has one.

@@ -30,6 +30,7 @@ impl Shell {
             }
             return Ok(self.status);
         }
+        self.machine.forget_failures(&self.process);
         self.substitution_status = None;
         let words = self.words_of(command).await?;
         let redirects = redirect::of_command(command);

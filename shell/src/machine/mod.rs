@@ -2,6 +2,7 @@
 
 mod boot;
 mod console;
+mod explain;
 mod fifo;
 mod scheduler;
 mod tables;
@@ -31,6 +32,8 @@ pub struct Machine {
     leader: Rc<RefCell<Option<Process>>>,
     /// Whether Ctrl-C was pressed, and nobody knows of it yet.
     is_interrupted: Rc<Cell<bool>>,
+    /// Whether messages are followed by why calls failed.
+    explains: Rc<Cell<bool>>,
 }
 
 impl Machine {
@@ -48,6 +51,7 @@ impl Machine {
             terminal: Rc::new(RefCell::new(terminal)),
             leader: Rc::default(),
             is_interrupted: Rc::default(),
+            explains: Rc::default(),
         })
     }
 

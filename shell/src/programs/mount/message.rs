@@ -30,11 +30,11 @@ impl Attempt {
         };
         if let Some(message) = message {
             let subject = self.request.target.as_deref().or(self.request.source.as_deref()).unwrap_or(b"???");
-            warn(execution, [subject, b": ", &message, b"."].concat()).await;
-            if matches!(self.called, Some(Err(_))) {
-                let hint = b"       dmesg(1) may have more information after failed mount system call.\n";
-                execution.write_error(hint).await;
-            }
+            let hint: &[u8] = match self.called {
+                Some(Err(_)) => b"\n       dmesg(1) may have more information after failed mount system call.",
+                _ => b"",
+            };
+            warn(execution, [subject, b": ", &message, b".", hint].concat()).await;
         }
         status
     }
