@@ -237,6 +237,9 @@ pub(crate) struct PlanArguments {
     /// What the arguments name is taken to be there
     #[arg(long, value_name = "FILE")]
     pub(crate) mountinfo: Option<PathBuf>,
+    /// Show the system calls that fail on the way, and why: by which rule of the kernel
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,6 +5,7 @@
 //! looking (`disks`), of a table from elsewhere by taking for given what the arguments name (`given`). Nothing is changed.
 
 mod disks;
+mod explain;
 mod given;
 mod json;
 mod knowledge;
@@ -43,7 +44,13 @@ pub(crate) fn print(arguments: &PlanArguments) -> Result<i32, Failure> {
     let others = source.others();
     let knowledge = knowledge(arguments, &wanted, &agent.config.layout, &text)?;
     let prediction = predict(&text, &*knowledge, &wanted, &agent)?;
-    let planned = Planned { prediction: &prediction, others: &others, agent: &agent, is_saved: source.is_saved() };
+    let planned = Planned {
+        prediction: &prediction,
+        others: &others,
+        agent: &agent,
+        is_saved: source.is_saved(),
+        explains: arguments.explain,
+    };
     let output = if arguments.json {
         format!("{}\n", serde_json::to_string_pretty(&json::report(&planned)?)?)
     } else {
@@ -66,6 +73,8 @@ struct Planned<'p> {
     agent: &'p Agent,
     /// Whether the table is a copy, so that nothing but the table is known of the host.
     is_saved: bool,
+    /// Whether it is to be shown why calls fail.
+    explains: bool,
 }
 
 /// What would be there if a container that is there was made anew: the host's table, and the container's own.

@@ -52,8 +52,10 @@ pub struct Failure {
     pub pid: u32,
     /// As it was recorded.
     pub call: String,
-    /// Why it failed, as far as that can be told.
+    /// Why it failed: the rule of the kernel that it met, with the function in which that stands.
     pub reason: Option<String>,
+    /// What made it meet the rule, by name, as far as the state of the mounts shows it.
+    pub detail: Option<String>,
 }
 
 /// A call that gave something else.
@@ -69,6 +71,8 @@ pub struct Difference {
     pub simulated: String,
     /// Why one of them failed, as far as that can be told.
     pub reason: Option<String>,
+    /// What is so that it failed, by name.
+    pub detail: Option<String>,
 }
 
 impl Report {
@@ -167,24 +171,18 @@ impl Skipped {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, pid, call, reason } = self;
+        let Self { line, pid, call, reason, detail } = self;
         write!(f, "line {line}, process {pid}: {call}")?;
-        match reason {
-            Some(reason) => write!(f, "\n  {reason}"),
-            None => Ok(()),
-        }
+        reason.iter().chain(detail).try_for_each(|text| write!(f, "\n  {text}"))
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, pid, call, simulated, reason } = self;
+        let Self { line, pid, call, simulated, reason, detail } = self;
         writeln!(f, "line {line}, process {pid}: the first call that gives something else")?;
         writeln!(f, "  recorded   {call}")?;
         writeln!(f, "  simulated  = {simulated}")?;
-        match reason {
-            Some(reason) => writeln!(f, "  {reason}"),
-            None => Ok(()),
-        }
+        reason.iter().chain(detail).try_for_each(|text| writeln!(f, "  {text}"))
     }
 }

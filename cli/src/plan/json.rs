@@ -2,12 +2,14 @@
 
 use cofferdam::kernel::{Bytes, Errno};
 use cofferdam::mountinfo::Table;
+use cofferdam_vfs_sim::FailedCall;
 use cofferdam_view::difference::Difference;
 use cofferdam_view::host::{Host, Namespace};
 use cofferdam_view::json::{DifferenceReport, TableReport, difference, mounts};
 use serde::Serialize;
 
 use super::Planned;
+use super::explain::explaining;
 use super::prediction::Outcome;
 use super::report::disks;
 use super::warnings::{Warning, warnings};
@@ -29,6 +31,28 @@ pub(super) struct Report {
     warnings: Vec<Warning>,
     /// What could not be looked at.
     unseen: Vec<Refused>,
+    /// With `--explain`: the system calls that fail, in the order in which they are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_calls: Option<Vec<Explained>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Explained {
+    /// As strace(1) prints it.
+    call: String,
+    errno: String,
+    /// The rule that the call meets.
+    reason: &'static str,
+    /// The function of Linux in which it stands.
+    function: &'static str,
+}
+
+impl Explained {
+    fn new(failed: &FailedCall) -> Self {
+        let FailedCall { call, rule } = failed;
+        let errno = name_of(rule.errno());
+        Self { call: call.to_string(), errno, reason: rule.sentence(), function: rule.function() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -69,9 +93,12 @@ struct Refused {
 
 impl Refused {
     fn new(path: impl Into<Bytes>, errno: Errno) -> Self {
-        let errno = errno.name().map_or_else(|| errno.raw().to_string(), str::to_owned);
-        Self { path: path.into(), errno }
+        Self { path: path.into(), errno: name_of(errno) }
     }
+}
+
+fn name_of(errno: Errno) -> String {
+    errno.name().map_or_else(|| errno.raw().to_string(), str::to_owned)
 }
 
 pub(super) fn report(planned: &Planned<'_>) -> Result<Report, Failure> {
@@ -94,6 +121,7 @@ pub(super) fn report(planned: &Planned<'_>) -> Result<Report, Failure> {
         container: container(planned)?,
         warnings: warnings(planned)?,
         unseen: prediction.unseen.iter().map(|(path, errno)| Refused::new(&**path, *errno)).collect(),
+        failed_calls: planned.explains.then(|| explaining(planned).into_iter().map(Explained::new).collect()),
     })
 }
 

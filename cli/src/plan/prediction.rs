@@ -10,7 +10,7 @@ use cofferdam::kernel::{Bytes, Errno};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::mountinfo::Table;
 use cofferdam_shell::{Console, Input, Stream};
-use cofferdam_vfs_sim::{Linux, Place, Process, Question};
+use cofferdam_vfs_sim::{FailedCall, Linux, Place, Process, Question};
 use cofferdam_view::difference::Difference;
 
 use super::knowledge::{self, Answer, Knowledge};
@@ -58,6 +58,8 @@ pub(super) struct Prediction {
     pub(super) error: Option<String>,
     /// What could not be looked at.
     pub(super) unseen: Vec<(UnixPathBuf, Errno)>,
+    /// The system calls that failed, and why, in the order in which they were made.
+    pub(super) failed_calls: Vec<FailedCall>,
 }
 
 impl Prediction {
@@ -85,6 +87,7 @@ pub(super) fn predict(
     let loaded = Linux::from_mountinfo_with_files(&text.bytes, |id| knowledge.is_file(id));
     let mut linux = loaded.map_err(|error| PlanError::Load { path: text.path.clone(), error })?;
     linux.note_questions();
+    linux.note_failures(true);
     if let Some(names) = knowledge.names_in_proc() {
         linux.omit_in_proc(Linux::names_in_proc().filter(|name| !names.contains_key(*name)));
         for (name, is_directory) in &names {
@@ -180,6 +183,7 @@ fn attempt(linux: Linux, knowledge: &dyn Knowledge, wanted: &Wanted, agent: &Age
         launch_info,
         error: error.map(|error| error.trim_end().to_owned()),
         unseen: Vec::new(),
+        failed_calls: session.init().linux().failures().cloned().collect(),
     };
     let linux = session.init().linux().clone();
     Ok(Attempt { prediction, linux })

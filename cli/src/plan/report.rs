@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 
 use cofferdam::kernel::DeviceNumber;
 use cofferdam::mountinfo::Table;
+use cofferdam_vfs_sim::FailedCall;
 use cofferdam_view::difference::{self, Difference};
 use cofferdam_view::host::{Host, Namespace};
 use cofferdam_view::{Look, printable, text as view};
 
 use super::Planned;
+use super::explain::explaining;
 use super::prediction::Outcome;
 use super::warnings::{Kind, warnings};
 use crate::run::Failure;
@@ -25,6 +27,9 @@ pub(super) fn text(planned: &Planned<'_>, look: Look) -> Result<String, Failure>
     let before = Table::parse(&prediction.before)?;
     if let Some(error) = &prediction.error {
         writeln!(text, "{}{error}\n", section("It would fail"))?;
+    }
+    if planned.explains {
+        failed_calls(&mut text, &explaining(planned))?;
     }
     match &prediction.meanwhile {
         Some(meanwhile) => {
@@ -83,6 +88,18 @@ pub(super) fn disks(planned: &Planned<'_>) -> Result<HashSet<DeviceNumber>, Fail
     let is_known = |kind: &[u8]| matches!(kind, b"proc" | b"sysfs" | b"devpts" | b"devtmpfs" | b"mqueue");
     let entries = before.entries().iter().filter(|entry| !is_known(entry.filesystem_type_raw()));
     Ok(entries.map(|entry| DeviceNumber { major: entry.major(), minor: entry.minor() }).collect())
+}
+
+fn failed_calls(text: &mut String, calls: &[&FailedCall]) -> std::fmt::Result {
+    text.push_str(&section("System calls that fail, and why"));
+    if calls.is_empty() {
+        text.push_str("none\n");
+    }
+    for failed in calls {
+        writeln!(text, "{failed}")?;
+    }
+    text.push('\n');
+    Ok(())
 }
 
 fn unseen(text: &mut String, planned: &Planned<'_>) -> std::fmt::Result {

@@ -6,22 +6,35 @@ mod place;
 use cofferdam::kernel::{
     AtFlags, Bytes, Call, Capabilities, Errno, Fd, MountFlags, MoveMountFlags, OpenTreeFlags, UmountFlags,
 };
-use cofferdam_vfs_sim::{Id, Linux, Location, Task};
+use cofferdam_vfs_sim::{Id, Linux, Location, Rule, Task};
 
 use self::place::Place;
 use crate::decode::Given;
 use crate::world::wanted::wanted_by;
 
-/// Why a call fails with this error on a machine that is as it was before the call, as far as that can be told. This is the one
-/// place from which reports take it.
+/// Why a call fails, as far as that can be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reason {
+    /// The rule that it meets.
+    pub(crate) reason: Option<String>,
+    /// What makes it meet the rule, by name.
+    pub(crate) detail: Option<String>,
+}
+
+/// Why a call fails with this error on a machine that is as it was before the call. This is the one place from which reports
+/// take it.
 ///
-/// What the state of the mounts shows is said first; where it shows nothing, what the manual page says of the error.
-pub(crate) fn reason(linux: &Linux, task: Id<Task>, call: &Call, errno: Errno) -> Option<String> {
+/// The rule is that of the simulated kernel if the call failed there too; otherwise there is what the manual page says of the
+/// error. The detail is what the state of the mounts shows.
+pub(crate) fn reason(linux: &Linux, task: Id<Task>, call: &Call, errno: Errno, rule: Option<&'static Rule>) -> Reason {
     let asked = Asked { linux, task, errno };
-    asked.path(call).or_else(|| asked.privilege(call)).or_else(|| asked.mounts(call)).or_else(|| {
-        let sentence = manual::sentence(call.name(), errno)?;
+    let detail = asked.path(call).or_else(|| asked.privilege(call)).or_else(|| asked.mounts(call));
+    let rule = rule.filter(|rule| rule.errno() == errno).map(ToString::to_string);
+    let reason = rule.or_else(|| {
+        let sentence = manual::sentence(call.name(), errno).filter(|_| detail.is_none())?;
         Some(format!("{}(2) gives {} where {sentence}", call.name(), errno.name()?))
-    })
+    });
+    Reason { reason, detail }
 }
 
 /// What is asked: why a call of this process fails so.

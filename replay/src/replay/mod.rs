@@ -12,7 +12,7 @@ use self::left_out::{CONTENT, ENDED, NOT_REPLAYED, NOT_SIMULATED, PROCESSES};
 use self::replacement::replacement;
 use crate::compare::{agree, shown};
 use crate::decode::{Action, Decoded, Given, decode};
-use crate::reason::reason;
+use crate::reason::{Reason, reason};
 use crate::report::{Difference, Failure, Replaced, Report};
 use crate::trace::{Event, RecordedCall, Trace, What};
 use crate::world::facts::Facts;
@@ -72,7 +72,7 @@ enum Step {
     Agreed,
     /// The reason.
     Skipped(String),
-    Different(String, Option<String>),
+    Different(String, Reason),
     Again,
 }
 
@@ -99,9 +99,9 @@ impl Replay<'_> {
                 Step::Agreed => self.report.replayed += 1,
                 Step::Skipped(reason) => self.report.skip(&call.call.name, reason, event.line),
                 Step::Again => return End::Again,
-                Step::Different(simulated, reason) => {
+                Step::Different(simulated, Reason { reason, detail }) => {
                     let (line, pid, call) = (event.line, event.pid, call.text.clone());
-                    self.report.difference = Some(Difference { line, pid, call, simulated, reason });
+                    self.report.difference = Some(Difference { line, pid, call, simulated, reason, detail });
                     return End::Over;
                 }
             }
@@ -224,7 +224,7 @@ impl Replay<'_> {
     fn done(&mut self, act: impl FnOnce(&mut World) -> Result<(), Errno>) -> Step {
         match act(&mut self.world) {
             Ok(()) => Step::Agreed,
-            Err(errno) => Step::Different(format!("-1 {errno}"), None),
+            Err(errno) => Step::Different(format!("-1 {errno}"), Reason::default()),
         }
     }
 
@@ -262,7 +262,7 @@ impl Replay<'_> {
             }
             let after = std::mem::replace(&mut self.world.linux, before);
             if !self.may_learn {
-                return Step::Different(String::new(), None);
+                return Step::Different(String::new(), Reason::default());
             }
             match self.world.learn(task, call, recorded, &simulated) {
                 Learned::Supplied => {}
@@ -274,7 +274,7 @@ impl Replay<'_> {
                 Learned::Nothing => return self.differs(event, task, call, recorded, &simulated, after),
             }
         }
-        Step::Different("more was missing than one call can show".into(), None)
+        Step::Different("more was missing than one call can show".into(), Reason::default())
     }
 
     /// Gives new descriptors the numbers that they had.
@@ -319,15 +319,17 @@ impl Replay<'_> {
             self.world.linux = before;
         }
         let failed = recorded.as_ref().err().or(simulated.as_ref().err());
-        let reason = failed.and_then(|errno| reason(&self.world.linux, task, call, *errno));
+        let rule = after.why();
+        let reason = failed.map(|errno| reason(&self.world.linux, task, call, *errno, rule)).unwrap_or_default();
         self.world.linux = after;
         Step::Different(shown(simulated), reason)
     }
 
     fn note_failure(&mut self, event: &Event, task: Id<Task>, call: &Call, recorded: &Result<Given, Errno>) {
         let (Err(errno), true, What::Call(text)) = (recorded, is_about_mounts(call), &event.what) else { return };
-        let reason = reason(&self.world.linux, task, call, *errno);
-        let failure = Failure { line: event.line, pid: event.pid, call: text.text.clone(), reason };
+        let linux = &self.world.linux;
+        let Reason { reason, detail } = reason(linux, task, call, *errno, linux.why());
+        let failure = Failure { line: event.line, pid: event.pid, call: text.text.clone(), reason, detail };
         self.report.failures.push(failure);
     }
 
@@ -342,10 +344,12 @@ impl Replay<'_> {
                 Step::Agreed
             }
             (recorded, simulated) => {
+                let rule = self.world.linux.why();
                 self.world = before;
                 let failed = recorded.as_ref().err().copied().or(simulated.err());
                 let call = Call::Clone3 { flags: fork.flags };
-                let reason = failed.and_then(|errno| reason(&self.world.linux, task, &call, errno));
+                let linux = &self.world.linux;
+                let reason = failed.map(|errno| reason(linux, task, &call, errno, rule)).unwrap_or_default();
                 Step::Different(shown(&simulated.map(Value::from)), reason)
             }
         }
@@ -358,7 +362,7 @@ impl Replay<'_> {
         match (self.world.wait(event.pid, Pid(child.0)), status) {
             (None, _) => Step::Skipped(PROCESSES.into()),
             (Some(simulated), Some(status)) if simulated != *status => {
-                Step::Different(format!("{}, {simulated:?}", child.0), None)
+                Step::Different(format!("{}, {simulated:?}", child.0), Reason::default())
             }
             _ => Step::Agreed,
         }

@@ -1,6 +1,6 @@
 //! What a kernel remembers of calls that failed.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fmt;
 
 use cofferdam::kernel::{Call, Errno};
@@ -10,8 +10,8 @@ use crate::arena::Id;
 use crate::linux::Linux;
 use crate::process::{Task, WOULD_WAIT};
 
-/// As many are kept of each process.
-const KEPT: usize = 100;
+/// As many are kept.
+const KEPT: usize = 1000;
 
 /// A call that failed, and by which rule.
 ///
@@ -36,8 +36,15 @@ impl fmt::Display for FailedCall {
 pub(crate) struct Failures {
     /// The last call, if it failed.
     last: Option<Failure>,
-    /// Those of each process, the oldest first, if that is wanted.
-    noted: Option<BTreeMap<Id<Task>, Vec<FailedCall>>>,
+    /// What is noted, if that is wanted, the oldest first.
+    noted: Option<VecDeque<Noted>>,
+}
+
+#[derive(Clone, Debug)]
+struct Noted {
+    /// Which of all processes that ever were has made the call.
+    process: Option<u64>,
+    failed: FailedCall,
 }
 
 impl Linux {
@@ -47,16 +54,30 @@ impl Linux {
         self.failures.last.map(Failure::rule)
     }
 
-    /// Lets the kernel note calls that fail, for [`take_failures`](Self::take_failures); or no longer. Calls that would wait
-    /// for another process are not noted, as they are made again.
+    /// Lets the kernel note calls that fail, the last thousand; or no longer. Calls that would wait for another process are
+    /// not noted, as they are made again.
     pub fn note_failures(&mut self, whether: bool) {
-        self.failures.noted = whether.then(BTreeMap::new);
+        self.failures.noted = whether.then(VecDeque::new);
     }
 
-    /// The calls of a process that have failed since it began or this was asked last, as far as they are noted: the last
-    /// hundred.
+    /// The calls that have failed, as far as they are noted, the oldest first.
+    pub fn failures(&self) -> impl Iterator<Item = &FailedCall> {
+        self.failures.noted.iter().flatten().map(|noted| &noted.failed)
+    }
+
+    /// As [`failures`](Self::failures), of one process; they are not noted any more then.
     pub fn take_failures(&mut self, task: Id<Task>) -> Vec<FailedCall> {
-        self.failures.noted.as_mut().and_then(|noted| noted.remove(&task)).unwrap_or_default()
+        let process = self.serial_of(task);
+        let mut taken = Vec::new();
+        if let Some(noted) = &mut self.failures.noted {
+            noted.retain(|noted| {
+                if noted.process == process {
+                    taken.push(noted.failed.clone());
+                }
+                noted.process != process
+            });
+        }
+        taken
     }
 
     /// What a call gives back. It is remembered if it is a failure.
@@ -67,14 +88,14 @@ impl Linux {
         result: Result<R, Failure>,
     ) -> Result<R, Errno> {
         self.failures.last = result.as_ref().err().copied();
+        let process = self.serial_of(task);
         if let (Err(failure), Some(noted)) = (&result, &mut self.failures.noted)
             && *failure != WOULD_WAIT
         {
-            let noted = noted.entry(task).or_default();
             if noted.len() == KEPT {
-                noted.remove(0);
+                noted.pop_front();
             }
-            noted.push(FailedCall { call: call(), rule: failure.rule() });
+            noted.push_back(Noted { process, failed: FailedCall { call: call(), rule: failure.rule() } });
         }
         result.map_err(Failure::errno)
     }

@@ -134,8 +134,6 @@ impl Linux {
         self.forget_task(task);
         let namespaces = self.detach_pids(task);
         let Some(object) = self.tasks.remove(task) else { return };
-        // The id is used again.
-        self.take_failures(task);
         if let Some(parent) = object.parent {
             self.tasks[parent].children.retain(|child| *child != task);
         }

@@ -62,6 +62,7 @@ fn failures_are_noted_for_each_process() {
     let failures = |process: &Process| {
         process.linux().take_failures(process.task()).iter().map(ToString::to_string).collect::<Vec<_>>()
     };
+    assert_eq!(process.linux().failures().count(), 2);
     let of_init = failures(&process);
     assert_eq!(of_init.len(), 1, "{of_init:?}");
     assert!(of_init[0].starts_with(r#"chdir("/missing") = -1 ENOENT: "#), "{of_init:?}");
