@@ -106,6 +106,7 @@ fn shell(directory: &Path) -> Command {
 /// With `UPDATE_DOCUMENTS=1`, what is printed is written down.
 #[rstest]
 #[case::tutorial("propagation.md", Root::Simulated, 40)]
+#[case::mounts("mounts.md", Root::Simulated, 18)]
 #[case::replay("replay.md", Root::Real, 1)]
 fn what_is_shown_is_what_is_printed(#[case] page: &str, #[case] root: Root, #[case] fewest: usize) {
     let page = Path::new(ROOT).join("docs").join(page);
