@@ -107,7 +107,10 @@ fn shell(directory: &Path) -> Command {
 #[rstest]
 #[case::tutorial("propagation.md", Root::Simulated, 40)]
 #[case::mounts("mounts.md", Root::Simulated, 18)]
+#[case::graph("graph.md", Root::Simulated, 3)]
+#[case::run("run.md", Root::Real, 7)]
 #[case::replay("replay.md", Root::Real, 1)]
+#[case::sim("sim.md", Root::Real, 10)]
 fn what_is_shown_is_what_is_printed(#[case] page: &str, #[case] root: Root, #[case] fewest: usize) {
     let page = Path::new(ROOT).join("docs").join(page);
     let text = fs::read_to_string(&page).unwrap();
