@@ -14,7 +14,7 @@ use crate::run::Failure;
 
 /// Prints the picture. Gives the exit status.
 pub(crate) fn print(arguments: &GraphArguments) -> Result<i32, Failure> {
-    let source = Source::of(arguments.file.first().map(PathBuf::as_path), arguments.pid);
+    let source = Source::of(arguments.file.first().map(PathBuf::as_path), arguments.chosen.pid);
     let mut texts = vec![source.read()?];
     for file in arguments.file.iter().skip(1) {
         let other = Source::File(file);
@@ -28,7 +28,7 @@ pub(crate) fn print(arguments: &GraphArguments) -> Result<i32, Failure> {
         texts[0].name = source.name();
     }
     let host = host(&texts)?;
-    let under = arguments.under.as_deref().map(|path| resolve(&source, path)).transpose()?;
+    let under = arguments.chosen.under.as_deref().map(|path| resolve(&source, path)).transpose()?;
     let table = &host.namespaces()[0].table;
     let shown: Option<HashSet<u32>> = under.map(|path| table.at_or_below(&path).map(Entry::id).collect());
     let related = Related::of(&host, |mount| shown.as_ref().is_none_or(|shown| shown.contains(&mount.id())));

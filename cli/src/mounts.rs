@@ -39,7 +39,7 @@ const DIFFERENT: i32 = 1;
 
 /// Prints the mounts. Gives the exit status.
 pub(crate) fn print(arguments: &MountsArguments) -> Result<i32, Failure> {
-    let source = Source::of(arguments.file.as_deref(), arguments.pid);
+    let source = Source::of(arguments.file.as_deref(), arguments.chosen.pid);
     let mut texts = vec![source.read()?];
     if !arguments.this_namespace && arguments.diff.is_none() {
         texts.extend(source.others());
@@ -112,7 +112,7 @@ fn chosen(source: &Source<'_>, host: &Host<'_>, arguments: &MountsArguments) -> 
     Ok(if let Some(path) = &arguments.containing {
         let resolved = resolve(source, path)?;
         Some(leading_to(table, &resolved).ok_or_else(|| MountsError::NotMounted(path.as_path().into()))?)
-    } else if let Some(path) = &arguments.under {
+    } else if let Some(path) = &arguments.chosen.under {
         Some(table.at_or_below(&resolve(source, path)?).map(Entry::id).collect())
     } else {
         None

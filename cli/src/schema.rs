@@ -22,6 +22,9 @@ pub(crate) fn print(arguments: &SchemaArguments) -> Result<i32, Failure> {
         Some(name) => serde_json::to_string_pretty(&schema(name).ok_or_else(|| SchemaError::Unknown(name.clone()))?)?,
         None => NAMES.join("\n"),
     };
-    io::stdout().write_all(format!("{text}\n").as_bytes()).map_err(SchemaError::Print)?;
-    Ok(0)
+    match io::stdout().write_all(format!("{text}\n").as_bytes()) {
+        // Who reads no further has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(SchemaError::Print(error).into()),
+        _ => Ok(0),
+    }
 }

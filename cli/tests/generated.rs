@@ -57,6 +57,17 @@ fn each_command_has_a_page_with_its_options() {
     }
 }
 
+#[test]
+fn the_readme_lists_each_command() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let (_, list) = readme.split_once("\n## Commands\n").unwrap();
+    let (list, _) = list.split_once("\n## ").unwrap();
+    let rows: String = list.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next()).collect();
+    let listed: Vec<&str> = rows.split(['`', ',', ' ']).filter(|word| !word.is_empty()).collect();
+    let (listed, commands): (BTreeSet<_>, _) = (listed.into_iter().map(str::to_owned).collect(), commands());
+    assert_eq!(listed, commands.into_iter().collect());
+}
+
 #[rstest]
 #[case("bash")]
 #[case("elvish")]

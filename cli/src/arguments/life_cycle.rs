@@ -6,26 +6,102 @@ use cofferdam::messages::{ContainerId, InvalidContainerId};
 
 use super::{AgentArguments, bytes};
 
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  cofferdam create
+  cofferdam create --check
+  cofferdam create --check --json | jq -r '.steps[].path'
+  cofferdam create --agent-config agent.toml
+
+The other commands prepare the host as well, if that was not done yet.";
+
+const PREPARE_EXAMPLES: &str = "\
+Examples:
+  cofferdam prepare --id c1 < c1.json
+  cofferdam prepare --id c1.side < side.json > side.launch-info
+  jq '.rootfs = \"/srv/image\"' c1.json | cofferdam prepare --id c1 > /dev/null
+
+Standard input has a container-config (`cofferdam schema container-config`); the directory in it, the sandbox, must exist. \
+`cofferdam launch` finds the launch info by itself. What fails leaves nothing behind.";
+
+const LAUNCH_EXAMPLES: &str = "\
+Examples:
+  cofferdam launch --id c1
+  cofferdam launch --id c1 --pid-file /run/c1.pid &
+  cofferdam launch --id c1.side -- sh -c 'cat shared/log'
+
+Exit status: that of the program; 128+n if signal n killed it; 125 if cofferdam failed, 126 if the program can't be executed, \
+127 if it is not found.";
+
+const UPDATE_EXAMPLES: &str = "\
+Examples:
+  cofferdam update --id c1 < resources.json
+  echo '[]' | cofferdam update --id c1
+  jq .resources c1.json | cofferdam update --id c1
+
+Standard input has a list of resources (`cofferdam schema resources`): all that the container is to have from now on.";
+
+const CLEANUP_EXAMPLES: &str = "\
+Examples:
+  cofferdam cleanup --id c1.side
+  cofferdam cleanup --id c1 --remove-sandbox
+
+Its program must have ended, and what is nested in it must be cleaned up. The data of persistent volumes stays. For a container \
+that is not there, there is nothing to do.";
+
+const RECOVER_EXAMPLES: &str = "\
+Examples:
+  cofferdam recover < /dev/null
+  cofferdam recover < states.json
+  cofferdam recover < /dev/null | jq -r '.cleaned[].value'
+
+Standard input may have the containers that the agent knows (`cofferdam schema states`). It prints which are known now, and \
+which were cleaned up.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  cofferdam list
+  cofferdam list --json | jq -r '.[] | select(.status == \"running\") | .id'";
+
+const STATE_EXAMPLES: &str = "\
+Examples:
+  cofferdam state --id c1
+  cofferdam state --id c1 --json | jq .pid";
+
+const METRICS_EXAMPLES: &str = "\
+Examples:
+  cofferdam metrics
+  cofferdam metrics > /var/lib/node-exporter/cofferdam.prom";
+
 /// The life of a container, a command at a time.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LifeCycleCommand {
     /// Check that this host can have containers, and prepare it
+    #[command(after_help = CREATE_EXAMPLES)]
     Create(CreateArguments),
     /// Prepare a container as the configuration on standard input says; prints its launch info
+    #[command(after_help = PREPARE_EXAMPLES)]
     Prepare(ContainerArguments),
     /// Run the program of a prepared container, and wait for it
+    #[command(after_help = LAUNCH_EXAMPLES)]
     Launch(LaunchContainer),
     /// Give a container the volumes among the resources on standard input, and take others away; it may be running
+    #[command(after_help = UPDATE_EXAMPLES)]
     Update(ContainerArguments),
     /// Take a container's mounts off the host, and forget it
+    #[command(after_help = CLEANUP_EXAMPLES)]
     Cleanup(CleanupArguments),
     /// Clean up after commands that have died; remember the containers that standard input, if there is any, names
+    #[command(after_help = RECOVER_EXAMPLES)]
     Recover(LifeCycleArguments),
     /// List the containers
+    #[command(after_help = LIST_EXAMPLES)]
     List(LifeCycleArguments),
     /// Tell of one container
+    #[command(after_help = STATE_EXAMPLES)]
     State(ContainerArguments),
     /// Print metrics in the text format of Prometheus
+    #[command(after_help = METRICS_EXAMPLES)]
     Metrics(LifeCycleArguments),
 }
 

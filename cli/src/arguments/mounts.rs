@@ -19,26 +19,33 @@ more than one mount have a colour on a terminal (NO_COLOR=1 for none, CLICOLOR_F
 
 Exit status: 0; with --diff 1 if there is a difference; 125 if cofferdam failed.";
 
-/// Arguments of `cofferdam mounts`.
+/// Whose mounts, and which of them.
 #[derive(Debug, Args)]
-pub(crate) struct MountsArguments {
+pub(crate) struct ChosenMounts {
     /// The mounts that this process sees, instead of our own
     #[arg(long, value_name = "PID")]
     pub(crate) pid: Option<u32>,
+    /// Only the mounts on PATH and below it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) under: Option<PathBuf>,
+}
+
+/// Arguments of `cofferdam mounts`.
+#[derive(Debug, Args)]
+pub(crate) struct MountsArguments {
     /// The mounts in this file, a copy of a /proc/PID/mountinfo; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "pid")]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) chosen: ChosenMounts,
     /// Only the mount that PATH is in, and those that it is mounted on, step by step
     #[arg(long, value_name = "PATH", conflicts_with_all = ["under", "peers_of", "diff"])]
     pub(crate) containing: Option<PathBuf>,
-    /// Only the mounts on PATH and below it
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["peers_of", "diff"])]
-    pub(crate) under: Option<PathBuf>,
     /// Where what is mounted at PATH appears as well, and from where something would appear there
-    #[arg(long, value_name = "PATH", conflicts_with = "diff")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["under", "diff"])]
     pub(crate) peers_of: Option<PathBuf>,
     /// What is different from the mounts in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "under")]
     pub(crate) diff: Option<PathBuf>,
     /// Do not look into other mount namespaces for those that receive; with many mounts and containers that takes its time
     #[arg(long)]
@@ -64,16 +71,12 @@ is mounted on all of them, and, by the dashed arrows, on their slaves.";
 /// Arguments of `cofferdam graph`.
 #[derive(Debug, Args)]
 pub(crate) struct GraphArguments {
-    /// The mounts that this process sees, instead of our own
-    #[arg(long, value_name = "PID")]
-    pub(crate) pid: Option<u32>,
     /// The mounts in this file, a copy of a /proc/PID/mountinfo; `-` is standard input. Of several, which have to be of one
     /// boot of one machine, each is a mount namespace
     #[arg(long, value_name = "FILE", conflicts_with = "pid")]
     pub(crate) file: Vec<PathBuf>,
-    /// Only the mounts on PATH and below it
-    #[arg(long, value_name = "PATH")]
-    pub(crate) under: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) chosen: ChosenMounts,
     /// All mount namespaces that can be seen, with those of their mounts that receive from, or send to, the ones that are shown
     #[arg(long, conflicts_with = "file")]
     pub(crate) all_namespaces: bool,

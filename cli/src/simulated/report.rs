@@ -40,7 +40,11 @@ pub(super) struct Report<'a> {
 /// Prints the report to standard output.
 pub(super) fn print(report: Report<'_>) -> Result<(), Failure> {
     let text = text(report)?;
-    Ok(std::io::stdout().write_all(text.as_bytes()).map_err(ReportError)?)
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Who reads no further has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(ReportError(error).into()),
+        _ => Ok(()),
+    }
 }
 
 fn text(report: Report<'_>) -> Result<String, Failure> {
