@@ -10,11 +10,16 @@ use crate::linux::Linux;
 use crate::mount::{Mount, Path};
 use crate::namespace::IdExtent;
 use crate::process::Task;
+use crate::walk::LookupFlags;
 
 const ALL: u32 = 0o7777;
 const SET_UID: u32 = 0o4000;
 const SET_GID: u32 = 0o2000;
 const GROUP_EXECUTE: u32 = 0o010;
+
+/// What belongs to nobody, as seen through the mount, is not changed.
+pub(super) const UNMAPPED_OWNER: Failure =
+    fail!(EOVERFLOW, "notify_change()", "the owner or the group of the file has no number through this mount");
 
 /// What is to become of a file (`struct iattr`). Ids are those of the initial user namespace, as seen through the mount.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +41,7 @@ impl Linux {
 
     /// fchmodat(2)
     pub(crate) fn fchmodat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Failure> {
-        let path = self.lookup(task, dirfd, path, lookup_flags(AtFlags::empty(), AtFlags::empty())?)?;
+        let path = self.lookup(task, dirfd, path, LookupFlags::FOLLOW)?;
         self.chmod(task, path, mode)
     }
 
@@ -45,7 +50,7 @@ impl Linux {
         self.want_write(path.mount)?;
         let inode = self.dentries[path.dentry].inode;
         if matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
-            return Err(fail!(EOPNOTSUPP));
+            return Err(fail!(EOPNOTSUPP, "notify_change()", "a symbolic link has no mode that can be changed"));
         }
         let attributes = Attributes { mode: Some(mode.0 & ALL), ..Attributes::default() };
         self.change_attributes(task, path, attributes)
@@ -61,8 +66,14 @@ impl Linux {
         group: Option<u32>,
         flags: AtFlags,
     ) -> Result<(), Failure> {
-        let how = lookup_flags(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
-        let path = self.lookup(task, dirfd, path, how)?;
+        if !(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH).contains(flags) {
+            return Err(fail!(
+                EINVAL,
+                "do_fchownat()",
+                "a flag is not one that the call knows: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"
+            ));
+        }
+        let path = self.lookup(task, dirfd, path, lookup_flags(flags))?;
         self.want_write(path.mount)?;
         self.chown(task, path, owner, group)
     }
@@ -70,7 +81,10 @@ impl Linux {
     /// `chown_common()`: it takes the set-id bits of what is no directory, even if the owner stays.
     fn chown(&mut self, task: Id<Task>, path: Path, owner: Option<u32>, group: Option<u32>) -> Result<(), Failure> {
         let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
-        let (uid, gid) = (new_id(owner, &namespace.uid_map)?, new_id(group, &namespace.gid_map)?);
+        let no_user = fail!(EINVAL, "chown_common()", "there is no such user in the process's user namespace");
+        let no_group = fail!(EINVAL, "chown_common()", "there is no such group in the process's user namespace");
+        let uid = new_id(owner, &namespace.uid_map, no_user)?;
+        let gid = new_id(group, &namespace.gid_map, no_group)?;
         let inode = self.dentries[path.dentry].inode;
         let mode = self.inodes[inode].mode;
         let mut killed = 0;
@@ -95,15 +109,21 @@ impl Linux {
         let attributes =
             Attributes { mode: if kills { Some(now & !attributes.killed) } else { attributes.mode }, ..attributes };
         let (uid, gid) = self.owner_through(mount, inode);
-        let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(fail!(EOVERFLOW))).transpose()?;
-        let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(fail!(EOVERFLOW))).transpose()?;
+        let no_user = fail!(EOVERFLOW, "notify_change()", "the filesystem has no number for the new owner");
+        let no_group = fail!(EOVERFLOW, "notify_change()", "the filesystem has no number for the new group");
+        let owner = attributes.uid.map(|uid| self.uid_of_filesystem(mount, uid).ok_or(no_user)).transpose()?;
+        let group = attributes.gid.map(|gid| self.gid_of_filesystem(mount, gid).ok_or(no_group)).transpose()?;
         if (owner.is_none() && uid.is_none()) || (group.is_none() && gid.is_none()) {
-            return Err(fail!(EOVERFLOW));
+            return Err(UNMAPPED_OWNER);
         }
         self.may_change_in_filesystem(inode, attributes)?;
         self.may_change_owner(task, mount, inode, attributes)?;
         if attributes.mode.is_some() && !self.is_owner_or_capable(task, mount, inode) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "setattr_prepare()",
+                "the file is another user's, and the process has no CAP_FOWNER over it"
+            ));
         }
         let mode = attributes.mode.map(|mode| {
             let is_own_group = attributes.gid.or(gid).is_some_and(|gid| self.is_in_group(task, gid));
@@ -126,9 +146,12 @@ impl Linux {
 
     /// What the filesystem has against it (`i_op->setattr`).
     fn may_change_in_filesystem(&self, inode: Id<Inode>, attributes: Attributes) -> Result<(), Failure> {
-        // `anon_inode_setattr()`
         if self.superblocks[self.inodes[inode].superblock].filesystem == FilesystemType::AnonInodeFs {
-            return Err(fail!(EOPNOTSUPP));
+            return Err(fail!(
+                EOPNOTSUPP,
+                "anon_inode_setattr()",
+                "the file is one of the kernel's own, without a filesystem"
+            ));
         }
         let changes_owner = attributes.uid.is_some() || attributes.gid.is_some();
         self.may_change_entry(inode, attributes.mode.is_some(), changes_owner)
@@ -153,13 +176,21 @@ impl Linux {
             && !(is_own && uid == Some(new))
             && !is_capable(uid)
         {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "chown_ok()",
+                "the owner would change, and the process has no CAP_CHOWN over the file"
+            ));
         }
         if let Some(new) = attributes.gid
             && !(is_own && (gid == Some(new) || self.is_in_group(task, new)))
             && !is_capable(gid)
         {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "chgrp_ok()",
+                "the file is another user's, or the process is not in the group, and it has no CAP_CHOWN over the file"
+            ));
         }
         Ok(())
     }
@@ -179,10 +210,10 @@ impl Linux {
     }
 }
 
-/// The id of the initial user namespace that a number stands for in another one; -1 is no id: nothing is changed.
-fn new_id(number: Option<u32>, map: &[IdExtent]) -> Result<Option<u32>, Failure> {
+/// The id of the initial user namespace that a number stands for in another one, if for any; -1 is no id: nothing is changed.
+fn new_id(number: Option<u32>, map: &[IdExtent], otherwise: Failure) -> Result<Option<u32>, Failure> {
     let Some(number) = number.filter(|number| *number != u32::MAX) else { return Ok(None) };
-    map.iter().find_map(|extent| extent.outside_of(number)).map(Some).ok_or(fail!(EINVAL))
+    map.iter().find_map(|extent| extent.outside_of(number)).map(Some).ok_or(otherwise)
 }
 
 fn through(id: u32, from: &[IdExtent], to: &[IdExtent]) -> Option<u32> {

@@ -32,7 +32,8 @@ impl Linux {
     /// mkdirat(2)
     pub(crate) fn mkdirat(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], mode: Mode) -> Result<(), Failure> {
         let NewName { directory, name } = self.filename_create(task, dirfd, path, true)?;
-        self.may_make(task, directory, DirectoryOperations::MAKE, fail!(EPERM))?;
+        let cant_make = fail!(EPERM, "vfs_mkdir()", "the filesystem lets nobody make directories here");
+        self.may_make(task, directory, DirectoryOperations::MAKE, cant_make)?;
         let mode = self.mode_of_new(task, directory, mode.0 & OF_DIRECTORIES, true);
         self.new_entry(task, directory, name, InodeKind::Directory, mode)?;
         Ok(())
@@ -52,7 +53,8 @@ impl Linux {
         let kind = node_kind(bits, device)?;
         let NewName { directory, name } = self.filename_create(task, dirfd, path, false)?;
         if matches!(kind, InodeKind::Regular(_)) {
-            self.may_make(task, directory, DirectoryOperations::CREATE, fail!(EACCES))?;
+            let cant_create = fail!(EACCES, "vfs_create()", "the filesystem lets nobody make files here");
+            self.may_make(task, directory, DirectoryOperations::CREATE, cant_create)?;
         } else {
             self.may_create(task, directory)?;
             let needs_privilege = match kind {
@@ -61,9 +63,14 @@ impl Linux {
                 _ => false,
             };
             if needs_privilege && !self.capable(task, Capabilities::CAP_MKNOD) {
-                return Err(fail!(EPERM));
+                return Err(fail!(
+                    EPERM,
+                    "vfs_mknod()",
+                    "a device is to be made, and the process has no CAP_MKNOD in the initial user namespace"
+                ));
             }
-            self.has_operation(directory, DirectoryOperations::MAKE, fail!(EPERM))?;
+            let cant_make = fail!(EPERM, "vfs_mknod()", "the filesystem lets nobody make nodes here");
+            self.has_operation(directory, DirectoryOperations::MAKE, cant_make)?;
         }
         let mode = self.mode_of_new(task, directory, bits & ALL, false);
         self.new_entry(task, directory, name, kind, mode)?;
@@ -74,9 +81,10 @@ impl Linux {
     pub(crate) fn symlinkat(&mut self, task: Id<Task>, target: &[u8], dirfd: Fd, path: &[u8]) -> Result<(), Failure> {
         crate::walk::check_path(target, LookupFlags::empty())?;
         let NewName { directory, name } = self.filename_create(task, dirfd, path, false)?;
-        self.may_make(task, directory, DirectoryOperations::MAKE, fail!(EPERM))?;
+        let cant_make = fail!(EPERM, "vfs_symlink()", "the filesystem lets nobody make symbolic links here");
+        self.may_make(task, directory, DirectoryOperations::MAKE, cant_make)?;
         if target.len() > MAX_TARGET {
-            return Err(fail!(ENAMETOOLONG));
+            return Err(fail!(ENAMETOOLONG, "shmem_symlink()", "the target is longer than 4095 bytes"));
         }
         self.new_entry(task, directory, name, InodeKind::Symlink(Name::from(target)), 0o777)?;
         Ok(())
@@ -96,13 +104,14 @@ impl Linux {
         let old = self.lookup(task, old_dirfd, old_path, how)?;
         let NewName { directory, name } = self.filename_create(task, new_dirfd, new_path, false)?;
         if old.mount != directory.mount {
-            return Err(fail!(EXDEV));
+            return Err(fail!(EXDEV, "do_linkat()", "the file is on another mount than the new link would be"));
         }
         let inode = self.dentries[old.dentry].inode;
         self.may_link(task, old.mount, inode)?;
-        self.may_make(task, directory, DirectoryOperations::MAKE, fail!(EPERM))?;
+        let cant_link = fail!(EPERM, "vfs_link()", "the filesystem lets nobody make links here");
+        self.may_make(task, directory, DirectoryOperations::MAKE, cant_link)?;
         if self.inodes[inode].is_directory() {
-            return Err(fail!(EPERM));
+            return Err(fail!(EPERM, "vfs_link()", "a directory has one name only"));
         }
         if self.is_overlay(directory.dentry) {
             return self.link_in_overlay(task, old.dentry, directory.dentry, name);
@@ -122,7 +131,7 @@ impl Linux {
         } else if is_linkable {
             self.superblocks[superblock].removed -= 1;
         } else {
-            return Err(fail!(ENOENT));
+            return Err(fail!(ENOENT, "vfs_link()", "the file was removed, and has no link any more"));
         }
         let object = &mut self.inodes[inode];
         object.links += 1;
@@ -154,10 +163,19 @@ impl Linux {
     /// Whether a process may make a link to a file (`may_linkat()`; fs.protected_hardlinks is 1).
     fn may_link(&self, task: Id<Task>, mount: Id<Mount>, inode: Id<Inode>) -> Result<(), Failure> {
         if self.has_unmapped_owner(mount, inode) {
-            return Err(fail!(EOVERFLOW));
+            return Err(fail!(
+                EOVERFLOW,
+                "may_linkat()",
+                "the owner or the group of the file has no number through this mount"
+            ));
         }
+        let is_unsafe = fail!(
+            EPERM,
+            "may_linkat()",
+            "the file is another user's, and is special, set-id, or not readable and writable for the process"
+        );
         let is_safe = self.is_safe_to_link(task, mount, inode) || self.is_owner_or_capable(task, mount, inode);
-        if is_safe { Ok(()) } else { Err(fail!(EPERM)) }
+        if is_safe { Ok(()) } else { Err(is_unsafe) }
     }
 
     /// Whether nothing can be gained by a link to a file of somebody else (`safe_hardlink_source()`).
@@ -175,7 +193,11 @@ impl Linux {
 /// How linkat(2) walks the first path.
 fn link_lookup(flags: AtFlags) -> Result<LookupFlags, Failure> {
     if !(AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH).contains(flags) {
-        return Err(fail!(EINVAL));
+        return Err(fail!(
+            EINVAL,
+            "do_linkat()",
+            "a flag is not one that the call knows: AT_SYMLINK_FOLLOW, AT_EMPTY_PATH"
+        ));
     }
     let mut how = LookupFlags::empty();
     how.set(LookupFlags::FOLLOW, flags.contains(AtFlags::AT_SYMLINK_FOLLOW));
@@ -183,9 +205,14 @@ fn link_lookup(flags: AtFlags) -> Result<LookupFlags, Failure> {
     Ok(how)
 }
 
-/// C refuses numbers that do not fit into the call: the major one has 12 bits, the minor one 20.
+/// The C library refuses numbers that do not fit into the call, before the kernel sees them.
 fn check_device_number(device: DeviceNumber) -> Result<(), Failure> {
-    if device.major >> 12 == 0 && device.minor >> 20 == 0 { Ok(()) } else { Err(fail!(EINVAL)) }
+    let does_not_fit = fail!(
+        EINVAL,
+        "mknodat()",
+        "a device number has 12 bits for the major and 20 for the minor number; the C library refuses this one"
+    );
+    if device.major >> 12 == 0 && device.minor >> 20 == 0 { Ok(()) } else { Err(does_not_fit) }
 }
 
 /// What mknod(2) makes (`may_mknod()`): type 0 is a regular file.
@@ -199,7 +226,9 @@ fn node_kind(bits: u32, device: DeviceNumber) -> Result<InodeKind, Failure> {
         FileType::BlockDevice => Ok(InodeKind::BlockDevice(device)),
         FileType::Fifo => Ok(InodeKind::Fifo),
         FileType::Socket => Ok(InodeKind::Socket),
-        FileType::Directory => Err(fail!(EPERM)),
-        FileType::Symlink | FileType::Anonymous => Err(fail!(EINVAL)),
+        FileType::Directory => Err(fail!(EPERM, "may_mknod()", "directories are made with mkdir(2)")),
+        FileType::Symlink | FileType::Anonymous => {
+            Err(fail!(EINVAL, "may_mknod()", "the file type is not one that the call makes"))
+        }
     }
 }

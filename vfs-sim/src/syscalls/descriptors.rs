@@ -24,8 +24,15 @@ impl Linux {
         flags: CloseRangeFlags,
     ) -> Result<(), Failure> {
         let known = CloseRangeFlags::CLOSE_RANGE_UNSHARE | CloseRangeFlags::CLOSE_RANGE_CLOEXEC;
-        if !known.contains(flags) || first > last {
-            return Err(fail!(EINVAL));
+        if !known.contains(flags) {
+            return Err(fail!(
+                EINVAL,
+                "sys_close_range()",
+                "a flag is not one that the call knows: CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC"
+            ));
+        }
+        if first > last {
+            return Err(fail!(EINVAL, "sys_close_range()", "the first descriptor is greater than the last one"));
         }
         if flags.contains(CloseRangeFlags::CLOSE_RANGE_UNSHARE) {
             self.unshare_descriptors(task);
@@ -57,18 +64,23 @@ impl Linux {
 
     /// dup3(2)
     pub(crate) fn dup3(&mut self, task: Id<Task>, oldfd: Fd, newfd: Fd, flags: OpenFlags) -> Result<Fd, Failure> {
-        if !OpenFlags::O_CLOEXEC.contains(flags) || oldfd == newfd {
-            return Err(fail!(EINVAL));
+        if !OpenFlags::O_CLOEXEC.contains(flags) {
+            return Err(fail!(EINVAL, "ksys_dup3()", "a flag is not one that the call knows: O_CLOEXEC"));
+        }
+        if oldfd == newfd {
+            return Err(fail!(EINVAL, "ksys_dup3()", "the two descriptors are the same"));
+        }
+        let is_beyond =
+            fail!(EBADF, "ksys_dup3()", "the new descriptor is negative, or not below the process's RLIMIT_NOFILE");
+        let index = usize::try_from(newfd.0).map_err(|_| is_beyond)?;
+        if index >= self.descriptor_limit(task) {
+            return Err(is_beyond);
         }
         let file = self.file(task, oldfd)?;
-        let index = usize::try_from(newfd.0).map_err(|_| fail!(EBADF))?;
-        if index >= self.descriptor_limit(task) {
-            return Err(fail!(EBADF));
-        }
         let table = &mut self.fd_tables[self.tasks[task].files];
         let replaced = table.take(newfd).ok();
         let descriptor = OpenFd { file, close_on_exec: flags.contains(OpenFlags::O_CLOEXEC) };
-        let fd = table.set(index, descriptor).map_err(|_| fail!(EBADF))?;
+        let fd = table.set(index, descriptor).map_err(|_| is_beyond)?;
         self.files[file].references += 1;
         if let Some(replaced) = replaced {
             self.file_put(replaced);

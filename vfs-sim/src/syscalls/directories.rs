@@ -18,7 +18,7 @@ impl Linux {
         let path = self.enterable_directory(task, path)?;
         let namespace = self.tasks[task].credentials.user_namespace;
         if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_CHROOT) {
-            return Err(fail!(EPERM));
+            return Err(fail!(EPERM, "sys_chroot()", "the process has no CAP_SYS_CHROOT in its user namespace"));
         }
         self.path_get(path);
         let fs = self.tasks[task].fs;
@@ -38,7 +38,7 @@ impl Linux {
     pub(crate) fn fchdir(&mut self, task: Id<Task>, fd: Fd) -> Result<(), Failure> {
         let path = self.files[self.file(task, fd)?].path;
         if !self.is_directory(path.dentry) {
-            return Err(fail!(ENOTDIR));
+            return Err(fail!(ENOTDIR, "sys_fchdir()", "the descriptor is not one of a directory"));
         }
         self.may_enter(task, path)?;
         self.set_cwd(task, path);
@@ -50,10 +50,12 @@ impl Linux {
         let fs = &self.fs_states[self.tasks[task].fs];
         let text = self.path_text(fs.cwd, fs.root);
         if text.is_deleted {
-            return Err(fail!(ENOENT));
+            return Err(fail!(ENOENT, "sys_getcwd()", "the working directory was removed"));
         }
         let bytes = if text.is_reachable { text.bytes } else { [b"(unreachable)".as_slice(), &text.bytes].concat() };
-        if bytes.len() > MAX_PATH { Err(fail!(ENAMETOOLONG)) } else { Ok(Bytes(bytes)) }
+        let is_too_long =
+            fail!(ENAMETOOLONG, "sys_getcwd()", "the path of the working directory is longer than 4095 bytes");
+        if bytes.len() > MAX_PATH { Err(is_too_long) } else { Ok(Bytes(bytes)) }
     }
 
     fn enterable_directory(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Failure> {

@@ -21,12 +21,18 @@ impl Linux {
             FlockOperation::LOCK_SH => Some(false),
             FlockOperation::LOCK_EX => Some(true),
             FlockOperation::LOCK_UN => None,
-            _ => return Err(fail!(EINVAL)),
+            _ => {
+                return Err(fail!(
+                    EINVAL,
+                    "flock_translate_cmd()",
+                    "the operation is none of LOCK_SH, LOCK_EX and LOCK_UN, with or without LOCK_NB"
+                ));
+            }
         };
         let file = self.readable_file(task, fd)?;
         let object = &self.files[file];
         if is_exclusive.is_some() && !object.can_read && !object.can_write {
-            return Err(fail!(EBADF));
+            return Err(fail!(EBADF, "sys_flock()", "the descriptor is open neither for reading nor for writing"));
         }
         let inode = self.dentries[object.path.dentry].inode;
         let locks = &mut self.inodes[inode].locks;
@@ -42,7 +48,11 @@ impl Linux {
         locks.retain(|lock| lock.file != file);
         if locks.iter().any(|other| is_exclusive || other.is_exclusive) {
             let waits = !operation.contains(FlockOperation::LOCK_NB);
-            return Err(if waits { WOULD_WAIT } else { fail!(EAGAIN) });
+            return Err(if waits {
+                WOULD_WAIT
+            } else {
+                fail!(EAGAIN, "flock_lock_inode()", "another open file has a lock on the file, and LOCK_NB is given")
+            });
         }
         locks.push(lock);
         Ok(())

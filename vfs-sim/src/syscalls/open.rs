@@ -39,7 +39,7 @@ impl Linux {
         let inode = self.dentries[directory.dentry].inode;
         self.inode_permission(task, directory.mount, inode, Access::WRITE | Access::EXECUTE)?;
         if !self.makes_unnamed_files(directory.dentry) {
-            return Err(fail!(EOPNOTSUPP));
+            return Err(fail!(EOPNOTSUPP, "vfs_tmpfile()", "the filesystem has no files without a name"));
         }
         let mode = self.mode_of_new(task, directory, intent.mode, false);
         let dentry = self.new_tmpfile(task, directory, mode)?;
@@ -85,7 +85,7 @@ impl Linux {
             self.may_open_existing(task, found, intent)?;
         }
         if found.wants_directory && !self.is_directory(path.dentry) {
-            return Err(fail!(ENOTDIR));
+            return Err(fail!(ENOTDIR, "do_open()", "a directory is asked for, and the path leads to something else"));
         }
         if is_created {
             return self.open_place(task, path, intent.flags);
@@ -120,12 +120,12 @@ impl Linux {
         const STICKY: u32 = 0o1000;
         const OTHERS_WRITE: u32 = 0o002;
         if intent.is_exclusive() {
-            return Err(fail!(EEXIST));
+            return Err(fail!(EEXIST, "do_open()", "there is something at the path already, and O_EXCL is given"));
         }
         let inode = self.dentries[found.path.dentry].inode;
         let file_type = self.inodes[inode].file_type();
         if file_type == FileType::Directory {
-            return Err(fail!(EISDIR));
+            return Err(fail!(EISDIR, "do_open()", "the path leads to a directory, and O_CREAT is given"));
         }
         let Some(parent) = found.parent else { return Ok(()) };
         let directory = self.dentries[parent.dentry].inode;
@@ -137,31 +137,50 @@ impl Linux {
         let (directory_owner, _) = self.owner_through(parent.mount, directory);
         let is_own =
             owner.is_some() && (owner == directory_owner || owner == Some(self.tasks[task].credentials.filesystem_uid));
-        if is_own { Ok(()) } else { Err(fail!(EACCES)) }
+        let is_others = fail!(
+            EACCES,
+            "may_create_in_sticky()",
+            "O_CREAT is given, and what is there, in a sticky directory in which all can write, is another user's"
+        );
+        if is_own { Ok(()) } else { Err(is_others) }
     }
 
     /// Whether something may be opened so (`may_open()`).
     fn may_open(&self, task: Id<Task>, path: Path, access: Access, flags: OpenFlags) -> Result<(), Failure> {
         let inode = self.dentries[path.dentry].inode;
         match self.inodes[inode].file_type() {
-            FileType::Symlink => return Err(fail!(ELOOP)),
-            FileType::Directory if access.contains(Access::WRITE) => return Err(fail!(EISDIR)),
-            FileType::BlockDevice | FileType::CharacterDevice if !self.may_open_devices(path) => {
-                return Err(fail!(EACCES));
+            FileType::Symlink => {
+                let is_link =
+                    fail!(ELOOP, "may_open()", "what the path leads to is a symbolic link, and is not followed");
+                return Err(is_link);
             }
+            FileType::Directory if access.contains(Access::WRITE) => {
+                return Err(fail!(EISDIR, "may_open()", "a directory can't be opened for writing"));
+            }
+            FileType::BlockDevice | FileType::CharacterDevice => self.may_open_device(path)?,
             _ => {}
         }
         self.inode_permission(task, path.mount, inode, access)?;
         if flags.contains(OpenFlags::O_NOATIME) && !self.is_owner_or_capable(task, path.mount, inode) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "may_open()",
+                "O_NOATIME is given, the file is another user's, and the process has no CAP_FOWNER over it"
+            ));
         }
         Ok(())
     }
 
     /// Whether device nodes work at a place (`may_open_dev()`).
-    fn may_open_devices(&self, path: Path) -> bool {
+    fn may_open_device(&self, path: Path) -> Result<(), Failure> {
         let mount = &self.mounts[path.mount];
-        !mount.flags.contains(MntFlags::NODEV) && !self.superblocks[mount.superblock].no_devices
+        if mount.flags.contains(MntFlags::NODEV) {
+            return Err(fail!(EACCES, "may_open_dev()", "the device node is on a mount with nodev"));
+        }
+        if self.superblocks[mount.superblock].no_devices {
+            return Err(fail!(EACCES, "may_open_dev()", "device nodes do not work on this filesystem (SB_I_NODEV)"));
+        }
+        Ok(())
     }
 
     /// Opens a place for reading or writing, which was found to be permitted (`do_dentry_open()`).
@@ -192,7 +211,11 @@ impl Linux {
             // Only now, when it is open.
             let file = self.new_file(file);
             self.file_put(file);
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "do_dentry_open()",
+                "O_DIRECT is given, and the file can't be read and written so"
+            ));
         }
         Ok(file)
     }

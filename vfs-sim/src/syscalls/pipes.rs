@@ -16,10 +16,14 @@ impl Linux {
         const NOTIFICATIONS: OpenFlags = OpenFlags::O_EXCL;
         let known = OpenFlags::O_CLOEXEC | OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT;
         if !(known | NOTIFICATIONS).contains(flags) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "__do_pipe_flags()",
+                "a flag is not one that the call knows: O_CLOEXEC, O_NONBLOCK, O_DIRECT"
+            ));
         }
         if flags.contains(NOTIFICATIONS) {
-            return Err(fail!(ENOPKG));
+            return Err(fail!(ENOPKG, "watch_queue_init()", "the kernel has no notifications through pipes"));
         }
         let path = Path { mount: self.internal.pipefs, dentry: self.new_pipe(task) };
         let of_file = flags & (OpenFlags::O_NONBLOCK | OpenFlags::O_DIRECT);
@@ -74,7 +78,8 @@ impl Linux {
         if !self.has_end(inode, |file| file.can_write) {
             return Ok(Vec::new());
         }
-        Err(self.would_wait(file))
+        let is_empty = fail!(EAGAIN, "anon_pipe_read()", "there is nothing in the pipe, and O_NONBLOCK is set");
+        Err(self.would_wait(file, is_empty))
     }
 
     /// Writes to a pipe as much as there is room for (`anon_pipe_write()`). Where nobody reads,
@@ -88,14 +93,15 @@ impl Linux {
         let inode = self.dentries[object.path.dentry].inode;
         if !self.has_end(inode, |file| file.can_read) {
             self.signal_itself(task, Signal::PIPE);
-            return Err(fail!(EPIPE));
+            return Err(fail!(EPIPE, "anon_pipe_write()", "nobody has the pipe open for reading"));
         }
         let written = self.pipes.entry(inode).or_default().write(data, is_packet);
-        if written == 0 { Err(self.would_wait(file)) } else { Ok(written) }
+        let is_full = fail!(EAGAIN, "anon_pipe_write()", "there is no room in the pipe, and O_NONBLOCK is set");
+        if written == 0 { Err(self.would_wait(file, is_full)) } else { Ok(written) }
     }
 
-    fn would_wait(&self, file: Id<OpenFile>) -> Failure {
-        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { fail!(EAGAIN) } else { WOULD_WAIT }
+    fn would_wait(&self, file: Id<OpenFile>, otherwise: Failure) -> Failure {
+        if self.files[file].flags.contains(OpenFlags::O_NONBLOCK) { otherwise } else { WOULD_WAIT }
     }
 
     /// What an open file leaves behind when it is closed: its locks and its place in a directory go, and what is in a pipe

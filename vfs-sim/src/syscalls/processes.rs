@@ -62,7 +62,7 @@ impl Linux {
         match operation {
             Prctl::SetParentDeathSignal(signal) => {
                 if signal.is_some_and(|signal| !is_valid_signal(signal)) {
-                    return Err(fail!(EINVAL));
+                    return Err(fail!(EINVAL, "sys_prctl()", "there is no signal with this number"));
                 }
                 self.tasks[task].parent_death_signal = signal.filter(|signal| signal.0 != 0);
                 return Ok(0);
@@ -81,14 +81,21 @@ impl Linux {
             Prctl::SetKeepCapabilities(keep) => credentials.keep_capabilities = keep,
             Prctl::DropBoundingCapability(number) => {
                 if !self.ns_capable(task, credentials.user_namespace, Capabilities::CAP_SETPCAP) {
-                    return Err(fail!(EPERM));
+                    return Err(fail!(
+                        EPERM,
+                        "cap_prctl_drop()",
+                        "the process has no CAP_SETPCAP in its user namespace"
+                    ));
                 }
                 credentials.bounding.remove(capability(number)?);
             }
             Prctl::RaiseAmbientCapability(number) => {
                 let capability = capability(number)?;
-                if !(credentials.permitted & credentials.inheritable).contains(capability) {
-                    return Err(fail!(EPERM));
+                if !credentials.permitted.contains(capability) {
+                    return Err(fail!(EPERM, "cap_task_prctl()", "the capability is not among the permitted ones"));
+                }
+                if !credentials.inheritable.contains(capability) {
+                    return Err(fail!(EPERM, "cap_task_prctl()", "the capability is not among the inheritable ones"));
                 }
                 credentials.ambient.insert(capability);
             }
@@ -150,15 +157,27 @@ impl Linux {
 
     /// kill (`kill_something_info()`)
     pub(crate) fn kill(&mut self, task: Id<Task>, pid: Pid, signal: Signal) -> Result<(), Failure> {
-        let targets = match pid.0 {
-            1.. => self.task_with_pid(task, pid.0).into_iter().collect(),
+        let no_process = fail!(
+            ESRCH,
+            "kill_something_info()",
+            "there is no process with this number in the process's pid namespace"
+        );
+        let no_group = fail!(
+            ESRCH,
+            "kill_something_info()",
+            "there is no process group with this number in the process's pid namespace"
+        );
+        let (targets, none) = match pid.0 {
+            1.. => (self.task_with_pid(task, pid.0).into_iter().collect(), no_process),
             -1 => return self.kill_all(task, signal),
             // All processes are in the group of init.
-            0 => self.all_tasks(),
-            group if group.checked_neg().is_some_and(|group| self.is_process_group(task, group)) => self.all_tasks(),
-            _ => Vec::new(),
+            0 => (self.all_tasks(), no_group),
+            group if group.checked_neg().is_some_and(|group| self.is_process_group(task, group)) => {
+                (self.all_tasks(), no_group)
+            }
+            _ => (Vec::new(), no_group),
         };
-        let mut result = Err(fail!(ESRCH));
+        let mut result = Err(none);
         for sent in self.signal(task, &targets, signal) {
             if result.is_err() {
                 result = sent;
@@ -171,7 +190,12 @@ impl Linux {
     fn kill_all(&mut self, task: Id<Task>, signal: Signal) -> Result<(), Failure> {
         let others = |target: &Id<Task>| self.pid_seen_by(task, *target) > 1 && *target != task;
         let targets: Vec<_> = self.all_tasks().into_iter().filter(others).collect();
-        let mut result = if targets.is_empty() { Err(fail!(ESRCH)) } else { Ok(()) };
+        let nobody = fail!(
+            ESRCH,
+            "kill_something_info()",
+            "the process sees no other process besides the init of its pid namespace"
+        );
+        let mut result = if targets.is_empty() { Err(nobody) } else { Ok(()) };
         for sent in self.signal(task, &targets, signal) {
             if !matches!(sent, Err(failure) if failure.is(Errno::EPERM)) {
                 result = sent;
@@ -218,8 +242,9 @@ impl Linux {
     }
 }
 
-/// The capability with a number; `EINVAL` beyond the last one (`cap_valid()`).
+/// The capability with a number.
 fn capability(number: u32) -> Result<Capabilities, Failure> {
     let bit = 1_u64.checked_shl(number).map(Capabilities::from_bits_retain);
-    bit.filter(|bit| ALL_CAPABILITIES.contains(*bit)).ok_or(fail!(EINVAL))
+    let is_unknown = fail!(EINVAL, "cap_valid()", "there is no capability with this number");
+    bit.filter(|bit| ALL_CAPABILITIES.contains(*bit)).ok_or(is_unknown)
 }

@@ -58,10 +58,10 @@ impl Linux {
         let file = self.readable_file(task, fd)?;
         let directory = self.files[file].path.dentry;
         if !self.is_directory(directory) {
-            return Err(fail!(ENOTDIR));
+            return Err(fail!(ENOTDIR, "iterate_dir()", "the descriptor is not one of a directory"));
         }
         if self.is_dead(directory) {
-            return Err(fail!(ENOENT));
+            return Err(fail!(ENOENT, "iterate_dir()", "the directory was removed"));
         }
         self.ask_for_listing(directory);
         let mut batch = Batch { entries: Vec::new(), room: BUFFER };
@@ -214,8 +214,15 @@ impl Linux {
             FilesystemType::Sysfs => (Some(0), u64::MAX),
             _ => (None, u64::MAX),
         };
+        let otherwise = if end.is_some() {
+            fail!(EINVAL, "vfs_setpos()", "the new position is negative, or too large")
+        } else if self.counts_positions(directory) {
+            fail!(EINVAL, "dcache_dir_lseek()", "the new position is negative, too large, or from the end")
+        } else {
+            fail!(EINVAL, "offset_dir_llseek()", "the new position is negative, too large, or from the end")
+        };
         let old = self.files[file].position;
-        let position = sought(old, offset, whence, end).filter(|position| *position <= last).ok_or(fail!(EINVAL))?;
+        let position = sought(old, offset, whence, end).filter(|position| *position <= last).ok_or(otherwise)?;
         self.files[file].position = position;
         if self.counts_positions(directory) && position != old {
             // Behind that many entries; nowhere if there are not so many.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cofferdam::kernel::{Bytes, DeviceNumber, Fd, OpenFlags, RlimitResource, Signal, Whence};
 
+use super::attributes::UNMAPPED_OWNER;
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::{Entry, FilesystemType, FsContext, Inode, InodeKind, SeekRule};
@@ -18,6 +19,15 @@ const LARGEST_FILE: u64 = i64::MAX as u64;
 
 /// The bytes that random and urandom give, over and over: as good as any others.
 const RANDOM: &[u8] = b"\x9e\x37\x79\xb9\x7f\x4a\x7c\x15";
+
+/// What has no operation to read it is not read.
+const CANT_BE_READ: Failure = fail!(EINVAL, "vfs_read()", "the file is of a kind that can't be read");
+
+/// The same for writing.
+const CANT_BE_WRITTEN: Failure = fail!(EINVAL, "vfs_write()", "the file is of a kind that can't be written");
+
+/// What is no file with a position has none that could be set.
+const NO_POSITION: Failure = fail!(ESPIPE, "vfs_llseek()", "the file is of a kind that has no position");
 
 /// What an open file is when it is read or written (`struct file_operations`).
 #[derive(Clone, Debug)]
@@ -70,7 +80,7 @@ impl Linux {
     pub(crate) fn read(&mut self, task: Id<Task>, fd: Fd, count: usize) -> Result<Bytes, Failure> {
         let file = self.readable_file(task, fd)?;
         if !self.files[file].can_read {
-            return Err(fail!(EBADF));
+            return Err(fail!(EBADF, "vfs_read()", "the descriptor is not open for reading"));
         }
         let count = count.min(LARGEST_READ);
         let position = self.files[file].position;
@@ -83,7 +93,7 @@ impl Linux {
         let bytes = match self.content(file) {
             Kind::Regular(inode) => {
                 check_area(position, count)?;
-                let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(fail!(EINVAL)) };
+                let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(CANT_BE_READ) };
                 content.read(position, count)
             }
             Kind::Text(text) => {
@@ -96,13 +106,14 @@ impl Linux {
             Kind::Random => RANDOM.iter().copied().cycle().take(count).collect(),
             Kind::Directory => {
                 check_area(position, count)?;
-                return Err(fail!(EISDIR));
+                return Err(fail!(EISDIR, "generic_read_dir()", "a directory is read with getdents64(2)"));
             }
             Kind::Context(context) => {
-                let context = self.contexts.get_mut(context).ok_or(fail!(ENODATA))?;
+                let is_gone = fail!(ENODATA, "fscontext_read()", "the filesystem context has no message");
+                let context = self.contexts.get_mut(context).ok_or(is_gone)?;
                 return context.read_message(count);
             }
-            Kind::Other => return Err(fail!(EINVAL)),
+            Kind::Other => return Err(CANT_BE_READ),
         };
         if self.has_position(file) {
             self.files[file].position += bytes.len() as u64;
@@ -114,7 +125,7 @@ impl Linux {
     pub(crate) fn write(&mut self, task: Id<Task>, fd: Fd, data: &[u8]) -> Result<usize, Failure> {
         let file = self.readable_file(task, fd)?;
         if !self.files[file].can_write {
-            return Err(fail!(EBADF));
+            return Err(fail!(EBADF, "vfs_write()", "the descriptor is not open for writing"));
         }
         if let Some(result) = self.write_entry(task, file, data) {
             return result;
@@ -123,8 +134,8 @@ impl Linux {
             Kind::Regular(inode) => self.write_regular(task, file, inode, data),
             Kind::Pipe => self.write_pipe(task, file, data),
             Kind::Null | Kind::Zero | Kind::Random => Ok(data.len()),
-            Kind::Full => Err(fail!(ENOSPC)),
-            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(fail!(EINVAL)),
+            Kind::Full => Err(fail!(ENOSPC, "write_full()", "the device is full, as it always is")),
+            Kind::Text(_) | Kind::Directory | Kind::Context(_) | Kind::Other => Err(CANT_BE_WRITTEN),
         }
     }
 
@@ -141,7 +152,7 @@ impl Linux {
             return Ok(0);
         }
         let appends = self.files[file].flags.contains(OpenFlags::O_APPEND);
-        let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(fail!(EINVAL)) };
+        let InodeKind::Regular(content) = &self.inodes[inode].kind else { return Err(CANT_BE_WRITTEN) };
         let start = if appends { content.len() } else { self.files[file].position };
         let room = self.room_for_writing(task, start)?;
         let data = data.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(data);
@@ -158,7 +169,7 @@ impl Linux {
             _ => 0,
         });
         if length == 0 {
-            return Err(fail!(ENOSPC));
+            return Err(fail!(ENOSPC, "shmem_inode_acct_blocks()", "the filesystem has no room for another page"));
         }
         self.files[file].position = start + length as u64;
         Ok(length)
@@ -173,10 +184,19 @@ impl Linux {
         let own = self.file_size_limit(task);
         if own.is_some_and(|own| start >= own) {
             self.signal_itself(task, Signal::XFSZ);
-            return Err(fail!(EFBIG));
+            return Err(fail!(
+                EFBIG,
+                "generic_write_check_limits()",
+                "writing would begin at the process's RLIMIT_FSIZE, or beyond it"
+            ));
         }
+        let is_at_end = fail!(
+            EFBIG,
+            "generic_write_check_limits()",
+            "writing would begin where the largest file that can be has its end"
+        );
         let limit = own.unwrap_or(LARGEST_FILE).min(LARGEST_FILE);
-        limit.checked_sub(start).filter(|room| *room > 0).ok_or(fail!(EFBIG))
+        limit.checked_sub(start).filter(|room| *room > 0).ok_or(is_at_end)
     }
 
     /// Whether a file may get longer than it is (`inode_newsize_ok()`): `EFBIG` and `SIGXFSZ` if not.
@@ -185,7 +205,7 @@ impl Linux {
         let is_too_long = length > content.len() && self.file_size_limit(task).is_some_and(|limit| length > limit);
         if is_too_long {
             self.signal_itself(task, Signal::XFSZ);
-            return Err(fail!(EFBIG));
+            return Err(fail!(EFBIG, "inode_newsize_ok()", "the file would be longer than the process's RLIMIT_FSIZE"));
         }
         Ok(())
     }
@@ -197,17 +217,20 @@ impl Linux {
     /// ftruncate(2)
     pub(crate) fn ftruncate(&mut self, task: Id<Task>, fd: Fd, length: u64) -> Result<(), Failure> {
         if i64::try_from(length).is_err() {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_sys_ftruncate()", "the length is negative"));
         }
         let file = self.readable_file(task, fd)?;
         let object = &self.files[file];
         let path = object.path;
         let inode = self.dentries[path.dentry].inode;
-        if !object.can_write || !matches!(self.inodes[inode].kind, InodeKind::Regular(_)) {
-            return Err(fail!(EINVAL));
+        if !matches!(self.inodes[inode].kind, InodeKind::Regular(_)) {
+            return Err(fail!(EINVAL, "do_ftruncate()", "only a regular file has a length that can be set"));
+        }
+        if !object.can_write {
+            return Err(fail!(EINVAL, "do_ftruncate()", "the descriptor is not open for writing"));
         }
         if self.has_unmapped_owner(path.mount, inode) {
-            return Err(fail!(EOVERFLOW));
+            return Err(UNMAPPED_OWNER);
         }
         self.may_become(task, inode, length)?;
         // What the kernel writes itself when it is read has no length.
@@ -241,7 +264,8 @@ impl Linux {
             | (InodeKind::Directory, FilesystemType::Sysfs) => false,
             (kind, _) => matches!(kind, InodeKind::Regular(_) | InodeKind::Directory),
         };
-        if can_be_synced { Ok(()) } else { Err(fail!(EINVAL)) }
+        let has_no_operation = fail!(EINVAL, "vfs_fsync_range()", "the file is of a kind that can't be synchronized");
+        if can_be_synced { Ok(()) } else { Err(has_no_operation) }
     }
 
     /// Whether reading moves on in an open file: devices and pipes have no position.
@@ -259,7 +283,7 @@ impl Linux {
                 return Ok(position);
             }
             Some(SeekRule::Plain) => return self.seek(file, offset, whence, Some(0)),
-            Some(SeekRule::Stream) => return Err(fail!(ESPIPE)),
+            Some(SeekRule::Stream) => return Err(NO_POSITION),
             None => {}
         }
         match self.content(file) {
@@ -270,15 +294,15 @@ impl Linux {
                 };
                 self.seek(file, offset, whence, Some(end))
             }
-            // A text has no end that could be counted from (`seq_lseek()`).
             Kind::Text(_) => self.seek(file, offset, whence, None),
             Kind::Directory => self.seek_directory(file, offset, whence),
             Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Ok(0),
-            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(fail!(ESPIPE)),
+            Kind::Pipe | Kind::Context(_) | Kind::Other => Err(NO_POSITION),
         }
     }
 
-    /// Moves the position, which stays in the range of a signed number (`generic_file_llseek()`).
+    /// Moves the position, which stays in the range of a signed number (`vfs_setpos()`); without an end it is that of a
+    /// text which is written as it is read (`seq_lseek()`).
     pub(super) fn seek(
         &mut self,
         file: Id<OpenFile>,
@@ -286,7 +310,14 @@ impl Linux {
         whence: Whence,
         end: Option<u64>,
     ) -> Result<u64, Failure> {
-        let position = sought(self.files[file].position, offset, whence, end).ok_or(fail!(EINVAL))?;
+        let otherwise = match (end, whence) {
+            (None, Whence::End) => {
+                fail!(EINVAL, "seq_lseek()", "the file has no end to seek from: it is written as it is read")
+            }
+            (None, _) => fail!(EINVAL, "seq_lseek()", "the new position is negative, or too large"),
+            (Some(_), _) => fail!(EINVAL, "vfs_setpos()", "the new position is negative, or too large"),
+        };
+        let position = sought(self.files[file].position, offset, whence, end).ok_or(otherwise)?;
         self.files[file].position = position;
         Ok(position)
     }
@@ -303,10 +334,12 @@ pub(super) fn sought(position: u64, offset: i64, whence: Whence, end: Option<u64
     i64::try_from(sought).ok().map(|_| sought)
 }
 
-/// The end of what is to be read or written must be a position too (`rw_verify_area()`).
+/// The end of what is to be read or written must be a position too.
 fn check_area(position: u64, count: usize) -> Result<(), Failure> {
     let end = position.checked_add(count as u64).and_then(|end| i64::try_from(end).ok());
-    end.map(|_| ()).ok_or(fail!(EINVAL))
+    let overflows =
+        fail!(EINVAL, "rw_verify_area()", "it would reach beyond the largest position that a file can have");
+    end.map(|_| ()).ok_or(overflows)
 }
 
 fn part_of(content: &[u8], position: u64, count: usize) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use cofferdam::kernel::{DeviceNumber, Fd, RenameFlags, ResolveFlags};
 
+use super::remove::NOT_THERE;
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, DirectoryOperations, FilesystemType, InodeKind, Name};
@@ -54,10 +55,20 @@ impl Linux {
         let old = self.walk_parent(task, &lookup(old_dirfd, old_path))?;
         let new = self.walk_parent(task, &lookup(new_dirfd, new_path))?;
         if old.path.mount != new.path.mount {
-            return Err(fail!(EXDEV));
+            return Err(fail!(EXDEV, "do_renameat2()", "the two paths lead to different mounts"));
         }
-        let old = place(old.path, old.last).ok_or(fail!(EBUSY))?;
-        let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) { fail!(EEXIST) } else { fail!(EBUSY) };
+        let is_no_name =
+            fail!(EBUSY, "do_renameat2()", "the last component of the old path is `.`, `..` or the root directory");
+        let old = place(old.path, old.last).ok_or(is_no_name)?;
+        let is_taken = if flags.contains(RenameFlags::RENAME_NOREPLACE) {
+            fail!(
+                EEXIST,
+                "do_renameat2()",
+                "the last component of the new path is `.`, `..` or the root directory, and RENAME_NOREPLACE is given"
+            )
+        } else {
+            fail!(EBUSY, "do_renameat2()", "the last component of the new path is `.`, `..` or the root directory")
+        };
         let new = place(new.path, new.last).ok_or(is_taken)?;
         self.want_write(old.directory.mount)?;
         let rename = self.look_up_rename(task, old, new, flags)?;
@@ -74,11 +85,19 @@ impl Linux {
         new: Place<'a>,
         flags: RenameFlags,
     ) -> Result<Rename<'a>, Failure> {
-        let source = self.lookup_entry(task, old.directory.dentry, old.name)?.ok_or(fail!(ENOENT))?;
+        let source = self.lookup_entry(task, old.directory.dentry, old.name)?.ok_or(NOT_THERE)?;
         let target = self.lookup_entry(task, new.directory.dentry, new.name)?;
         match target {
-            Some(_) if flags.contains(RenameFlags::RENAME_NOREPLACE) => Err(fail!(EEXIST)),
-            None if flags.contains(RenameFlags::RENAME_EXCHANGE) => Err(fail!(ENOENT)),
+            Some(_) if flags.contains(RenameFlags::RENAME_NOREPLACE) => Err(fail!(
+                EEXIST,
+                "lookup_one_qstr_excl()",
+                "there is something at the new path, and RENAME_NOREPLACE is given"
+            )),
+            None if flags.contains(RenameFlags::RENAME_EXCHANGE) => Err(fail!(
+                ENOENT,
+                "lookup_one_qstr_excl()",
+                "there is nothing at the new path, and RENAME_EXCHANGE is given"
+            )),
             _ => Ok(Rename { old, new, source, target, flags }),
         }
     }
@@ -87,19 +106,29 @@ impl Linux {
     fn check_slashes(&self, rename: &Rename<'_>) -> Result<(), Failure> {
         let is_target_directory = rename.target.is_some_and(|target| self.is_directory(target));
         if rename.exchanges() && !is_target_directory && rename.new.trailing_slashes {
-            return Err(fail!(ENOTDIR));
+            return Err(fail!(
+                ENOTDIR,
+                "do_renameat2()",
+                "the new path ends with a slash, and does not lead to a directory"
+            ));
         }
+        let is_no_directory =
+            fail!(ENOTDIR, "do_renameat2()", "a path ends with a slash, and what is to be renamed is no directory");
         let has_slashes = rename.old.trailing_slashes || (!rename.exchanges() && rename.new.trailing_slashes);
-        if has_slashes && !self.is_directory(rename.source) { Err(fail!(ENOTDIR)) } else { Ok(()) }
+        if has_slashes && !self.is_directory(rename.source) { Err(is_no_directory) } else { Ok(()) }
     }
 
     /// A directory can't get into itself, nor can what is in it take its place (`lock_rename()`).
     fn check_ancestry(&self, rename: &Rename<'_>) -> Result<(), Failure> {
         if self.is_subdirectory(rename.new.directory.dentry, rename.source) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_renameat2()", "a directory would be moved into itself"));
         }
         if rename.target.is_some_and(|target| self.is_subdirectory(rename.old.directory.dentry, target)) {
-            return Err(if rename.exchanges() { fail!(EINVAL) } else { fail!(ENOTEMPTY) });
+            return Err(if rename.exchanges() {
+                fail!(EINVAL, "do_renameat2()", "the directory at the new path would be moved into itself")
+            } else {
+                fail!(ENOTEMPTY, "do_renameat2()", "what is to be renamed is below the directory at the new path")
+            });
         }
         Ok(())
     }
@@ -113,8 +142,11 @@ impl Linux {
         }
         self.may_rename(task, rename)?;
         let is_mountpoint = |dentry| self.is_local_mountpoint(task, dentry);
-        if is_mountpoint(source) || target.is_some_and(is_mountpoint) {
-            return Err(fail!(EBUSY));
+        if is_mountpoint(source) {
+            return Err(fail!(EBUSY, "vfs_rename()", "the old path is a mount point in the process's mount namespace"));
+        }
+        if target.is_some_and(is_mountpoint) {
+            return Err(fail!(EBUSY, "vfs_rename()", "the new path is a mount point in the process's mount namespace"));
         }
         self.check_flags_of_filesystem(rename)?;
         if self.is_overlay(source) {
@@ -130,7 +162,7 @@ impl Linux {
                 self.ask_for_listing(target);
             }
             if !self.dentries[target].children.is_empty() {
-                return Err(fail!(ENOTEMPTY));
+                return Err(fail!(ENOTEMPTY, "simple_rename()", "there is something in the directory at the new path"));
             }
         }
         let whites_out = rename.flags.contains(RenameFlags::RENAME_WHITEOUT);
@@ -166,7 +198,7 @@ impl Linux {
             }
         }
         if !self.directory_operations(old.directory.dentry).contains(DirectoryOperations::RENAME) {
-            return Err(fail!(EPERM));
+            return Err(fail!(EPERM, "vfs_rename()", "the filesystem lets nobody rename here"));
         }
         if rename.stays_in_directory() {
             return Ok(());
@@ -183,20 +215,31 @@ impl Linux {
         Ok(())
     }
 
-    /// What the filesystem says to the flags (`simple_rename()`, `shmem_rename2()`, `kernfs_iop_rename()`).
+    /// What the filesystem says to the flags (`simple_rename()`, `ovl_rename()`, `kernfs_iop_rename()`).
     fn check_flags_of_filesystem(&self, rename: &Rename<'_>) -> Result<(), Failure> {
         let superblock = self.dentries[rename.source].superblock;
-        let known = match self.superblocks[superblock].filesystem {
-            FilesystemType::Sysfs => RenameFlags::empty(),
-            FilesystemType::Ramfs | FilesystemType::Overlay => {
-                RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE
+        let without_whiteout = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE;
+        let (known, otherwise) = match self.superblocks[superblock].filesystem {
+            FilesystemType::Sysfs => {
+                (RenameFlags::empty(), fail!(EINVAL, "kernfs_iop_rename()", "the filesystem knows no flags"))
             }
-            _ => RenameFlags::all(),
+            FilesystemType::Ramfs => (
+                without_whiteout,
+                fail!(EINVAL, "simple_rename()", "RENAME_WHITEOUT is given, which the filesystem can't do"),
+            ),
+            FilesystemType::Overlay => (
+                without_whiteout,
+                fail!(EINVAL, "ovl_rename()", "RENAME_WHITEOUT is given, which the filesystem can't do"),
+            ),
+            _ => return Ok(()),
         };
         if !known.contains(rename.flags) {
-            return Err(fail!(EINVAL));
+            return Err(otherwise);
         }
-        if self.refuses_changes(rename.old.directory.dentry) { Err(fail!(EPERM)) } else { Ok(()) }
+        if self.refuses_changes(rename.old.directory.dentry) {
+            return Err(fail!(EPERM, "kernfs_iop_rename()", "the filesystem lets nobody rename here"));
+        }
+        Ok(())
     }
 
     /// The `..` of a directory that moves is a link to where it is; one that is replaced had one too.
@@ -230,8 +273,17 @@ impl Linux {
 fn check_flags(flags: RenameFlags) -> Result<(), Failure> {
     let known = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_EXCHANGE | RenameFlags::RENAME_WHITEOUT;
     let one_way = RenameFlags::RENAME_NOREPLACE | RenameFlags::RENAME_WHITEOUT;
-    let is_contradictory = flags.contains(RenameFlags::RENAME_EXCHANGE) && flags.intersects(one_way);
-    if is_contradictory || !known.contains(flags) { Err(fail!(EINVAL)) } else { Ok(()) }
+    if !known.contains(flags) {
+        return Err(fail!(EINVAL, "do_renameat2()", "a flag is not one that the call knows"));
+    }
+    if flags.contains(RenameFlags::RENAME_EXCHANGE) && flags.intersects(one_way) {
+        return Err(fail!(
+            EINVAL,
+            "do_renameat2()",
+            "RENAME_EXCHANGE does not go with RENAME_NOREPLACE or RENAME_WHITEOUT"
+        ));
+    }
+    Ok(())
 }
 
 /// A name that can be renamed, which `.`, `..` and the root can not.

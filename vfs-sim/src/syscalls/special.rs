@@ -18,7 +18,9 @@ impl Linux {
             InodeKind::CharacterDevice(device) => self.open_character_device(path, *device)?,
             InodeKind::BlockDevice(device) => open_block_device(*device)?,
             InodeKind::Fifo => self.open_fifo(inode, flags)?,
-            InodeKind::Anonymous | InodeKind::Socket | InodeKind::Symlink(_) => return Err(fail!(ENXIO)),
+            InodeKind::Anonymous | InodeKind::Socket | InodeKind::Symlink(_) => {
+                return Err(fail!(ENXIO, "no_open()", "the file is of a kind that can't be opened, such as a socket"));
+            }
         }
         Ok(())
     }
@@ -52,8 +54,12 @@ impl Linux {
         match flags.bits() & 0o3 {
             0 | 1 if is_pipe => Ok(()),
             0 if waits && !is_open(|file| file.can_write) => Err(WOULD_WAIT),
-            1 if !is_open(|file| file.can_read) => Err(if waits { WOULD_WAIT } else { fail!(ENXIO) }),
-            3 => Err(fail!(EINVAL)),
+            1 if !is_open(|file| file.can_read) => Err(if waits {
+                WOULD_WAIT
+            } else {
+                fail!(ENXIO, "fifo_open()", "O_NONBLOCK is given, and nobody has the fifo open for reading")
+            }),
+            3 => Err(fail!(EINVAL, "fifo_open()", "a fifo is opened for reading, for writing, or both")),
             _ => Ok(()),
         }
     }
@@ -66,9 +72,10 @@ impl Linux {
             (1, 3 | 5 | 7 | 8 | 9 | 11) | (4, 0..=64) | (5, 1) => Ok(()),
             (5, 2) => self.find_terminals(path),
             (10, minor) if MISCELLANEOUS.contains(&minor) => Ok(()),
-            (10, _) => Err(fail!(ENODEV)),
-            // The others, and the controlling terminal (5, 0), which no process has.
-            _ => Err(fail!(ENXIO)),
+            (10, _) => Err(fail!(ENODEV, "misc_open()", "there is no driver for the minor number of the device")),
+            (5, 0) => Err(fail!(ENXIO, "tty_open_current_tty()", "the process has no controlling terminal")),
+            (1, _) => Err(fail!(ENXIO, "memory_open()", "there is no driver for the minor number of the device")),
+            _ => Err(fail!(ENXIO, "chrdev_open()", "there is no driver for the number of the character device")),
         }
     }
 
@@ -81,17 +88,21 @@ impl Linux {
             return Ok(());
         }
         let parent = self.dentries[path.dentry].parent;
-        let dentry = self.child(parent, b"pts").ok_or(fail!(ENOENT))?;
+        let no_directory = fail!(ENOENT, "path_pts()", "there is no directory pts beside the ptmx");
+        let dentry = self.child(parent, b"pts").ok_or(no_directory)?;
         let mut place = Path { mount: path.mount, dentry };
         while let Some(mount) = self.lookup_mount(place) {
             place = self.root_of(mount);
         }
         let is_root = place.dentry == self.superblocks[self.mounts[place.mount].superblock].root;
-        if is_devpts(place) && is_root { Ok(()) } else { Err(fail!(ENODEV)) }
+        let no_devpts =
+            fail!(ENODEV, "devpts_ptmx_path()", "no devpts is mounted on the directory pts beside the ptmx");
+        if is_devpts(place) && is_root { Ok(()) } else { Err(no_devpts) }
     }
 }
 
 /// Opens a block device (`blkdev_open()`): there are loop devices only.
 fn open_block_device(device: DeviceNumber) -> Result<(), Failure> {
-    if device.major == 7 { Ok(()) } else { Err(fail!(ENXIO)) }
+    let no_device = fail!(ENXIO, "blkdev_open()", "there is no block device with this number");
+    if device.major == 7 { Ok(()) } else { Err(no_device) }
 }

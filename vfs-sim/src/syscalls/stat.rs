@@ -25,7 +25,7 @@ impl Linux {
     pub(crate) fn statx(&mut self, task: Id<Task>, dirfd: Fd, path: &[u8], flags: AtFlags) -> Result<Stat, Failure> {
         let synchronization = AtFlags::AT_STATX_FORCE_SYNC | AtFlags::AT_STATX_DONT_SYNC;
         if flags.contains(synchronization) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_statx()", "AT_STATX_FORCE_SYNC does not go with AT_STATX_DONT_SYNC"));
         }
         // A descriptor by itself is not looked up, and nobody cares for the other flags.
         if path.is_empty() && flags.contains(AtFlags::AT_EMPTY_PATH) && dirfd.0 >= 0 {
@@ -33,7 +33,10 @@ impl Linux {
             return self.stat(task, path);
         }
         let others = AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH;
-        let path = self.lookup(task, dirfd, path, lookup_flags(flags, synchronization | others)?)?;
+        if !(synchronization | others).contains(flags) {
+            return Err(fail!(EINVAL, "vfs_statx()", "a flag is not one that the call knows"));
+        }
+        let path = self.lookup(task, dirfd, path, lookup_flags(flags))?;
         self.stat(task, path)
     }
 
@@ -89,21 +92,22 @@ impl Linux {
         let place = self.lookup(task, dirfd, path, LookupFlags::EMPTY)?;
         let inode = self.dentries[place.dentry].inode;
         if !matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
-            return Err(if path.is_empty() { fail!(ENOENT) } else { fail!(EINVAL) });
+            return Err(if path.is_empty() {
+                fail!(ENOENT, "do_readlinkat()", "the descriptor is not one of a symbolic link")
+            } else {
+                fail!(EINVAL, "do_readlinkat()", "the path does not lead to a symbolic link")
+            });
         }
         self.read_link(task, place).map(Bytes)
     }
 }
 
-/// How a call walks that takes these `AT_*` flags; `EINVAL` if it is given others.
-pub(super) fn lookup_flags(flags: AtFlags, known: AtFlags) -> Result<LookupFlags, Failure> {
-    if !known.contains(flags) {
-        return Err(fail!(EINVAL));
-    }
+/// How a call walks that was given these `AT_*` flags.
+pub(super) fn lookup_flags(flags: AtFlags) -> LookupFlags {
     let mut lookup = LookupFlags::empty();
     lookup.set(LookupFlags::FOLLOW, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW));
     lookup.set(LookupFlags::EMPTY, flags.contains(AtFlags::AT_EMPTY_PATH));
-    Ok(lookup)
+    lookup
 }
 
 /// The number of an id in a user namespace (`from_kuid_munged()`).
