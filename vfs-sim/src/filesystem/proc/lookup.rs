@@ -29,6 +29,41 @@ fn number(name: &[u8]) -> Option<u32> {
     text.parse().ok().filter(|number| is_plain && *number != u32::MAX)
 }
 
+/// What a directory of proc says of a name that it has not.
+fn no_such_name(directory: ProcEntry) -> Failure {
+    match directory {
+        ProcEntry::Directory(super::Directory::Root) => fail!(
+            ENOENT,
+            "proc_root_lookup()",
+            "the PID namespace of the proc has no such process, and the proc no other such entry"
+        ),
+        ProcEntry::Directory(directory) if directory.is_sysctl() => {
+            fail!(ENOENT, "proc_sys_lookup()", "there is no such setting of sysctl(5)")
+        }
+        ProcEntry::Task { entry: TaskEntry::Descriptors | TaskEntry::DescriptorInfos, .. } => {
+            fail!(ENOENT, "proc_lookupfd_common()", "the process has no such file descriptor open")
+        }
+        ProcEntry::Task { entry: TaskEntry::Threads, .. } => {
+            fail!(ENOENT, "proc_task_lookup()", "the process has no such thread")
+        }
+        ProcEntry::Task { .. } => {
+            fail!(ENOENT, "proc_pident_lookup()", "the process has ended, or there is no such entry for processes")
+        }
+        _ => fail!(ENOENT, "proc_lookup_de()", "there is no such entry in proc"),
+    }
+}
+
+/// What a directory of a process that has ended says to who lists it.
+fn nothing_to_list(entry: TaskEntry) -> Failure {
+    match entry {
+        TaskEntry::Threads => fail!(ENOENT, "proc_task_readdir()", "the process has ended"),
+        TaskEntry::Descriptors | TaskEntry::DescriptorInfos => {
+            fail!(ENOENT, "proc_readfd_common()", "the process has ended")
+        }
+        _ => fail!(ENOENT, "proc_pident_readdir()", "the process has ended"),
+    }
+}
+
 impl Linux {
     /// The names in the root of proc that stand for no process.
     pub fn names_in_proc() -> impl Iterator<Item = &'static str> {
@@ -84,7 +119,7 @@ impl Linux {
         name: &[u8],
     ) -> Option<Result<Id<Dentry>, Failure>> {
         let entry = self.proc_entry(self.dentries[directory].inode)?;
-        Some(self.find_proc_entry(task, directory, entry, name).ok_or(fail!(ENOENT)))
+        Some(self.find_proc_entry(task, directory, entry, name).ok_or_else(|| no_such_name(entry)))
     }
 
     fn find_proc_entry(
@@ -339,7 +374,7 @@ impl Linux {
             ProcEntry::Directory(generic) => self.generic_names(task, directory, generic),
             ProcEntry::Task { task, pid, entry } => match self.proc_task(task, pid) {
                 Some(process) => self.names_of_task(self.dentries[directory].superblock, process, entry),
-                None => return Some(Err(fail!(ENOENT))),
+                None => return Some(Err(nothing_to_list(entry))),
             },
             _ => return None,
         };

@@ -42,6 +42,34 @@ pub enum SeekRule {
     Stream,
 }
 
+const NOT_READABLE: Failure = fail!(EINVAL, "vfs_read()", "the file can't be read");
+
+const NOT_WRITABLE: Failure = fail!(EINVAL, "vfs_write()", "the file can't be written");
+
+/// The rules of who may write the maps of a user namespace, which the kernel has once for each map.
+macro_rules! map_rules {
+    ($function:literal) => {
+        (
+            fail!(EPERM, $function, "the maps of the initial user namespace can't be written"),
+            fail!(
+                EPERM,
+                $function,
+                "who opened the map was neither in the user namespace of the map nor in the parent of that"
+            ),
+        )
+    };
+}
+
+/// The rules by which maps, and `setgroups`, are written at once.
+macro_rules! whole_rules {
+    ($function:literal) => {
+        (
+            fail!(EINVAL, $function, "the file is written at another place than its start"),
+            fail!(EINVAL, $function, "more than 4095 bytes are written at once"),
+        )
+    };
+}
+
 impl Linux {
     /// What opening an inode of the kernel's own filesystems gives, with its references taken; none for inodes that are
     /// opened as any other.
@@ -78,9 +106,11 @@ impl Linux {
 
     /// A table of mounts as a process sees it (`mounts_open_common()`).
     fn open_mount_table(&mut self, task: Option<Id<Task>>, table: MountTable) -> Result<OpenFileKind, Failure> {
-        let task = &self.tasks[task.ok_or(fail!(EINVAL))?];
+        const ENDED: Failure =
+            fail!(EINVAL, "mounts_open_common()", "the process has ended, and sees no mounts any more");
+        let task = &self.tasks[task.ok_or(ENDED)?];
         if !matches!(task.state, TaskState::Running) {
-            return Err(fail!(EINVAL));
+            return Err(ENDED);
         }
         let (namespace, root) = (task.mount_namespace, self.fs_states[task.fs].root);
         self.mount_namespaces[namespace].references += 1;
@@ -104,24 +134,38 @@ impl Linux {
         match file {
             // `proc_id_map_open()`
             TaskFile::UidMap | TaskFile::GidMap | TaskFile::ProjidMap => {
-                let other = &self.tasks[other.ok_or(fail!(EINVAL))?];
+                let other = &self.tasks[other.ok_or(fail!(EINVAL, "proc_id_map_open()", "the process has ended"))?];
                 Ok(OpenEntry::Map { file, namespace: other.credentials.user_namespace })
             }
             // `proc_setgroups_open()`
             TaskFile::SetGroups => {
-                let namespace = self.tasks[other.ok_or(fail!(ESRCH))?].credentials.user_namespace;
+                let ended = fail!(ESRCH, "proc_setgroups_open()", "the process has ended");
+                let namespace = self.tasks[other.ok_or(ended)?].credentials.user_namespace;
                 if for_writing && !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-                    return Err(fail!(EACCES));
+                    return Err(fail!(
+                        EACCES,
+                        "proc_setgroups_open()",
+                        "the caller has no CAP_SYS_ADMIN in the user namespace whose setgroups is to be written"
+                    ));
                 }
                 Ok(OpenEntry::Map { file, namespace })
             }
             // `proc_mem_open()`
             TaskFile::Environment => {
-                let other = other.ok_or(fail!(ESRCH))?;
+                const ENDED: Failure =
+                    fail!(ESRCH, "proc_mem_open()", "the process has ended, and has no memory any more");
+                let other = other.ok_or(ENDED)?;
                 if !matches!(self.tasks[other].state, TaskState::Running) {
-                    return Err(fail!(ESRCH));
+                    return Err(ENDED);
                 }
-                if self.may_access(task, other) { Ok(OpenEntry::Inode) } else { Err(fail!(EACCES)) }
+                if self.may_access(task, other) {
+                    return Ok(OpenEntry::Inode);
+                }
+                Err(fail!(
+                    EACCES,
+                    "mm_access()",
+                    "the caller may not look into the process (ptrace(2), access mode PTRACE_MODE_READ_FSCREDS)"
+                ))
             }
             _ => Ok(OpenEntry::Inode),
         }
@@ -155,7 +199,7 @@ impl Linux {
                 self.files[file].position += bytes.len() as u64;
                 Ok(Bytes(bytes))
             }),
-            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(fail!(EINVAL))),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(NOT_READABLE)),
             _ => None,
         }
     }
@@ -183,17 +227,18 @@ impl Linux {
                 Some(ProcEntry::Task { task, pid, entry }) => {
                     let task = self.proc_task(task, pid);
                     match entry {
-                        TaskEntry::DescriptorInfo(fd) => {
-                            task.and_then(|task| self.descriptor_text(task, fd)).ok_or(fail!(ENOENT))
-                        }
+                        TaskEntry::DescriptorInfo(fd) => task
+                            .and_then(|task| self.descriptor_text(task, fd))
+                            .ok_or(fail!(ENOENT, "seq_show()", "the process has the file descriptor open no more")),
                         TaskEntry::File(file) => {
                             let superblock = self.dentries[object.path.dentry].superblock;
-                            Ok(self.task_text(task.ok_or(fail!(ESRCH))?, file, viewer, superblock))
+                            let ended = fail!(ESRCH, "proc_single_show()", "the process has ended");
+                            Ok(self.task_text(task.ok_or(ended)?, file, viewer, superblock))
                         }
-                        _ => Err(fail!(EINVAL)),
+                        _ => Err(NOT_READABLE),
                     }
                 }
-                _ => Err(fail!(EINVAL)),
+                _ => Err(NOT_READABLE),
             },
         }
     }
@@ -232,7 +277,7 @@ impl Linux {
             return Some(limit.and_then(|limit| self.write_user_limit(task, file, limit, data)));
         }
         let result = match object.kind {
-            OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(fail!(EINVAL)),
+            OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(NOT_WRITABLE),
             OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
                 self.write_map(task, file, kind, namespace, data)
             }
@@ -242,10 +287,15 @@ impl Linux {
                 match node.map(|node| node.what) {
                     // What does not begin at the start is ignored (kernel.sysctl_writes_strict).
                     Some(What::MountMax) if object.position > 0 || self.write_mount_max(data) => Ok(()),
-                    _ => Err(fail!(EINVAL)),
+                    Some(What::MountMax) => Err(fail!(
+                        EINVAL,
+                        "proc_dointvec_minmax()",
+                        "what is written to mount-max is no number, or is less than 1"
+                    )),
+                    _ => Err(fail!(EINVAL, "vfs_write()", "what writing to this file of proc does is not simulated")),
                 }
             }
-            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Err(fail!(EINVAL)),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Err(NOT_WRITABLE),
             _ => return None,
         };
         Some(result.map(|()| {
@@ -267,18 +317,34 @@ impl Linux {
         let opener = object.credentials.clone();
         let viewer = opener.user_namespace;
         let parent = self.user_namespaces[namespace].parent;
-        if kind != TaskFile::SetGroups && (parent.is_none() || viewer != namespace && Some(viewer) != parent) {
-            return Err(fail!(EPERM));
+        if kind != TaskFile::SetGroups {
+            let (initial, foreign) = match kind {
+                TaskFile::UidMap => map_rules!("proc_uid_map_write()"),
+                TaskFile::GidMap => map_rules!("proc_gid_map_write()"),
+                _ => map_rules!("proc_projid_map_write()"),
+            };
+            if parent.is_none() {
+                return Err(initial);
+            }
+            if viewer != namespace && Some(viewer) != parent {
+                return Err(foreign);
+            }
         }
-        if object.position != 0 || data.len() >= 4096 {
-            return Err(fail!(EINVAL));
+        let (not_from_start, too_long) = match kind {
+            TaskFile::SetGroups => whole_rules!("proc_setgroups_write()"),
+            _ => whole_rules!("map_write()"),
+        };
+        if object.position != 0 {
+            return Err(not_from_start);
+        }
+        if data.len() >= 4096 {
+            return Err(too_long);
         }
         match kind {
             TaskFile::UidMap => self.write_uid_map(task, &opener, namespace, data).map(drop),
             TaskFile::GidMap => self.write_gid_map(task, &opener, namespace, data).map(drop),
             TaskFile::SetGroups => self.write_setgroups(namespace, data).map(drop),
-            // Project ids are not simulated.
-            _ => Err(fail!(EINVAL)),
+            _ => Err(fail!(EINVAL, "proc_projid_map_write()", "maps of project ids are not simulated")),
         }
     }
 
@@ -287,10 +353,14 @@ impl Linux {
         /// `TASK_COMM_LEN`, without the NUL.
         const LONGEST: usize = 15;
         let entry = self.proc_entry(self.dentries[self.files[file].path.dentry].inode);
-        let Some(ProcEntry::Task { task: other, pid, .. }) = entry else { return Err(fail!(EINVAL)) };
-        let other = self.proc_task(other, pid).ok_or(fail!(ESRCH))?;
+        let Some(ProcEntry::Task { task: other, pid, .. }) = entry else { return Err(NOT_WRITABLE) };
+        let other = self.proc_task(other, pid).ok_or(fail!(ESRCH, "comm_write()", "the process has ended"))?;
         if other != task {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "comm_write()",
+                "the process is another one, and only a process itself can change its name"
+            ));
         }
         let name = data.get(..LONGEST).unwrap_or(data);
         let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
