@@ -127,7 +127,7 @@ impl Linux {
                 return Err(fail!(
                     EINVAL,
                     "ovl_workdir_cleanup_recurse()",
-                    "workdir has work/incompat of an overlay that was mounted with volatile: what it left may be damaged"
+                    "workdir has work/incompat of an overlay that was mounted with volatile, and may be damaged"
                 ));
             }
             if let Ok(Some(found)) = self.find_in_layer(task, place, entry.name()) {

@@ -184,7 +184,7 @@ impl Linux {
         Ok(())
     }
 
-    /// Applies the parameters to a proc (`proc_apply_options()`). An error comes with what the context's log says of it.
+    /// Applies the parameters to a proc (`proc_apply_options()`). An error comes with what the context's log says.
     pub(crate) fn apply_proc(
         &self,
         task: Id<Task>,
