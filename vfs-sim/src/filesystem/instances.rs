@@ -18,7 +18,7 @@ impl Linux {
     /// (`vfs_get_tree()`).
     pub(crate) fn get_tree(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         if context.root.is_some() {
-            return Err(fail!(EBUSY));
+            return Err(fail!(EBUSY, "vfs_get_tree()", "the filesystem context has made its superblock already"));
         }
         let superblock = match context.filesystem.clone() {
             FilesystemType::Sysfs => match self.instance_of(&FilesystemType::Sysfs, context.kernel_namespace) {
@@ -97,7 +97,11 @@ impl Linux {
     fn refuse_sharing(context: &mut FsContext) -> Failure {
         let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
         context.log('w', &format!("{name}: reusing existing filesystem not allowed"));
-        fail!(EBUSY)
+        fail!(
+            EBUSY,
+            "sget_fc()",
+            "there is such a filesystem already, and a new one is demanded (FSCONFIG_CMD_CREATE_EXCL)"
+        )
     }
 
     /// A new superblock (`get_tree_nodev()`).
@@ -150,9 +154,9 @@ impl Linux {
             }
             Parameters::Proc(own) => {
                 let mut settled = ProcParameters::default();
-                if let Err(message) = self.apply_proc(task, context.purpose, &mut settled, own) {
+                if let Err((failure, message)) = self.apply_proc(task, context.purpose, &mut settled, own) {
                     context.log('e', message);
-                    return Err(fail!(EINVAL));
+                    return Err(failure);
                 }
                 self.refuse_devices_and_programs(superblock);
                 if let Some(namespace) = context.pid_namespace {
@@ -213,7 +217,11 @@ impl Linux {
     fn find_device(&mut self, task: Id<Task>, context: &mut FsContext) -> Result<(), Failure> {
         let Some(source) = context.source.clone() else {
             context.log('e', "No source specified");
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "get_tree_bdev_flags()",
+                "the filesystem type needs a block device as its source"
+            ));
         };
         let failure = self.lookup_device(task, source.as_bytes());
         if !failure.is(Errno::ENXIO) {
@@ -225,7 +233,7 @@ impl Linux {
 
     fn lookup_device(&mut self, task: Id<Task>, source: &[u8]) -> Failure {
         if source.is_empty() {
-            return fail!(EINVAL);
+            return fail!(EINVAL, "lookup_bdev()", "the path of the source is empty");
         }
         let path = match self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW) {
             Ok(path) => path,
@@ -233,12 +241,16 @@ impl Linux {
         };
         let inode = self.dentries[path.dentry].inode;
         if !matches!(self.inodes[inode].kind, InodeKind::BlockDevice(_)) {
-            return fail!(ENOTBLK);
+            return fail!(ENOTBLK, "lookup_bdev()", "the source is no block device");
         }
         let mount = &self.mounts[path.mount];
-        let is_refused =
-            mount.flags.contains(crate::mount::MntFlags::NODEV) || self.superblocks[mount.superblock].no_devices;
-        if is_refused { fail!(EACCES) } else { fail!(ENXIO) }
+        if mount.flags.contains(crate::mount::MntFlags::NODEV) {
+            return fail!(EACCES, "may_open_dev()", "the mount that the source is on has the flag nodev");
+        }
+        if self.superblocks[mount.superblock].no_devices {
+            return fail!(EACCES, "may_open_dev()", "devices can't be used from the filesystem that the source is on");
+        }
+        fail!(ENXIO, "bdev_file_open_by_dev()", "no device stands behind the source")
     }
 
     /// Changes the superblock of a context's root (`reconfigure_super()`).
@@ -248,10 +260,15 @@ impl Linux {
             | MountFlags::MS_MANDLOCK
             | MountFlags::MS_I_VERSION
             | MountFlags::MS_LAZYTIME;
-        let root = context.root.ok_or(fail!(EINVAL))?;
+        let root =
+            context.root.ok_or(fail!(EINVAL, "reconfigure_super()", "the filesystem context has no superblock"))?;
         let superblock = self.dentries[root].superblock;
         if !changeable.contains(context.sb_flags_mask) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "reconfigure_super()",
+                "a flag of the superblock is to be changed that can't be: not ro, sync, mand, iversion, lazytime"
+            ));
         }
         if self.superblocks[superblock].overlay.is_some() {
             // `shrink_dcache_sb()`
@@ -261,9 +278,19 @@ impl Linux {
         let object = &self.superblocks[superblock];
         let becomes_readonly = (context.sb_flags_mask & context.sb_flags).contains(MountFlags::MS_RDONLY)
             && !object.flags.contains(MountFlags::MS_RDONLY);
-        // `sb_prepare_remount_readonly()`
-        if becomes_readonly && (object.removed > 0 || is_written_to) {
-            return Err(fail!(EBUSY));
+        if becomes_readonly && object.removed > 0 {
+            return Err(fail!(
+                EBUSY,
+                "sb_prepare_remount_readonly()",
+                "the filesystem is to become read-only, and a file that was removed from it is in use"
+            ));
+        }
+        if becomes_readonly && is_written_to {
+            return Err(fail!(
+                EBUSY,
+                "sb_prepare_remount_readonly()",
+                "the filesystem is to become read-only, and a file of it is open for writing"
+            ));
         }
         self.reconfigure_parameters(task, superblock, context)?;
         let object = &mut self.superblocks[superblock];
@@ -278,24 +305,27 @@ impl Linux {
         superblock: Id<SuperBlock>,
         context: &mut FsContext,
     ) -> Result<(), Failure> {
-        // `ovl_reconfigure()`
         let stays_readonly = context.sb_flags.contains(MountFlags::MS_RDONLY);
         if self.superblocks[superblock].overlay.is_some() && !stays_readonly && self.is_forced_readonly(superblock) {
-            return Err(fail!(EROFS));
+            return Err(fail!(
+                EROFS,
+                "ovl_reconfigure()",
+                "the overlay is to become writable, and has no upper layer or no directory for work"
+            ));
         }
         let mut settled = self.superblocks[superblock].parameters.clone();
         match (&mut settled, &context.parameters) {
             (Parameters::Tmpfs(settled), Parameters::Tmpfs(new)) => {
-                if let Err(message) = self.reconfigure_tmpfs(superblock, settled, new) {
+                if let Err((failure, message)) = self.reconfigure_tmpfs(superblock, settled, new) {
                     let name = String::from_utf8_lossy(context.filesystem.name()).into_owned();
                     context.log('e', &format!("{name}: {message}"));
-                    return Err(fail!(EINVAL));
+                    return Err(failure);
                 }
             }
             (Parameters::Proc(settled), Parameters::Proc(new)) => {
-                if let Err(message) = self.apply_proc(task, Purpose::Reconfigure, settled, new) {
+                if let Err((failure, message)) = self.apply_proc(task, Purpose::Reconfigure, settled, new) {
                     context.log('e', message);
-                    return Err(fail!(EINVAL));
+                    return Err(failure);
                 }
             }
             (Parameters::Devpts(settled), Parameters::Devpts(new)) => {

@@ -67,20 +67,46 @@ impl Linux {
     /// Message queues are not simulated: nobody may have one, as with an `RLIMIT_MSGQUEUE` of 0 (`mqueue_get_inode()`).
     pub(crate) fn has_free_inode(&self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
         match &self.superblocks[superblock] {
-            SuperBlock { filesystem: FilesystemType::Mqueue, is_orphan: true, .. } => return Err(fail!(EACCES)),
-            SuperBlock { filesystem: FilesystemType::Mqueue, .. } => return Err(fail!(EMFILE)),
+            SuperBlock { filesystem: FilesystemType::Mqueue, is_orphan: true, .. } => {
+                return Err(fail!(
+                    EACCES,
+                    "mqueue_create_attr()",
+                    "the IPC namespace of the mqueue filesystem is gone"
+                ));
+            }
+            SuperBlock { filesystem: FilesystemType::Mqueue, .. } => {
+                return Err(fail!(
+                    EMFILE,
+                    "mqueue_get_inode()",
+                    "the process may have no message queues (RLIMIT_MSGQUEUE): they are not simulated"
+                ));
+            }
             _ => {}
         }
         let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
         let is_full = limit > 0 && self.superblocks[superblock].free_inodes(limit) == 0;
-        if is_full { Err(fail!(ENOSPC)) } else { Ok(()) }
+        if is_full {
+            return Err(fail!(
+                ENOSPC,
+                "shmem_reserve_inode()",
+                "the filesystem has as many inodes and names of files as it may have (nr_inodes)"
+            ));
+        }
+        Ok(())
     }
 
     /// Whether there is room for attributes of so many bytes: `ENOSPC` (`shmem_xattr_handler_set()`).
     pub(super) fn has_room_for_marks(&self, superblock: Id<SuperBlock>, bytes: u64) -> Result<(), Failure> {
         let limit = self.limits(superblock).map_or(0, |limits| limits.inodes);
         let is_full = limit > 0 && self.superblocks[superblock].free_inode_space(limit) < bytes;
-        if is_full { Err(fail!(ENOSPC)) } else { Ok(()) }
+        if is_full {
+            return Err(fail!(
+                ENOSPC,
+                "shmem_xattr_handler_set()",
+                "the filesystem has no room for extended attributes beside its inodes (nr_inodes)"
+            ));
+        }
+        Ok(())
     }
 
     /// How many more pages there can be.

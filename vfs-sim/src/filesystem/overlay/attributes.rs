@@ -3,8 +3,9 @@
 use cofferdam::kernel::{DeviceNumber, FileType};
 
 use super::copy_up::CopiedContent;
+use super::state::NOTHING_BEHIND;
 use crate::arena::Id;
-use crate::failure::{Failure, fail};
+use crate::failure::Failure;
 use crate::filesystem::{Dentry, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::mount::Path;
@@ -65,7 +66,7 @@ impl Linux {
     /// Whether who mounted the overlay may do the same with what is behind an inode (the end of `ovl_permission()`).
     pub(crate) fn overlay_permission(&self, inode: Id<Inode>, access: Access) -> Result<(), Failure> {
         let Some(state) = self.overlay_inode(inode) else { return Ok(()) };
-        let Some(Path { mount, dentry }) = self.real_path(inode) else { return Err(fail!(EIO)) };
+        let Path { mount, dentry } = self.place_behind(inode)?;
         let real = self.dentries[dentry].inode;
         let file_type = self.inodes[real].file_type();
         // `ovl_symlink_inode_operations`
@@ -113,7 +114,7 @@ impl Linux {
         self.copy_up_with(task, dentry, CopiedContent::All)?;
         let superblock = self.dentries[dentry].superblock;
         self.want_write_upper(superblock)?;
-        let upper = self.upper_of(dentry).ok_or(fail!(EIO))?;
+        let upper = self.upper_of(dentry).ok_or(NOTHING_BEHIND)?;
         let real = self.dentries[upper].inode;
         self.inodes[real].mode &= !lost;
         self.change_content(real, |kind| {
@@ -131,7 +132,7 @@ impl Linux {
     pub(crate) fn lose_privileges_in_overlay(&mut self, task: Id<Task>, file: Path) -> Result<(), Failure> {
         let inode = self.dentries[file.dentry].inode;
         let lost = self.privileges_lost_by_writing(task, file.mount, inode);
-        let Some(Path { mount, dentry }) = self.real_path(inode) else { return Err(fail!(EIO)) };
+        let Path { mount, dentry } = self.place_behind(inode)?;
         let real = self.dentries[dentry].inode;
         let superblock = self.inodes[inode].superblock;
         let lost_too =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cofferdam::kernel::RenameFlags;
 
-use super::state::{InodeFlags, NameFlags};
+use super::state::{InodeFlags, NOTHING_BEHIND, NameFlags};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, InodeKind};
@@ -15,6 +15,12 @@ use crate::syscalls::Attributes;
 
 /// How much is copied at once (`OVL_COPY_UP_CHUNK_SIZE`).
 const CHUNK: u64 = 1 << 20;
+
+const NO_ROOM: Failure = fail!(
+    ENOSPC,
+    "shmem_inode_acct_blocks()",
+    "the filesystem of the upper layer has not enough free pages for a copy of the file"
+);
 
 /// What is to become of the content of what is copied up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +54,11 @@ impl Linux {
                 let parent = self.dentries[next].parent;
                 if parent == next {
                     // The root is there if there is an upper layer.
-                    return Err(fail!(EROFS));
+                    return Err(fail!(
+                        EROFS,
+                        "ovl_copy_up_one()",
+                        "the overlay has no upper layer to copy up to (upperdir)"
+                    ));
                 }
                 if self.upper_of(parent).is_some() {
                     break;
@@ -65,16 +75,25 @@ impl Linux {
     fn copy_up_one(&mut self, task: Id<Task>, dentry: Id<Dentry>, content: CopiedContent) -> Result<(), Failure> {
         let superblock = self.dentries[dentry].superblock;
         self.work_directory(superblock)?;
-        let state = self.overlay_entry(dentry).ok_or(fail!(EIO))?;
+        let state = self.behind(dentry)?;
         let has_upper = state.upper.is_some();
         if let Some(lower) = state.lower.first().copied() {
-            let lower = self.overlay(superblock)?.lower_path(lower).ok_or(fail!(EIO))?;
+            let lower = self.place_below(superblock, lower)?;
             let (_, uid, gid) = self.mode_and_owner(lower);
             let namespace = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
-            let is_known = uid.is_some_and(|uid| namespace.uid_map.iter().any(|map| map.inside_of(uid).is_some()))
-                && gid.is_some_and(|gid| namespace.gid_map.iter().any(|map| map.inside_of(gid).is_some()));
-            if !is_known {
-                return Err(fail!(EOVERFLOW));
+            if !uid.is_some_and(|uid| namespace.uid_map.iter().any(|map| map.inside_of(uid).is_some())) {
+                return Err(fail!(
+                    EOVERFLOW,
+                    "ovl_copy_up_one()",
+                    "the owner of the file has no number in the user namespace of who mounted the overlay"
+                ));
+            }
+            if !gid.is_some_and(|gid| namespace.gid_map.iter().any(|map| map.inside_of(gid).is_some())) {
+                return Err(fail!(
+                    EOVERFLOW,
+                    "ovl_copy_up_one()",
+                    "the group of the file has no number in the user namespace of who mounted the overlay"
+                ));
             }
         }
         self.want_write_upper(superblock)?;
@@ -90,9 +109,9 @@ impl Linux {
     /// `ovl_do_copy_up()`
     fn copy_up_content(&mut self, task: Id<Task>, dentry: Id<Dentry>, content: CopiedContent) -> Result<(), Failure> {
         let superblock = self.dentries[dentry].superblock;
-        let state = self.overlay_entry(dentry).ok_or(fail!(EIO))?;
-        let lower = *state.lower.first().ok_or(fail!(EIO))?;
-        let lower = self.overlay(superblock)?.lower_path(lower).ok_or(fail!(EIO))?;
+        let state = self.behind(dentry)?;
+        let lower = *state.lower.first().ok_or(NOTHING_BEHIND)?;
+        let lower = self.place_below(superblock, lower)?;
         let directory = self.dentries[dentry].parent;
         let target = self.upper_directory(directory)?;
         let real = self.dentries[lower.dentry].inode;
@@ -138,14 +157,24 @@ impl Linux {
         let result = self.copy_data(task, lower, Path { mount: work.mount, dentry: unnamed }, content).and_then(|()| {
             let place = Path { mount: work.mount, dentry: unnamed };
             self.copy_metadata(task, dentry, lower, place, has_origin)?;
-            if self.find_in_layer(task, target, name.as_bytes())?.is_some() {
-                return Err(fail!(EEXIST));
-            }
+            self.check_upper_is_free(task, target, name.as_bytes())?;
             let inode = self.dentries[unnamed].inode;
             self.link_in_layer(task, inode, target, name.as_bytes())
         });
         self.dentry_put(unnamed);
         result
+    }
+
+    /// That the upper layer has nothing that the overlay has not heard of, where a link is to be made.
+    fn check_upper_is_free(&mut self, task: Id<Task>, directory: Path, name: &[u8]) -> Result<(), Failure> {
+        match self.find_in_layer(task, directory, name)? {
+            Some(_) => Err(fail!(
+                EEXIST,
+                "may_create()",
+                "the upper layer was changed behind the overlay: it has something where a file is to be copied up to"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Anything else is made in the directory for work, and moved when it is complete (`ovl_copy_up_workdir()`).
@@ -167,12 +196,14 @@ impl Linux {
         let place = Path { mount: work.mount, dentry: made };
         let name = self.dentries[dentry].name.clone();
         let copied = self.copy_data(task, lower, place, content);
-        if copied.is_ok() && !self.can_leave_work((work.dentry, made), target.dentry) {
-            // Something was moved meanwhile: nobody knows what there would be to clean up.
-            return Err(fail!(EIO));
+        if copied.is_ok() {
+            // If something was moved meanwhile, nobody knows what there would be to clean up.
+            self.check_leaves_work((work.dentry, made), target.dentry)?;
         }
         let result = copied.and_then(|()| {
-            let existing = self.find_in_layer(task, target, name.as_bytes()).map_err(|_| fail!(EIO))?;
+            let existing = self.find_in_layer(task, target, name.as_bytes()).map_err(|_| {
+                fail!(EIO, "ovl_copy_up_workdir()", "the name can't be looked up in the directory of the upper layer")
+            })?;
             self.copy_metadata(task, dentry, lower, place, has_origin)?;
             self.rename_from_work(task, (work, made), (target, name.as_bytes(), existing), RenameFlags::empty())
         });
@@ -190,13 +221,13 @@ impl Linux {
         if data.len() == 0 || content == CopiedContent::None {
             return Ok(());
         }
-        let data = Arc::new(data.copied_in_chunks(CHUNK).ok_or(fail!(ENOSPC))?);
+        let data = Arc::new(data.copied_in_chunks(CHUNK).ok_or(NO_ROOM)?);
         self.inode_permission(task, from.mount, source, crate::walk::Access::READ)?;
         let target = self.dentries[to.dentry].inode;
         self.may_become(task, target, data.len())?;
         let pages = data.pages();
         if pages > self.free_pages(self.inodes[target].superblock) {
-            return Err(fail!(ENOSPC));
+            return Err(NO_ROOM);
         }
         self.change_content(target, |kind| *kind = InodeKind::Regular(data));
         Ok(())
@@ -244,12 +275,10 @@ impl Linux {
         let directory = self.dentries[dentry].parent;
         let target = self.upper_directory(directory)?;
         self.set_impure(task, directory)?;
-        let upper = self.upper_of(dentry).ok_or(fail!(EIO))?;
+        let upper = self.upper_of(dentry).ok_or(NOTHING_BEHIND)?;
         let inode = self.dentries[upper].inode;
         let name = self.dentries[dentry].name.clone();
-        if self.find_in_layer(task, target, name.as_bytes())?.is_some() {
-            return Err(fail!(EEXIST));
-        }
+        self.check_upper_is_free(task, target, name.as_bytes())?;
         self.link_in_layer(task, inode, target, name.as_bytes())?;
         self.dentries[dentry].name_flags |= NameFlags::UPPER;
         Ok(())

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use cofferdam::kernel::RenameFlags;
 
 use super::inode::Behind;
+use super::marks::CANT_HIDE;
 use super::real::WHITEOUT;
-use super::state::{InodeFlags, NameFlags};
+use super::state::{InodeFlags, NOTHING_BEHIND, NameFlags};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Inode, InodeKind, Name, SuperBlock};
@@ -42,7 +43,11 @@ impl Linux {
     ) -> Result<Id<Dentry>, Failure> {
         const SET_GID: u32 = 0o2000;
         if matches!(kind, InodeKind::CharacterDevice(device) if device == WHITEOUT) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "ovl_mknod()",
+                "a character device 0:0 is a whiteout, which can't be made in an overlay"
+            ));
         }
         self.copy_up(task, directory.dentry)?;
         let superblock = self.dentries[directory.dentry].superblock;
@@ -66,8 +71,12 @@ impl Linux {
         self.copy_up(task, directory)?;
         let superblock = self.dentries[directory].superblock;
         self.want_write_upper(superblock)?;
-        let state = self.overlay_entry(old).ok_or(fail!(EXDEV))?;
-        let (has_origin, upper) = (state.has_origin(), state.upper.ok_or(fail!(EIO))?);
+        let state = self.overlay_entry(old).ok_or(fail!(
+            EXDEV,
+            "vfs_link()",
+            "the file and the directory of its new name are on different filesystems"
+        ))?;
+        let (has_origin, upper) = (state.has_origin(), state.upper.ok_or(NOTHING_BEHIND)?);
         let real = self.dentries[upper].inode;
         self.as_mounter(task, superblock, |linux| {
             if has_origin {
@@ -133,8 +142,11 @@ impl Linux {
         }
         let target = self.upper_directory(directory)?;
         if self.find_in_layer(task, target, name)?.is_some() {
-            // Somebody else has made it there.
-            return Err(fail!(ESTALE));
+            return Err(fail!(
+                ESTALE,
+                "ovl_create_real()",
+                "the upper layer was changed behind the overlay: it has something at the new name"
+            ));
         }
         let upper = match wanted {
             Wanted::Link(inode) => self.link_in_layer(task, *inode, target, name)?,
@@ -146,7 +158,7 @@ impl Linux {
         let hides = is_in_merged && wanted.is_directory();
         if hides && !self.overlay(superblock)?.config.allows_changes_offline() {
             // If it can't be noted, it can't.
-            let noted = self.note_if_possible(task, superblock, upper, Err(fail!(EIO)), |noted| noted.opaque = true);
+            let noted = self.note_if_possible(task, superblock, upper, Err(CANT_HIDE), |noted| noted.opaque = true);
             flags.set(NameFlags::OPAQUE, noted.is_ok());
         }
         self.directory_was_modified(directory, false);
@@ -165,7 +177,11 @@ impl Linux {
         let work = self.work_directory(superblock)?;
         let target = self.upper_directory(directory)?;
         let whiteout = self.find_in_layer(task, target, name)?.filter(|found| self.is_whiteout(*found));
-        let whiteout = whiteout.ok_or(fail!(ESTALE))?;
+        let whiteout = whiteout.ok_or(fail!(
+            ESTALE,
+            "ovl_create_over_whiteout()",
+            "the upper layer was changed behind the overlay: it has no whiteout at the new name any more"
+        ))?;
         let temporary = self.temporary_name();
         let made = match wanted {
             Wanted::Link(inode) => self.link_in_layer(task, *inode, work, temporary.as_bytes())?,
@@ -204,7 +220,7 @@ impl Linux {
             self.change_attributes(task, place, attributes)?;
         }
         if matches!(kind, InodeKind::Directory) {
-            self.note_if_possible(task, superblock, place.dentry, Err(fail!(EIO)), |noted| noted.opaque = true)?;
+            self.note_if_possible(task, superblock, place.dentry, Err(CANT_HIDE), |noted| noted.opaque = true)?;
         }
         Ok(())
     }
@@ -218,7 +234,11 @@ impl Linux {
     ) -> Result<Id<Dentry>, Failure> {
         let superblock = self.dentries[directory.dentry].superblock;
         if !self.overlay(superblock)?.makes_unnamed {
-            return Err(fail!(EOPNOTSUPP));
+            return Err(fail!(
+                EOPNOTSUPP,
+                "ovl_tmpfile()",
+                "the overlay has no upper layer, or one in which no file without a name can be made"
+            ));
         }
         self.copy_up(task, directory.dentry)?;
         self.want_write_upper(superblock)?;

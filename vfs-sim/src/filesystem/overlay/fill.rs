@@ -16,6 +16,8 @@ use crate::filesystem::{FsContext, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{Credentials, Task};
 
+const NO_LOWER_LAYER: Failure = fail!(EINVAL, "ovl_fill_super()", "no lower layer is given (lowerdir)");
+
 impl Linux {
     /// Makes an overlay of a new superblock (`ovl_fill_super()`).
     pub(in crate::filesystem) fn fill_overlay(
@@ -26,7 +28,11 @@ impl Linux {
         parameters: &OverlayParameters,
     ) -> Result<(), Failure> {
         if context.user_namespace != self.tasks[task].credentials.user_namespace {
-            return Err(fail!(EIO));
+            return Err(fail!(
+                EIO,
+                "ovl_fill_super()",
+                "the process is in another user namespace than who opened the filesystem context"
+            ));
         }
         let creator = parameters.creator.clone().unwrap_or_else(|| self.tasks[task].credentials.clone());
         self.user_namespaces[creator.user_namespace].references += 1;
@@ -64,13 +70,15 @@ impl Linux {
         let is_capable = self.capable(task, Capabilities::CAP_SYS_ADMIN);
         let config = verify(parameters, is_capable)?;
         if parameters.lower.is_empty() {
-            return Err(fail!(EINVAL));
+            return Err(NO_LOWER_LAYER);
         }
         refuse_what_is_not_simulated(parameters, &config)?;
         let has_upper = config.upper.is_some();
         self.overlay_mut(superblock)?.config = config;
         if has_upper {
-            let (Some(upper), Some(work)) = (parameters.upper, parameters.work) else { return Err(fail!(EINVAL)) };
+            let (Some(upper), Some(work)) = (parameters.upper, parameters.work) else {
+                return Err(fail!(EINVAL, "ovl_fill_super()", "an upperdir is given, but no workdir"));
+            };
             self.get_upper_layer(task, superblock, upper)?;
             self.get_work_directory(task, superblock, upper, work)?;
         }
@@ -128,7 +136,7 @@ impl Linux {
             .zip(&overlay.lower)
             .map(|(layer, object)| LowerEntry { layer, dentry: self.mounts[object.mount].root })
             .collect();
-        let first = *lower.first().ok_or(fail!(EINVAL))?;
+        let first = *lower.first().ok_or(NO_LOWER_LAYER)?;
         let mut flags = InodeFlags::WHITEOUTS;
         flags.set(InodeFlags::IMPURE, upper.is_some_and(|upper| self.noted(task, superblock, upper).impure));
         let inode = self.new_overlay_inode(superblock, Behind { upper, lower }, flags)?;
@@ -192,7 +200,13 @@ fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Fa
     }
     if config.metacopy && config.redirect != Redirect::On {
         match (was_given(Setting::Metacopy), was_given(Setting::Redirect)) {
-            (true, true) => return Err(fail!(EINVAL)),
+            (true, true) => {
+                return Err(fail!(
+                    EINVAL,
+                    "ovl_fs_params_verify()",
+                    "metacopy=on is given with a redirect_dir other than on"
+                ));
+            }
             (false, true) => config.metacopy = false,
             _ => config.redirect = Redirect::On,
         }
@@ -201,7 +215,7 @@ fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Fa
         if !has_upper && config.redirect != Redirect::NoFollow {
             config.export = false;
         } else if was_given(Setting::Export) && index_was_given {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "ovl_fs_params_verify()", "nfs_export=on is given with index=off"));
         } else if index_was_given {
             config.export = false;
         } else {
@@ -209,25 +223,83 @@ fn verify(parameters: &OverlayParameters, is_capable: bool) -> Result<Config, Fa
         }
     }
     if config.export && config.metacopy {
-        return Err(fail!(EINVAL));
+        return Err(fail!(EINVAL, "ovl_fs_params_verify()", "nfs_export=on is given with metacopy=on"));
     }
     let asks_to_follow = was_given(Setting::Redirect) && config.redirect != Redirect::NoFollow;
     let asks_for_metacopy = config.metacopy && was_given(Setting::Metacopy);
     if config.uses_user_marks {
-        if asks_to_follow || asks_for_metacopy {
-            return Err(fail!(EINVAL));
+        if asks_to_follow {
+            return Err(fail!(
+                EINVAL,
+                "ovl_fs_params_verify()",
+                "userxattr is given with a redirect_dir that follows redirects"
+            ));
+        }
+        if asks_for_metacopy {
+            return Err(fail!(EINVAL, "ovl_fs_params_verify()", "userxattr is given with metacopy=on"));
         }
         config.redirect = Redirect::NoFollow;
         config.metacopy = false;
-    } else if !is_capable && (asks_to_follow || asks_for_metacopy || config.verity || parameters.data_only > 0) {
-        return Err(fail!(EPERM));
+    } else if !is_capable {
+        let privileged = [
+            (
+                asks_to_follow,
+                fail!(
+                    EPERM,
+                    "ovl_fs_params_verify()",
+                    "redirect_dir needs trusted extended attributes, and the process has no CAP_SYS_ADMIN"
+                ),
+            ),
+            (
+                asks_for_metacopy,
+                fail!(
+                    EPERM,
+                    "ovl_fs_params_verify()",
+                    "metacopy needs trusted extended attributes, and the process has no CAP_SYS_ADMIN"
+                ),
+            ),
+            (
+                config.verity,
+                fail!(
+                    EPERM,
+                    "ovl_fs_params_verify()",
+                    "verity needs trusted extended attributes, and the process has no CAP_SYS_ADMIN"
+                ),
+            ),
+            (
+                parameters.data_only > 0,
+                fail!(
+                    EPERM,
+                    "ovl_fs_params_verify()",
+                    "layers for data only need trusted extended attributes, and the process has no CAP_SYS_ADMIN"
+                ),
+            ),
+        ];
+        refuse_first(privileged)?;
     }
     Ok(config)
+}
+
+/// Fails by the first rule that is met.
+fn refuse_first<const N: usize>(rules: [(bool, Failure); N]) -> Result<(), Failure> {
+    rules.into_iter().find(|(is_met, _)| *is_met).map_or(Ok(()), |(_, failure)| Err(failure))
 }
 
 /// Settings that need more of the layers than is simulated.
 fn refuse_what_is_not_simulated(parameters: &OverlayParameters, config: &Config) -> Result<(), Failure> {
     let moves_directories = config.upper.is_some() && config.redirect == Redirect::On;
-    let is_too_much = config.index || config.export || config.metacopy || config.verity || moves_directories;
-    if is_too_much || parameters.data_only > 0 { Err(fail!(EINVAL)) } else { Ok(()) }
+    refuse_first([
+        (config.index, fail!(EINVAL, "ovl_fill_super()", "overlays with index=on are not simulated")),
+        (config.export, fail!(EINVAL, "ovl_fill_super()", "overlays with nfs_export=on are not simulated")),
+        (config.metacopy, fail!(EINVAL, "ovl_fill_super()", "overlays with metacopy=on are not simulated")),
+        (config.verity, fail!(EINVAL, "ovl_fill_super()", "overlays with verity are not simulated")),
+        (
+            moves_directories,
+            fail!(EINVAL, "ovl_fill_super()", "overlays with an upper layer and redirect_dir=on are not simulated"),
+        ),
+        (
+            parameters.data_only > 0,
+            fail!(EINVAL, "ovl_fill_super()", "overlays with lower layers for data only are not simulated"),
+        ),
+    ])
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::state::InodeFlags;
+use super::state::{InodeFlags, NOTHING_BEHIND};
 use super::{LowerEntry, OverlayInode};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
@@ -27,11 +27,19 @@ impl Linux {
         behind: Behind,
     ) -> Result<Id<Inode>, Failure> {
         let lower = behind.lower.first().map(|entry| entry.dentry);
-        let real = behind.upper.or(lower).ok_or(fail!(EIO))?;
+        let real = behind.upper.or(lower).ok_or(NOTHING_BEHIND)?;
         let is_by_lower = self.is_known_by_lower(superblock, lower);
         let key = if is_by_lower { lower } else { behind.upper }.map(|dentry| self.dentries[dentry].inode);
         if let Some(known) = key.and_then(|key| self.overlay(superblock).ok()?.inodes.get(&key).copied()) {
-            return if self.stands_for(known, behind.upper, lower) { Ok(known) } else { Err(fail!(ESTALE)) };
+            return if self.stands_for(known, behind.upper, lower) {
+                Ok(known)
+            } else {
+                Err(fail!(
+                    ESTALE,
+                    "ovl_get_inode()",
+                    "the layers were changed behind the overlay: the file is known as one of other layers"
+                ))
+            };
         }
         let is_directory = self.is_directory(real);
         let mut flags = InodeFlags::empty();
@@ -83,7 +91,7 @@ impl Linux {
         behind: Behind,
         flags: InodeFlags,
     ) -> Result<Id<Inode>, Failure> {
-        let real = behind.upper.or(behind.lower.first().map(|entry| entry.dentry)).ok_or(fail!(EIO))?;
+        let real = behind.upper.or(behind.lower.first().map(|entry| entry.dentry)).ok_or(NOTHING_BEHIND)?;
         let kind = match &self.inodes[self.dentries[real].inode].kind {
             InodeKind::Regular(_) => InodeKind::Regular(Arc::default()),
             kind => kind.clone(),

@@ -15,23 +15,33 @@ use crate::process::Task;
 /// How deep overlays can be stacked (`FILESYSTEM_MAX_STACK_DEPTH`).
 const MAX_DEPTH: u32 = 2;
 
+const NOT_OURS: Failure = fail!(
+    EINVAL,
+    "clone_private_mount()",
+    "the mount that a layer is on is not in the mount namespace of the process, nor a detached one"
+);
+
 impl Linux {
     /// A mount of a directory that nobody else has (`clone_private_mount()`).
     fn private_mount(&mut self, task: Id<Task>, path: Path) -> Result<Id<Mount>, Failure> {
         let object = &self.mounts[path.mount];
         if object.is_unbindable {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "clone_private_mount()", "the mount that a layer is on is unbindable"));
         }
         if !self.is_in_namespace_of(task, path.mount) && !self.is_detached_root(path.mount) {
-            return Err(fail!(EINVAL));
+            return Err(NOT_OURS);
         }
-        let namespace = self.mounts[path.mount].namespace.ok_or(fail!(EINVAL))?;
+        let namespace = self.mounts[path.mount].namespace.ok_or(NOT_OURS)?;
         let owner = self.mount_namespaces[namespace].user_namespace;
         if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "clone_private_mount()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that owns the mount namespace of a layer"
+            ));
         }
         if self.has_locked_children(path.mount, path.dentry) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "clone_private_mount()", "below a layer is a mount that is locked there"));
         }
         let mount = self.clone_private(path.mount, path.dentry);
         self.mounts[mount].flags |= MntFlags::INTERNAL;
@@ -43,7 +53,14 @@ impl Linux {
     pub(super) fn set_trap(&mut self, superblock: Id<SuperBlock>, directory: Id<Dentry>) -> Result<(), Failure> {
         let inode = self.dentries[directory].inode;
         let overlay = self.overlay_mut(superblock)?;
-        if overlay.traps.insert(inode).is_some() { Err(fail!(ELOOP)) } else { Ok(()) }
+        if overlay.traps.insert(inode).is_some() {
+            return Err(fail!(
+                ELOOP,
+                "ovl_get_trap_inode()",
+                "one directory is given twice as upperdir, workdir or layer of lowerdir"
+            ));
+        }
+        Ok(())
     }
 
     /// Whether a directory is a layer (`ovl_lookup_trap_inode()`).
@@ -66,7 +83,7 @@ impl Linux {
         path: Path,
     ) -> Result<(), Failure> {
         if self.is_readonly(path.mount) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "ovl_get_upper()", "the mount or the filesystem of upperdir is read-only"));
         }
         self.set_trap(superblock, path.dentry)?;
         let mount = self.private_mount(task, path)?;
@@ -87,7 +104,11 @@ impl Linux {
     ) -> Result<(), Failure> {
         let has_upper = self.overlay(superblock)?.upper.is_some();
         if !has_upper && parameters.lower.len() == 1 {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "ovl_get_lowerstack()",
+                "one lower layer only is given, and no upperdir: without one there must be two"
+            ));
         }
         for (path, _) in &parameters.lower {
             self.check_lower_layer(task, superblock, *path, has_upper)?;
@@ -97,7 +118,11 @@ impl Linux {
         let overlay = self.overlay_mut(superblock)?;
         overlay.depth = overlay.depth.max(depth) + 1;
         if overlay.depth > MAX_DEPTH {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "ovl_get_lowerstack()",
+                "a layer is in an overlay on an overlay, or in proc: no more filesystems can be stacked"
+            ));
         }
         let device = self.anonymous_device();
         self.overlay_mut(superblock)?.filesystems.push(LayerFilesystem {
@@ -142,7 +167,11 @@ impl Linux {
                 | FilesystemType::Devpts
         );
         if !can_be_layer {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "ovl_lower_dir()",
+                "a lower layer is in a filesystem of a type of which layers are not simulated"
+            ));
         }
         let finds_by_number = self.can_find_by_number(task, layer);
         let depth = self.stack_depth(layer);
@@ -225,7 +254,11 @@ impl Linux {
                     break;
                 }
                 if self.is_trap(superblock, parent) {
-                    return Err(fail!(ELOOP));
+                    return Err(fail!(
+                        ELOOP,
+                        "ovl_check_layer()",
+                        "a lower layer is inside of another layer, or of workdir"
+                    ));
                 }
                 dentry = parent;
             }

@@ -14,6 +14,10 @@ use crate::mount::Path;
 use crate::process::Task;
 use crate::walk::Access;
 
+/// What a directory of a layer that was removed says to who reads on in it.
+pub(super) const REMOVED_FROM_LAYER: Failure =
+    fail!(ENOENT, "iterate_dir()", "the directory of a layer that is to be read was removed");
+
 /// An entry of a directory that is merged of several (`struct ovl_cache_entry`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedEntry {
@@ -71,7 +75,7 @@ impl Linux {
     /// A list of a directory for one more reader: that of others, unless the directory was changed since.
     pub(super) fn take_list(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Id<List>, Failure> {
         let inode = self.dentries[directory].inode;
-        let state = self.overlay_inode(inode).ok_or(fail!(EIO))?;
+        let state = self.behind(directory)?;
         let version = state.version;
         let known = state.list.filter(|list| self.overlay_lists[*list].version == version);
         let list = if let Some(known) = known {
@@ -91,7 +95,7 @@ impl Linux {
     fn merge_entries(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<Vec<ListedEntry>, Failure> {
         let superblock = self.dentries[directory].superblock;
         self.as_mounter(task, superblock, |linux| {
-            let state = linux.overlay_entry(directory).cloned().ok_or(fail!(EIO))?;
+            let state = linux.behind(directory)?.clone();
             let overlay = linux.overlay(superblock)?;
             let uses_bits = overlay.has_one_device() && !overlay.has_one_filesystem();
             let is_impure = state.flags.contains(InodeFlags::IMPURE);
@@ -139,7 +143,7 @@ impl Linux {
         let inode = self.dentries[place.dentry].inode;
         self.inode_permission(task, place.mount, inode, Access::READ)?;
         if self.is_dead(place.dentry) {
-            return Err(fail!(ENOENT));
+            return Err(REMOVED_FROM_LAYER);
         }
         if self.is_overlay(place.dentry) {
             return self.read_overlay_layer(task, place);
@@ -167,7 +171,7 @@ impl Linux {
         let inode = self.dentries[place.dentry].inode;
         let is_merged = self.overlay_inode(inode).is_some_and(|state| state.flags.contains(InodeFlags::WHITEOUTS));
         if !is_merged {
-            let real = self.real_path(inode).ok_or(fail!(EIO))?;
+            let real = self.place_behind(inode)?;
             return self.as_mounter(task, superblock, |linux| linux.read_layer(task, real));
         }
         let list = self.take_list(task, place.dentry)?;
@@ -222,7 +226,11 @@ impl Linux {
     ) -> Result<Vec<ListedEntry>, Failure> {
         let entries = self.merge_entries(task, directory)?;
         if entries.iter().any(|entry| !entry.is_whiteout && !entry.is_dot()) {
-            return Err(fail!(ENOTEMPTY));
+            return Err(fail!(
+                ENOTEMPTY,
+                "ovl_check_empty_dir()",
+                "the directory, merged from the layers of the overlay, has entries"
+            ));
         }
         Ok(entries.into_iter().filter(|entry| entry.is_whiteout && entry.is_upper).collect())
     }

@@ -17,6 +17,10 @@ use crate::process::Task;
 /// The longest name (`NAME_MAX`).
 const MAX_NAME: usize = 255;
 
+/// Nothing is looked up in a directory that was removed.
+pub(super) const DIRECTORY_REMOVED: Failure =
+    fail!(ENOENT, "__lookup_slow()", "the directory that the name is looked up in was removed");
+
 /// What was found so far (`struct ovl_lookup_data`).
 #[allow(clippy::struct_excessive_bools, reason = "as many yes-or-no facts as the kernel keeps")]
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +49,10 @@ impl Linux {
         if self.dentries[directory].missing.contains_key(name) {
             return Some(Ok(None));
         }
-        Some(if self.is_dead(directory) { Err(fail!(ENOENT)) } else { self.look_up_in_layers(task, directory, name) })
+        if self.is_dead(directory) {
+            return Some(Err(DIRECTORY_REMOVED));
+        }
+        Some(self.look_up_in_layers(task, directory, name))
     }
 
     /// Whether an overlay knows that there is no such name (a negative dentry).
@@ -60,7 +67,11 @@ impl Linux {
         name: &[u8],
     ) -> Result<Option<Id<Dentry>>, Failure> {
         if name.len() > MAX_NAME {
-            return Err(fail!(ENAMETOOLONG));
+            return Err(fail!(
+                ENAMETOOLONG,
+                "ovl_lookup()",
+                "a name is longer than the 255 bytes that the layers of the overlay permit"
+            ));
         }
         let superblock = self.dentries[directory].superblock;
         let (inode, flags) =
@@ -89,7 +100,11 @@ impl Linux {
     /// name has one again (`d_splice_alias()`).
     fn splice_alias(&mut self, alias: Id<Dentry>, directory: Id<Dentry>, name: &[u8]) -> Result<Id<Dentry>, Failure> {
         if self.is_subdirectory(directory, alias) {
-            return Err(fail!(ELOOP));
+            return Err(fail!(
+                ELOOP,
+                "d_splice_alias()",
+                "the layers were changed behind the overlay: a directory is found inside of itself"
+            ));
         }
         let destination = self.destination(directory, Name::from(name), None);
         let Dentry { parent, is_hashed, .. } = self.dentries[alias];
@@ -112,7 +127,7 @@ impl Linux {
         directory: Id<Dentry>,
         name: &[u8],
     ) -> Result<(Option<Id<Inode>>, NameFlags), Failure> {
-        let parent = self.overlay_entry(directory).cloned().ok_or(fail!(EIO))?;
+        let parent = self.behind(directory)?.clone();
         let overlay = self.overlay(superblock)?;
         let follows = overlay.config.redirect != Redirect::NoFollow;
         let (layers, takes_no_marks) = (overlay.lower.len(), overlay.takes_no_marks);
@@ -133,7 +148,7 @@ impl Linux {
                 break;
             }
             progress.is_last = if follows { entry.layer + 1 == layers } else { position + 1 == parent.lower.len() };
-            let place = self.overlay(superblock)?.lower_path(*entry).ok_or(fail!(EIO))?;
+            let place = self.place_below(superblock, *entry)?;
             let Some(found) = self.find_in_one_layer(task, superblock, place, name, &mut progress)? else { continue };
             if let Some(upper) = behind.upper
                 && behind.lower.is_empty()
@@ -177,7 +192,11 @@ impl Linux {
             return Ok((!is_hidden).then_some(found));
         }
         if self.is_trap(superblock, found) {
-            return Err(fail!(ELOOP));
+            return Err(fail!(
+                ELOOP,
+                "ovl_lookup_single()",
+                "the directory that is found in a layer is the root of a layer, or the directory for work"
+            ));
         }
         progress.is_directory = true;
         if !progress.is_last && self.noted(task, superblock, found).opaque {
@@ -241,7 +260,7 @@ impl Linux {
 
     /// Notes that a directory of the upper layer has entries that come from below (`ovl_set_impure()`).
     pub(super) fn set_impure(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Result<(), Failure> {
-        let Some(state) = self.overlay_entry(directory) else { return Err(fail!(EIO)) };
+        let state = self.behind(directory)?;
         let Some(upper) = state.upper.filter(|_| !state.flags.contains(InodeFlags::IMPURE)) else { return Ok(()) };
         let superblock = self.dentries[directory].superblock;
         self.note_if_possible(task, superblock, upper, Ok(()), |noted| noted.impure = true)?;
@@ -259,10 +278,10 @@ impl Linux {
         }
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let superblock = self.dentries[dentry].superblock;
-        let parent = self.overlay_entry(directory).cloned().ok_or(fail!(EIO))?;
+        let parent = self.behind(directory)?.clone();
         self.as_mounter(task, superblock, |linux| {
             for entry in &parent.lower {
-                let place = linux.overlay(superblock)?.lower_path(*entry).ok_or(fail!(EIO))?;
+                let place = linux.place_below(superblock, *entry)?;
                 match linux.find_in_layer(task, place, name.as_bytes()) {
                     Ok(None) => {}
                     Ok(Some(found)) => return Ok(!linux.is_whiteout(found)),

@@ -26,6 +26,13 @@ pub(crate) enum Origin {
     },
 }
 
+/// That a directory would have to be noted as opaque (`ovl_set_opaque()`).
+pub(super) const CANT_HIDE: Failure = fail!(
+    EIO,
+    "ovl_set_opaque()",
+    "the directory would have to hide what is below, but the upper layer takes no extended attributes"
+);
+
 /// What was noted under one prefix (`trusted.overlay.`, `user.overlay.`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Noted {
@@ -148,27 +155,42 @@ impl Linux {
         let inode = self.dentries[real].inode;
         let object = &self.inodes[inode];
         let filesystem = &self.superblocks[object.superblock].filesystem;
-        let mount = self.overlay(overlay)?.upper.ok_or(fail!(EROFS))?.mount;
+        let mount = self.upper_layer(overlay)?.mount;
         let of_users = self.overlay(overlay)?.config.uses_user_marks;
-        // `xattr_permission()`
         if self.has_unmapped_owner(mount, inode) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "may_write_xattr()",
+                "the owner or group of what is to get an extended attribute in the upper layer is not mapped there"
+            ));
         }
         if of_users {
             const STICKY: u32 = 0o1000;
             let is_directory = object.is_directory();
             if !is_directory && object.file_type() != FileType::Regular {
-                return Err(fail!(EPERM));
+                return Err(fail!(
+                    EPERM,
+                    "xattr_permission()",
+                    "with userxattr, only regular files and directories can get an extended attribute"
+                ));
             }
             if is_directory && object.mode & STICKY != 0 && !self.is_owner_or_capable(task, mount, inode) {
-                return Err(fail!(EPERM));
+                return Err(fail!(
+                    EPERM,
+                    "xattr_permission()",
+                    "with userxattr, only its owner can give an extended attribute to a directory that is sticky"
+                ));
             }
             self.inode_permission(task, mount, inode, Access::WRITE)?;
         } else if !self.capable(task, Capabilities::CAP_SYS_ADMIN) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "xattr_permission()",
+                "who mounted the overlay has no CAP_SYS_ADMIN for trusted extended attributes, and not given userxattr"
+            ));
         }
         if !matches!(filesystem, FilesystemType::Tmpfs | FilesystemType::Devtmpfs | FilesystemType::Rootfs) {
-            return Err(fail!(EOPNOTSUPP));
+            return Err(fail!(EOPNOTSUPP, "xattr_resolve_name()", "the upper layer takes no extended attributes"));
         }
         self.change_marks(inode, |marks| change(if of_users { &mut marks.user } else { &mut marks.trusted }))
     }

@@ -41,7 +41,7 @@ impl Linux {
 
     /// Opens what is behind a file (`ovl_open_realfile()`).
     fn open_behind(&mut self, task: Id<Task>, inode: Id<Inode>, flags: OpenFlags, writes: bool) -> Result<(), Failure> {
-        let Path { mount, dentry } = self.real_path(inode).ok_or(fail!(EIO))?;
+        let Path { mount, dentry } = self.place_behind(inode)?;
         let real = self.dentries[dentry].inode;
         let access = match flags.bits() & 0o3 {
             0 => Access::READ,
@@ -54,7 +54,11 @@ impl Linux {
             self.want_write(mount)?;
         }
         if flags.contains(OpenFlags::O_DIRECT) && !self.can_bypass_cache(real) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "do_dentry_open()",
+                "O_DIRECT is given, which the filesystem of the layer does not support"
+            ));
         }
         if writes {
             self.add_writer(mount);
@@ -96,7 +100,7 @@ impl Linux {
         directory: Id<crate::filesystem::Dentry>,
     ) -> Result<OverlayReader, Failure> {
         let inode = self.dentries[directory].inode;
-        let Path { mount, dentry } = self.real_path(inode).ok_or(fail!(EIO))?;
+        let Path { mount, dentry } = self.place_behind(inode)?;
         let real = self.dentries[dentry].inode;
         let superblock = self.inodes[inode].superblock;
         self.as_mounter(task, superblock, |linux| linux.inode_permission(task, mount, real, Access::READ))?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Config;
 use crate::arena::Id;
-use crate::failure::fail;
+use crate::failure::{Failure, fail};
 use crate::filesystem::parameters::{ParameterValue, Refusal, values};
 use crate::filesystem::{FilesystemType, FsContext, Name, Parameters, Purpose};
 use crate::linux::Linux;
@@ -70,6 +70,9 @@ const SETTINGS: [(&str, Setting, &[&str]); 8] = [
     ("fsync", Setting::Fsync, &["volatile", "auto", "strict"]),
 ];
 
+const NO_SUCH_WORD: Failure =
+    fail!(EINVAL, "fs_param_is_enum()", "the value of the parameter is none of the words that it can be");
+
 impl OverlayParameters {
     pub(in crate::filesystem) fn show(&self, text: &mut Vec<u8>) {
         self.config.show(true, text);
@@ -115,19 +118,25 @@ impl Linux {
             // Only mount(2) has no messages.
             return match context.messages {
                 None => Ok(()),
-                Some(_) => Err(Refusal::Invalid("No changes allowed in reconfigure".into())),
+                Some(_) => Err(Refusal::Invalid(
+                    fail!(EINVAL, "ovl_parse_param()", "the parameters of an overlay can't be changed by fsconfig(2)"),
+                    "No changes allowed in reconfigure".into(),
+                )),
             };
         }
         if let Some((_, setting, words)) = SETTINGS.iter().find(|(name, ..)| name.as_bytes() == key) {
-            let ParameterValue::String(text) = value else { return Err(values::bad_value(key)) };
-            let index = words.iter().position(|word| word.as_bytes() == text).ok_or_else(|| values::bad_value(key))?;
+            let bad = || values::bad_value(key, NO_SUCH_WORD);
+            let ParameterValue::String(text) = value else { return Err(bad()) };
+            let index = words.iter().position(|word| word.as_bytes() == text).ok_or_else(bad)?;
             parameters.config.set(*setting, index);
             parameters.given.push(*setting);
             return Ok(());
         }
         match key {
             b"lowerdir" => {
-                let ParameterValue::String(text) = value else { return Err(values::bad_value(key)) };
+                let ParameterValue::String(text) = value else {
+                    return Err(values::bad_value(key, values::NO_TEXT));
+                };
                 self.parse_lower_layers(task, parameters, text)
             }
             b"lowerdir+" => self.parse_layer(task, parameters, key, value, Role::OneLower),
@@ -156,7 +165,11 @@ impl Linux {
         let credentials = self.tasks[task].credentials.clone();
         let is_own = self.is_in_user_namespace(credentials.user_namespace, context.user_namespace);
         if is_set && !is_own {
-            return Err(Refusal::Silent(fail!(EINVAL)));
+            return Err(Refusal::Silent(fail!(
+                EINVAL,
+                "ovl_parse_param()",
+                "override_creds is given by a process that is not in the user namespace of the filesystem context"
+            )));
         }
         if is_set {
             self.user_namespaces[credentials.user_namespace].references += 1;
@@ -184,16 +197,24 @@ impl Linux {
             return Ok(());
         }
         if text.first() == Some(&b':') {
-            return Err(Refusal::Silent(fail!(EINVAL)));
+            return Err(Refusal::Silent(fail!(EINVAL, "ovl_parse_param_lowerdir()", "lowerdir starts with a colon")));
         }
         parameters.config.all_lower = Some(Name::from(text));
-        let layers = split_lower_layers(text).ok_or(Refusal::Silent(fail!(EINVAL)))?;
+        let layers = split_lower_layers(text).map_err(Refusal::Silent)?;
         if layers.len() > MAX_LAYERS {
-            return Err(Refusal::Silent(fail!(EINVAL)));
+            return Err(Refusal::Silent(fail!(
+                EINVAL,
+                "ovl_parse_param_lowerdir()",
+                "lowerdir has more than 500 layers"
+            )));
         }
         for (name, is_data) in layers {
             if !is_data && parameters.data_only > 0 {
-                return Err(Refusal::Silent(fail!(EINVAL)));
+                return Err(Refusal::Silent(fail!(
+                    EINVAL,
+                    "ovl_parse_param_lowerdir()",
+                    "in lowerdir, a layer behind one colon follows one for data only, behind two"
+                )));
             }
             let path = self.layer_at(task, &name, Role::Lower)?;
             self.add_layer(parameters, path, Name::from(name.as_slice()), Role::Lower)?;
@@ -232,7 +253,7 @@ impl Linux {
     fn layer_at(&mut self, task: Id<Task>, text: &[u8], role: Role) -> Result<Path, Refusal> {
         let text = if matches!(role, Role::OneLower | Role::OneData) { text.to_vec() } else { unescape(text) };
         if text.is_empty() {
-            return Err(Refusal::Silent(fail!(EINVAL)));
+            return Err(Refusal::Silent(fail!(EINVAL, "ovl_mount_dir_noesc()", "the path of a layer is empty")));
         }
         self.lookup(task, Fd::CWD, &text, LookupFlags::FOLLOW).map_err(Refusal::Silent)
     }
@@ -247,18 +268,27 @@ impl Linux {
     ) -> Result<(), Refusal> {
         let shown = String::from_utf8_lossy(name.as_bytes()).into_owned();
         if !self.is_directory(path.dentry) {
-            return Err(Refusal::Invalid(format!("{shown} is not a directory")));
+            let failure =
+                fail!(EINVAL, "ovl_mount_dir_check()", "what is given as a layer, or as workdir, is no directory");
+            return Err(Refusal::Invalid(failure, format!("{shown} is not a directory")));
         }
         if self.is_sysctl(path.dentry) {
-            return Err(Refusal::Invalid(format!("filesystem on {shown} not supported")));
+            let failure = fail!(EINVAL, "ovl_mount_dir_check()", "a layer, or workdir, is a directory of /proc/sys");
+            return Err(Refusal::Invalid(failure, format!("filesystem on {shown} not supported")));
         }
         if matches!(role, Role::Upper | Role::Work) {
             let superblock = self.dentries[path.dentry].superblock;
             if self.superblocks[superblock].filesystem == FilesystemType::Overlay {
-                return Err(Refusal::Invalid(format!("filesystem on {shown} not supported as upperdir")));
+                let failure = fail!(EINVAL, "ovl_mount_dir_check()", "upperdir, or workdir, is in an overlay itself");
+                return Err(Refusal::Invalid(failure, format!("filesystem on {shown} not supported as upperdir")));
             }
             if self.is_readonly(path.mount) {
-                return Err(Refusal::Invalid(format!("filesystem on {shown} is read-only")));
+                let failure = fail!(
+                    EINVAL,
+                    "ovl_mount_dir_check()",
+                    "the mount or the filesystem of upperdir, or workdir, is read-only"
+                );
+                return Err(Refusal::Invalid(failure, format!("filesystem on {shown} is read-only")));
             }
             self.path_get(path);
             let (place, text) = match role {
@@ -272,13 +302,26 @@ impl Linux {
             return Ok(());
         }
         if parameters.config.all_lower.is_some() && role != Role::Lower {
-            return Err(Refusal::Invalid("lowerdir+ and datadir+ cannot follow lowerdir".into()));
+            return Err(Refusal::Invalid(
+                fail!(EINVAL, "ovl_mount_dir_check()", "lowerdir+ or datadir+ is given after lowerdir"),
+                "lowerdir+ and datadir+ cannot follow lowerdir".into(),
+            ));
         }
         if parameters.data_only > 0 && role == Role::OneLower {
-            return Err(Refusal::Invalid("regular lower layers cannot follow data layers".into()));
+            return Err(Refusal::Invalid(
+                fail!(
+                    EINVAL,
+                    "ovl_mount_dir_check()",
+                    "a layer of lowerdir+ is given after one for data only (datadir+)"
+                ),
+                "regular lower layers cannot follow data layers".into(),
+            ));
         }
         if parameters.lower.len() == MAX_LAYERS {
-            return Err(Refusal::Invalid(format!("too many lower directories, limit is {MAX_LAYERS}")));
+            return Err(Refusal::Invalid(
+                fail!(EINVAL, "ovl_mount_dir_check()", "more than 500 lower layers are given"),
+                format!("too many lower directories, limit is {MAX_LAYERS}"),
+            ));
         }
         self.path_get(path);
         parameters.lower.push((path, name));
@@ -306,7 +349,7 @@ pub(in crate::filesystem) fn split(data: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// The layers in a text, with whether two colons make one for data only (`ovl_parse_param_split_lowerdirs()`).
-fn split_lower_layers(text: &[u8]) -> Option<Vec<(Vec<u8>, bool)>> {
+fn split_lower_layers(text: &[u8]) -> Result<Vec<(Vec<u8>, bool)>, Failure> {
     let mut layers = vec![(Vec::new(), false)];
     let mut colons = 0;
     let mut bytes = text.iter();
@@ -314,7 +357,11 @@ fn split_lower_layers(text: &[u8]) -> Option<Vec<(Vec<u8>, bool)>> {
         if *byte == b':' {
             colons += 1;
             if colons > 2 {
-                return None;
+                return Err(fail!(
+                    EINVAL,
+                    "ovl_parse_param_split_lowerdirs()",
+                    "lowerdir has more than two colons after each other"
+                ));
             }
             continue;
         }
@@ -322,13 +369,17 @@ fn split_lower_layers(text: &[u8]) -> Option<Vec<(Vec<u8>, bool)>> {
             layers.push((Vec::new(), colons == 2));
             colons = 0;
         }
-        let (layer, _) = layers.last_mut()?;
-        layer.push(*byte);
-        if *byte == b'\\' {
-            layer.extend(bytes.next());
+        if let Some((layer, _)) = layers.last_mut() {
+            layer.push(*byte);
+            if *byte == b'\\' {
+                layer.extend(bytes.next());
+            }
         }
     }
-    (colons == 0).then_some(layers)
+    if colons > 0 {
+        return Err(fail!(EINVAL, "ovl_parse_param_split_lowerdirs()", "lowerdir ends with a colon"));
+    }
+    Ok(layers)
 }
 
 /// What a backslash stands before is meant as it is (`ovl_unescape()`).

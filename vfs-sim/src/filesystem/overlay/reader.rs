@@ -4,8 +4,8 @@ use cofferdam::kernel::Whence;
 use serde::{Deserialize, Serialize};
 
 use super::OverlayInode;
-use super::list::ListedEntry;
-use super::state::{InodeFlags, List};
+use super::list::{ListedEntry, REMOVED_FROM_LAYER};
+use super::state::{InodeFlags, List, NOTHING_BEHIND};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
@@ -38,7 +38,7 @@ pub(crate) enum ReadFrom {
 
 impl Linux {
     pub(super) fn new_reader(&self, directory: Id<Dentry>, real: Id<Dentry>) -> Result<OverlayReader, Failure> {
-        let state = self.overlay_entry(directory).ok_or(fail!(EIO))?;
+        let state = self.behind(directory)?;
         let is_upper = state.upper.is_some();
         let is_merged = |directory: Id<Dentry>| {
             self.overlay_entry(directory).map(|state| state.flags.contains(InodeFlags::WHITEOUTS))
@@ -46,7 +46,7 @@ impl Linux {
         let (mut listed, mut real) = (directory, real);
         while is_merged(listed) == Some(false) && is_merged(real).is_some() {
             listed = real;
-            real = self.overlay_entry(listed).and_then(OverlayInode::real).ok_or(fail!(EIO))?;
+            real = self.overlay_entry(listed).and_then(OverlayInode::real).ok_or(NOTHING_BEHIND)?;
         }
         let is_real = is_merged(listed) == Some(false);
         Ok(OverlayReader { is_real, is_upper, real, listed, list: None, cursor: 0 })
@@ -88,7 +88,7 @@ impl Linux {
         if let Err(failure) = self.look_up_moved(task, file) {
             return Some(Err(failure));
         }
-        Some(if self.is_dead(real) { Err(fail!(ENOENT)) } else { Ok(ReadFrom::Layer(real)) })
+        Some(if self.is_dead(real) { Err(REMOVED_FROM_LAYER) } else { Ok(ReadFrom::Layer(real)) })
     }
 
     /// Where the directory of a layer was read that is an overlay itself, the directory proper is read once it is merged.
@@ -178,7 +178,7 @@ impl Linux {
         let superblock = self.dentries[directory].superblock;
         let Some(reader) = self.reader(file) else { return Ok(()) };
         let is_upper = reader.is_upper;
-        let state = self.overlay_entry(directory).ok_or(fail!(EIO))?;
+        let state = self.behind(directory)?;
         let is_impure = is_upper && state.flags.contains(InodeFlags::IMPURE);
         let Some(upper) = state.upper.filter(|_| is_impure) else { return Ok(()) };
         if !self.overlay(superblock)?.has_one_device() {
@@ -227,10 +227,13 @@ impl Linux {
         let position = match whence {
             Whence::Start => Some(offset),
             Whence::Current => i64::try_from(old).ok().and_then(|old| old.checked_add(offset)),
-            Whence::End => None,
+            Whence::End => {
+                let failure = fail!(EINVAL, "ovl_dir_llseek()", "SEEK_END is given for a directory that is merged");
+                return Some(Err(failure));
+            }
         };
         let Some(position) = position.and_then(|position| u64::try_from(position).ok()) else {
-            return Some(Err(fail!(EINVAL)));
+            return Some(Err(fail!(EINVAL, "ovl_dir_llseek()", "the new position would be negative")));
         };
         self.files[file].position = position;
         let length = self.reader(file)?.list.map(|list| self.overlay_lists[list].entries.len());

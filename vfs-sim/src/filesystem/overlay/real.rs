@@ -14,6 +14,13 @@ use crate::walk::Access;
 /// The number of a whiteout (`WHITEOUT_DEV`).
 pub(super) const WHITEOUT: DeviceNumber = DeviceNumber::NONE;
 
+/// Somebody has moved or removed what was made there.
+pub(super) const GONE_FROM_WORK: Failure = fail!(
+    EIO,
+    "ovl_lock_rename_workdir()",
+    "workdir was changed behind the overlay: what was just made there is not there any more"
+);
+
 impl Linux {
     /// Whether an entry of a layer stands for one that is not there (`ovl_is_whiteout()`).
     pub(super) fn is_whiteout(&self, dentry: Id<Dentry>) -> bool {
@@ -47,8 +54,22 @@ impl Linux {
     ) -> Result<Id<Dentry>, Failure> {
         self.may_create(task, directory)?;
         let (operation, refusal) = match kind {
-            InodeKind::Regular(_) => (DirectoryOperations::CREATE, fail!(EACCES)),
-            _ => (DirectoryOperations::MAKE, fail!(EPERM)),
+            InodeKind::Regular(_) => (
+                DirectoryOperations::CREATE,
+                fail!(EACCES, "vfs_create()", "no files can be made in the filesystem of the upper layer"),
+            ),
+            InodeKind::Directory => (
+                DirectoryOperations::MAKE,
+                fail!(EPERM, "vfs_mkdir()", "no directories can be made in the filesystem of the upper layer"),
+            ),
+            InodeKind::Symlink(_) => (
+                DirectoryOperations::MAKE,
+                fail!(EPERM, "vfs_symlink()", "no symbolic links can be made in the filesystem of the upper layer"),
+            ),
+            _ => (
+                DirectoryOperations::MAKE,
+                fail!(EPERM, "vfs_mknod()", "no special files can be made in the filesystem of the upper layer"),
+            ),
         };
         if !self.directory_operations(directory.dentry).contains(operation) {
             return Err(refusal);
@@ -59,7 +80,11 @@ impl Linux {
             _ => false,
         };
         if needs_privilege && !self.capable(task, Capabilities::CAP_MKNOD) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "vfs_mknod()",
+                "a device is to be made, and who mounted the overlay has no CAP_MKNOD"
+            ));
         }
         let mode = match kind {
             InodeKind::Symlink(_) => 0o777,
@@ -96,7 +121,11 @@ impl Linux {
     ) -> Result<Id<Dentry>, Failure> {
         self.may_create(task, directory)?;
         if self.has_unmapped_owner(directory.mount, inode) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "vfs_link()",
+                "the owner or group of the file in the upper layer is not mapped there"
+            ));
         }
         self.add_link(inode)?;
         Ok(self.new_dentry(directory.dentry, Name::from(name), inode))
@@ -126,10 +155,21 @@ impl Linux {
         self.dentries[dentry].is_hashed && self.dentries[dentry].parent == directory
     }
 
-    /// Whether what was made in the directory for work is there still, and neither directory is inside of the other.
-    pub(super) fn can_leave_work(&self, (work, source): (Id<Dentry>, Id<Dentry>), directory: Id<Dentry>) -> bool {
-        let is_inside = self.is_subdirectory(work, directory) || self.is_subdirectory(directory, work);
-        !is_inside && self.is_entry_of(source, work)
+    /// That neither directory is inside of the other, and what was made in the directory for work is there still
+    /// (`ovl_lock_rename_workdir()`).
+    pub(super) fn check_leaves_work(
+        &self,
+        (work, source): (Id<Dentry>, Id<Dentry>),
+        directory: Id<Dentry>,
+    ) -> Result<(), Failure> {
+        if self.is_subdirectory(work, directory) || self.is_subdirectory(directory, work) {
+            return Err(fail!(
+                EIO,
+                "ovl_lock_rename_workdir()",
+                "the layers were changed behind the overlay: workdir and the upper directory are inside of each other"
+            ));
+        }
+        if self.is_entry_of(source, work) { Ok(()) } else { Err(GONE_FROM_WORK) }
     }
 
     /// Moves something out of the directory for work, which must be where it was, and must not be inside of the other
@@ -142,8 +182,13 @@ impl Linux {
         flags: RenameFlags,
     ) -> Result<(), Failure> {
         let is_gone = target.is_some_and(|target| !self.is_entry_of(target, directory.dentry));
-        if is_gone || !self.can_leave_work((work.dentry, source), directory.dentry) {
-            return Err(fail!(EIO));
+        self.check_leaves_work((work.dentry, source), directory.dentry)?;
+        if is_gone {
+            return Err(fail!(
+                EIO,
+                "ovl_lock_rename_workdir()",
+                "the upper layer was changed behind the overlay: what is to be replaced is not where it was"
+            ));
         }
         self.rename_in_layer(task, (work, source), (directory, name, target), flags)
     }

@@ -3,7 +3,9 @@
 use cofferdam::kernel::RenameFlags;
 
 use super::ListedEntry;
-use super::real::WHITEOUT;
+use super::lookup::DIRECTORY_REMOVED;
+use super::marks::CANT_HIDE;
+use super::real::{GONE_FROM_WORK, WHITEOUT};
 use super::state::{InodeFlags, NameFlags};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
@@ -11,6 +13,12 @@ use crate::filesystem::{Dentry, InodeKind, SuperBlock};
 use crate::linux::Linux;
 use crate::mount::Path;
 use crate::process::Task;
+
+const UPPER_CHANGED: Failure = fail!(
+    ESTALE,
+    "ovl_remove_upper()",
+    "the upper layer was changed behind the overlay: what is to be removed is not what the overlay knows"
+);
 
 impl Linux {
     /// Removes an entry of a directory of an overlay (`ovl_do_remove()`). Its name is gone then.
@@ -61,10 +69,10 @@ impl Linux {
         let emptied = self.empty_if_needed(task, dentry, whiteouts)?;
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let place = self.upper_directory(directory)?;
-        let found = self.find_in_layer(task, place, name.as_bytes())?.ok_or(fail!(ESTALE))?;
+        let found = self.find_in_layer(task, place, name.as_bytes())?.ok_or(UPPER_CHANGED)?;
         let is_it = emptied.map_or_else(|| self.is_upper_of(Some(found), dentry), |emptied| emptied == found);
         if !is_it {
-            return Err(fail!(ESTALE));
+            return Err(UPPER_CHANGED);
         }
         let had_origin = self.overlay_entry(dentry).is_some_and(super::OverlayInode::has_origin);
         let result = self.remove_in_layer(task, place, found);
@@ -85,8 +93,7 @@ impl Linux {
         let (directory, name) = (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
         let place = self.upper_directory(directory)?;
         if self.is_dead(place.dentry) {
-            // Nothing is looked up in a directory that was removed.
-            return Err(fail!(ENOENT));
+            return Err(DIRECTORY_REMOVED);
         }
         let found = self.find_in_layer(task, place, name.as_bytes())?;
         let is_it = match emptied {
@@ -94,7 +101,11 @@ impl Linux {
             None => self.upper_of(dentry).is_none() || self.is_upper_of(found, dentry),
         };
         if !is_it {
-            return Err(fail!(ESTALE));
+            return Err(fail!(
+                ESTALE,
+                "ovl_remove_and_whiteout()",
+                "the upper layer was changed behind the overlay: what is to be removed is not what the overlay knows"
+            ));
         }
         let result = self.put_whiteout(task, superblock, (place, name.as_bytes(), found));
         if result.is_ok() {
@@ -152,7 +163,7 @@ impl Linux {
         self.overlay_mut(superblock)?.whiteout = None;
         let is_there = self.dentries[shared].is_hashed && self.dentries[shared].parent == work.dentry;
         self.dentry_put(shared);
-        if is_there { Ok(shared) } else { Err(fail!(EIO)) }
+        if is_there { Ok(shared) } else { Err(GONE_FROM_WORK) }
     }
 
     /// Puts an empty directory in the place of one that has nothing but whiteouts; gives it.
@@ -182,7 +193,7 @@ impl Linux {
         let place = Path { mount: work.mount, dentry: made };
         let result = self
             .copy_marks(task, superblock, upper.dentry, made)
-            .and_then(|()| self.note_if_possible(task, superblock, made, Err(fail!(EIO)), |noted| noted.opaque = true))
+            .and_then(|()| self.note_if_possible(task, superblock, made, Err(CANT_HIDE), |noted| noted.opaque = true))
             .and_then(|()| self.copy_owner_and_mode(task, upper, place))
             .and_then(|()| {
                 let upper_name = self.dentries[upper.dentry].name.clone();

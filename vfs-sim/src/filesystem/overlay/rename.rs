@@ -20,6 +20,18 @@ struct InUpper {
     cleans_up: bool,
 }
 
+const SOURCE_CHANGED: Failure = fail!(
+    ESTALE,
+    "ovl_rename()",
+    "the upper layer was changed behind the overlay: what is to be renamed is not what the overlay knows"
+);
+
+const CANT_HIDE_MOVED: Failure = fail!(
+    EXDEV,
+    "ovl_set_opaque_xerr()",
+    "the directory would have to hide what is below, but the upper layer takes no extended attributes"
+);
+
 impl Linux {
     /// Renames in an overlay, without the dentries of the overlay itself.
     fn rename_behind(&mut self, task: Id<Task>, rename: &Rename<'_>) -> Result<(), Failure> {
@@ -27,8 +39,19 @@ impl Linux {
         let new_directory = rename.new.directory.dentry;
         let exchanged = target.filter(|_| rename.exchanges());
         let replaced = target.filter(|_| !rename.exchanges());
-        if !self.can_move_in_overlay(source) || exchanged.is_some_and(|target| !self.can_move_in_overlay(target)) {
-            return Err(fail!(EXDEV));
+        if !self.can_move_in_overlay(source) {
+            return Err(fail!(
+                EXDEV,
+                "ovl_rename()",
+                "the directory to be renamed is in a lower layer, or merged with one"
+            ));
+        }
+        if exchanged.is_some_and(|target| !self.can_move_in_overlay(target)) {
+            return Err(fail!(
+                EXDEV,
+                "ovl_rename()",
+                "the directory to exchange with is in a lower layer, or merged with one"
+            ));
         }
         let mut whiteouts = Vec::new();
         if let Some(replaced) = replaced
@@ -113,19 +136,33 @@ impl Linux {
         }
         let old_place = self.upper_directory(old_directory)?;
         let new_place = self.upper_directory(new_directory)?;
-        let old = self.find_in_layer(task, old_place, rename.old.name)?.ok_or(fail!(ESTALE))?;
+        let old = self.find_in_layer(task, old_place, rename.old.name)?.ok_or(SOURCE_CHANGED)?;
         let new = self.find_in_layer(task, new_place, rename.new.name)?;
-        // Somebody has moved them: one is inside of the other.
         let is_inside = self.is_subdirectory(new_place.dentry, old)
             || new.is_some_and(|new| self.is_subdirectory(old_place.dentry, new));
         if is_inside {
-            return Err(fail!(ESTALE));
+            return Err(fail!(
+                ESTALE,
+                "ovl_rename()",
+                "the upper layer was changed behind the overlay: a directory would be moved into itself"
+            ));
         }
-        if !self.is_upper_of(Some(old), source) || !self.is_expected_target(rename, how, emptied, new) {
-            return Err(fail!(ESTALE));
+        if !self.is_upper_of(Some(old), source) {
+            return Err(SOURCE_CHANGED);
+        }
+        if !self.is_expected_target(rename, how, emptied, new) {
+            return Err(fail!(
+                ESTALE,
+                "ovl_rename()",
+                "the upper layer was changed behind the overlay: what is at the new name is not what the overlay knows"
+            ));
         }
         if new.is_some_and(|new| self.dentries[new].inode == self.dentries[old].inode) {
-            return Err(fail!(ESTALE));
+            return Err(fail!(
+                ESTALE,
+                "ovl_rename()",
+                "the upper layer was changed behind the overlay: both names are of the same file there"
+            ));
         }
         self.hide_below(task, source, new_directory, old)?;
         if let (true, Some(target), Some(new)) = (rename.exchanges(), target, new) {
@@ -175,7 +212,7 @@ impl Linux {
             return Ok(());
         }
         let superblock = self.dentries[dentry].superblock;
-        self.note_if_possible(task, superblock, upper, Err(fail!(EXDEV)), |noted| noted.opaque = true)?;
+        self.note_if_possible(task, superblock, upper, Err(CANT_HIDE_MOVED), |noted| noted.opaque = true)?;
         self.dentries[dentry].name_flags |= NameFlags::OPAQUE;
         Ok(())
     }

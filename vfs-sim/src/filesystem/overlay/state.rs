@@ -81,6 +81,9 @@ pub struct Overlay {
     pub(super) inodes: OrdMap<Id<Inode>, Id<Inode>>,
 }
 
+/// What an overlay that has no upper layer, or can't use it, says to who wants to write.
+const NO_UPPER_LAYER: Failure = fail!(EROFS, "ovl_want_write()", "the overlay has no upper layer (upperdir)");
+
 /// An entry of a lower layer (`struct ovl_path`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LowerEntry {
@@ -121,6 +124,10 @@ pub struct List {
     /// How many readers use it.
     pub(super) readers: u32,
 }
+
+/// What never is: something of an overlay with nothing behind it.
+pub(super) const NOTHING_BEHIND: Failure =
+    fail!(EIO, "ovl_i_path_real()", "no layer of the overlay has anything behind the inode");
 
 /// What stands behind an inode of an overlay (`struct ovl_inode`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,17 +187,22 @@ impl Linux {
         self.overlay_entry(dentry).is_some()
     }
 
+    /// What is behind a dentry of an overlay.
+    pub(super) fn behind(&self, dentry: Id<Dentry>) -> Result<&OverlayInode, Failure> {
+        self.overlay_entry(dentry).ok_or(NOTHING_BEHIND)
+    }
+
     /// The overlay that a dentry is in; `EIO` if it is in none.
     pub(super) fn overlay_of(&self, dentry: Id<Dentry>) -> Result<&Overlay, Failure> {
         self.overlay(self.dentries[dentry].superblock)
     }
 
     pub(super) fn overlay(&self, superblock: Id<SuperBlock>) -> Result<&Overlay, Failure> {
-        self.superblocks[superblock].overlay.as_deref().ok_or(fail!(EIO))
+        self.superblocks[superblock].overlay.as_deref().ok_or(NOTHING_BEHIND)
     }
 
     pub(super) fn overlay_mut(&mut self, superblock: Id<SuperBlock>) -> Result<&mut Overlay, Failure> {
-        self.superblocks[superblock].overlay.as_deref_mut().ok_or(fail!(EIO))
+        self.superblocks[superblock].overlay.as_deref_mut().ok_or(NOTHING_BEHIND)
     }
 
     /// What is in the upper layer of a dentry of an overlay.
@@ -198,27 +210,36 @@ impl Linux {
         self.overlay_entry(dentry).and_then(|state| state.upper)
     }
 
+    /// The upper layer; `EROFS` if there is none.
+    pub(super) fn upper_layer(&self, superblock: Id<SuperBlock>) -> Result<Layer, Failure> {
+        self.overlay(superblock)?.upper.ok_or(NO_UPPER_LAYER)
+    }
+
     /// A place in the upper layer; `EROFS` if there is none.
     pub(super) fn in_upper(&self, superblock: Id<SuperBlock>, dentry: Id<Dentry>) -> Result<Path, Failure> {
-        let upper = self.overlay(superblock)?.upper.ok_or(fail!(EROFS))?;
+        let upper = self.upper_layer(superblock)?;
         Ok(Path { mount: upper.mount, dentry })
     }
 
     /// What the upper layer has of a directory of an overlay; `EROFS` if nothing.
     pub(super) fn upper_directory(&self, dentry: Id<Dentry>) -> Result<Path, Failure> {
-        let upper = self.upper_of(dentry).ok_or(fail!(EROFS))?;
+        let upper = self.upper_of(dentry).ok_or(NO_UPPER_LAYER)?;
         self.in_upper(self.dentries[dentry].superblock, upper)
     }
 
     /// The directory for work (`ovl_workdir()`).
     pub(super) fn work_directory(&self, superblock: Id<SuperBlock>) -> Result<Path, Failure> {
-        let work = self.overlay(superblock)?.work.ok_or(fail!(EROFS))?;
+        let work = self.overlay(superblock)?.work.ok_or(fail!(
+            EROFS,
+            "ovl_workdir()",
+            "the overlay has no directory for work (workdir), or could not make what it needs in it"
+        ))?;
         self.in_upper(superblock, work)
     }
 
     /// Whether the upper layer can be written to (`ovl_want_write()`).
     pub(super) fn want_write_upper(&self, superblock: Id<SuperBlock>) -> Result<(), Failure> {
-        let upper = self.overlay(superblock)?.upper.ok_or(fail!(EROFS))?;
+        let upper = self.upper_layer(superblock)?;
         self.want_write(upper.mount)
     }
 
@@ -230,6 +251,16 @@ impl Linux {
             Some(dentry) => Some(Path { mount: overlay.upper?.mount, dentry }),
             None => state.lower.first().and_then(|entry| overlay.lower_path(*entry)),
         }
+    }
+
+    /// The same, where there must be one.
+    pub(super) fn place_behind(&self, inode: Id<Inode>) -> Result<Path, Failure> {
+        self.real_path(inode).ok_or(NOTHING_BEHIND)
+    }
+
+    /// The place of what is in a lower layer.
+    pub(super) fn place_below(&self, superblock: Id<SuperBlock>, entry: LowerEntry) -> Result<Path, Failure> {
+        self.overlay(superblock)?.lower_path(entry).ok_or(NOTHING_BEHIND)
     }
 
     /// The place of what an inode is in the end, where overlays are layers of others.

@@ -25,10 +25,15 @@ impl Linux {
         upper: Path,
         work: Path,
     ) -> Result<(), Failure> {
-        let is_inside =
-            self.is_subdirectory(work.dentry, upper.dentry) || self.is_subdirectory(upper.dentry, work.dentry);
-        if upper.mount != work.mount || is_inside {
-            return Err(fail!(EINVAL));
+        if upper.mount != work.mount {
+            return Err(fail!(EINVAL, "ovl_get_workdir()", "workdir and upperdir are not on the same mount"));
+        }
+        if self.is_subdirectory(work.dentry, upper.dentry) || self.is_subdirectory(upper.dentry, work.dentry) {
+            return Err(fail!(
+                EINVAL,
+                "ovl_get_workdir()",
+                "workdir and upperdir are the same, or one is inside of the other"
+            ));
         }
         self.dentry_get(work.dentry);
         self.overlay_mut(superblock)?.work_base = Some(work.dentry);
@@ -91,8 +96,9 @@ impl Linux {
             if std::mem::replace(&mut was_tried, true) {
                 return Ok(None);
             }
-            if matches!(self.clean_up_work(task, base, found, 0), Err(failure) if failure.is(Errno::EINVAL)) {
-                return Err(fail!(EINVAL));
+            match self.clean_up_work(task, base, found, 0) {
+                Err(failure) if failure.is(Errno::EINVAL) => return Err(failure),
+                _ => {}
             }
         }
         let Ok(work) = self.make_in_layer(task, base, WORK, InodeKind::Directory, 0) else { return Ok(None) };
@@ -118,7 +124,11 @@ impl Linux {
                 continue;
             }
             if is_incompatible {
-                return Err(fail!(EINVAL));
+                return Err(fail!(
+                    EINVAL,
+                    "ovl_workdir_cleanup_recurse()",
+                    "workdir has work/incompat of an overlay that was mounted with volatile, and may be damaged"
+                ));
             }
             if let Ok(Some(found)) = self.find_in_layer(task, place, entry.name()) {
                 self.clean_up_work(task, place, found, level)?;

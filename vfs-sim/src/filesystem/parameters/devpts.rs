@@ -53,7 +53,10 @@ impl Linux {
                 parameters.max = u32::try_from(values::signed(key, value)?)
                     .ok()
                     .filter(|max| *max <= MAX_TERMINALS)
-                    .ok_or_else(|| Refusal::Error(fail!(EINVAL), "max out of range".into()))?;
+                    .ok_or_else(|| {
+                        let failure = fail!(EINVAL, "devpts_parse_param()", "max is not from 0 to 1048576");
+                        Refusal::Error(failure, "max out of range".into())
+                    })?;
             }
             _ => return Err(Refusal::Unknown),
         }

@@ -72,9 +72,9 @@ pub(super) enum Refusal {
     /// The type has no such parameter (`ENOPARAM`).
     Unknown,
     /// `EINVAL` with a message that starts with the type's name (`invalfc()`).
-    Invalid(String),
+    Invalid(Failure, String),
     /// The same with the message twice.
-    Twice(String),
+    Twice(Failure, String),
     /// Any error without a message.
     Silent(Failure),
     /// Any error with a message, which is logged as it is (`errorf()`).
@@ -158,16 +158,16 @@ impl Linux {
             Err(Refusal::Unknown) => {
                 let key = String::from_utf8_lossy(key);
                 context.log('e', &format!("{name}: Unknown parameter '{key}'"));
-                Err(fail!(EINVAL))
+                Err(fail!(EINVAL, "vfs_parse_fs_param()", "the filesystem type has no such parameter"))
             }
-            Err(Refusal::Invalid(message)) => {
+            Err(Refusal::Invalid(failure, message)) => {
                 context.log('e', &format!("{name}: {message}"));
-                Err(fail!(EINVAL))
+                Err(failure)
             }
-            Err(Refusal::Twice(message)) => {
+            Err(Refusal::Twice(failure, message)) => {
                 context.log('e', &format!("{name}: {message}"));
                 context.log('e', &format!("{name}: {message}"));
-                Err(fail!(EINVAL))
+                Err(failure)
             }
             Err(Refusal::Silent(failure)) => Err(failure),
             Err(Refusal::Error(failure, message)) => {
@@ -231,10 +231,16 @@ fn parse_source(context: &mut FsContext, key: &[u8], value: ParameterValue<'_>) 
         return Err(Refusal::Unknown);
     }
     let ParameterValue::String(source) = value else {
-        return Err(Refusal::Error(fail!(EINVAL), "Non-string source".into()));
+        return Err(Refusal::Error(
+            fail!(EINVAL, "vfs_parse_fs_param_source()", "the value of the parameter source is no text"),
+            "Non-string source".into(),
+        ));
     };
     if context.source.is_some() {
-        return Err(Refusal::Error(fail!(EINVAL), "Multiple sources".into()));
+        return Err(Refusal::Error(
+            fail!(EINVAL, "vfs_parse_fs_param_source()", "the source was given before"),
+            "Multiple sources".into(),
+        ));
     }
     context.source = Some(Name::from(source));
     Ok(())

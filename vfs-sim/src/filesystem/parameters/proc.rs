@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ParameterValue, Refusal, numbers, values};
 use crate::arena::Id;
-use crate::failure::fail;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FsContext, Purpose};
 use crate::linux::Linux;
 use crate::namespace::NamespaceRef;
@@ -70,6 +70,9 @@ fn parse_hide_pid(text: &[u8]) -> Option<HidePid> {
     }
 }
 
+const NO_FILE: Failure =
+    fail!(EINVAL, "fs_param_is_file_or_string()", "the value of pidns is neither a path nor a file descriptor");
+
 impl Linux {
     /// `proc_parse_param()`
     pub(super) fn parse_proc(
@@ -80,15 +83,22 @@ impl Linux {
         key: &[u8],
         value: ParameterValue<'_>,
     ) -> Result<(), Refusal> {
-        let refused = |message: &str, text: &[u8]| {
+        let refused = |failure, message: &str, text: &[u8]| {
             let text = String::from_utf8_lossy(text);
-            Refusal::Error(fail!(EINVAL), format!("proc: {message} - {text}\n"))
+            Refusal::Error(failure, format!("proc: {message} - {text}\n"))
         };
         match key {
             b"gid" => parameters.gid = Some(values::number(key, value, 0)?),
             b"hidepid" => {
                 let text = values::string(key, value)?;
-                let hide_pid = parse_hide_pid(text).ok_or_else(|| refused("unknown value of hidepid", text))?;
+                let hide_pid = parse_hide_pid(text).ok_or_else(|| {
+                    let failure = fail!(
+                        EINVAL,
+                        "proc_parse_hidepid_param()",
+                        "hidepid is none of 0, 1, 2, 4, off, noaccess, invisible, ptraceable"
+                    );
+                    refused(failure, "unknown value of hidepid", text)
+                })?;
                 parameters.hide_pid = Some(hide_pid);
             }
             b"subset" => {
@@ -96,7 +106,11 @@ impl Linux {
                     match part {
                         b"" => {}
                         b"pid" => parameters.pid_only = Some(true),
-                        other => return Err(refused("unsupported subset option", other)),
+                        other => {
+                            let failure =
+                                fail!(EINVAL, "proc_parse_subset_param()", "subset has another word than pid");
+                            return Err(refused(failure, "unsupported subset option", other));
+                        }
                     }
                 }
                 parameters.pid_only.get_or_insert(false);
@@ -116,11 +130,12 @@ impl Linux {
         value: ParameterValue<'_>,
     ) -> Result<(), Refusal> {
         if !matches!(value, ParameterValue::String([_, ..]) | ParameterValue::File(_)) {
-            return Err(values::bad_value(key));
+            return Err(values::bad_value(key, NO_FILE));
         }
         let error = |failure, message: &str| Refusal::Error(failure, format!("proc: {message}"));
         if context.purpose == Purpose::Reconfigure {
-            return Err(error(fail!(EBUSY), "cannot reconfigure pidns for existing procfs"));
+            let failure = fail!(EBUSY, "proc_parse_param()", "pidns can't be changed of a proc that there is already");
+            return Err(error(failure, "cannot reconfigure pidns for existing procfs"));
         }
         let no_file = |failure| error(failure, "could not get file from pidns argument");
         let path = match value {
@@ -129,20 +144,35 @@ impl Linux {
                 let file = self.file(task, fd).map_err(no_file)?;
                 self.files[file].path
             }
-            _ => return Err(values::bad_value(key)),
+            _ => return Err(values::bad_value(key, NO_FILE)),
         };
-        let invalid = |message: &str| Refusal::Invalid(message.into());
+        let invalid = |failure, message: &str| Refusal::Invalid(failure, message.into());
         let inode = self.dentries[path.dentry].inode;
-        let namespace = self.namespace_of_inode(inode).ok_or_else(|| invalid("pidns argument is not an nsfs file"))?;
+        let namespace = self.namespace_of_inode(inode).ok_or_else(|| {
+            let failure = fail!(EINVAL, "proc_parse_pidns_param()", "pidns is not the file of a namespace");
+            invalid(failure, "pidns argument is not an nsfs file")
+        })?;
         let NamespaceRef::Pid(target) = namespace else {
-            return Err(invalid("pidns argument is not a pidns file"));
+            let failure =
+                fail!(EINVAL, "proc_parse_pidns_param()", "pidns is the file of a namespace that is no PID namespace");
+            return Err(invalid(failure, "pidns argument is not a pidns file"));
         };
         let owner = self.pid_namespaces[target].user_namespace;
         if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(error(fail!(EPERM), "insufficient permissions to set pidns"));
+            let failure = fail!(
+                EPERM,
+                "proc_parse_pidns_param()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that owns the PID namespace of pidns"
+            );
+            return Err(error(failure, "insufficient permissions to set pidns"));
         }
         if !self.is_in_pid_namespace(target, self.tasks[task].pid_namespace) {
-            return Err(invalid("cannot set pidns to non-descendant pidns"));
+            let failure = fail!(
+                EINVAL,
+                "proc_parse_pidns_param()",
+                "the PID namespace of pidns is neither that of the process nor one below it"
+            );
+            return Err(invalid(failure, "cannot set pidns to non-descendant pidns"));
         }
         self.pid_namespaces[target].references += 1;
         if let Some(before) = context.pid_namespace.replace(target) {
@@ -154,18 +184,22 @@ impl Linux {
         Ok(())
     }
 
-    /// Applies the parameters to a proc (`proc_apply_options()`). The result is what the context's log says of an error,
-    /// which is `EINVAL`.
+    /// Applies the parameters to a proc (`proc_apply_options()`). An error comes with what the context's log says.
     pub(crate) fn apply_proc(
         &self,
         task: Id<Task>,
         purpose: Purpose,
         settled: &mut ProcParameters,
         new: &ProcParameters,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), (Failure, &'static str)> {
         if let Some(pid_only) = new.pid_only {
             if purpose == Purpose::Reconfigure && pid_only != settled.pid_only.unwrap_or(false) {
-                return Err("proc: subset=pid cannot be changed\n");
+                let failure = fail!(
+                    EINVAL,
+                    "proc_apply_options()",
+                    "subset=pid can't be changed of a proc that there is already"
+                );
+                return Err((failure, "proc: subset=pid cannot be changed\n"));
             }
             settled.pid_only = Some(pid_only);
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ParameterValue, Refusal, memory_policy, numbers, values};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::{FsContext, SuperBlock};
 use crate::linux::Linux;
 use crate::namespace::IdExtent;
@@ -144,16 +145,31 @@ pub(super) fn split(data: &[u8]) -> Vec<Vec<u8>> {
     options
 }
 
+const NO_SIZE: Failure =
+    fail!(EINVAL, "shmem_parse_one()", "size is no number of bytes, with a suffix such as k or % if any");
+
+const NO_COUNT: Failure =
+    fail!(EINVAL, "shmem_parse_one()", "nr_blocks or nr_inodes is no number, with a suffix such as k, or is too large");
+
+const NOT_MAPPED: Failure =
+    fail!(EINVAL, "shmem_parse_one()", "uid or gid is not mapped in the user namespace that the tmpfs is mounted in");
+
+const NO_HUGE: Failure = fail!(EINVAL, "shmem_parse_one()", "huge is none of never, always, within_size, advise");
+
+const NO_POLICY: Failure =
+    fail!(EINVAL, "shmem_parse_one()", "mpol is no memory policy, or names a node that the machine has not");
+
 /// A kernel without `CONFIG_UNICODE` is simulated.
 fn without_unicode(key: &[u8], value: ParameterValue<'_>) -> Refusal {
     let takes_value = key == b"casefold";
     match value {
         ParameterValue::Flag => {}
         ParameterValue::String(text) if takes_value && !text.is_empty() => {}
-        _ if takes_value => return values::bad_value(key),
+        _ if takes_value => return values::bad_value(key, values::NO_TEXT),
         _ => return values::flag(key, value).err().unwrap_or(Refusal::Unknown),
     }
-    Refusal::Invalid("tmpfs: Kernel not built with CONFIG_UNICODE\n".into())
+    let failure = fail!(EINVAL, "shmem_parse_one()", "the kernel is built without CONFIG_UNICODE");
+    Refusal::Invalid(failure, "tmpfs: Kernel not built with CONFIG_UNICODE\n".into())
 }
 
 impl Linux {
@@ -169,28 +185,30 @@ impl Linux {
         let caller = &self.user_namespaces[self.tasks[task].credentials.user_namespace];
         let mounter = &self.user_namespaces[context.user_namespace];
         let is_mapped = |id: u32, map: &[IdExtent]| map.iter().any(|extent| extent.inside_of(id).is_some());
-        let bad = || values::bad_value(key);
+        let bad = |failure| move || values::bad_value(key, failure);
         match key {
             b"size" => {
                 let size = values::string(key, value)?;
-                parameters.blocks = Some(parse_size(size, self.memory_pages).ok_or_else(bad)?);
+                parameters.blocks = Some(parse_size(size, self.memory_pages).ok_or_else(bad(NO_SIZE))?);
             }
             b"nr_blocks" => {
                 let limit = i64::MAX.unsigned_abs();
-                parse_count(&mut parameters.blocks, values::string(key, value)?, limit).ok_or_else(bad)?;
+                parse_count(&mut parameters.blocks, values::string(key, value)?, limit).ok_or_else(bad(NO_COUNT))?;
             }
             b"nr_inodes" => {
                 let limit = u64::MAX / INODE_SIZE;
-                parse_count(&mut parameters.inodes, values::string(key, value)?, limit).ok_or_else(bad)?;
+                parse_count(&mut parameters.inodes, values::string(key, value)?, limit).ok_or_else(bad(NO_COUNT))?;
             }
             b"mode" => parameters.mode = values::number(key, value, 8)? & 0o7777,
             b"uid" => {
                 let uid = values::id(key, value, &caller.uid_map, "uid")?;
-                parameters.uid = Some(uid).filter(|uid| is_mapped(*uid, &mounter.uid_map)).ok_or_else(bad)?;
+                parameters.uid =
+                    Some(uid).filter(|uid| is_mapped(*uid, &mounter.uid_map)).ok_or_else(bad(NOT_MAPPED))?;
             }
             b"gid" => {
                 let gid = values::id(key, value, &caller.gid_map, "gid")?;
-                parameters.gid = Some(gid).filter(|gid| is_mapped(*gid, &mounter.gid_map)).ok_or_else(bad)?;
+                parameters.gid =
+                    Some(gid).filter(|gid| is_mapped(*gid, &mounter.gid_map)).ok_or_else(bad(NOT_MAPPED))?;
             }
             b"huge" => {
                 parameters.huge = Some(match value {
@@ -198,11 +216,12 @@ impl Linux {
                     ParameterValue::String(b"always") => Huge::Always,
                     ParameterValue::String(b"within_size") => Huge::WithinSize,
                     ParameterValue::String(b"advise") => Huge::Advise,
-                    _ => return Err(bad()),
+                    _ => return Err(values::bad_value(key, NO_HUGE)),
                 });
             }
             b"mpol" => {
-                parameters.memory_policy = memory_policy::parse(values::string(key, value)?).ok_or_else(bad)?;
+                parameters.memory_policy =
+                    memory_policy::parse(values::string(key, value)?).ok_or_else(bad(NO_POLICY))?;
             }
             b"inode32" | b"inode64" => {
                 values::flag(key, value)?;
@@ -212,8 +231,13 @@ impl Linux {
                 values::flag(key, value)?;
                 let is_initial = context.user_namespace == self.initial_user_namespace;
                 if !is_initial || !self.capable(task, Capabilities::CAP_SYS_ADMIN) {
+                    let failure = fail!(
+                        EINVAL,
+                        "shmem_parse_one()",
+                        "noswap needs CAP_SYS_ADMIN, and the initial user namespace as that of the filesystem"
+                    );
                     let message = "Turning off swap in unprivileged tmpfs mounts unsupported";
-                    return Err(Refusal::Invalid(message.into()));
+                    return Err(Refusal::Invalid(failure, message.into()));
                 }
                 parameters.no_swap = true;
             }
@@ -223,34 +247,49 @@ impl Linux {
         Ok(())
     }
 
-    /// Changes a tmpfs that is mounted; its root stays as it is (`shmem_reconfigure()`). The result is what the
-    /// context's log says of an error, which is `EINVAL`.
+    /// Changes a tmpfs that is mounted; its root stays as it is (`shmem_reconfigure()`). An error comes with what
+    /// the context's log says of it.
     pub(crate) fn reconfigure_tmpfs(
         &self,
         superblock: Id<SuperBlock>,
         settled: &mut TmpfsParameters,
         new: &TmpfsParameters,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), (Failure, &'static str)> {
         let limits = settled.limits(self.memory_pages);
         let object = &self.superblocks[superblock];
         if let Some(blocks) = new.blocks.filter(|blocks| *blocks > 0) {
             if limits.blocks == 0 {
-                return Err("Cannot retroactively limit size");
+                return Err((
+                    fail!(EINVAL, "shmem_reconfigure()", "the tmpfs has no limit of its size, and can't get one now"),
+                    "Cannot retroactively limit size",
+                ));
             }
             if object.used_pages > blocks {
-                return Err("Too small a size for current use");
+                return Err((
+                    fail!(EINVAL, "shmem_reconfigure()", "more of the tmpfs is in use than the new size"),
+                    "Too small a size for current use",
+                ));
             }
         }
         if let Some(inodes) = new.inodes.filter(|inodes| *inodes > 0) {
             if limits.inodes == 0 {
-                return Err("Cannot retroactively limit inodes");
+                return Err((
+                    fail!(EINVAL, "shmem_reconfigure()", "the tmpfs has no limit of inodes, and can't get one now"),
+                    "Cannot retroactively limit inodes",
+                ));
             }
             if object.exceeds_inodes(inodes) {
-                return Err("Too few inodes for current use");
+                return Err((
+                    fail!(EINVAL, "shmem_reconfigure()", "more inodes of the tmpfs are in use than the new nr_inodes"),
+                    "Too few inodes for current use",
+                ));
             }
         }
         if new.no_swap && !settled.no_swap {
-            return Err("Cannot disable swap on remount");
+            return Err((
+                fail!(EINVAL, "shmem_reconfigure()", "noswap can't be set when a tmpfs is remounted"),
+                "Cannot disable swap on remount",
+            ));
         }
         settled.huge = new.huge.or(settled.huge);
         settled.full_inode_numbers = new.full_inode_numbers.or(settled.full_inode_numbers);

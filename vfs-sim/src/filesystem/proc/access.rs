@@ -19,6 +19,8 @@ pub(super) enum HiddenFrom {
 /// `MAY_EXEC`
 const EXECUTE: u32 = 1;
 
+const NOT_EXECUTABLE: Failure = fail!(EACCES, "proc_sys_permission()", "a setting of sysctl(5) can't be executed");
+
 impl Linux {
     /// The descriptors of a process that has not ended.
     pub(super) fn running_files(&self, task: Id<Task>) -> Option<&FdTable> {
@@ -77,16 +79,20 @@ impl Linux {
             ProcEntry::Directory(directory) if directory.is_sysctl() => self.sysctl_permission(task, inode, access),
             ProcEntry::File(directory, _) if directory.is_sysctl() => {
                 if access & EXECUTE != 0 {
-                    Err(fail!(EACCES))
+                    Err(NOT_EXECUTABLE)
                 } else {
                     self.sysctl_permission(task, inode, access)
                 }
             }
-            ProcEntry::UserLimit { .. } if access & EXECUTE != 0 => Err(fail!(EACCES)),
+            ProcEntry::UserLimit { .. } if access & EXECUTE != 0 => Err(NOT_EXECUTABLE),
             ProcEntry::UserLimit { .. } => match self.user_limit(inode) {
                 Some(Ok(limit)) if self.user_limit_permits(task, limit, access) => Ok(()),
                 Some(Err(failure)) => Err(failure),
-                _ => Err(fail!(EACCES)),
+                _ => Err(fail!(
+                    EACCES,
+                    "test_perm()",
+                    "only a process with CAP_SYS_RESOURCE in the user namespace of the limit can open it for writing"
+                )),
             },
             ProcEntry::Task { task: other, pid, entry } => {
                 let other = self.proc_task(other, pid);
@@ -106,12 +112,20 @@ impl Linux {
         match entry {
             // `proc_pid_permission()`
             TaskEntry::Process | TaskEntry::Threads => {
-                let other = other.ok_or(fail!(ESRCH))?;
+                let other = other.ok_or(fail!(ESRCH, "proc_pid_permission()", "the process has ended"))?;
                 let superblock = self.inodes[inode].superblock;
                 if !self.hides(task, superblock, other, HiddenFrom::Looking) {
                     return generic();
                 }
-                Err(if self.hide_pid(superblock) == HidePid::Invisible { fail!(ENOENT) } else { fail!(EPERM) })
+                Err(if self.hide_pid(superblock) == HidePid::Invisible {
+                    fail!(ENOENT, "proc_pid_permission()", "hidepid of the proc makes processes of others invisible")
+                } else {
+                    fail!(
+                        EPERM,
+                        "proc_pid_permission()",
+                        "hidepid of the proc forbids to look into processes of others"
+                    )
+                })
             }
             // `proc_fd_permission()`
             TaskEntry::Descriptors => {
@@ -119,8 +133,15 @@ impl Linux {
             }
             // `proc_fdinfo_permission()`
             TaskEntry::DescriptorInfos | TaskEntry::DescriptorInfo(_) => {
-                let other = other.ok_or(fail!(ESRCH))?;
-                if self.may_access(task, other) { generic() } else { Err(fail!(EACCES)) }
+                let other = other.ok_or(fail!(ESRCH, "proc_fdinfo_permission()", "the process has ended"))?;
+                if !self.may_access(task, other) {
+                    return Err(fail!(
+                        EACCES,
+                        "proc_fdinfo_permission()",
+                        "the caller may not look into the process (ptrace(2), access mode PTRACE_MODE_READ_FSCREDS)"
+                    ));
+                }
+                generic()
             }
             _ => generic(),
         }
@@ -137,6 +158,13 @@ impl Linux {
         } else {
             mode
         };
-        if access & 7 & !mode == 0 { Ok(()) } else { Err(fail!(EACCES)) }
+        if access & 7 & !mode == 0 {
+            return Ok(());
+        }
+        Err(fail!(
+            EACCES,
+            "test_perm()",
+            "the mode of the setting does not permit this, as seen by root, its group and others"
+        ))
     }
 }

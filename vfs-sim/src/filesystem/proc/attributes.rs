@@ -8,6 +8,12 @@ use crate::filesystem::{Dentry, Entry, Inode, InodeKind};
 use crate::linux::Linux;
 use crate::process::Task;
 
+const IMMUTABLE: Failure =
+    fail!(EPERM, "may_setattr()", "the file of a namespace, or the directory of a process, is immutable");
+
+const SYSCTL_STAYS: Failure =
+    fail!(EPERM, "proc_sys_setattr()", "the mode, owner and group of a setting of sysctl(5) can't be changed");
+
 impl Linux {
     /// Brings an inode up to date before stat(2) tells of it; the result is its size where that is not the usual one
     /// (`pid_getattr()`, `proc_fd_getattr()`, `proc_root_getattr()`).
@@ -37,7 +43,7 @@ impl Linux {
             matches!(entry, TaskEntry::Process | TaskEntry::Thread | TaskEntry::Namespaces | TaskEntry::Attributes);
         match (entry, other) {
             (TaskEntry::Descriptor(_), _) => Ok(Some(64)),
-            (TaskEntry::Descriptors, None) => Err(fail!(ENOENT)),
+            (TaskEntry::Descriptors, None) => Err(fail!(ENOENT, "proc_readfd_count()", "the process has ended")),
             (TaskEntry::Descriptors, Some(other)) => {
                 let count = self.running_files(other).map_or(0, |files| files.descriptors.iter().flatten().count());
                 Ok(Some(u64::try_from(count).unwrap_or(0)))
@@ -45,7 +51,11 @@ impl Linux {
             (_, Some(other)) if has_own_rule => {
                 let superblock = self.inodes[inode].superblock;
                 if self.hides(task, superblock, other, HiddenFrom::Listing) {
-                    return Err(fail!(ENOENT));
+                    return Err(fail!(
+                        ENOENT,
+                        "pid_getattr()",
+                        "hidepid of the proc makes processes of others invisible"
+                    ));
                 }
                 let is_open_to_all = self.inodes[inode].is_directory() && self.inodes[inode].mode == 0o555;
                 let (uid, gid) = self.dump_owner(other, is_open_to_all);
@@ -74,20 +84,27 @@ impl Linux {
     /// not (`proc_setattr()`, `proc_nochmod_setattr()`, `proc_sys_setattr()`, immutable inodes). A change of nothing is
     /// refused by empty directories only (`empty_dir_setattr()`).
     pub(crate) fn may_change_entry(&self, inode: Id<Inode>, is_mode: bool, is_owner: bool) -> Result<(), Failure> {
-        let is_refused = match self.inodes[inode].entry {
-            Entry::None | Entry::Overlay(_) => false,
-            Entry::EmptyDirectory => true,
-            _ if !is_mode && !is_owner => false,
-            Entry::Namespace(_) => true,
-            Entry::Proc(_) if self.is_immutable(inode) => true,
+        match self.inodes[inode].entry {
+            Entry::None | Entry::Overlay(_) => Ok(()),
+            Entry::EmptyDirectory => Err(fail!(
+                EPERM,
+                "empty_dir_setattr()",
+                "the directory is always empty, a place for a mount, and nothing of it can be changed"
+            )),
+            _ if !is_mode && !is_owner => Ok(()),
+            Entry::Namespace(_) => Err(IMMUTABLE),
+            Entry::Proc(_) if self.is_immutable(inode) => Err(IMMUTABLE),
             Entry::Proc(entry) => match entry {
-                ProcEntry::Directory(directory) | ProcEntry::File(directory, _) => directory.is_sysctl(),
-                ProcEntry::UserLimit { .. } => true,
-                ProcEntry::Task { .. } => is_mode,
-                ProcEntry::SelfLink | ProcEntry::ThreadSelfLink => false,
+                ProcEntry::Directory(directory) | ProcEntry::File(directory, _) if directory.is_sysctl() => {
+                    Err(SYSCTL_STAYS)
+                }
+                ProcEntry::UserLimit { .. } => Err(SYSCTL_STAYS),
+                ProcEntry::Task { .. } if is_mode => {
+                    Err(fail!(EPERM, "proc_setattr()", "the mode of an entry of a process can't be changed"))
+                }
+                _ => Ok(()),
             },
-        };
-        if is_refused { Err(fail!(EPERM)) } else { Ok(()) }
+        }
     }
 
     /// Whether a dentry is one of sysctl(5), below its root, whose names are compared in a way of their own.

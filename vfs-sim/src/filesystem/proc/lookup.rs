@@ -1,4 +1,4 @@
-//! Names in proc: found, made, listed, and forgotten.
+//! Names in proc: found, made, and forgotten.
 
 use super::{ProcEntry, TaskEntry, access::HiddenFrom, tables::What};
 use crate::arena::Id;
@@ -6,12 +6,6 @@ use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Entry, FilesystemType, HidePid, Inode, InodeKind, Name, Parameters, SuperBlock};
 use crate::linux::Linux;
 use crate::process::{OpenFd, Task};
-
-/// Where the processes begin in a listing of the root (`TGID_OFFSET`): two before them are the links.
-const FIRST_PROCESS: u64 = 258;
-
-/// The entries of a directory, each with its position.
-pub(crate) type Listed = Vec<(u64, Id<Dentry>)>;
 
 /// What is to be made.
 struct Made {
@@ -27,6 +21,30 @@ fn number(name: &[u8]) -> Option<u32> {
     let text = std::str::from_utf8(name).ok()?;
     let is_plain = text == "0" || !text.starts_with(['0', '+']);
     text.parse().ok().filter(|number| is_plain && *number != u32::MAX)
+}
+
+/// What a directory of proc says of a name that it has not.
+fn no_such_name(directory: ProcEntry) -> Failure {
+    match directory {
+        ProcEntry::Directory(super::Directory::Root) => fail!(
+            ENOENT,
+            "proc_root_lookup()",
+            "the PID namespace of the proc has no such process, and the proc no other such entry"
+        ),
+        ProcEntry::Directory(directory) if directory.is_sysctl() => {
+            fail!(ENOENT, "proc_sys_lookup()", "there is no such setting of sysctl(5)")
+        }
+        ProcEntry::Task { entry: TaskEntry::Descriptors | TaskEntry::DescriptorInfos, .. } => {
+            fail!(ENOENT, "proc_lookupfd_common()", "the process has no such file descriptor open")
+        }
+        ProcEntry::Task { entry: TaskEntry::Threads, .. } => {
+            fail!(ENOENT, "proc_task_lookup()", "the process has no such thread")
+        }
+        ProcEntry::Task { .. } => {
+            fail!(ENOENT, "proc_pident_lookup()", "the process has ended, or there is no such entry for processes")
+        }
+        _ => fail!(ENOENT, "proc_lookup_de()", "there is no such entry in proc"),
+    }
 }
 
 impl Linux {
@@ -84,10 +102,10 @@ impl Linux {
         name: &[u8],
     ) -> Option<Result<Id<Dentry>, Failure>> {
         let entry = self.proc_entry(self.dentries[directory].inode)?;
-        Some(self.find_proc_entry(task, directory, entry, name).ok_or(fail!(ENOENT)))
+        Some(self.find_proc_entry(task, directory, entry, name).ok_or_else(|| no_such_name(entry)))
     }
 
-    fn find_proc_entry(
+    pub(super) fn find_proc_entry(
         &mut self,
         task: Id<Task>,
         directory: Id<Dentry>,
@@ -331,58 +349,6 @@ impl Linux {
         self.proc_entry(self.dentries[directory].inode) == Some(ProcEntry::Directory(super::Directory::Root))
     }
 
-    /// The entries of a directory of proc, each with its position, in the order in which they are listed; none for a
-    /// directory of another filesystem.
-    pub(crate) fn list_proc(&mut self, task: Id<Task>, directory: Id<Dentry>) -> Option<Result<Listed, Failure>> {
-        let entry = self.proc_entry(self.dentries[directory].inode)?;
-        let names = match entry {
-            ProcEntry::Directory(generic) => self.generic_names(task, directory, generic),
-            ProcEntry::Task { task, pid, entry } => match self.proc_task(task, pid) {
-                Some(process) => self.names_of_task(self.dentries[directory].superblock, process, entry),
-                None => return Some(Err(fail!(ENOENT))),
-            },
-            _ => return None,
-        };
-        let found = names.into_iter().filter_map(|(position, name)| {
-            self.find_proc_entry(task, directory, entry, name.as_bytes()).map(|dentry| (position, dentry))
-        });
-        Some(Ok(found.collect()))
-    }
-
-    fn generic_names(&self, task: Id<Task>, directory: Id<Dentry>, generic: super::Directory) -> Vec<(u64, String)> {
-        let superblock = self.dentries[directory].superblock;
-        let is_root = generic == super::Directory::Root;
-        let nodes = if is_root && self.has_processes_only(superblock) { &[] } else { generic.nodes() };
-        let mut names: Vec<(u64, String)> = (2..).zip(nodes.iter().map(|node| node.name.to_owned())).collect();
-        if is_root {
-            names.retain(|(_, name)| !self.missing_in_proc.contains(name));
-            let first = 2 + super::Directory::Root.nodes().len() as u64;
-            let further = if self.has_processes_only(superblock) { 0 } else { self.further_in_proc.len() };
-            names.extend((first..FIRST_PROCESS - 2).zip(self.further_in_proc.keys().take(further).cloned()));
-            names.push((FIRST_PROCESS - 2, "self".into()));
-            names.push((FIRST_PROCESS - 1, "thread-self".into()));
-            let namespace = self.superblocks[superblock].pid_namespace;
-            let processes = namespace.into_iter().flat_map(|namespace| &self.pid_namespaces[namespace].tasks);
-            let shown = processes.filter(|(_, process)| !self.hides(task, superblock, **process, HiddenFrom::Listing));
-            names.extend(
-                shown.map(|(pid, _)| *pid).map(|pid| (FIRST_PROCESS + u64::from(pid.unsigned_abs()), pid.to_string())),
-            );
-        }
-        names
-    }
-
-    fn names_of_task(&self, superblock: Id<SuperBlock>, task: Id<Task>, entry: TaskEntry) -> Vec<(u64, String)> {
-        match entry {
-            TaskEntry::Threads => vec![(2, self.pid_on(superblock, task).to_string())],
-            TaskEntry::Descriptors | TaskEntry::DescriptorInfos => {
-                let Some(table) = self.running_files(task) else { return Vec::new() };
-                let open = (0_u64..).zip(&table.descriptors).filter(|(_, descriptor)| descriptor.is_some());
-                open.map(|(fd, _)| (fd + 2, fd.to_string())).collect()
-            }
-            fixed => (2..).zip(fixed.fixed_entries().into_iter().map(|entry| entry.0.to_owned())).collect(),
-        }
-    }
-
     pub(super) fn hide_pid(&self, superblock: Id<SuperBlock>) -> HidePid {
         match &self.superblocks[superblock].parameters {
             Parameters::Proc(parameters) => parameters.hide_pid.unwrap_or_default(),
@@ -390,7 +356,7 @@ impl Linux {
         }
     }
 
-    fn has_processes_only(&self, superblock: Id<SuperBlock>) -> bool {
+    pub(super) fn has_processes_only(&self, superblock: Id<SuperBlock>) -> bool {
         matches!(&self.superblocks[superblock].parameters, Parameters::Proc(own) if own.pid_only == Some(true))
     }
 }

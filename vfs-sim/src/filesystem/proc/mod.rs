@@ -7,6 +7,7 @@ mod attributes;
 #[cfg(test)]
 mod entry_tests;
 mod links;
+mod list;
 mod lookup;
 mod mount_tables;
 mod open;
@@ -17,6 +18,7 @@ mod task_text;
 mod tests;
 mod text;
 mod user_limits;
+mod write;
 
 pub use mount_tables::OpenMountTable;
 pub use open::{OpenEntry, SeekRule};

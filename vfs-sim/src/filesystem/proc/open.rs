@@ -1,4 +1,4 @@
-//! Open files of proc: what they say and take, and where reading goes on (`fs/seq_file.c`).
+//! Open files of proc: what they say, and where reading goes on (`fs/seq_file.c`).
 
 use cofferdam::kernel::{Bytes, Capabilities};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub enum SeekRule {
     Stream,
 }
 
+const NOT_READABLE: Failure = fail!(EINVAL, "vfs_read()", "the file can't be read");
+
 impl Linux {
     /// What opening an inode of the kernel's own filesystems gives, with its references taken; none for inodes that are
     /// opened as any other.
@@ -78,9 +80,11 @@ impl Linux {
 
     /// A table of mounts as a process sees it (`mounts_open_common()`).
     fn open_mount_table(&mut self, task: Option<Id<Task>>, table: MountTable) -> Result<OpenFileKind, Failure> {
-        let task = &self.tasks[task.ok_or(fail!(EINVAL))?];
+        const ENDED: Failure =
+            fail!(EINVAL, "mounts_open_common()", "the process has ended, and sees no mounts any more");
+        let task = &self.tasks[task.ok_or(ENDED)?];
         if !matches!(task.state, TaskState::Running) {
-            return Err(fail!(EINVAL));
+            return Err(ENDED);
         }
         let (namespace, root) = (task.mount_namespace, self.fs_states[task.fs].root);
         self.mount_namespaces[namespace].references += 1;
@@ -104,24 +108,38 @@ impl Linux {
         match file {
             // `proc_id_map_open()`
             TaskFile::UidMap | TaskFile::GidMap | TaskFile::ProjidMap => {
-                let other = &self.tasks[other.ok_or(fail!(EINVAL))?];
+                let other = &self.tasks[other.ok_or(fail!(EINVAL, "proc_id_map_open()", "the process has ended"))?];
                 Ok(OpenEntry::Map { file, namespace: other.credentials.user_namespace })
             }
             // `proc_setgroups_open()`
             TaskFile::SetGroups => {
-                let namespace = self.tasks[other.ok_or(fail!(ESRCH))?].credentials.user_namespace;
+                let ended = fail!(ESRCH, "proc_setgroups_open()", "the process has ended");
+                let namespace = self.tasks[other.ok_or(ended)?].credentials.user_namespace;
                 if for_writing && !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-                    return Err(fail!(EACCES));
+                    return Err(fail!(
+                        EACCES,
+                        "proc_setgroups_open()",
+                        "the caller has no CAP_SYS_ADMIN in the user namespace whose setgroups is to be written"
+                    ));
                 }
                 Ok(OpenEntry::Map { file, namespace })
             }
             // `proc_mem_open()`
             TaskFile::Environment => {
-                let other = other.ok_or(fail!(ESRCH))?;
+                const ENDED: Failure =
+                    fail!(ESRCH, "proc_mem_open()", "the process has ended, and has no memory any more");
+                let other = other.ok_or(ENDED)?;
                 if !matches!(self.tasks[other].state, TaskState::Running) {
-                    return Err(fail!(ESRCH));
+                    return Err(ENDED);
                 }
-                if self.may_access(task, other) { Ok(OpenEntry::Inode) } else { Err(fail!(EACCES)) }
+                if self.may_access(task, other) {
+                    return Ok(OpenEntry::Inode);
+                }
+                Err(fail!(
+                    EACCES,
+                    "mm_access()",
+                    "the caller may not look into the process (ptrace(2), access mode PTRACE_MODE_READ_FSCREDS)"
+                ))
             }
             _ => Ok(OpenEntry::Inode),
         }
@@ -155,7 +173,7 @@ impl Linux {
                 self.files[file].position += bytes.len() as u64;
                 Ok(Bytes(bytes))
             }),
-            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(fail!(EINVAL))),
+            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Some(Err(NOT_READABLE)),
             _ => None,
         }
     }
@@ -183,23 +201,24 @@ impl Linux {
                 Some(ProcEntry::Task { task, pid, entry }) => {
                     let task = self.proc_task(task, pid);
                     match entry {
-                        TaskEntry::DescriptorInfo(fd) => {
-                            task.and_then(|task| self.descriptor_text(task, fd)).ok_or(fail!(ENOENT))
-                        }
+                        TaskEntry::DescriptorInfo(fd) => task
+                            .and_then(|task| self.descriptor_text(task, fd))
+                            .ok_or(fail!(ENOENT, "seq_show()", "the process has the file descriptor open no more")),
                         TaskEntry::File(file) => {
                             let superblock = self.dentries[object.path.dentry].superblock;
-                            Ok(self.task_text(task.ok_or(fail!(ESRCH))?, file, viewer, superblock))
+                            let ended = fail!(ESRCH, "proc_single_show()", "the process has ended");
+                            Ok(self.task_text(task.ok_or(ended)?, file, viewer, superblock))
                         }
-                        _ => Err(fail!(EINVAL)),
+                        _ => Err(NOT_READABLE),
                     }
                 }
-                _ => Err(fail!(EINVAL)),
+                _ => Err(NOT_READABLE),
             },
         }
     }
 
     /// The directory of the kernel's own that an open file is in, and its place there.
-    fn generic_file(&self, file: Id<OpenFile>) -> Option<(Directory, u16)> {
+    pub(super) fn generic_file(&self, file: Id<OpenFile>) -> Option<(Directory, u16)> {
         match self.proc_entry(self.dentries[self.files[file].path.dentry].inode)? {
             ProcEntry::File(directory, position) => Some((directory, position)),
             _ => None,
@@ -218,88 +237,8 @@ impl Linux {
         })
     }
 
-    /// Writes to an open file whose content is not that of a file; none for other files. Settings whose effect is not
-    /// simulated are refused with `EINVAL`.
-    pub(crate) fn write_entry(
-        &mut self,
-        task: Id<Task>,
-        file: Id<OpenFile>,
-        data: &[u8],
-    ) -> Option<Result<usize, Failure>> {
-        let object = &self.files[file];
-        let inode = self.dentries[object.path.dentry].inode;
-        if let (OpenFileKind::Entry(_), Some(limit)) = (&object.kind, self.user_limit(inode)) {
-            return Some(limit.and_then(|limit| self.write_user_limit(task, file, limit, data)));
-        }
-        let result = match object.kind {
-            OpenFileKind::Context(_) | OpenFileKind::MountTable(_) => Err(fail!(EINVAL)),
-            OpenFileKind::Entry(OpenEntry::Map { file: kind, namespace }) => {
-                self.write_map(task, file, kind, namespace, data)
-            }
-            OpenFileKind::Entry(_) if self.task_file(file) == Some(TaskFile::Comm) => self.write_comm(task, file, data),
-            OpenFileKind::Entry(_) => {
-                let node = self.generic_file(file).and_then(|(directory, place)| Self::generic_node(directory, place));
-                match node.map(|node| node.what) {
-                    // What does not begin at the start is ignored (kernel.sysctl_writes_strict).
-                    Some(What::MountMax) if object.position > 0 || self.write_mount_max(data) => Ok(()),
-                    _ => Err(fail!(EINVAL)),
-                }
-            }
-            OpenFileKind::Plain if matches!(self.inodes[inode].entry, Entry::Namespace(_)) => Err(fail!(EINVAL)),
-            _ => return None,
-        };
-        Some(result.map(|()| {
-            self.files[file].position += u64::try_from(data.len()).unwrap_or(0);
-            data.len()
-        }))
-    }
-
-    /// `proc_uid_map_write()`, `proc_gid_map_write()`, `proc_setgroups_write()`
-    fn write_map(
-        &mut self,
-        task: Id<Task>,
-        file: Id<OpenFile>,
-        kind: TaskFile,
-        namespace: Id<UserNamespace>,
-        data: &[u8],
-    ) -> Result<(), Failure> {
-        let object = &self.files[file];
-        let opener = object.credentials.clone();
-        let viewer = opener.user_namespace;
-        let parent = self.user_namespaces[namespace].parent;
-        if kind != TaskFile::SetGroups && (parent.is_none() || viewer != namespace && Some(viewer) != parent) {
-            return Err(fail!(EPERM));
-        }
-        if object.position != 0 || data.len() >= 4096 {
-            return Err(fail!(EINVAL));
-        }
-        match kind {
-            TaskFile::UidMap => self.write_uid_map(task, &opener, namespace, data).map(drop),
-            TaskFile::GidMap => self.write_gid_map(task, &opener, namespace, data).map(drop),
-            TaskFile::SetGroups => self.write_setgroups(namespace, data).map(drop),
-            // Project ids are not simulated.
-            _ => Err(fail!(EINVAL)),
-        }
-    }
-
-    /// Gives the process that writes a new name; what does not fit is left out (`comm_write()`).
-    fn write_comm(&mut self, task: Id<Task>, file: Id<OpenFile>, data: &[u8]) -> Result<(), Failure> {
-        /// `TASK_COMM_LEN`, without the NUL.
-        const LONGEST: usize = 15;
-        let entry = self.proc_entry(self.dentries[self.files[file].path.dentry].inode);
-        let Some(ProcEntry::Task { task: other, pid, .. }) = entry else { return Err(fail!(EINVAL)) };
-        let other = self.proc_task(other, pid).ok_or(fail!(ESRCH))?;
-        if other != task {
-            return Err(fail!(EINVAL));
-        }
-        let name = data.get(..LONGEST).unwrap_or(data);
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-        self.tasks[task].memory.name = Bytes::from(name.get(..end).unwrap_or_default());
-        Ok(())
-    }
-
     /// The file of a process that an open file is.
-    fn task_file(&self, file: Id<OpenFile>) -> Option<TaskFile> {
+    pub(super) fn task_file(&self, file: Id<OpenFile>) -> Option<TaskFile> {
         match self.proc_entry(self.dentries[self.files[file].path.dentry].inode)? {
             ProcEntry::Task { entry: TaskEntry::File(file), .. } => Some(file),
             _ => None,

@@ -38,7 +38,8 @@ impl Linux {
     pub(super) fn user_limit(&self, inode: Id<Inode>) -> Option<Result<UserLimit, Failure>> {
         let Some(ProcEntry::UserLimit { namespace, number, counted }) = self.proc_entry(inode) else { return None };
         let lives = self.user_namespaces.get(namespace).is_some_and(|object| object.inode == number);
-        Some(if lives { Ok(UserLimit { namespace, counted }) } else { Err(fail!(ENOENT)) })
+        let gone = fail!(ENOENT, "sysctl_head_grab()", "the user namespace that the limit was of is gone");
+        Some(if lives { Ok(UserLimit { namespace, counted }) } else { Err(gone) })
     }
 
     /// Whether a process may do to a limit what the bits of `MAY_*` say: all may read, and who has the privilege may write
@@ -58,7 +59,7 @@ impl Linux {
         count: usize,
     ) -> Result<Bytes, Failure> {
         if !self.user_limit_permits(task, limit, READ) {
-            return Err(fail!(EPERM));
+            return Err(fail!(EPERM, "proc_sys_call_handler()", "the limit may not be read"));
         }
         if self.files[file].position > 0 {
             return Ok(Bytes::default());
@@ -78,13 +79,21 @@ impl Linux {
         data: &[u8],
     ) -> Result<usize, Failure> {
         if !self.user_limit_permits(task, limit, WRITE) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "proc_sys_call_handler()",
+                "the process has no CAP_SYS_RESOURCE in the user namespace of the limit"
+            ));
         }
         // What does not begin at the start is ignored (kernel.sysctl_writes_strict).
         let length = if data.is_empty() || self.files[file].position > 0 {
             data.len()
         } else {
-            let (number, length) = parse(data).ok_or(fail!(EINVAL))?;
+            let (number, length) = parse(data).ok_or(fail!(
+                EINVAL,
+                "__do_proc_doulongvec_minmax()",
+                "what is written to the limit is no number from 0 to 2147483647"
+            ))?;
             self.user_namespaces[limit.namespace].limits.set(limit.counted, number);
             length
         };
