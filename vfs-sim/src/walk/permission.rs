@@ -123,8 +123,7 @@ impl Linux {
             return fail!(
                 EACCES,
                 "generic_permission()",
-                "the mode forbids it, and CAP_DAC_OVERRIDE does not count: \
-                 the owner or group of the file has no id in the user namespace"
+                "neither mode nor CAP_DAC_OVERRIDE allow it: the file's owner or group has no id in the user namespace"
             );
         }
         match (object.is_directory(), access) {
