@@ -176,22 +176,30 @@ impl Linux {
     /// Whether a process may join a namespace: it needs `CAP_SYS_ADMIN` over the namespace and in its own user namespace.
     fn may_join(&self, task: Id<Task>, owner: Id<UserNamespace>, rules: JoinRules) -> Result<(), Failure> {
         let own = self.tasks[task].credentials.user_namespace;
-        if !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(rules.over_namespace);
-        }
-        if !self.ns_capable(task, own, Capabilities::CAP_SYS_ADMIN) {
-            return Err(rules.in_own);
-        }
-        Ok(())
+        self.needs(task, owner, Capabilities::CAP_SYS_ADMIN, rules.over_namespace)?;
+        self.needs(task, own, Capabilities::CAP_SYS_ADMIN, rules.in_own)
+    }
+
+    fn needs(
+        &self,
+        task: Id<Task>,
+        namespace: Id<UserNamespace>,
+        capability: Capabilities,
+        otherwise: Failure,
+    ) -> Result<(), Failure> {
+        if self.ns_capable(task, namespace, capability) { Ok(()) } else { Err(otherwise) }
     }
 
     /// `mntns_install()`
     fn join_mount_namespace(&mut self, task: Id<Task>, namespace: Id<MountNamespace>) -> Result<(), Failure> {
-        self.may_join(task, self.mount_namespaces[namespace].user_namespace, join_rules!("mntns_install()"))?;
+        const NO_CHROOT: Failure =
+            fail!(EPERM, "mntns_install()", "the process has no CAP_SYS_CHROOT in its own user namespace");
+        let JoinRules { over_namespace, in_own } = join_rules!("mntns_install()");
         let own = self.tasks[task].credentials.user_namespace;
-        if !self.ns_capable(task, own, Capabilities::CAP_SYS_CHROOT) {
-            return Err(fail!(EPERM, "mntns_install()", "the process has no CAP_SYS_CHROOT in its user namespace"));
-        }
+        let owner = self.mount_namespaces[namespace].user_namespace;
+        self.needs(task, owner, Capabilities::CAP_SYS_ADMIN, over_namespace)?;
+        self.needs(task, own, Capabilities::CAP_SYS_CHROOT, NO_CHROOT)?;
+        self.needs(task, own, Capabilities::CAP_SYS_ADMIN, in_own)?;
         let fs = self.tasks[task].fs;
         if self.mount_namespaces[namespace].is_anonymous {
             return Err(fail!(EINVAL, "mntns_install()", "the mount namespace is that of a detached tree"));
