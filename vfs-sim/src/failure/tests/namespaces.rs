@@ -194,12 +194,12 @@ fn walks(#[case] call: fn(&Process) -> Outcome, #[case] errno: Errno, #[case] fu
     }, Errno::EPERM,
     "map_write()", "the map is written already, which can be done once"
 )]
-#[case::initial_map(
-    |p: &Process| write(p, "uid_map", "0 0 1"), Errno::EPERM,
-    "proc_uid_map_write()", "the map is that of the initial user namespace"
-)]
 #[case::no_map(
     |p: &Process| write(&alice_alone(p), "uid_map", "0 1000"), Errno::EINVAL,
+    "map_write()", "a line of the map is not three numbers: the first id inside, the first one outside, and how many"
+)]
+#[case::no_ids(
+    |p: &Process| write(&alice_alone(p), "uid_map", "0 1000 0"), Errno::EINVAL,
     "map_write()", "a line of the map is one of no ids"
 )]
 #[case::two_lines_for_an_id(
