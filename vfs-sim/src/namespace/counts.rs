@@ -85,7 +85,11 @@ impl Linux {
             object.counts.get(user).map_or(0, |numbers| numbers.get(kind)) >= object.limits.get(kind)
         };
         if counted_for.iter().any(is_full) {
-            return Err(fail!(ENOSPC));
+            return Err(fail!(
+                ENOSPC,
+                "inc_ucount()",
+                "the user has as many namespaces of the kind as /proc/sys/user allows, here or in a namespace above"
+            ));
         }
         for (namespace, user) in counted_for {
             let numbers = self.user_namespaces[namespace].counts.entry(user).or_insert(Tally::all(0));

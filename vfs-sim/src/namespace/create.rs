@@ -42,15 +42,15 @@ impl Linux {
         let parent = credentials.user_namespace;
         let object = &self.user_namespaces[parent];
         if object.level > MAX_PARENT_LEVEL {
-            return Err(fail!(ENOSPC));
+            return Err(fail!(ENOSPC, "create_user_ns()", "user namespaces would be nested more than 33 deep"));
         }
         let Credentials { effective_uid: owner, effective_gid: group, effective, .. } = *credentials;
         self.count_up(parent, owner, Counted::UserNamespaces)?;
-        let object = &self.user_namespaces[parent];
-        if self.is_chrooted(task) || object.uid_of(owner).is_none() || object.gid_of(group).is_none() {
+        if let Err(failure) = self.may_make_user_namespace(task, parent, (owner, group)) {
             self.count_down(parent, owner, Counted::UserNamespaces);
-            return Err(fail!(EPERM));
+            return Err(failure);
         }
+        let object = &self.user_namespaces[parent];
         let (level, setgroups_allowed) = (object.level + 1, object.setgroups_allowed);
         let max_processes = self.enforced_process_limit(task);
         let inode = self.new_namespace_inode();
@@ -70,6 +70,38 @@ impl Linux {
             limits: Tally::unlimited(),
             references: 1,
         }))
+    }
+
+    /// Whether a process may make a user namespace that belongs to this user and group (`create_user_ns()`).
+    fn may_make_user_namespace(
+        &self,
+        task: Id<Task>,
+        parent: Id<UserNamespace>,
+        (owner, group): (u32, u32),
+    ) -> Result<(), Failure> {
+        if self.is_chrooted(task) {
+            return Err(fail!(
+                EPERM,
+                "create_user_ns()",
+                "the root directory of the process is not that of its mount namespace (chroot)"
+            ));
+        }
+        let object = &self.user_namespaces[parent];
+        if object.uid_of(owner).is_none() {
+            return Err(fail!(
+                EPERM,
+                "create_user_ns()",
+                "the effective user of the process has no id in its user namespace (uid_map)"
+            ));
+        }
+        if object.gid_of(group).is_none() {
+            return Err(fail!(
+                EPERM,
+                "create_user_ns()",
+                "the effective group of the process has no id in its user namespace (gid_map)"
+            ));
+        }
+        Ok(())
     }
 
     /// How many processes those in a user namespace that a process makes may be, all together (`enforced_nproc_rlimit()`).
@@ -134,7 +166,11 @@ impl Linux {
         } else if self.tasks[task].pid_namespace == old.pid_for_children {
             self.new_pid_namespace(owner, old.pid_for_children)?
         } else {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "copy_pid_ns()",
+                "the children of the process get another pid namespace than its own already"
+            ));
         };
         made.push(NamespaceRef::Pid(pid_for_children));
         let mut other = |linux: &mut Self, kind, old| -> Result<Id<OtherNamespace>, Failure> {

@@ -3,14 +3,12 @@
 
 use cofferdam::kernel::Capabilities;
 
+use super::map_text::{c_string, parse, skip_spaces};
 use super::{IdExtent, UserNamespace};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::process::{Credentials, Task};
-
-/// How many lines a map has at most (`UID_GID_MAP_MAX_EXTENTS`).
-const MAX_LINES: usize = 340;
 
 /// From how many lines on a map is sorted (`UID_GID_MAP_MAX_BASE_EXTENTS`).
 const MAX_UNSORTED_LINES: usize = 5;
@@ -38,6 +36,16 @@ impl Ids {
             Self::Groups => Capabilities::CAP_SETGID,
         }
     }
+}
+
+/// The failure of a write to the file of a map, by whether that is of users or groups.
+macro_rules! fail_by_ids {
+    ($ids:expr, $errno:ident, $sentence:literal) => {
+        match $ids {
+            Ids::Users => fail!($errno, "proc_uid_map_write()", $sentence),
+            Ids::Groups => fail!($errno, "proc_gid_map_write()", $sentence),
+        }
+    };
 }
 
 impl Linux {
@@ -80,20 +88,27 @@ impl Linux {
     pub(crate) fn write_setgroups(&mut self, namespace: Id<UserNamespace>, text: &[u8]) -> Result<usize, Failure> {
         const BUFFER: usize = 8;
         if text.len() >= BUFFER {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "proc_setgroups_write()", "the text is longer than 7 bytes"));
         }
         let string = c_string(text);
         let (allow, rest) = match (string.strip_prefix(b"allow"), string.strip_prefix(b"deny")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err(fail!(EINVAL)),
+            _ => return Err(fail!(EINVAL, "proc_setgroups_write()", "the text is neither allow nor deny")),
         };
         if !skip_spaces(rest).is_empty() {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "proc_setgroups_write()", "something follows the word allow or deny"));
         }
         let object = &mut self.user_namespaces[namespace];
-        if allow && !object.setgroups_allowed || !allow && !object.gid_map.is_empty() {
-            return Err(fail!(EPERM));
+        if allow && !object.setgroups_allowed {
+            return Err(fail!(EPERM, "proc_setgroups_write()", "setgroups is denied, which cannot be undone"));
+        }
+        if !allow && !object.gid_map.is_empty() {
+            return Err(fail!(
+                EPERM,
+                "proc_setgroups_write()",
+                "gid_map is written, before which setgroups must be denied"
+            ));
         }
         object.setgroups_allowed = allow;
         Ok(text.len())
@@ -139,25 +154,37 @@ impl Linux {
         ids: Ids,
     ) -> Result<Vec<IdExtent>, Failure> {
         let object = &self.user_namespaces[namespace];
-        let parent = object.parent.ok_or(fail!(EPERM))?;
+        let is_initial = fail_by_ids!(ids, EPERM, "the map is that of the initial user namespace");
+        let parent = object.parent.ok_or(is_initial)?;
         if opener.user_namespace != namespace && opener.user_namespace != parent {
-            return Err(fail!(EPERM));
+            return Err(fail_by_ids!(
+                ids,
+                EPERM,
+                "the file was opened neither in the user namespace nor in its parent"
+            ));
         }
         if text.len() >= PAGE {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "map_write()", "the text is longer than 4095 bytes"));
         }
-        let is_settable =
-            ids.map(object).is_empty() && self.credentials_capable(opener, namespace, Capabilities::CAP_SYS_ADMIN);
-        if !is_settable {
-            return Err(fail!(EPERM));
+        if !ids.map(object).is_empty() {
+            return Err(fail!(EPERM, "map_write()", "the map is written already, which can be done once"));
         }
-        let mut map = parse(c_string(text)).ok_or(fail!(EINVAL))?;
-        if !self.may_map(task, opener, namespace, parent, &map, ids) {
-            return Err(fail!(EPERM));
+        if !self.credentials_capable(opener, namespace, Capabilities::CAP_SYS_ADMIN) {
+            return Err(fail!(
+                EPERM,
+                "map_write()",
+                "the one who opened the file has no CAP_SYS_ADMIN in the user namespace"
+            ));
         }
+        let mut map = parse(c_string(text))?;
+        self.may_map(task, opener, namespace, parent, &map, ids)?;
         let above = ids.map(&self.user_namespaces[parent]);
         for extent in &mut map {
-            extent.outside = range_outside(above, extent).ok_or(fail!(EPERM))?;
+            extent.outside = range_outside(above, extent).ok_or(fail!(
+                EPERM,
+                "map_write()",
+                "the ids that a line maps are not all in one line of the map of the parent user namespace"
+            ))?;
         }
         if map.len() > MAX_UNSORTED_LINES {
             map.sort_unstable_by_key(|extent| extent.inside);
@@ -175,23 +202,43 @@ impl Linux {
         parent: Id<UserNamespace>,
         map: &[IdExtent],
         ids: Ids,
-    ) -> bool {
-        if ids == Ids::Users && !self.may_map_root(opener, namespace, parent, map) {
-            return false;
+    ) -> Result<(), Failure> {
+        if ids == Ids::Users {
+            self.may_map_root(opener, namespace, parent, map)?;
         }
         let (object, above) = (&self.user_namespaces[namespace], &self.user_namespaces[parent]);
-        if let [IdExtent { outside, count: 1, .. }] = *map
-            && object.owner == opener.effective_uid
-        {
-            let is_own = match ids {
+        let is_own = match *map {
+            [IdExtent { outside, count: 1, .. }] if object.owner == opener.effective_uid => match ids {
                 Ids::Users => above.kuid(outside) == Some(opener.effective_uid),
-                Ids::Groups => !object.setgroups_allowed && above.kgid(outside) == Some(opener.effective_gid),
-            };
-            if is_own {
-                return true;
-            }
+                Ids::Groups => above.kgid(outside) == Some(opener.effective_gid),
+            },
+            _ => false,
+        };
+        let needs_denial = ids == Ids::Groups && object.setgroups_allowed;
+        let is_capable = || {
+            self.ns_capable(task, parent, ids.capability())
+                && self.credentials_capable(opener, parent, ids.capability())
+        };
+        if is_own && !needs_denial || is_capable() {
+            return Ok(());
         }
-        self.ns_capable(task, parent, ids.capability()) && self.credentials_capable(opener, parent, ids.capability())
+        Err(match ids {
+            Ids::Users => fail!(
+                EPERM,
+                "new_idmap_permitted()",
+                "more than the user itself is mapped, without CAP_SETUID in the parent user namespace"
+            ),
+            Ids::Groups if is_own => fail!(
+                EPERM,
+                "new_idmap_permitted()",
+                "setgroups is not denied (/proc/PID/setgroups), and there is no CAP_SETGID in the parent user namespace"
+            ),
+            Ids::Groups => fail!(
+                EPERM,
+                "new_idmap_permitted()",
+                "more than the user's own group is mapped, without CAP_SETGID in the parent user namespace"
+            ),
+        })
     }
 
     /// Whether root of the parent may be mapped, if it is: a file with capabilities that it makes would be the parent's
@@ -202,14 +249,24 @@ impl Linux {
         namespace: Id<UserNamespace>,
         parent: Id<UserNamespace>,
         map: &[IdExtent],
-    ) -> bool {
+    ) -> Result<(), Failure> {
         if map.iter().all(|extent| extent.outside != 0) {
-            return true;
+            return Ok(());
         }
         if opener.user_namespace == namespace {
-            return self.user_namespaces[namespace].parent_could_setfcap;
+            if self.user_namespaces[namespace].parent_could_setfcap {
+                return Ok(());
+            }
+            return Err(fail!(
+                EPERM,
+                "verify_root_map()",
+                "root of the parent user namespace is mapped, whose maker had no CAP_SETFCAP there"
+            ));
         }
-        self.credentials_capable(opener, parent, Capabilities::CAP_SETFCAP)
+        if self.credentials_capable(opener, parent, Capabilities::CAP_SETFCAP) {
+            return Ok(());
+        }
+        Err(fail!(EPERM, "verify_root_map()", "root of the parent user namespace is mapped, without CAP_SETFCAP there"))
     }
 }
 
@@ -220,111 +277,9 @@ fn range_outside(parent: &[IdExtent], line: &IdExtent) -> Option<u32> {
     parent.iter().find(|extent| extent.outside_of(last).is_some())?.outside_of(line.outside)
 }
 
-/// The text up to a NUL.
-fn c_string(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or(text)
-}
-
-/// The kernel's `isspace()`, which knows Latin-1.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r' | 0xA0)
-}
-
-fn skip_spaces(text: &[u8]) -> &[u8] {
-    let start = text.iter().position(|byte| !is_space(*byte)).unwrap_or(text.len());
-    &text[start..]
-}
-
-/// A number of any length, of which the lowest 32 bits remain, and what follows (`simple_strtoul()`).
-fn number(text: &[u8]) -> (u32, &[u8]) {
-    let text = skip_spaces(text);
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    let value = digits.iter().fold(0_u32, |value, digit| value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0')));
-    (value, rest)
-}
-
-/// The lines of a map, ids outside being those of the parent; `None` if that is no map.
-fn parse(text: &[u8]) -> Option<Vec<IdExtent>> {
-    let mut map: Vec<IdExtent> = Vec::new();
-    let mut rest = Some(text);
-    while let Some(text) = rest {
-        let end = text.iter().position(|byte| *byte == b'\n');
-        let line = &text[..end.unwrap_or(text.len())];
-        rest = end.map(|end| &text[end + 1..]).filter(|rest| !rest.is_empty());
-        let extent = parse_line(line)?;
-        let is_full = map.len() + 1 == MAX_LINES && rest.is_some();
-        if map.iter().any(|other| overlap(other, &extent)) || is_full {
-            return None;
-        }
-        map.push(extent);
-    }
-    Some(map)
-}
-
-fn parse_line(line: &[u8]) -> Option<IdExtent> {
-    let (inside, rest) = number(line);
-    rest.first().filter(|byte| is_space(**byte))?;
-    let (outside, rest) = number(rest);
-    rest.first().filter(|byte| is_space(**byte))?;
-    let (count, rest) = number(rest);
-    if !rest.is_empty() && (!is_space(rest[0]) || !skip_spaces(rest).is_empty()) {
-        return None;
-    }
-    let is_range = |first: u32| first != u32::MAX && count > 0 && first.checked_add(count).is_some();
-    (is_range(inside) && is_range(outside)).then_some(IdExtent { inside, outside, count })
-}
-
-/// Whether two lines have an id in common, inside or outside (`mappings_overlap()`).
-fn overlap(a: &IdExtent, b: &IdExtent) -> bool {
-    let meet = |a_first: u32, b_first: u32| {
-        let (a_last, b_last) = (a_first + (a.count - 1), b_first + (b.count - 1));
-        a_first <= b_last && a_last >= b_first
-    };
-    meet(a.inside, b.inside) || meet(a.outside, b.outside)
-}
-
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case(b"0 1000 1", Some(vec![(0, 1000, 1)]))]
-    #[case(b"0 1000 1\n", Some(vec![(0, 1000, 1)]))]
-    #[case(b" \t0\x0b1000\xa01 \n10 2000 5", Some(vec![(0, 1000, 1), (10, 2000, 5)]))]
-    // A NUL ends the text.
-    #[case(b"0 1000 1\0nonsense", Some(vec![(0, 1000, 1)]))]
-    // Numbers are cut to 32 bits.
-    #[case(b"4294967296 1000 1", Some(vec![(0, 1000, 1)]))]
-    #[case(b"0 0 4294967295", Some(vec![(0, 0, 4_294_967_295)]))]
-    // An empty number is 0; here there is no third one, and a count of 0 is none.
-    #[case(b"0 1000", None)]
-    #[case(b"", None)]
-    #[case(b"\n0 1000 1", None)]
-    #[case(b"0 1000 1\n\n", None)]
-    #[case(b"0 1000 0", None)]
-    #[case(b"-1 1000 1", None)]
-    #[case(b"0 1000 1 1", None)]
-    #[case(b"0,1000,1", None)]
-    #[case(b"4294967295 1000 1", None)]
-    #[case(b"0 4294967290 10", None)]
-    #[case(b"0 1000 2\n1 2000 1", None)]
-    #[case(b"0 1000 2\n5 1001 1", None)]
-    fn texts(#[case] text: &[u8], #[case] expected: Option<Vec<(u32, u32, u32)>>) {
-        let map = parse(c_string(text));
-        let map = map.map(|map| map.iter().map(|line| (line.inside, line.outside, line.count)).collect::<Vec<_>>());
-        assert_eq!(map, expected);
-    }
-
-    #[test]
-    fn a_map_has_at_most_340_lines() {
-        let text =
-            |lines: u32| (0..lines).flat_map(|line| format!("{line} {line} 1\n").into_bytes()).collect::<Vec<_>>();
-        assert_eq!(parse(&text(340)).map(|map| map.len()), Some(340));
-        assert_eq!(parse(&text(341)), None);
-    }
 
     #[test]
     fn a_line_must_be_within_one_line_of_the_parent() {

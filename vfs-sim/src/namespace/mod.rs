@@ -2,6 +2,7 @@
 
 mod counts;
 mod create;
+mod map_text;
 mod maps;
 mod mount;
 mod other;

@@ -76,11 +76,15 @@ impl Linux {
     ) -> Result<Id<PidNamespace>, Failure> {
         let Owner { user_namespace, creator } = owner;
         if !self.is_in_user_namespace(user_namespace, self.pid_namespaces[parent].user_namespace) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "create_pid_namespace()",
+                "the user namespace is not below the one that owns the pid namespace of the process"
+            ));
         }
         let level = self.pid_namespaces[parent].level + 1;
         if level > MAX_LEVEL {
-            return Err(fail!(ENOSPC));
+            return Err(fail!(ENOSPC, "create_pid_namespace()", "pid namespaces would be nested more than 32 deep"));
         }
         self.count_up(user_namespace, creator, Counted::PidNamespaces)?;
         let inode = self.new_namespace_inode();
@@ -149,10 +153,19 @@ impl Linux {
         let namespaces: Vec<_> = self.pid_namespaces_from(namespace).collect();
         let mut pids = Vec::with_capacity(namespaces.len());
         for namespace in &namespaces {
-            pids.push(self.pid_namespaces[*namespace].allocate().ok_or(fail!(EAGAIN))?);
+            let pid = self.pid_namespaces[*namespace].allocate();
+            pids.push(pid.ok_or(fail!(
+                EAGAIN,
+                "alloc_pid()",
+                "all process ids of a pid namespace are in use (pid_max)"
+            ))?);
         }
         if namespaces.iter().any(|namespace| !self.pid_namespaces[*namespace].is_open) {
-            return Err(fail!(ENOMEM));
+            return Err(fail!(
+                ENOMEM,
+                "alloc_pid()",
+                "the init process of the pid namespace has ended, or could not be made"
+            ));
         }
         pids.reverse();
         Ok(pids)

@@ -7,18 +7,27 @@ use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 
+const TOO_MANY: Failure = fail!(EMFILE, "alloc_fd()", "no file descriptor below RLIMIT_NOFILE is free");
+
 impl Linux {
     /// The open file behind a descriptor, whatever its kind (`fdget_raw()`).
     pub(crate) fn file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Failure> {
         let table = &self.fd_tables[self.tasks[task].files];
         let descriptor = usize::try_from(fd.0).ok().and_then(|index| table.descriptors.get(index).copied().flatten());
-        descriptor.map(|descriptor| descriptor.file).ok_or(fail!(EBADF))
+        descriptor.map(|descriptor| descriptor.file).ok_or(fail!(
+            EBADF,
+            "fdget_raw()",
+            "the file descriptor is not open"
+        ))
     }
 
     /// The open file behind a descriptor that was not opened with `O_PATH` (`fdget()`).
     pub(crate) fn readable_file(&self, task: Id<Task>, fd: Fd) -> Result<Id<OpenFile>, Failure> {
         let file = self.file(task, fd)?;
-        if matches!(self.files[file].kind, OpenFileKind::Path) { Err(fail!(EBADF)) } else { Ok(file) }
+        if matches!(self.files[file].kind, OpenFileKind::Path) {
+            return Err(fail!(EBADF, "fdget()", "the file descriptor was opened with O_PATH"));
+        }
+        Ok(file)
     }
 
     /// Whether one more descriptor can be opened: `EMFILE` if not (`get_unused_fd_flags()`).
@@ -26,7 +35,7 @@ impl Linux {
         let FdTable { descriptors, next, .. } = &self.fd_tables[self.tasks[task].files];
         let limit = self.descriptor_limit(task);
         let is_full = descriptors.len() >= limit && descriptors.iter().take(limit).skip(*next).all(Option::is_some);
-        if is_full { Err(fail!(EMFILE)) } else { Ok(()) }
+        if is_full { Err(TOO_MANY) } else { Ok(()) }
     }
 
     /// An open file with one reference, whose path and what is particular to its kind have theirs already
@@ -92,7 +101,7 @@ impl FdTable {
         let free = self.descriptors.iter().skip(start).position(Option::is_none);
         let index = free.map_or(self.descriptors.len().max(start), |free| free + start);
         if index >= limit {
-            return Err(fail!(EMFILE));
+            return Err(TOO_MANY);
         }
         let fd = self.set(index, descriptor)?;
         if from <= self.next {
@@ -104,7 +113,7 @@ impl FdTable {
     /// Enters an open file at a descriptor, in the place of whatever is there. Whether the process may have that one, see
     /// [`Linux::descriptor_limit`], must have been checked.
     pub(crate) fn set(&mut self, index: usize, descriptor: OpenFd) -> Result<Fd, Failure> {
-        let fd = i32::try_from(index).map_err(|_| fail!(EMFILE))?;
+        let fd = i32::try_from(index).map_err(|_| TOO_MANY)?;
         if self.descriptors.len() <= index {
             self.descriptors.resize(index + 1, None);
         }
@@ -114,9 +123,10 @@ impl FdTable {
 
     /// Takes the open file at a descriptor out of the table.
     pub(crate) fn take(&mut self, fd: Fd) -> Result<Id<OpenFile>, Failure> {
-        let index = usize::try_from(fd.0).map_err(|_| fail!(EBADF))?;
+        const NOT_OPEN: Failure = fail!(EBADF, "file_close_fd()", "the file descriptor is not open");
+        let index = usize::try_from(fd.0).map_err(|_| NOT_OPEN)?;
         let slot = self.descriptors.get_mut(index).and_then(Option::take);
-        let descriptor = slot.ok_or(fail!(EBADF))?;
+        let descriptor = slot.ok_or(NOT_OPEN)?;
         self.next = self.next.min(index);
         Ok(descriptor.file)
     }

@@ -39,9 +39,17 @@ impl Arguments {
     /// Takes room for a string.
     fn charge(&mut self, string: &[u8]) -> Result<(), Failure> {
         if string.len() >= MAX_ARGUMENT {
-            return Err(fail!(E2BIG));
+            return Err(fail!(
+                E2BIG,
+                "copy_strings()",
+                "an argument or a variable of the environment has 128 KiB or more"
+            ));
         }
-        self.space = self.space.checked_sub(string.len() as u64 + 1).ok_or(fail!(E2BIG))?;
+        self.space = self.space.checked_sub(string.len() as u64 + 1).ok_or(fail!(
+            E2BIG,
+            "copy_strings()",
+            "arguments and environment are longer than a quarter of RLIMIT_STACK, or 6 MiB"
+        ))?;
         Ok(())
     }
 
@@ -79,7 +87,11 @@ impl Linux {
         envp: &[Bytes],
     ) -> Result<(), Failure> {
         if argv.iter().chain(envp).any(|string| string.0.contains(&0)) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "copy_strings()",
+                "an argument or a variable of the environment contains a NUL, which is where strings end"
+            ));
         }
         self.check_process_count_of_user(task)?;
         let file = self.open_program(task, path)?;
@@ -102,7 +114,11 @@ impl Linux {
         let object = &self.tasks[task];
         let user = (object.credentials.user_namespace, object.credentials.uid);
         if object.has_too_many_processes && self.has_too_many_processes(task, user, 0) {
-            return Err(fail!(EAGAIN));
+            return Err(fail!(
+                EAGAIN,
+                "do_execveat_common()",
+                "the process became a user who has more processes than RLIMIT_NPROC allows, and still has"
+            ));
         }
         self.tasks[task].has_too_many_processes = false;
         Ok(())
@@ -114,14 +130,16 @@ impl Linux {
         let mount = &self.mounts[file.mount];
         let inode = self.dentries[file.dentry].inode;
         if matches!(self.inodes[inode].kind, InodeKind::Symlink(_)) {
-            // A magic link has led to it.
-            return Err(fail!(ELOOP));
+            return Err(fail!(ELOOP, "may_open()", "a magic link leads to a symbolic link, which is no program"));
         }
-        let is_program = matches!(self.inodes[inode].kind, InodeKind::Regular(_))
-            && !mount.flags.contains(MntFlags::NOEXEC)
-            && !self.superblocks[mount.superblock].no_programs;
-        if !is_program {
-            return Err(fail!(EACCES));
+        if !matches!(self.inodes[inode].kind, InodeKind::Regular(_)) {
+            return Err(fail!(EACCES, "may_open()", "the program is no regular file"));
+        }
+        if mount.flags.contains(MntFlags::NOEXEC) {
+            return Err(fail!(EACCES, "path_noexec()", "the program is on a mount with noexec"));
+        }
+        if self.superblocks[mount.superblock].no_programs {
+            return Err(fail!(EACCES, "path_noexec()", "the program is in a filesystem that has none (SB_I_NOEXEC)"));
         }
         self.inode_permission(task, file.mount, inode, Access::EXECUTE)?;
         // Who writes to a file of an overlay writes to that of the layer as well.
@@ -131,7 +149,10 @@ impl Linux {
                 && matches!(open.kind, OpenFileKind::Plain)
                 && (written == inode || self.content_inode(written) == inode)
         });
-        if is_being_written { Err(fail!(ETXTBSY)) } else { Ok(file) }
+        if is_being_written {
+            return Err(fail!(ETXTBSY, "deny_write_access()", "the program is open for writing"));
+        }
+        Ok(file)
     }
 
     /// What is in the file of a program.
@@ -147,7 +168,11 @@ impl Linux {
         let stack = self.tasks[task].limits.soft(RlimitResource::RLIMIT_STACK).value();
         let space = MAX_SPACE.min(stack / 4).max(MIN_SPACE);
         let pointers = (argv.len().max(1) + envp.len()) as u64 * 8;
-        let space = space.checked_sub(pointers).filter(|space| *space > 0).ok_or(fail!(E2BIG))?;
+        let space = space.checked_sub(pointers).filter(|space| *space > 0).ok_or(fail!(
+            E2BIG,
+            "bprm_stack_limits()",
+            "the pointers to arguments and environment alone are longer than a quarter of RLIMIT_STACK, or 6 MiB"
+        ))?;
         let mut arguments = Arguments { strings: argv.to_vec(), space };
         for string in [path].into_iter().chain(envp.iter().chain(argv).map(|string| &string.0[..])) {
             arguments.charge(string)?;
@@ -182,12 +207,19 @@ impl Linux {
                 }
             }
         }
-        Err(fail!(ELOOP))
+        Err(fail!(ELOOP, "exec_binprm()", "scripts are interpreted by scripts more than 5 deep"))
     }
 
-    /// The file of an interpreter (`open_exec()`). An empty path is the working directory, which is no program.
+    /// The file of an interpreter (`open_exec()`).
     fn open_interpreter(&mut self, task: Id<Task>, path: &[u8]) -> Result<Path, Failure> {
-        if path.is_empty() { Err(fail!(EACCES)) } else { self.open_program(task, path) }
+        if path.is_empty() {
+            return Err(fail!(
+                EACCES,
+                "may_open()",
+                "the path of the interpreter is empty: the working directory, which is no program"
+            ));
+        }
+        self.open_program(task, path)
     }
 
     /// What can't fail any more (`begin_new_exec()`).

@@ -33,7 +33,7 @@ impl Linux {
         match self.tasks.get(task) {
             Some(Task { state: TaskState::Running, signals, .. }) if signals.stop.is_some() => Err(WOULD_WAIT),
             Some(Task { state: TaskState::Running, .. }) => Ok(()),
-            _ => Err(fail!(ESRCH)),
+            _ => Err(fail!(ESRCH, "do_exit()", "the process has ended, and makes no calls")),
         }
     }
 

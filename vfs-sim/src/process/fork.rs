@@ -4,36 +4,12 @@ use std::sync::Arc;
 
 use cofferdam::kernel::{Call, Capabilities, CloneFlags, Errno};
 
+use super::clone_flags::{check_flags, flag};
 use super::{Credentials, FdTable, FsState, Signals, Task, TaskState};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::linux::Linux;
 use crate::namespace::{MountNamespace, NEW_NAMESPACES, Namespaces, UserNamespace};
-
-/// The flags of clone3(2) that have no name in [`CloneFlags`] (`include/uapi/linux/sched.h`).
-mod flag {
-    use cofferdam::kernel::CloneFlags;
-
-    macro_rules! flags {
-        ($($name:ident = $bits:expr;)*) => {
-            $(pub(super) const $name: CloneFlags = CloneFlags::from_bits_retain($bits);)*
-        };
-    }
-
-    flags! {
-        EXIT_SIGNAL_WITHOUT_NEWTIME = 0x7f;
-        VM = 0x100;
-        SIGHAND = 0x800;
-        PIDFD = 0x1000;
-        PARENT = 0x8000;
-        THREAD = 0x1_0000;
-        SYSVSEM = 0x4_0000;
-        PARENT_SETTID = 0x10_0000;
-        DETACHED = 0x40_0000;
-        CLEAR_SIGHAND = 1 << 32;
-        KNOWN = (1 << 33) - 1;
-    }
-}
 
 /// What a child gets, each with a reference, before it is a process.
 struct Parts {
@@ -98,10 +74,12 @@ impl Linux {
     }
 
     fn new_sibling(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<Id<Task>, Failure> {
+        const IS_INIT: Failure =
+            fail!(EINVAL, "copy_process()", "CLONE_PARENT is given by the init process of a pid namespace");
         self.may_call(task)?;
-        let Some(parent) = self.tasks[task].parent else { return Err(fail!(EINVAL)) };
+        let parent = self.tasks[task].parent.ok_or(IS_INIT)?;
         if self.pid_namespaces[self.tasks[task].pid_namespace].init == Some(task) {
-            return Err(fail!(EINVAL));
+            return Err(IS_INIT);
         }
         let child = self.new_child(task, flags)?;
         self.tasks[task].children.retain(|other| *other != child);
@@ -116,7 +94,14 @@ impl Linux {
             || self.capable(task, Capabilities::CAP_SYS_RESOURCE)
             || self.capable(task, Capabilities::CAP_SYS_ADMIN);
         let is_exceeded = !is_privileged && self.has_too_many_processes(task, (child.user_namespace, child.uid), 1);
-        if is_exceeded { Err(fail!(EAGAIN)) } else { Ok(()) }
+        if is_exceeded {
+            return Err(fail!(
+                EAGAIN,
+                "copy_process()",
+                "the user has as many processes as RLIMIT_NPROC, or a user namespace above, allows"
+            ));
+        }
+        Ok(())
     }
 
     fn files_of_child(&mut self, task: Id<Task>, flags: CloneFlags) -> Id<FdTable> {
@@ -148,9 +133,13 @@ impl Linux {
         parts.namespaces = Some((mount_namespace, namespaces));
         let pids = self.allocate_pids(namespaces.pid_for_children)?;
         if flags.contains(flag::PIDFD) {
-            // There is no place to write it to, which is found after there is a number for it.
             self.release_pids(namespaces.pid_for_children);
-            return Err(self.has_free_descriptor(task).err().unwrap_or(fail!(EFAULT)));
+            self.has_free_descriptor(task)?;
+            return Err(fail!(
+                EFAULT,
+                "copy_process()",
+                "CLONE_PIDFD is given, but no place to write the descriptor to"
+            ));
         }
         Ok((pids, mount_namespace, namespaces))
     }
@@ -164,10 +153,18 @@ impl Linux {
     ) -> Result<(Id<MountNamespace>, Namespaces), Failure> {
         if flags.intersects(NEW_NAMESPACES) {
             if !self.ns_capable(task, parts.user_namespace, Capabilities::CAP_SYS_ADMIN) {
-                return Err(fail!(EPERM));
+                return Err(fail!(
+                    EPERM,
+                    "copy_namespaces()",
+                    "the process has no CAP_SYS_ADMIN in the user namespace of the child"
+                ));
             }
             if flags.contains(CloneFlags::CLONE_NEWIPC | flag::SYSVSEM) {
-                return Err(fail!(EINVAL));
+                return Err(fail!(
+                    EINVAL,
+                    "copy_namespaces()",
+                    "CLONE_NEWIPC goes with CLONE_SYSVSEM: semaphores of the old namespace would be shared"
+                ));
             }
         }
         let (mount, mut namespaces) = self.create_namespaces(task, flags, parts.user_namespace, parts.fs)?;
@@ -236,22 +233,6 @@ impl Linux {
         self.attach_pids(child);
         child
     }
-}
-
-/// The flags that are refused by themselves, or together (`clone3_args_valid()`, `copy_process()`).
-fn check_flags(flags: CloneFlags) -> Result<(), Failure> {
-    let has = |flag: CloneFlags| flags.contains(flag);
-    let is_known = flag::KNOWN.contains(flags)
-        && !flags.intersects(flag::DETACHED | flag::EXIT_SIGNAL_WITHOUT_NEWTIME)
-        // These have no exit signal of their own.
-        && !flags.intersects(flag::THREAD | flag::PARENT);
-    // Memory is not shared here; the others need that.
-    let shares_memory = flags.intersects(flag::VM | flag::SIGHAND);
-    // Both ids would be written to the same place.
-    let is_ambiguous = has(flag::PIDFD | flag::PARENT_SETTID);
-    let shares_root =
-        has(CloneFlags::CLONE_FS) && flags.intersects(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER);
-    if is_known && !shares_memory && !is_ambiguous && !shares_root { Ok(()) } else { Err(fail!(EINVAL)) }
 }
 
 #[cfg(test)]

@@ -78,14 +78,18 @@ impl Linux {
     pub(crate) fn set_limit(&mut self, task: Id<Task>, resource: RlimitResource, limit: Rlimit) -> Result<(), Failure> {
         let hard = limit.hard.value();
         if limit.soft.value() > hard {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_prlimit()", "the soft limit is above the hard limit"));
         }
         if resource == RlimitResource::RLIMIT_NOFILE && hard > MAX_DESCRIPTORS {
-            return Err(fail!(EPERM));
+            return Err(fail!(EPERM, "do_prlimit()", "the hard limit is above /proc/sys/fs/nr_open"));
         }
         let old = self.tasks[task].limits.get(resource).hard.value();
         if hard > old && !self.capable(task, Capabilities::CAP_SYS_RESOURCE) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "do_prlimit()",
+                "the hard limit would be raised without CAP_SYS_RESOURCE in the initial user namespace"
+            ));
         }
         self.tasks[task].limits.set(resource, limit);
         Ok(())

@@ -2,6 +2,7 @@
 
 mod access;
 mod capability;
+mod clone_flags;
 mod credentials;
 mod descriptors;
 mod execute;

@@ -79,10 +79,21 @@ impl Format {
 ///
 /// `EIO` if it is shorter than its header; `ELIBBAD` if it is no program for this machine.
 pub(crate) fn check_interpreter(content: &Content) -> Result<(), Failure> {
-    let head = slice(content, 0, ELF_HEADER).ok_or(fail!(EIO))?;
-    let is_sound =
-        head.starts_with(b"\x7fELF") && u16_at(&head, 18) == MACHINE && program_headers(&head, content).is_some();
-    if is_sound { Ok(()) } else { Err(fail!(ELIBBAD)) }
+    let head = slice(content, 0, ELF_HEADER).ok_or(fail!(
+        EIO,
+        "elf_read()",
+        "the interpreter is shorter than the header of an ELF file"
+    ))?;
+    if !head.starts_with(b"\x7fELF") {
+        return Err(fail!(ELIBBAD, "load_elf_binary()", "the interpreter is no ELF file"));
+    }
+    if u16_at(&head, 18) != MACHINE {
+        return Err(fail!(ELIBBAD, "load_elf_binary()", "the interpreter is for another machine than x86-64"));
+    }
+    if program_headers(&head, content).is_none() {
+        return Err(fail!(ELIBBAD, "load_elf_binary()", "the program headers of the interpreter are not sound"));
+    }
+    Ok(())
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -92,21 +103,25 @@ fn is_blank(byte: u8) -> bool {
 /// `load_script()`
 fn script(head: &[u8; HEAD]) -> Result<Format, Failure> {
     const LAST: usize = HEAD - 1;
+    const NO_NAME: Failure = fail!(ENOEXEC, "load_script()", "the first line names no interpreter");
     let find = |from: usize, to: usize, matches: fn(u8) -> bool| (from..=to).find(|index| matches(head[*index]));
     let not_blank = |from, to| find(from, to, |byte| !is_blank(byte));
     let terminator = |from, to| find(from, to, |byte| is_blank(byte) || byte == 0);
     let text = head.iter().position(|byte| *byte == 0).unwrap_or(HEAD);
     let newline = head[..text].iter().position(|byte| *byte == b'\n');
     if newline.is_none() {
-        // The path might be cut off.
-        let start = not_blank(2, LAST).ok_or(fail!(ENOEXEC))?;
-        terminator(start, LAST).ok_or(fail!(ENOEXEC))?;
+        let start = not_blank(2, LAST).ok_or(NO_NAME)?;
+        terminator(start, LAST).ok_or(fail!(
+            ENOEXEC,
+            "load_script()",
+            "the path of the interpreter does not end within 256 bytes, and may be cut off"
+        ))?;
     }
     let mut end = newline.unwrap_or(LAST);
     while is_blank(head[end - 1]) {
         end -= 1;
     }
-    let name = not_blank(2, end).filter(|name| *name != end).ok_or(fail!(ENOEXEC))?;
+    let name = not_blank(2, end).filter(|name| *name != end).ok_or(NO_NAME)?;
     let string = |from: usize, to: usize| {
         let bytes = &head[from..to];
         bytes.split(|byte| *byte == 0).next().unwrap_or(bytes).to_vec()
@@ -125,23 +140,42 @@ fn script(head: &[u8; HEAD]) -> Result<Format, Failure> {
 fn elf(head: &[u8; HEAD], content: &Content) -> Result<Format, Failure> {
     const EXECUTABLE: u16 = 2;
     const SHARED_OBJECT: u16 = 3;
-    let is_program = head.starts_with(b"\x7fELF")
-        && [EXECUTABLE, SHARED_OBJECT].contains(&u16_at(head, 16))
-        && u16_at(head, 18) == MACHINE;
-    if !is_program {
-        return Err(fail!(ENOEXEC));
+    if !head.starts_with(b"\x7fELF") {
+        return Err(fail!(ENOEXEC, "load_elf_binary()", "the file begins neither with #! nor as an ELF file does"));
     }
-    let headers = program_headers(head, content).ok_or(fail!(ENOEXEC))?;
+    if ![EXECUTABLE, SHARED_OBJECT].contains(&u16_at(head, 16)) {
+        return Err(fail!(ENOEXEC, "load_elf_binary()", "the ELF file is neither an executable nor a shared object"));
+    }
+    if u16_at(head, 18) != MACHINE {
+        return Err(fail!(ENOEXEC, "load_elf_binary()", "the program is for another machine than x86-64"));
+    }
+    let headers = program_headers(head, content).ok_or(fail!(
+        ENOEXEC,
+        "load_elf_binary()",
+        "the program headers are not sound"
+    ))?;
     let interpreter = headers.chunks_exact(PROGRAM_HEADER).find(|header| u32_at(header, 0) == INTERPRETER);
     let Some(header) = interpreter else { return Ok(Format::Elf { interpreter: None }) };
     let (offset, length) = (u64_at(header, 8), u64_at(header, 32));
-    let length = usize::try_from(length).ok().filter(|length| (2..=MAX_PATH).contains(length)).ok_or(fail!(ENOEXEC))?;
+    let length = usize::try_from(length).ok().filter(|length| (2..=MAX_PATH).contains(length)).ok_or(fail!(
+        ENOEXEC,
+        "load_elf_binary()",
+        "the path of the interpreter is empty or longer than 4095 bytes"
+    ))?;
     if i64::try_from(offset).is_err() {
-        return Err(fail!(EINVAL));
+        return Err(fail!(
+            EINVAL,
+            "rw_verify_area()",
+            "the path of the interpreter is at a negative position of the file"
+        ));
     }
-    let path = slice(content, offset, length).ok_or(fail!(EIO))?;
+    let path = slice(content, offset, length).ok_or(fail!(
+        EIO,
+        "elf_read()",
+        "the file ends before the path of the interpreter does"
+    ))?;
     if path.last() != Some(&0) {
-        return Err(fail!(ENOEXEC));
+        return Err(fail!(ENOEXEC, "load_elf_binary()", "the path of the interpreter does not end in a NUL"));
     }
     let path = path.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
     Ok(Format::Elf { interpreter: Some(path) })

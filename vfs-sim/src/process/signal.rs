@@ -136,14 +136,21 @@ impl Linux {
     /// allowed.
     pub(crate) fn may_signal(&self, task: Id<Task>, target: Id<Task>, signal: Signal) -> Result<(), Failure> {
         if !is_valid_signal(signal) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "check_kill_permission()", "there is no signal with this number"));
         }
         let (own, others) = (&self.tasks[task].credentials, &self.tasks[target].credentials);
         let is_allowed = task == target
             || signal == Signal::CONT
             || [own.effective_uid, own.uid].iter().any(|uid| [others.saved_uid, others.uid].contains(uid))
             || self.ns_capable(task, others.user_namespace, Capabilities::CAP_KILL);
-        if is_allowed { Ok(()) } else { Err(fail!(EPERM)) }
+        if !is_allowed {
+            return Err(fail!(
+                EPERM,
+                "check_kill_permission()",
+                "the process belongs to another user, and the sender has no CAP_KILL in its user namespace"
+            ));
+        }
+        Ok(())
     }
 
     /// What a process is told about a signal of another one, and whether the sender is above all that it can see
@@ -313,8 +320,11 @@ impl Linux {
     ///
     /// `EINVAL` if there is no such signal, or it can't be ignored.
     pub(crate) fn set_ignored(&mut self, task: Id<Task>, signal: Signal, is_ignored: bool) -> Result<(), Failure> {
-        if !(1..=LAST).contains(&signal.0) || KERNEL_ONLY.contains(signal) {
-            return Err(fail!(EINVAL));
+        if !(1..=LAST).contains(&signal.0) {
+            return Err(fail!(EINVAL, "do_sigaction()", "there is no signal with this number"));
+        }
+        if KERNEL_ONLY.contains(signal) {
+            return Err(fail!(EINVAL, "do_sigaction()", "what SIGKILL and SIGSTOP do cannot be changed"));
         }
         let signals = &mut self.tasks[task].signals;
         let only = SignalSet::from_iter([signal]);

@@ -23,7 +23,11 @@ impl Linux {
     pub(crate) fn set_uids(&mut self, task: Id<Task>, numbers: [u32; 3]) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let namespace = &self.user_namespaces[old.user_namespace];
-        let [real, effective, saved] = translate(numbers, |uid| namespace.kuid(uid))?;
+        let [real, effective, saved] = translate(numbers, |uid| namespace.kuid(uid)).ok_or(fail!(
+            EINVAL,
+            "__sys_setresuid()",
+            "a user id is not one of the process's user namespace (uid_map)"
+        ))?;
         let present = [old.uid, old.effective_uid, old.saved_uid];
         if !is_change([real, effective, saved], present, old.filesystem_uid) {
             return Ok(());
@@ -31,7 +35,11 @@ impl Linux {
         if is_new([real, effective, saved], present)
             && !self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETUID)
         {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "__sys_setresuid()",
+                "a user id is none that the process has, and it has no CAP_SETUID in its user namespace"
+            ));
         }
         let mut new = (*old).clone();
         new.uid = real.unwrap_or(new.uid);
@@ -52,7 +60,11 @@ impl Linux {
     pub(crate) fn set_gids(&mut self, task: Id<Task>, numbers: [u32; 3]) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let namespace = &self.user_namespaces[old.user_namespace];
-        let [real, effective, saved] = translate(numbers, |gid| namespace.kgid(gid))?;
+        let [real, effective, saved] = translate(numbers, |gid| namespace.kgid(gid)).ok_or(fail!(
+            EINVAL,
+            "__sys_setresgid()",
+            "a group id is not one of the process's user namespace (gid_map)"
+        ))?;
         let present = [old.gid, old.effective_gid, old.saved_gid];
         if !is_change([real, effective, saved], present, old.filesystem_gid) {
             return Ok(());
@@ -60,7 +72,11 @@ impl Linux {
         if is_new([real, effective, saved], present)
             && !self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETGID)
         {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "__sys_setresgid()",
+                "a group id is none that the process has, and it has no CAP_SETGID in its user namespace"
+            ));
         }
         let mut new = (*old).clone();
         new.gid = real.unwrap_or(new.gid);
@@ -94,17 +110,28 @@ impl Linux {
     pub(crate) fn set_groups(&mut self, task: Id<Task>, groups: &[u32]) -> Result<(), Failure> {
         let old = self.tasks[task].credentials.clone();
         let namespace = &self.user_namespaces[old.user_namespace];
-        let is_allowed = self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETGID)
-            && !namespace.gid_map.is_empty()
-            && namespace.setgroups_allowed;
-        if !is_allowed {
-            return Err(fail!(EPERM));
+        if !self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETGID) {
+            return Err(fail!(EPERM, "may_setgroups()", "the process has no CAP_SETGID in its user namespace"));
+        }
+        if namespace.gid_map.is_empty() {
+            return Err(fail!(EPERM, "userns_may_setgroups()", "gid_map of the user namespace is not written"));
+        }
+        if !namespace.setgroups_allowed {
+            return Err(fail!(
+                EPERM,
+                "userns_may_setgroups()",
+                "setgroups is denied in the user namespace (/proc/PID/setgroups)"
+            ));
         }
         if groups.len() > MAX_GROUPS {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "sys_setgroups()", "there are more than 65536 groups"));
         }
         let groups: Option<Vec<u32>> = groups.iter().map(|gid| namespace.kgid(*gid)).collect();
-        let mut groups = groups.ok_or(fail!(EINVAL))?;
+        let mut groups = groups.ok_or(fail!(
+            EINVAL,
+            "groups_from_user()",
+            "a group id is not one of the process's user namespace (gid_map)"
+        ))?;
         groups.sort_unstable();
         self.commit_credentials(task, Credentials { groups: Arc::new(groups), ..(*old).clone() });
         Ok(())
@@ -117,12 +144,29 @@ impl Linux {
         let permitted = sets.permitted & ALL_CAPABILITIES;
         let inheritable = sets.inheritable & ALL_CAPABILITIES;
         let may_inherit_more = self.ns_capable(task, old.user_namespace, Capabilities::CAP_SETPCAP);
-        let is_allowed = (may_inherit_more || (old.inheritable | old.permitted).contains(inheritable))
-            && (old.inheritable | old.bounding).contains(inheritable)
-            && old.permitted.contains(permitted)
-            && permitted.contains(effective);
-        if !is_allowed {
-            return Err(fail!(EPERM));
+        if !may_inherit_more && !(old.inheritable | old.permitted).contains(inheritable) {
+            return Err(fail!(
+                EPERM,
+                "cap_capset()",
+                "an inheritable capability is added that is not permitted, without CAP_SETPCAP"
+            ));
+        }
+        if !(old.inheritable | old.bounding).contains(inheritable) {
+            return Err(fail!(
+                EPERM,
+                "cap_capset()",
+                "an inheritable capability is added that is not in the bounding set"
+            ));
+        }
+        if !old.permitted.contains(permitted) {
+            return Err(fail!(
+                EPERM,
+                "cap_capset()",
+                "a permitted capability is added, of which there can only be less"
+            ));
+        }
+        if !permitted.contains(effective) {
+            return Err(fail!(EPERM, "cap_capset()", "an effective capability is not permitted"));
         }
         let ambient = old.ambient & permitted & inheritable;
         self.commit_credentials(task, Credentials { effective, permitted, inheritable, ambient, ..(*old).clone() });
@@ -130,14 +174,15 @@ impl Linux {
     }
 }
 
-fn translate(numbers: [u32; 3], translation: impl Fn(u32) -> Option<u32>) -> Result<NewIds, Failure> {
+/// The ids that numbers of a user namespace stand for; none if one of them stands for no id.
+fn translate(numbers: [u32; 3], translation: impl Fn(u32) -> Option<u32>) -> Option<NewIds> {
     let mut ids = [None; 3];
     for (id, number) in ids.iter_mut().zip(numbers) {
         if number != UNCHANGED {
-            *id = Some(translation(number).ok_or(fail!(EINVAL))?);
+            *id = Some(translation(number)?);
         }
     }
-    Ok(ids)
+    Some(ids)
 }
 
 /// Whether an id is set to another value than it has; the one for files goes with the effective one.

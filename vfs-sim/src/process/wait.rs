@@ -35,13 +35,13 @@ impl Linux {
             | ALL_CHILDREN
             | OWN_CHILDREN;
         if options.bits() & !known != 0 {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "kernel_wait4()", "an option is not one that wait4(2) knows"));
         }
         if pid.0 == i32::MIN {
-            return Err(fail!(ESRCH));
+            return Err(fail!(ESRCH, "kernel_wait4()", "there is no process group with the id 2147483648"));
         }
         if options.bits() & (OTHER_CHILDREN | ALL_CHILDREN) == OTHER_CHILDREN {
-            return Err(fail!(ECHILD));
+            return Err(fail!(ECHILD, "eligible_child()", "__WCLONE is given, and all children end with SIGCHLD"));
         }
         let children = self.children_to_wait_for(task, pid);
         for child in &children {
@@ -54,7 +54,7 @@ impl Linux {
             }
         }
         if children.is_empty() {
-            return Err(fail!(ECHILD));
+            return Err(fail!(ECHILD, "__do_wait()", "the process has no child that is meant"));
         }
         if options.contains(WaitOptions::WNOHANG) { Ok(None) } else { Err(WOULD_WAIT) }
     }

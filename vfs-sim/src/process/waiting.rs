@@ -9,4 +9,5 @@
 use crate::failure::{Failure, fail};
 
 /// What a call gets that would have to wait for another process: it would wait for ever.
-pub(crate) const WOULD_WAIT: Failure = fail!(EDEADLK);
+pub(crate) const WOULD_WAIT: Failure =
+    fail!(EDEADLK, "schedule()", "the call would wait for another process, none of which acts meanwhile");

@@ -16,6 +16,41 @@ const UNSHARED_ALREADY: CloneFlags = CloneFlags::from_bits_retain(0x1_0900);
 /// `CLONE_SYSVSEM`
 const SEMAPHORES: CloneFlags = CloneFlags::from_bits_retain(0x4_0000);
 
+/// What a process fails by that may not join a namespace.
+#[derive(Clone, Copy)]
+struct JoinRules {
+    /// It has no privileges over the namespace.
+    over_namespace: Failure,
+    /// It has none where it is.
+    in_own: Failure,
+}
+
+/// The [`JoinRules`] that stand in a function of Linux.
+macro_rules! join_rules {
+    ($function:literal) => {
+        JoinRules {
+            over_namespace: fail!(
+                EPERM,
+                $function,
+                "the process has no CAP_SYS_ADMIN in the user namespace that owns the namespace that it is to join"
+            ),
+            in_own: fail!(EPERM, $function, "the process has no CAP_SYS_ADMIN in its own user namespace"),
+        }
+    };
+}
+
+impl JoinRules {
+    fn of(kind: OtherKind) -> Self {
+        match kind {
+            OtherKind::Uts => join_rules!("utsns_install()"),
+            OtherKind::Ipc => join_rules!("ipcns_install()"),
+            OtherKind::Network => join_rules!("netns_install()"),
+            OtherKind::Cgroup => join_rules!("cgroupns_install()"),
+            OtherKind::Time => join_rules!("timens_install()"),
+        }
+    }
+}
+
 impl Linux {
     /// unshare (`ksys_unshare()`)
     pub(crate) fn unshare(&mut self, task: Id<Task>, flags: CloneFlags) -> Result<(), Failure> {
@@ -26,7 +61,7 @@ impl Linux {
             | CloneFlags::CLONE_NEWUSER
             | NEW_NAMESPACES;
         if !known.contains(flags) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "check_unshare_flags()", "a flag is not one that unshare(2) knows"));
         }
         let new_fs = self.fs_to_unshare(task, flags);
         let credentials = self.credentials_to_unshare(task, flags);
@@ -91,7 +126,7 @@ impl Linux {
         let result = if self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
             self.create_namespaces(task, flags, owner, fs)
         } else {
-            Err(fail!(EPERM))
+            Err(fail!(EPERM, "unshare_nsproxy_namespaces()", "the process has no CAP_SYS_ADMIN in its user namespace"))
         };
         match result {
             Ok((mount, namespaces)) => {
@@ -114,7 +149,11 @@ impl Linux {
     /// setns
     pub(crate) fn setns(&mut self, task: Id<Task>, fd: Fd, nstype: CloneFlags) -> Result<(), Failure> {
         let file = self.readable_file(task, fd)?;
-        let namespace = self.namespace_of_file(file).ok_or(fail!(EINVAL))?;
+        let namespace = self.namespace_of_file(file).ok_or(fail!(
+            EINVAL,
+            "sys_setns()",
+            "the file descriptor is not one of a namespace"
+        ))?;
         let flag = match namespace {
             NamespaceRef::Mount(_) => CloneFlags::CLONE_NEWNS,
             NamespaceRef::User(_) => CloneFlags::CLONE_NEWUSER,
@@ -124,7 +163,7 @@ impl Linux {
         // The call takes 32 bits.
         let wanted = nstype & CloneFlags::from_bits_retain(u64::from(u32::MAX));
         if !wanted.is_empty() && wanted != flag {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "sys_setns()", "the namespace is not of the type that is asked for"));
         }
         match namespace {
             NamespaceRef::Mount(id) => self.join_mount_namespace(task, id),
@@ -135,22 +174,42 @@ impl Linux {
     }
 
     /// Whether a process may join a namespace: it needs `CAP_SYS_ADMIN` over the namespace and in its own user namespace.
-    fn may_join(&self, task: Id<Task>, owner: Id<UserNamespace>) -> Result<(), Failure> {
+    fn may_join(&self, task: Id<Task>, owner: Id<UserNamespace>, rules: JoinRules) -> Result<(), Failure> {
         let own = self.tasks[task].credentials.user_namespace;
-        let is_admin = |namespace| self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN);
-        if is_admin(owner) && is_admin(own) { Ok(()) } else { Err(fail!(EPERM)) }
+        self.needs(task, owner, Capabilities::CAP_SYS_ADMIN, rules.over_namespace)?;
+        self.needs(task, own, Capabilities::CAP_SYS_ADMIN, rules.in_own)
+    }
+
+    fn needs(
+        &self,
+        task: Id<Task>,
+        namespace: Id<UserNamespace>,
+        capability: Capabilities,
+        otherwise: Failure,
+    ) -> Result<(), Failure> {
+        if self.ns_capable(task, namespace, capability) { Ok(()) } else { Err(otherwise) }
     }
 
     /// `mntns_install()`
     fn join_mount_namespace(&mut self, task: Id<Task>, namespace: Id<MountNamespace>) -> Result<(), Failure> {
-        self.may_join(task, self.mount_namespaces[namespace].user_namespace)?;
+        const NO_CHROOT: Failure =
+            fail!(EPERM, "mntns_install()", "the process has no CAP_SYS_CHROOT in its own user namespace");
+        let JoinRules { over_namespace, in_own } = join_rules!("mntns_install()");
         let own = self.tasks[task].credentials.user_namespace;
-        if !self.ns_capable(task, own, Capabilities::CAP_SYS_CHROOT) {
-            return Err(fail!(EPERM));
-        }
+        let owner = self.mount_namespaces[namespace].user_namespace;
+        self.needs(task, owner, Capabilities::CAP_SYS_ADMIN, over_namespace)?;
+        self.needs(task, own, Capabilities::CAP_SYS_CHROOT, NO_CHROOT)?;
+        self.needs(task, own, Capabilities::CAP_SYS_ADMIN, in_own)?;
         let fs = self.tasks[task].fs;
-        if self.mount_namespaces[namespace].is_anonymous || self.fs_states[fs].references != 1 {
-            return Err(fail!(EINVAL));
+        if self.mount_namespaces[namespace].is_anonymous {
+            return Err(fail!(EINVAL, "mntns_install()", "the mount namespace is that of a detached tree"));
+        }
+        if self.fs_states[fs].references != 1 {
+            return Err(fail!(
+                EINVAL,
+                "mntns_install()",
+                "the process shares root and working directory with another one (CLONE_FS)"
+            ));
         }
         let top = self.topmost_overmount(self.mount_namespaces[namespace].root);
         let root = self.root_of(top);
@@ -170,12 +229,22 @@ impl Linux {
     /// `userns_install()`
     fn join_user_namespace(&mut self, task: Id<Task>, namespace: Id<UserNamespace>) -> Result<(), Failure> {
         let mut credentials = (*self.tasks[task].credentials).clone();
-        let is_shared = self.fs_states[self.tasks[task].fs].references != 1;
-        if namespace == credentials.user_namespace || is_shared {
-            return Err(fail!(EINVAL));
+        if namespace == credentials.user_namespace {
+            return Err(fail!(EINVAL, "userns_install()", "the process is in that user namespace already"));
+        }
+        if self.fs_states[self.tasks[task].fs].references != 1 {
+            return Err(fail!(
+                EINVAL,
+                "userns_install()",
+                "the process shares root and working directory with another one (CLONE_FS)"
+            ));
         }
         if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "userns_install()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that it is to join"
+            ));
         }
         self.user_namespaces[namespace].references += 1;
         credentials.enter_user_namespace(namespace);
@@ -185,9 +254,9 @@ impl Linux {
 
     /// `pidns_install()`
     fn join_pid_namespace(&mut self, task: Id<Task>, namespace: Id<PidNamespace>) -> Result<(), Failure> {
-        self.may_join(task, self.pid_namespaces[namespace].user_namespace)?;
+        self.may_join(task, self.pid_namespaces[namespace].user_namespace, join_rules!("pidns_install()"))?;
         if !self.is_in_pid_namespace(namespace, self.tasks[task].pid_namespace) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "pidns_install()", "the pid namespace is not below that of the process"));
         }
         self.pid_namespaces[namespace].references += 1;
         let old = std::mem::replace(&mut self.tasks[task].namespaces.pid_for_children, namespace);
@@ -195,11 +264,12 @@ impl Linux {
         Ok(())
     }
 
-    /// `utsns_install()`, `ipcns_install()`, `netns_install()`, `cgroupns_install()`, `timens_install()`
+    /// Joins a namespace of another kind.
     fn join_other_namespace(&mut self, task: Id<Task>, namespace: Id<OtherNamespace>) -> Result<(), Failure> {
-        self.may_join(task, self.other_namespaces[namespace].user_namespace)?;
+        let OtherNamespace { kind, user_namespace, .. } = self.other_namespaces[namespace];
+        self.may_join(task, user_namespace, JoinRules::of(kind))?;
         let namespaces = &mut self.tasks[task].namespaces;
-        let places = match self.other_namespaces[namespace].kind {
+        let places = match kind {
             OtherKind::Uts => vec![&mut namespaces.uts],
             OtherKind::Ipc => vec![&mut namespaces.ipc],
             OtherKind::Network => vec![&mut namespaces.network],

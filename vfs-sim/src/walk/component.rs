@@ -11,6 +11,9 @@ use crate::process::Task;
 /// The longest name (`NAME_MAX`).
 const MAX_NAME: usize = 255;
 
+/// What a walk meets that finds a free name.
+pub(super) const NO_SUCH_NAME: Failure = fail!(ENOENT, "step_into()", "a component of the path does not exist");
+
 /// The end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Last<'a> {
@@ -122,7 +125,7 @@ impl Linux {
                 position = skip_slashes(text.bytes(), 0);
             } else if !self.is_directory(walk.path.dentry) {
                 self.unlazy(walk)?;
-                return Err(fail!(ENOTDIR));
+                return Err(fail!(ENOTDIR, "link_path_walk()", "a component of the path is no directory"));
             }
         }
     }
@@ -177,11 +180,11 @@ impl Linux {
             return Ok(dentry);
         }
         if self.is_known_missing(walk.path.dentry, name) {
-            return Err(fail!(ENOENT));
+            return Err(NO_SUCH_NAME);
         }
         // Other filesystems don't remember names that are not there.
         self.unlazy(walk)?;
-        self.lookup_entry(walk.task, walk.path.dentry, name)?.ok_or(fail!(ENOENT))
+        self.lookup_entry(walk.task, walk.path.dentry, name)?.ok_or(NO_SUCH_NAME)
     }
 
     /// Finds a name among those that are known (`lookup_fast()`).
@@ -235,17 +238,20 @@ impl Linux {
             return Ok(Some(dentry));
         }
         if self.is_dead(directory) {
-            return Err(fail!(ENOENT));
+            return Err(fail!(ENOENT, "lookup_one_qstr_excl()", "the directory has been removed"));
         }
         let superblock = self.dentries[directory].superblock;
         match self.superblocks[superblock].filesystem {
-            // It knows no free names.
-            FilesystemType::Proc => Err(fail!(ENOENT)),
+            FilesystemType::Proc => {
+                Err(fail!(ENOENT, "proc_lookup_de()", "the name is none of proc, where nobody can make names"))
+            }
             FilesystemType::Sysfs => {
                 self.ask_for_name(directory, name);
                 Ok(None)
             }
-            _ if name.len() > MAX_NAME => Err(fail!(ENAMETOOLONG)),
+            _ if name.len() > MAX_NAME => {
+                Err(fail!(ENAMETOOLONG, "simple_lookup()", "a component of the path is longer than 255 bytes"))
+            }
             _ => {
                 self.ask_for_name(directory, name);
                 Ok(None)

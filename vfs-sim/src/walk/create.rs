@@ -35,15 +35,21 @@ impl Linux {
     ) -> Result<NewName<'a>, Failure> {
         let lookup = Lookup { dirfd, path, flags: LookupFlags::empty(), resolve: ResolveFlags::empty() };
         let parent = self.walk_parent(task, &lookup)?;
-        let Last::Normal { name, trailing_slashes } = parent.last else { return Err(fail!(EEXIST)) };
+        let Last::Normal { name, trailing_slashes } = parent.last else {
+            return Err(fail!(EEXIST, "filename_create()", "the path has no last name: it ends in ., .. or the root"));
+        };
         let directory = parent.path;
         // That nothing can be written is the last thing to be told.
         let may_write = self.want_write(directory.mount);
         if self.lookup_entry(task, directory.dentry, name)?.is_some() {
-            return Err(fail!(EEXIST));
+            return Err(fail!(EEXIST, "lookup_one_qstr_excl()", "the path exists"));
         }
         if trailing_slashes && !is_directory {
-            return Err(fail!(ENOENT));
+            return Err(fail!(
+                ENOENT,
+                "lookup_one_qstr_excl()",
+                "the path ends in a slash, and what is to be made is no directory"
+            ));
         }
         may_write.map(|()| NewName { directory, name })
     }
@@ -51,7 +57,7 @@ impl Linux {
     /// Whether a process may make something in a directory (`may_create()`), where the name is free.
     pub(crate) fn may_create(&self, task: Id<Task>, directory: Path) -> Result<(), Failure> {
         if self.is_dead(directory.dentry) {
-            return Err(fail!(ENOENT));
+            return Err(fail!(ENOENT, "may_create()", "the directory has been removed"));
         }
         self.owner_of_new(task, directory.mount)?;
         let inode = self.dentries[directory.dentry].inode;
@@ -77,7 +83,11 @@ impl Linux {
         };
         let uid = into(credentials.filesystem_uid, idmap.map(|map| map.uid_map.as_slice()), &filesystem.uid_map);
         let gid = into(credentials.filesystem_gid, idmap.map(|map| map.gid_map.as_slice()), &filesystem.gid_map);
-        uid.zip(gid).ok_or(fail!(EOVERFLOW))
+        uid.zip(gid).ok_or(fail!(
+            EOVERFLOW,
+            "fsuidgid_has_mapping()",
+            "the user or the group of the process has no id in the filesystem, or through its id-mapped mount"
+        ))
     }
 
     /// The permissions of a new file: without what the umask takes, and without a set-group-id bit for a group that is not
@@ -144,7 +154,11 @@ impl Linux {
         let inode = self.new_inode_in(task, directory, kind, mode)?;
         if !has_room {
             self.forget_new_inode(directory, inode);
-            return Err(fail!(ENOSPC));
+            return Err(fail!(
+                ENOSPC,
+                "shmem_symlink()",
+                "the filesystem has no room for the target of the symbolic link"
+            ));
         }
         if is_directory {
             let parent = self.dentries[directory.dentry].inode;

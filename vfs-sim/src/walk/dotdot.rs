@@ -27,19 +27,35 @@ impl Linux {
             let Some(mountpoint) = self.mountpoint_above(walk.path.mount, root) else { return stay_in_root(walk) };
             let is_bounded = walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV);
             if is_bounded && walk.is_lazy {
-                return Err(fail!(ECHILD));
+                return Err(fail!(
+                    ECHILD,
+                    "follow_dotdot_rcu()",
+                    "a .. leads out of a mount, which RESOLVE_NO_XDEV forbids a walk with references"
+                ));
             }
             if !walk.is_lazy {
                 self.touch_mount(walk.path.mount);
             }
             walk.path = mountpoint;
             if is_bounded {
-                return Err(fail!(EXDEV));
+                return Err(fail!(EXDEV, "follow_dotdot()", "a .. leads out of a mount, and RESOLVE_NO_XDEV is given"));
             }
         }
         let parent = self.dentries[walk.path.dentry].parent;
         if !self.is_connected(walk.path.mount, parent) {
-            return Err(if walk.is_lazy { fail!(ECHILD) } else { fail!(ENOENT) });
+            return Err(if walk.is_lazy {
+                fail!(
+                    ECHILD,
+                    "follow_dotdot_rcu()",
+                    "a directory is no longer below what its mount shows, which a walk with references must see"
+                )
+            } else {
+                fail!(
+                    ENOENT,
+                    "follow_dotdot()",
+                    "a .. leads up from a directory that is no longer below what its mount shows"
+                )
+            });
         }
         Ok(parent)
     }
@@ -71,7 +87,19 @@ impl Linux {
 /// What is above the root: itself.
 fn stay_in_root(walk: &Walk<'_>) -> Result<Id<Dentry>, Failure> {
     if walk.resolve.contains(ResolveFlags::RESOLVE_BENEATH) {
-        return Err(if walk.is_lazy { fail!(ECHILD) } else { fail!(EXDEV) });
+        return Err(if walk.is_lazy {
+            fail!(
+                ECHILD,
+                "follow_dotdot_rcu()",
+                "a .. leads out of the directory, which RESOLVE_BENEATH forbids a walk with references"
+            )
+        } else {
+            fail!(
+                EXDEV,
+                "follow_dotdot()",
+                "a .. leads out of the directory where the path starts, and RESOLVE_BENEATH is given"
+            )
+        });
     }
     Ok(walk.path.dentry)
 }

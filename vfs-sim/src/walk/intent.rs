@@ -59,27 +59,9 @@ impl OpenIntent {
     /// Checks what is asked for.
     pub(crate) fn new(how: OpenHow) -> Result<Self, Failure> {
         let flags = how.flags.difference(OpenFlags::O_CLOEXEC);
-        let is_path = flags.contains(OpenFlags::O_PATH);
-        let is_tmpfile = flags.bits() & TMPFILE != 0;
-        let creates = flags.contains(OpenFlags::O_CREAT);
         let mut access = access_of(flags);
-        let scopes = ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT;
-        let permitted = if creates || is_tmpfile { PERMISSIONS } else { 0 };
-        let is_invalid = !KNOWN_FLAGS.contains(flags)
-            || !KNOWN_RESOLVE.contains(how.resolve)
-            || how.resolve.contains(scopes)
-            || how.mode.0 & !permitted != 0
-            || flags.contains(OpenFlags::O_DIRECTORY | OpenFlags::O_CREAT)
-            || is_tmpfile && !(flags.contains(OpenFlags::O_DIRECTORY) && access.contains(Access::WRITE))
-            || is_path && !PATH_FLAGS.contains(flags);
-        if is_invalid {
-            return Err(fail!(EINVAL));
-        }
-        let changes = creates || is_tmpfile || flags.contains(OpenFlags::O_TRUNC);
-        if how.resolve.contains(ResolveFlags::RESOLVE_CACHED) && changes {
-            return Err(fail!(EAGAIN));
-        }
-        if is_path {
+        check(how, flags, access)?;
+        if flags.contains(OpenFlags::O_PATH) {
             access = Access::empty();
         }
         access.set(Access::WRITE, access.contains(Access::WRITE) || flags.contains(OpenFlags::O_TRUNC));
@@ -105,6 +87,51 @@ impl OpenIntent {
     pub(crate) fn is_tmpfile(&self) -> bool {
         self.flags.bits() & TMPFILE != 0
     }
+}
+
+/// Whether the kernel takes what is asked for; `flags` are those without `O_CLOEXEC`.
+fn check(how: OpenHow, flags: OpenFlags, access: Access) -> Result<(), Failure> {
+    if !KNOWN_FLAGS.contains(flags) {
+        return Err(fail!(EINVAL, "build_open_flags()", "a flag is not one that openat2(2) knows"));
+    }
+    if !KNOWN_RESOLVE.contains(how.resolve) {
+        return Err(fail!(EINVAL, "build_open_flags()", "a flag of resolve is not one that openat2(2) knows"));
+    }
+    if how.resolve.contains(ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT) {
+        return Err(fail!(EINVAL, "build_open_flags()", "RESOLVE_BENEATH and RESOLVE_IN_ROOT exclude each other"));
+    }
+    let is_tmpfile = flags.bits() & TMPFILE != 0;
+    let makes_file = flags.contains(OpenFlags::O_CREAT) || is_tmpfile;
+    if makes_file && how.mode.0 & !PERMISSIONS != 0 {
+        return Err(fail!(EINVAL, "build_open_flags()", "the mode has bits beyond 07777"));
+    }
+    if !makes_file && how.mode.0 != 0 {
+        return Err(fail!(EINVAL, "build_open_flags()", "a mode is given, but neither O_CREAT nor O_TMPFILE"));
+    }
+    if flags.contains(OpenFlags::O_DIRECTORY | OpenFlags::O_CREAT) {
+        return Err(fail!(EINVAL, "build_open_flags()", "O_CREAT goes with O_DIRECTORY, but makes no directories"));
+    }
+    if is_tmpfile && !flags.contains(OpenFlags::O_DIRECTORY) {
+        return Err(fail!(EINVAL, "build_open_flags()", "__O_TMPFILE is given without O_DIRECTORY"));
+    }
+    if is_tmpfile && !access.contains(Access::WRITE) {
+        return Err(fail!(EINVAL, "build_open_flags()", "O_TMPFILE is given with neither O_WRONLY nor O_RDWR"));
+    }
+    if flags.contains(OpenFlags::O_PATH) && !PATH_FLAGS.contains(flags) {
+        return Err(fail!(
+            EINVAL,
+            "build_open_flags()",
+            "O_PATH goes with other flags than O_DIRECTORY, O_NOFOLLOW and O_CLOEXEC"
+        ));
+    }
+    if how.resolve.contains(ResolveFlags::RESOLVE_CACHED) && (makes_file || flags.contains(OpenFlags::O_TRUNC)) {
+        return Err(fail!(
+            EAGAIN,
+            "build_open_flags()",
+            "RESOLVE_CACHED goes with O_CREAT, O_TRUNC or O_TMPFILE, which do more than look up"
+        ));
+    }
+    Ok(())
 }
 
 /// What the access mode demands (`ACC_MODE()`): for both bits at once, which ioctl(2) alone makes use of, everything.

@@ -1,6 +1,6 @@
 //! The last name of a path that is opened, which may have to be made (`open_last_lookups()`).
 
-use super::component::Text;
+use super::component::{NO_SUCH_NAME, Text};
 use super::step::Follow;
 use super::{Access, Last, Lookup, LookupFlags, OpenIntent, Walk, check_path};
 use crate::arena::Id;
@@ -74,7 +74,11 @@ impl Linux {
         };
         if trailing_slashes {
             if intent.creates() {
-                return Err(fail!(EISDIR));
+                return Err(fail!(
+                    EISDIR,
+                    "open_last_lookups()",
+                    "the path ends in a slash, and O_CREAT makes no directories"
+                ));
             }
             walk.flags |= LookupFlags::FOLLOW | LookupFlags::DIRECTORY;
         }
@@ -103,17 +107,17 @@ impl Linux {
     ) -> Result<(Id<Dentry>, bool), Failure> {
         let directory = walk.path;
         if self.is_dead(directory.dentry) {
-            return Err(fail!(ENOENT));
+            return Err(fail!(ENOENT, "lookup_open()", "the directory has been removed"));
         }
         if let Some(dentry) = self.lookup_entry(walk.task, directory.dentry, name)? {
             return Ok((dentry, false));
         }
         if !intent.creates() {
-            return Err(fail!(ENOENT));
+            return Err(NO_SUCH_NAME);
         }
         self.may_open_create(walk.task, directory)?;
         if !self.makes_files(directory.dentry) {
-            return Err(fail!(EACCES));
+            return Err(fail!(EACCES, "lookup_open()", "files cannot be made in the filesystem"));
         }
         let mode = self.mode_of_new(walk.task, directory, intent.mode, false);
         let kind = InodeKind::Regular(std::sync::Arc::default());

@@ -24,14 +24,23 @@ impl Linux {
         }
         if walk.followed >= MAX_FOLLOWED {
             walk.followed += 1;
-            return Err(fail!(ELOOP));
+            return Err(fail!(ELOOP, "reserve_stack()", "more than 40 symbolic links would be followed"));
         }
         walk.followed += 1;
         walk.links.push(link.mount);
-        if walk.resolve.contains(ResolveFlags::RESOLVE_NO_SYMLINKS)
-            || self.mounts[link.mount].flags.contains(MntFlags::NOSYMFOLLOW)
-        {
-            return Err(fail!(ELOOP));
+        if walk.resolve.contains(ResolveFlags::RESOLVE_NO_SYMLINKS) {
+            return Err(fail!(
+                ELOOP,
+                "pick_link()",
+                "a component of the path is a symbolic link, and RESOLVE_NO_SYMLINKS is given"
+            ));
+        }
+        if self.mounts[link.mount].flags.contains(MntFlags::NOSYMFOLLOW) {
+            return Err(fail!(
+                ELOOP,
+                "pick_link()",
+                "a component of the path is a symbolic link on a mount with nosymfollow"
+            ));
         }
         let inode = self.dentries[link.dentry].inode;
         if let Some(target) = self.magic_link_target(walk.task, inode) {
@@ -57,18 +66,9 @@ impl Linux {
 
     /// Goes to where a magic link leads (`nd_jump_link()`).
     fn jump_to_place(&mut self, walk: &mut Walk<'_>, target: Path) -> Result<(), Failure> {
-        let result = if walk.resolve.contains(ResolveFlags::RESOLVE_NO_MAGICLINKS) {
-            Err(fail!(ELOOP))
-        } else if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV) && walk.path.mount != target.mount
-            || walk.resolve.intersects(ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT)
-        {
-            Err(fail!(EXDEV))
-        } else {
-            Ok(())
-        };
-        if result.is_err() {
+        if let Err(failure) = may_jump(walk, target) {
             self.touch_mount(target.mount);
-            return result;
+            return Err(failure);
         }
         self.touch_mount(walk.path.mount);
         walk.path = target;
@@ -82,7 +82,7 @@ impl Linux {
         }
         match &self.inodes[inode].kind {
             InodeKind::Symlink(target) => Ok(target.clone()),
-            _ => Err(fail!(EINVAL)),
+            _ => Err(fail!(EINVAL, "do_readlinkat()", "the path leads to no symbolic link")),
         }
     }
 
@@ -91,4 +91,30 @@ impl Linux {
         let inode = self.dentries[path.dentry].inode;
         self.link_text(task, inode).map(|text| text.as_bytes().to_vec())
     }
+}
+
+/// Whether a walk may go to where a magic link leads.
+fn may_jump(walk: &Walk<'_>, target: Path) -> Result<(), Failure> {
+    if walk.resolve.contains(ResolveFlags::RESOLVE_NO_MAGICLINKS) {
+        return Err(fail!(
+            ELOOP,
+            "nd_jump_link()",
+            "a component of the path is a magic link, and RESOLVE_NO_MAGICLINKS is given"
+        ));
+    }
+    if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV) && walk.path.mount != target.mount {
+        return Err(fail!(
+            EXDEV,
+            "nd_jump_link()",
+            "a magic link leads to another mount, and RESOLVE_NO_XDEV is given"
+        ));
+    }
+    if walk.resolve.intersects(ResolveFlags::RESOLVE_BENEATH | ResolveFlags::RESOLVE_IN_ROOT) {
+        return Err(fail!(
+            EXDEV,
+            "nd_jump_link()",
+            "a component of the path is a magic link, and RESOLVE_BENEATH or RESOLVE_IN_ROOT is given"
+        ));
+    }
+    Ok(())
 }

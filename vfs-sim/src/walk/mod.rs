@@ -83,9 +83,12 @@ pub(crate) struct Parent<'a> {
 /// What a path is refused for before anything is looked up (`getname_flags()`).
 pub(crate) fn check_path(path: &[u8], flags: LookupFlags) -> Result<(), Failure> {
     if path.is_empty() && !flags.contains(LookupFlags::EMPTY) {
-        return Err(fail!(ENOENT));
+        return Err(fail!(ENOENT, "getname_flags()", "the path is empty"));
     }
-    if path.len() > MAX_PATH { Err(fail!(ENAMETOOLONG)) } else { Ok(()) }
+    if path.len() > MAX_PATH {
+        return Err(fail!(ENAMETOOLONG, "getname_flags()", "the path is longer than 4095 bytes"));
+    }
+    Ok(())
 }
 
 impl Linux {
@@ -132,7 +135,11 @@ impl Linux {
         }
         if matches!(result, Err(failure) if failure.is(Errno::ECHILD)) {
             if lookup.resolve.contains(ResolveFlags::RESOLVE_CACHED) {
-                return Err(fail!(EAGAIN));
+                return Err(fail!(
+                    EAGAIN,
+                    "path_init()",
+                    "the path cannot be walked with what is cached alone, and RESOLVE_CACHED is given"
+                ));
             }
             walk.restart(lookup);
             result = way(self, &mut walk);
@@ -159,7 +166,7 @@ impl Linux {
         }
         self.complete(walk)?;
         if walk.flags.contains(LookupFlags::DIRECTORY) && !self.is_directory(walk.path.dentry) {
-            return Err(fail!(ENOTDIR));
+            return Err(fail!(ENOTDIR, "path_lookupat()", "the path leads to something that is no directory"));
         }
         Ok(walk.path)
     }

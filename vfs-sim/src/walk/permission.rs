@@ -58,12 +58,19 @@ impl Linux {
         let object = &self.inodes[inode];
         let is_on_disk = matches!(object.file_type(), FileType::Regular | FileType::Directory | FileType::Symlink);
         if is_on_disk && self.superblocks[object.superblock].flags.contains(MountFlags::MS_RDONLY) {
-            return Err(fail!(EROFS));
+            return Err(fail!(EROFS, "sb_permission()", "the filesystem is read-only"));
         }
         if self.is_immutable(inode) {
-            return Err(fail!(EPERM));
+            return Err(fail!(EPERM, "inode_permission()", "the file is immutable"));
         }
-        if self.has_unmapped_owner(mount, inode) { Err(fail!(EACCES)) } else { Ok(()) }
+        if self.has_unmapped_owner(mount, inode) {
+            return Err(fail!(
+                EACCES,
+                "inode_permission()",
+                "the owner or the group of the file has no id through the mount"
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the owner or the group of an inode has no number through a mount (`HAS_UNMAPPED_ID()`).
@@ -103,7 +110,34 @@ impl Linux {
                 || (!access.contains(Access::EXECUTE) || object.mode & 0o111 != 0)
                     && is_capable(Capabilities::CAP_DAC_OVERRIDE)
         };
-        if is_overridden { Ok(()) } else { Err(fail!(EACCES)) }
+        if is_overridden { Ok(()) } else { Err(self.why_not_permitted(credentials, inode, access)) }
+    }
+
+    /// What to say of an access that neither the mode allows nor a capability.
+    fn why_not_permitted(&self, credentials: &Credentials, inode: Id<Inode>, access: Access) -> Failure {
+        let object = &self.inodes[inode];
+        if !object.is_directory() && access.contains(Access::EXECUTE) && object.mode & 0o111 == 0 {
+            return fail!(EACCES, "generic_permission()", "the file has no execute permission for anybody");
+        }
+        if credentials.effective.contains(Capabilities::CAP_DAC_OVERRIDE) {
+            return fail!(
+                EACCES,
+                "generic_permission()",
+                "neither mode nor CAP_DAC_OVERRIDE allow it: the file's owner or group has no id in the user namespace"
+            );
+        }
+        match (object.is_directory(), access) {
+            (true, Access::EXECUTE) => {
+                fail!(EACCES, "generic_permission()", "the process has no search permission in a directory of the path")
+            }
+            (true, _) if access.contains(Access::WRITE) => {
+                fail!(EACCES, "generic_permission()", "the process has no write and search permission in the directory")
+            }
+            (true, _) => fail!(EACCES, "generic_permission()", "the process has no permission to read the directory"),
+            (false, _) => {
+                fail!(EACCES, "generic_permission()", "the mode of the file does not allow the process this access")
+            }
+        }
     }
 
     /// Whether the permission bits allow it (`acl_permission_check()`, without access control lists).

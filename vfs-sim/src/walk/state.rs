@@ -83,10 +83,18 @@ impl Linux {
                 && !std::sync::Arc::ptr_eq(&file.credentials, &self.tasks[walk.task].credentials)
                 && !self.ns_capable(walk.task, file.credentials.user_namespace, Capabilities::CAP_DAC_READ_SEARCH)
             {
-                return Err(fail!(ENOENT));
+                return Err(fail!(
+                    ENOENT,
+                    "path_init()",
+                    "the file was opened with other credentials, and the process has no CAP_DAC_READ_SEARCH over them"
+                ));
             }
             if !walk.text.is_empty() && !self.is_directory(file.path.dentry) {
-                return Err(fail!(ENOTDIR));
+                return Err(fail!(
+                    ENOTDIR,
+                    "path_init()",
+                    "the path is relative to a file descriptor of something that is no directory"
+                ));
             }
             walk.path = file.path;
         }
@@ -113,14 +121,22 @@ impl Linux {
     /// Goes to the root (`nd_jump_root()`).
     pub(super) fn jump_to_root(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         if walk.resolve.contains(ResolveFlags::RESOLVE_BENEATH) {
-            return Err(fail!(EXDEV));
+            return Err(fail!(
+                EXDEV,
+                "nd_jump_root()",
+                "the path or a symbolic link in it is absolute, and RESOLVE_BENEATH is given"
+            ));
         }
         // A root that the walk has not needed yet is no mount that it is on, even if it is the same.
         if walk.resolve.contains(ResolveFlags::RESOLVE_NO_XDEV)
             && walk.has_started
             && walk.root.is_none_or(|root| root.mount != walk.path.mount)
         {
-            return Err(fail!(EXDEV));
+            return Err(fail!(
+                EXDEV,
+                "nd_jump_root()",
+                "an absolute symbolic link leads to another mount, and RESOLVE_NO_XDEV is given"
+            ));
         }
         let root = self.root_of_walk(walk);
         if walk.has_started && !walk.is_lazy {
@@ -137,7 +153,11 @@ impl Linux {
             return Ok(());
         }
         if walk.resolve.contains(ResolveFlags::RESOLVE_CACHED) {
-            return Err(fail!(ECHILD));
+            return Err(fail!(
+                ECHILD,
+                "try_to_unlazy()",
+                "the walk needs references from here on, which RESOLVE_CACHED forbids"
+            ));
         }
         self.take_references(walk);
         Ok(())
@@ -164,7 +184,11 @@ impl Linux {
             self.take_references(walk);
         }
         match walk.root {
-            Some(root) if is_scoped && !self.is_reachable(walk.path, root) => Err(fail!(EXDEV)),
+            Some(root) if is_scoped && !self.is_reachable(walk.path, root) => Err(fail!(
+                EXDEV,
+                "complete_walk()",
+                "the path ends outside of the directory that RESOLVE_BENEATH or RESOLVE_IN_ROOT keeps it in"
+            )),
             _ => Ok(()),
         }
     }

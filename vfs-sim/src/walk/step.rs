@@ -57,7 +57,11 @@ impl Linux {
             self.unlazy(walk)?;
             let Some(mount) = self.lookup_mount(place) else { return Ok(place) };
             self.touch_mount(mount);
-            return Err(fail!(EXDEV));
+            return Err(fail!(
+                EXDEV,
+                "handle_mounts()",
+                "something is mounted on a component of the path, and RESOLVE_NO_XDEV is given"
+            ));
         }
         let mut top = place;
         while let Some(mount) = self.lookup_mount(top) {
