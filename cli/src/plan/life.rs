@@ -51,11 +51,16 @@ pub(super) fn live(session: &Session, directory: &UnixPath, wanted: &Wanted, age
         Wanted::Run { arguments, .. } => act(&|kernel| crate::run::run_on(kernel, session, arguments, agent)),
         Wanted::Container { id, config } => container(&act, session, wanted, agent, id, config),
         Wanted::Again { id } => {
-            let config = RefCell::default();
+            let (config, nested) = (RefCell::default(), RefCell::default());
             act(&|kernel| {
                 config.replace(recorded(kernel, session, agent, id)?);
-                life_cycle::clean_up_container(kernel, session, agent, id).map(|()| 0)
+                nested.replace(nested_in(kernel, session, agent, id)?);
+                Ok(0)
             })?;
+            // The innermost first: a container with others in it is not cleaned up.
+            for id in nested.into_inner().iter().rev().chain([id]) {
+                act(&|kernel| life_cycle::clean_up_container(kernel, session, agent, id).map(|()| 0))?;
+            }
             container(&act, session, wanted, agent, id, &config.into_inner())
         }
     }
@@ -99,6 +104,18 @@ fn recorded(
     config.resources.retain(|resource| !matches!(PersistentVolume::from_resource(resource, layout), Ok(Some(_))));
     config.resources.extend(volumes.iter().map(PersistentVolume::to_resource));
     Ok(config)
+}
+
+/// The containers that are nested in one, parents before those in them.
+fn nested_in(
+    kernel: &dyn Kernel,
+    session: &Session,
+    agent: &Agent,
+    id: &ContainerId,
+) -> Result<Vec<ContainerId>, Failure> {
+    let isolator = Isolator::open(kernel, agent.config.clone(), session.users())?;
+    let all = isolator.recorded_containers()?;
+    Ok(all.into_iter().filter(|other| other != id && other.top_level() == id).collect())
 }
 
 /// What an agent keeps in a mount namespace of its own no table tells: it makes that anew.

@@ -147,3 +147,26 @@ fn a_nested_container_needs_a_parent_that_runs() {
         agent.assert_no_container_left();
     });
 }
+
+/// What is nested in a container is not its own, and no difference from what it should be.
+#[test]
+fn a_container_with_nested_ones_is_verified() {
+    scenario("a_container_with_nested_ones_is_verified", |host| {
+        let agent = parent(host);
+        let mut running = agent.running("c1");
+        agent.prepared("c1.n1", &[]);
+        let mut nested = agent.running("c1.n1");
+        agent.prepared("c1.n1.n2", &[]);
+        let outcome = agent.of("verify", "c1").outcome();
+        assert_eq!(outcome.success(), "Container c1 and the host's mounts are as they were made.\n");
+        host.umount(&agent.sandbox("c1").join("db"));
+        let outcome = agent.of("verify", "c1").outcome();
+        assert_eq!(outcome.status, 1, "{outcome:?}");
+        for started in [&mut nested, &mut running] {
+            started.send(Signal::SIGTERM);
+            started.status();
+        }
+        agent.clean_up_all();
+        agent.assert_no_container_left();
+    });
+}
