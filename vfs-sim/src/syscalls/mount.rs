@@ -58,7 +58,7 @@ pub(super) const UNKNOWN_FILESYSTEM: Failure =
 pub(super) const TOO_REVEALING: Failure = fail!(
     EPERM,
     "mount_too_revealing()",
-    "the mount namespace has no mount of this type that shows all of it and is as little restricted as the new one"
+    "no mount of this filesystem type in the mount namespace is fully visible and no stricter than the new one"
 );
 
 impl Linux {
@@ -200,7 +200,7 @@ impl Linux {
             return Err(fail!(
                 EPERM,
                 "do_remount()",
-                "the process has no CAP_SYS_ADMIN in the user namespace that owns the filesystem (MS_BIND changes the mount alone)"
+                "CAP_SYS_ADMIN in the user namespace that owns the filesystem is missing (MS_BIND changes only the mount)"
             ));
         }
         self.reconfigure(task, context)

@@ -1,5 +1,5 @@
-//! Whether and where a tree of mounts moves (`do_move_mount()`), and who may join whose peer group (`do_set_group()`, both
-//! in `fs/namespace.c`).
+//! Trees of mounts that move, and mounts that join a peer group (`do_move_mount()`, `do_set_group()` in
+//! `fs/namespace.c`).
 
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
@@ -44,7 +44,7 @@ impl Linux {
             return Err(fail!(
                 ELOOP,
                 "do_move_mount()",
-                "the file of the process's own mount namespace, or of an older one, is mounted in the tree at the source"
+                "the file of the process's own mount namespace, or an older one's, is mounted in the tree at the source"
             ));
         }
         if self.is_mount_ancestor(from.mount, place.mount) {
