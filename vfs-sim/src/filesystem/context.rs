@@ -82,12 +82,13 @@ impl FsContext {
 
     /// The oldest message, as read(2) gives it (`fscontext_read()`): it must fit whole.
     pub(crate) fn read_message(&mut self, count: usize) -> Result<Bytes, Failure> {
-        let messages = self.messages.as_mut().ok_or(fail!(ENODATA))?;
-        let length = messages.front().ok_or(fail!(ENODATA))?.0.len();
+        const NO_MESSAGE: Failure = fail!(ENODATA, "fetch_message_locked()", "the context has no message to read");
+        let messages = self.messages.as_mut().ok_or(NO_MESSAGE)?;
+        let length = messages.front().ok_or(NO_MESSAGE)?.0.len();
         if length > count {
-            return Err(fail!(EMSGSIZE));
+            return Err(fail!(EMSGSIZE, "fetch_message_locked()", "the message is longer than the buffer"));
         }
-        messages.pop_front().ok_or(fail!(ENODATA))
+        messages.pop_front().ok_or(NO_MESSAGE)
     }
 }
 
@@ -138,7 +139,11 @@ impl Linux {
         let superblock = self.dentries[root].superblock;
         let object = &mut self.superblocks[superblock];
         if object.is_internal {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "fs_context_for_reconfigure()",
+                "the filesystem is the kernel's own: users cannot change it"
+            ));
         }
         object.active += 1;
         let (user_namespace, filesystem) = (object.user_namespace, object.filesystem.clone());
@@ -181,7 +186,11 @@ impl Linux {
         };
         let is_sysfs = context.filesystem == FilesystemType::Sysfs;
         if is_sysfs && !self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "sysfs_init_fs_context()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that owns its network namespace"
+            ));
         }
         if context.filesystem == FilesystemType::Proc {
             let namespace = self.tasks[task].pid_namespace;
@@ -236,13 +245,23 @@ impl Linux {
     }
 
     /// Whether a process may mount what a context describes (`mount_capable()`).
-    pub(crate) fn mount_capable(&self, task: Id<Task>, context: &FsContext) -> bool {
-        let namespace = if context.filesystem.can_be_mounted_in_user_namespaces() {
-            context.user_namespace
+    pub(crate) fn mount_capable(&self, task: Id<Task>, context: &FsContext) -> Result<(), Failure> {
+        let (namespace, rule) = if context.filesystem.can_be_mounted_in_user_namespaces() {
+            let rule = fail!(
+                EPERM,
+                "mount_capable()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that the filesystem would belong to"
+            );
+            (context.user_namespace, rule)
         } else {
-            self.initial_user_namespace
+            let rule = fail!(
+                EPERM,
+                "mount_capable()",
+                "a filesystem of this type is mounted only with CAP_SYS_ADMIN in the initial user namespace"
+            );
+            (self.initial_user_namespace, rule)
         };
-        self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN)
+        if self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) { Ok(()) } else { Err(rule) }
     }
 
     /// Ends a context, whose descriptor was closed.

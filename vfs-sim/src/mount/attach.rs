@@ -8,6 +8,9 @@ use crate::linux::Linux;
 use crate::namespace::MountNamespace;
 use crate::process::Task;
 
+const TOO_MANY_MOUNTS: Failure =
+    fail!(ENOSPC, "count_mounts()", "the mount namespace would have more mounts than fs.mount-max allows");
+
 impl Linux {
     /// Gives peer groups to mounts that have none, to those of the whole tree if `recurse` (`invent_group_ids()`).
     pub(crate) fn invent_groups(&mut self, tree: Id<Mount>, recurse: bool) {
@@ -35,14 +38,14 @@ impl Linux {
         let object = &self.mount_namespaces[namespace];
         let Some(room) = self.mount_max.checked_sub(object.count).and_then(|room| room.checked_sub(object.pending))
         else {
-            return Err(fail!(ENOSPC));
+            return Err(TOO_MANY_MOUNTS);
         };
         if room == 0 {
-            return Err(fail!(ENOSPC));
+            return Err(TOO_MANY_MOUNTS);
         }
         let mounts = u32::try_from(self.mounts_of_tree(tree).count()).unwrap_or(u32::MAX);
         if mounts > room {
-            return Err(fail!(ENOSPC));
+            return Err(TOO_MANY_MOUNTS);
         }
         self.mount_namespaces[namespace].pending += mounts;
         Ok(())
@@ -58,14 +61,17 @@ impl Linux {
         let object = &self.mounts[tree];
         let superblock = &self.superblocks[object.superblock];
         if superblock.is_internal && superblock.filesystem != FilesystemType::Nsfs {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "graft_tree()", "the filesystem is the kernel's own: users cannot mount it"));
         }
-        let root = self.dentries[object.root].inode;
-        let mountpoint = self.dentries[place.dentry].inode;
-        if self.inodes[root].is_directory() != self.inodes[mountpoint].is_directory() {
-            return Err(fail!(ENOTDIR));
+        match (self.is_directory(object.root), self.is_directory(place.dentry)) {
+            (true, false) => {
+                Err(fail!(ENOTDIR, "graft_tree()", "what is mounted is a directory, and the target is not"))
+            }
+            (false, true) => {
+                Err(fail!(ENOTDIR, "graft_tree()", "the target is a directory, and what is mounted is not"))
+            }
+            _ => self.attach_tree(task, tree, place),
         }
-        self.attach_tree(task, tree, place)
     }
 
     /// Attaches a tree at a place and copies of it wherever the place's mount propagates to; a tree that is mounted
@@ -75,7 +81,9 @@ impl Linux {
     ///
     /// `ENOENT` if the root of the tree is unlinked, `ENOSPC` beyond fs.mount-max. Nothing has changed then.
     pub(crate) fn attach_tree(&mut self, task: Id<Task>, tree: Id<Mount>, place: Path) -> Result<(), Failure> {
-        let Some(namespace) = self.mounts[place.mount].namespace else { return Err(fail!(EINVAL)) };
+        let namespace = self.mounts[place.mount].namespace;
+        let namespace =
+            namespace.ok_or(fail!(EINVAL, "attach_recursive_mnt()", "the mount at the target is unmounted"))?;
         let is_move = self.has_parent(tree);
         let top = self.topmost_overmount(tree);
         self.can_be_mountpoint(self.mounts[top].root)?;

@@ -66,10 +66,10 @@ impl Linux {
         flags: CopyFlags,
     ) -> Result<Id<Mount>, Failure> {
         if self.mounts[source].is_unbindable && !flags.contains(CopyFlags::COPY_UNBINDABLE) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "copy_tree()", "the mount to copy is unbindable"));
         }
         if !flags.contains(CopyFlags::COPY_NAMESPACE_FILES) && self.is_mount_namespace_file(root) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "copy_tree()", "the mount to copy is one of the file of a mount namespace"));
         }
         let copy = self.clone_mount(source, root, flags);
         match self.copy_children(source, root, copy, flags) {
@@ -132,12 +132,14 @@ impl Linux {
     /// Whether a mount, with all that is on it, is left out of a copy; `EPERM` if it may not be uncovered.
     fn is_left_out(&self, mount: Id<Mount>, flags: CopyFlags) -> Result<bool, Failure> {
         let object = &self.mounts[mount];
-        let is_left_out = object.is_unbindable && !flags.contains(CopyFlags::COPY_UNBINDABLE)
-            || !flags.contains(CopyFlags::COPY_NAMESPACE_FILES) && self.is_mount_namespace_file(object.root);
-        if is_left_out && object.flags.contains(MntFlags::LOCKED) {
-            return Err(fail!(EPERM));
-        }
-        Ok(is_left_out)
+        let uncovers = if object.is_unbindable && !flags.contains(CopyFlags::COPY_UNBINDABLE) {
+            fail!(EPERM, "copy_tree()", "a mount below is unbindable, and locked: the copy would uncover what it hides")
+        } else if !flags.contains(CopyFlags::COPY_NAMESPACE_FILES) && self.is_mount_namespace_file(object.root) {
+            fail!(EPERM, "copy_tree()", "a mount below is one of the file of a mount namespace, and locked")
+        } else {
+            return Ok(false);
+        };
+        if object.flags.contains(MntFlags::LOCKED) { Err(uncovers) } else { Ok(true) }
     }
 
     /// Whether copying a single mount would uncover what a locked one on it hides (`has_locked_children()`).

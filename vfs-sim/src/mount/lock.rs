@@ -19,6 +19,7 @@ impl Linux {
             self.touch_mount(place.mount);
         }
         self.check_mountpoint(path.mount, place.dentry)?;
+        self.can_be_mountpoint(place.dentry)?;
         Ok(place)
     }
 
@@ -30,28 +31,29 @@ impl Linux {
     /// `EINVAL` if the place is no root of a mount, or has no parent to be put on; else as [`lock_mount`](Self::lock_mount).
     pub(crate) fn lock_mount_beneath(&mut self, path: Path) -> Result<Path, Failure> {
         if !self.is_root_of_mount(path) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_lock_mount()", "the target is not the root of a mount: there is no beneath"));
         }
         let top = self.topmost_overmount(path.mount);
         let Mount { parent, mountpoint, .. } = self.mounts[top];
         if parent != path.mount {
             self.touch_mount(parent);
         }
-        if self.dentries[mountpoint].cant_mount || self.mounts[path.mount].namespace.is_none() {
-            return Err(fail!(ENOENT));
-        }
+        self.check_mountpoint(path.mount, mountpoint)?;
         if parent == path.mount && self.mounts[parent].overmount.is_none() {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_lock_mount()", "the mount at the target has no parent to go beneath it on"));
         }
         self.can_be_mountpoint(mountpoint)?;
         Ok(Path { mount: parent, dentry: mountpoint })
     }
 
     fn check_mountpoint(&self, mount: Id<Mount>, dentry: Id<Dentry>) -> Result<(), Failure> {
-        if self.dentries[dentry].cant_mount || self.mounts[mount].namespace.is_none() {
-            return Err(fail!(ENOENT));
+        if self.dentries[dentry].cant_mount {
+            return Err(fail!(ENOENT, "do_lock_mount()", "the mount point was removed"));
         }
-        self.can_be_mountpoint(dentry)
+        if self.mounts[mount].namespace.is_none() {
+            return Err(fail!(ENOENT, "do_lock_mount()", "the mount at the target is unmounted"));
+        }
+        Ok(())
     }
 
     /// `ENOENT` for a dentry that is unlinked, or in a directory that is (`get_mountpoint()`, `d_set_mounted()`).
@@ -64,7 +66,7 @@ impl Linux {
                 return Ok(());
             }
             if !object.is_hashed {
-                return Err(fail!(ENOENT));
+                return Err(fail!(ENOENT, "d_set_mounted()", "the mount point, or a directory above it, was removed"));
             }
             dentry = object.parent;
         }

@@ -4,6 +4,7 @@ use cofferdam::kernel::MountFlags;
 
 use super::{MntFlags, Mount, Path, Ring, Slaves};
 use crate::arena::Id;
+use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
 use crate::list;
@@ -291,16 +292,27 @@ impl Linux {
         masters.any(|mount| self.are_peers(from, mount))
     }
 
-    /// Whether something keeps a mount, or one of those that would be unmounted with it, busy (`propagate_mount_busy()`).
-    /// `references` is how many of its own the mount may have.
-    pub(crate) fn is_busy(&self, mount: Id<Mount>, references: u32) -> bool {
+    /// Whether nothing keeps a mount, or one of those that would be unmounted with it, busy: `EBUSY` if something does
+    /// (`propagate_mount_busy()`). `references` is how many of its own the mount may have.
+    pub(crate) fn is_not_busy(&self, mount: Id<Mount>, references: u32) -> Result<(), Failure> {
         let object = &self.mounts[mount];
-        if !object.children.is_empty() || object.count > references {
-            return true;
+        if !object.children.is_empty() {
+            return Err(fail!(
+                EBUSY,
+                "propagate_mount_busy()",
+                "another mount is mounted on this one, or below it, and MNT_DETACH is not given"
+            ));
+        }
+        if object.count > references {
+            return Err(fail!(
+                EBUSY,
+                "propagate_mount_busy()",
+                "a process has a file, its working directory or its root on the mount, and MNT_DETACH is not given"
+            ));
         }
         let (parent, mountpoint) = (object.parent, object.mountpoint);
         if parent == mount {
-            return false;
+            return Ok(());
         }
         let mut next = self.propagation_next(parent, parent);
         while let Some(receiver) = next {
@@ -313,10 +325,14 @@ impl Linux {
                 continue;
             }
             if child.count > 1 {
-                return true;
+                return Err(fail!(
+                    EBUSY,
+                    "propagate_mount_busy()",
+                    "the unmount propagates to a copy of the mount that is in use, and MNT_DETACH is not given"
+                ));
             }
         }
-        false
+        Ok(())
     }
 
     /// Unlocks the copies of a mount that is about to be unmounted, which then may go with it

@@ -18,7 +18,21 @@ impl Linux {
 
     /// Whether something may be changed through a mount: `EROFS` if not (`mnt_want_write()`).
     pub(crate) fn want_write(&self, mount: Id<Mount>) -> Result<(), Failure> {
-        if self.is_readonly(mount) { Err(fail!(EROFS)) } else { Ok(()) }
+        if self.mounts[mount].flags.contains(MntFlags::READONLY) {
+            return Err(fail!(EROFS, "mnt_get_write_access()", "the mount is read-only"));
+        }
+        if self.is_readonly(mount) {
+            return Err(fail!(EROFS, "mnt_get_write_access()", "the filesystem is read-only"));
+        }
+        Ok(())
+    }
+
+    /// Whether no file is open for writing through a mount: `EBUSY` if one is (`mnt_hold_writers()`).
+    pub(crate) fn has_no_writers(&self, mount: Id<Mount>) -> Result<(), Failure> {
+        if self.mounts[mount].writers > 0 {
+            return Err(fail!(EBUSY, "mnt_hold_writers()", "a file is open for writing through the mount"));
+        }
+        Ok(())
     }
 
     /// Whether a filesystem is written to through a mount that is not read-only. One that is can have writers from the time

@@ -8,6 +8,7 @@ mod directories;
 mod flock;
 mod mount;
 pub(crate) mod mount_setattr;
+mod moves;
 mod namespaces;
 mod open;
 mod pipes;

@@ -39,6 +39,28 @@ const ACCESS_TIMES: MountFlags = MountFlags::MS_NOATIME
     .union(MountFlags::MS_RELATIME)
     .union(MountFlags::MS_STRICTATIME);
 
+/// What both kinds of remount ask for first, each in its own function of Linux.
+struct RemountRules {
+    elsewhere: Failure,
+    no_root: Failure,
+}
+
+const RECONFIGURE_MOUNT: RemountRules = RemountRules {
+    elsewhere: fail!(EINVAL, "do_reconfigure_mnt()", "the mount is not in the mount namespace of the process"),
+    no_root: fail!(EINVAL, "do_reconfigure_mnt()", "the target is not the root of a mount"),
+};
+const REMOUNT: RemountRules = RemountRules {
+    elsewhere: fail!(EINVAL, "do_remount()", "the mount is not in the mount namespace of the process"),
+    no_root: fail!(EINVAL, "do_remount()", "the target is not the root of a mount"),
+};
+pub(super) const UNKNOWN_FILESYSTEM: Failure =
+    fail!(ENODEV, "get_fs_type()", "the kernel knows no filesystem type of this name");
+pub(super) const TOO_REVEALING: Failure = fail!(
+    EPERM,
+    "mount_too_revealing()",
+    "no mount of this filesystem type in the mount namespace is fully visible and no stricter than the new one"
+);
+
 impl Linux {
     /// mount(2)
     pub(crate) fn mount(
@@ -50,9 +72,11 @@ impl Linux {
         mountflags: MountFlags,
         data: Option<&[u8]>,
     ) -> Result<(), Failure> {
-        // `strndup_user()`
-        if [filesystemtype, source].into_iter().flatten().any(|text| text.len() >= PATH_MAX) {
-            return Err(fail!(EINVAL));
+        if filesystemtype.is_some_and(|text| text.len() >= PATH_MAX) {
+            return Err(fail!(EINVAL, "strndup_user()", "the filesystem type is longer than 4095 bytes"));
+        }
+        if source.is_some_and(|text| text.len() >= PATH_MAX) {
+            return Err(fail!(EINVAL, "strndup_user()", "the source is longer than 4095 bytes"));
         }
         let path = self.lookup(task, Fd::CWD, target, LookupFlags::FOLLOW)?;
         let flags = if mountflags.bits() & MS_MGC_MSK == MS_MGC_VAL {
@@ -61,11 +85,9 @@ impl Linux {
             mountflags
         };
         if flags.intersects(MS_NOUSER) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "path_mount()", "MS_NOUSER is given, which is the kernel's own"));
         }
-        if !self.may_mount(task) {
-            return Err(fail!(EPERM));
-        }
+        self.check_may_mount(task)?;
         let attributes = self.attributes_of_flags(flags, path);
         let remount_bind = MountFlags::MS_REMOUNT | MountFlags::MS_BIND;
         if flags.contains(remount_bind) {
@@ -81,6 +103,18 @@ impl Linux {
         } else {
             self.mount_new(task, path, source, filesystemtype, flags & SUPERBLOCK, attributes, data)
         }
+    }
+
+    /// Whether a process may change its mount namespace: `EPERM` if not (`may_mount()`).
+    pub(super) fn check_may_mount(&self, task: Id<Task>) -> Result<(), Failure> {
+        if self.may_mount(task) {
+            return Ok(());
+        }
+        Err(fail!(
+            EPERM,
+            "may_mount()",
+            "the process has no CAP_SYS_ADMIN in the user namespace that owns its mount namespace"
+        ))
     }
 
     /// What the flags make of a mount; a remount that says nothing of access times leaves them as they are.
@@ -109,23 +143,28 @@ impl Linux {
     }
 
     /// What any remount asks for (the start of `do_reconfigure_mnt()` and `do_remount()`).
-    fn check_remount(&self, task: Id<Task>, path: Path, attributes: MntFlags) -> Result<(), Failure> {
-        if !self.is_in_namespace_of(task, path.mount) || !self.is_root_of_mount(path) {
-            return Err(fail!(EINVAL));
+    fn check_remount(
+        &self,
+        task: Id<Task>,
+        path: Path,
+        attributes: MntFlags,
+        rules: &RemountRules,
+    ) -> Result<(), Failure> {
+        if !self.is_in_namespace_of(task, path.mount) {
+            return Err(rules.elsewhere);
         }
-        if !self.can_change_locked_flags(path.mount, attributes) {
-            return Err(fail!(EPERM));
+        if !self.is_root_of_mount(path) {
+            return Err(rules.no_root);
         }
-        Ok(())
+        self.can_change_locked_flags(path.mount, attributes)
     }
 
     /// Changes the attributes of a mount (`do_reconfigure_mnt()`).
     fn reconfigure_mount(&mut self, task: Id<Task>, path: Path, attributes: MntFlags) -> Result<(), Failure> {
-        self.check_remount(task, path, attributes)?;
-        let is_wanted = attributes.contains(MntFlags::READONLY);
+        self.check_remount(task, path, attributes, &RECONFIGURE_MOUNT)?;
         // Whether the filesystem is read-only counts here, as it does for writers.
-        if is_wanted != self.is_readonly(path.mount) && is_wanted && self.mounts[path.mount].writers > 0 {
-            return Err(fail!(EBUSY));
+        if attributes.contains(MntFlags::READONLY) && !self.is_readonly(path.mount) {
+            self.has_no_writers(path.mount)?;
         }
         self.set_attributes(path.mount, attributes);
         Ok(())
@@ -140,7 +179,7 @@ impl Linux {
         attributes: MntFlags,
         data: Option<&[u8]>,
     ) -> Result<(), Failure> {
-        self.check_remount(task, path, attributes)?;
+        self.check_remount(task, path, attributes, &REMOUNT)?;
         let mut context = self.context_for_reconfigure(task, path.dentry, superblock_flags, REMOUNT_MASK)?;
         let result = self.remount_in(task, &mut context, path.mount, data);
         self.drop_context(context);
@@ -158,7 +197,11 @@ impl Linux {
     ) -> Result<(), Failure> {
         self.parse_monolithic(task, context, data)?;
         if !self.may_administer_filesystem(task, mount) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "do_remount()",
+                "CAP_SYS_ADMIN in the user namespace that owns the filesystem is missing (MS_BIND changes only the mount)"
+            ));
         }
         self.reconfigure(task, context)
     }
@@ -171,18 +214,34 @@ impl Linux {
 
     /// Bind mounts what is at a path (`do_loopback()`).
     fn bind(&mut self, task: Id<Task>, path: Path, source: Option<&[u8]>, recurse: bool) -> Result<(), Failure> {
-        let source = source.filter(|source| !source.is_empty()).ok_or(fail!(EINVAL))?;
+        let source = source.filter(|source| !source.is_empty()).ok_or(fail!(
+            EINVAL,
+            "do_loopback()",
+            "there is no source to bind, or its path is empty"
+        ))?;
         let from = self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW)?;
         if self.is_namespace_loop(task, from.dentry) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "do_loopback()",
+                "the source is the file of the process's own mount namespace, or of an older one"
+            ));
         }
         let place = self.lock_mount(path)?;
         if !self.is_in_namespace_of(task, place.mount) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "do_loopback()",
+                "the mount at the target is not in the mount namespace of the process"
+            ));
         }
         let copy = self.copy_for_bind(task, from, recurse)?;
         let result = if recurse && !self.has_no_namespace_loop(task, copy) {
-            Err(fail!(EINVAL))
+            Err(fail!(
+                EINVAL,
+                "do_loopback()",
+                "the file of the process's own mount namespace, or of an older one, is mounted below the source"
+            ))
         } else {
             self.graft_tree(task, copy, place)
         };
@@ -194,14 +253,25 @@ impl Linux {
 
     /// A copy of what is at a place, with what is mounted below if `recurse` (`__do_loopback()`).
     pub(crate) fn copy_for_bind(&mut self, task: Id<Task>, from: Path, recurse: bool) -> Result<Id<Mount>, Failure> {
-        if self.mounts[from.mount].is_unbindable || !self.may_copy_tree(task, from) {
-            return Err(fail!(EINVAL));
+        if self.mounts[from.mount].is_unbindable {
+            return Err(fail!(EINVAL, "__do_loopback()", "the mount at the source is unbindable"));
+        }
+        if !self.may_copy_tree(task, from) {
+            return Err(fail!(
+                EINVAL,
+                "__do_loopback()",
+                "the source is in neither the mount namespace of the process nor a detached tree that came from it"
+            ));
         }
         if recurse {
             return self.copy_tree(from.mount, from.dentry, CopyFlags::COPY_NAMESPACE_FILES);
         }
         if self.has_locked_children(from.mount, from.dentry) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "__do_loopback()",
+                "a mount below the source is locked: a copy that is not recursive would uncover what it hides"
+            ));
         }
         Ok(self.clone_mount(from.mount, from.dentry, CopyFlags::empty()))
     }
@@ -209,11 +279,18 @@ impl Linux {
     /// Changes the propagation type (`do_change_type()`).
     fn change_type(&mut self, task: Id<Task>, path: Path, flags: MountFlags) -> Result<(), Failure> {
         if !self.is_root_of_mount(path) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_change_type()", "the target is not the root of a mount"));
         }
         let kind = flags.difference(MountFlags::MS_REC | MountFlags::MS_SILENT);
-        if !PROPAGATION.contains(kind) || kind.bits().count_ones() != 1 {
-            return Err(fail!(EINVAL));
+        if !PROPAGATION.contains(kind) {
+            return Err(fail!(
+                EINVAL,
+                "flags_to_propagation_type()",
+                "a propagation type is given together with flags other than MS_REC and MS_SILENT"
+            ));
+        }
+        if kind.bits().count_ones() != 1 {
+            return Err(fail!(EINVAL, "flags_to_propagation_type()", "more than one propagation type is given"));
         }
         self.may_change_propagation(task, path.mount)?;
         let recurse = flags.contains(MountFlags::MS_REC);
@@ -229,18 +306,31 @@ impl Linux {
 
     /// `may_change_propagation()`
     pub(crate) fn may_change_propagation(&self, task: Id<Task>, mount: Id<Mount>) -> Result<(), Failure> {
-        let namespace = self.mounts[mount].namespace.ok_or(fail!(EINVAL))?;
+        let namespace = self.mounts[mount].namespace;
+        let namespace = namespace.ok_or(fail!(
+            EINVAL,
+            "may_change_propagation()",
+            "the mount is in no mount namespace: it is unmounted, or the kernel's own"
+        ))?;
         let owner = self.mount_namespaces[namespace].user_namespace;
         if self.ns_capable(task, owner, cofferdam::kernel::Capabilities::CAP_SYS_ADMIN) {
             Ok(())
         } else {
-            Err(fail!(EPERM))
+            Err(fail!(
+                EPERM,
+                "may_change_propagation()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that owns the mount namespace of the mount"
+            ))
         }
     }
 
     /// Moves the mount at a path (`do_move_mount_old()`).
     fn move_by_name(&mut self, task: Id<Task>, path: Path, source: Option<&[u8]>) -> Result<(), Failure> {
-        let source = source.filter(|source| !source.is_empty()).ok_or(fail!(EINVAL))?;
+        let source = source.filter(|source| !source.is_empty()).ok_or(fail!(
+            EINVAL,
+            "do_move_mount_old()",
+            "there is no source to move, or its path is empty"
+        ))?;
         let from = self.lookup(task, Fd::CWD, source, LookupFlags::FOLLOW)?;
         self.move_tree(task, from, path, false)
     }
@@ -257,8 +347,12 @@ impl Linux {
         attributes: MntFlags,
         data: Option<&[u8]>,
     ) -> Result<(), Failure> {
-        let name = name.ok_or(fail!(EINVAL))?;
-        let filesystem = filesystem_type(name).ok_or(fail!(ENODEV))?;
+        let name = name.ok_or(fail!(
+            EINVAL,
+            "do_new_mount()",
+            "neither a filesystem type is given nor MS_BIND, MS_MOVE, MS_REMOUNT or a propagation type"
+        ))?;
+        let filesystem = filesystem_type(name).ok_or(UNKNOWN_FILESYSTEM)?;
         let mut context = self.context_for_mount(task, filesystem, superblock_flags)?;
         let result = self.mount_in(task, &mut context, path, source, attributes, data);
         self.drop_context(context);
@@ -278,14 +372,12 @@ impl Linux {
             self.parse_parameter(task, context, b"source", ParameterValue::String(source))?;
         }
         self.parse_monolithic(task, context, data)?;
-        if !self.mount_capable(task, context) {
-            return Err(fail!(EPERM));
-        }
+        self.mount_capable(task, context)?;
         self.get_tree(task, context)?;
         let mount = self.mount_of_context(context)?;
         let superblock = self.mounts[mount].superblock;
         let result = if self.mount_too_revealing(task, superblock, &mut attributes) {
-            Err(fail!(EPERM))
+            Err(TOO_REVEALING)
         } else {
             self.lock_mount(path).and_then(|place| self.add_mount(task, mount, place, attributes))
         };
@@ -297,7 +389,7 @@ impl Linux {
 
     /// A mount of the filesystem that a context has found or made, with one reference (`vfs_create_mount()`).
     pub(crate) fn mount_of_context(&mut self, context: &FsContext) -> Result<Id<Mount>, Failure> {
-        let root = context.root.ok_or(fail!(EINVAL))?;
+        let root = context.root.ok_or(fail!(EINVAL, "vfs_create_mount()", "the context has no filesystem yet"))?;
         let source = context.source.clone().unwrap_or_else(|| Name::from("none"));
         Ok(self.new_mount(root, &source))
     }
@@ -311,12 +403,15 @@ impl Linux {
         attributes: MntFlags,
     ) -> Result<(), Failure> {
         if !self.is_in_namespace_of(task, place.mount) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "do_add_mount()",
+                "the mount at the target is not in the mount namespace of the process"
+            ));
         }
-        // The same filesystem twice at the same place is refused.
         let parent = &self.mounts[place.mount];
         if parent.superblock == self.mounts[mount].superblock && parent.root == place.dentry {
-            return Err(fail!(EBUSY));
+            return Err(fail!(EBUSY, "do_add_mount()", "the same filesystem is mounted at the target already"));
         }
         self.mounts[mount].flags = attributes.difference(MntFlags::INTERNAL_FLAGS);
         self.graft_tree(task, mount, place)

@@ -20,6 +20,46 @@ const PLAIN: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY
 const PROPAGATION: MountFlags =
     MountFlags::MS_UNBINDABLE.union(MountFlags::MS_PRIVATE).union(MountFlags::MS_SLAVE).union(MountFlags::MS_SHARED);
 
+/// The flags of a mount that can be locked, in the order of `can_change_locked_flags()`.
+const LOCKED_FLAGS: [(MntFlags, MntFlags, Failure); 4] = [
+    (
+        MntFlags::LOCK_READONLY,
+        MntFlags::READONLY,
+        fail!(
+            EPERM,
+            "can_change_locked_flags()",
+            "ro would be cleared, which is locked: the mount came from a more privileged mount namespace"
+        ),
+    ),
+    (
+        MntFlags::LOCK_NODEV,
+        MntFlags::NODEV,
+        fail!(
+            EPERM,
+            "can_change_locked_flags()",
+            "nodev would be cleared, which is locked: the mount came from a more privileged mount namespace"
+        ),
+    ),
+    (
+        MntFlags::LOCK_NOSUID,
+        MntFlags::NOSUID,
+        fail!(
+            EPERM,
+            "can_change_locked_flags()",
+            "nosuid would be cleared, which is locked: the mount came from a more privileged mount namespace"
+        ),
+    ),
+    (
+        MntFlags::LOCK_NOEXEC,
+        MntFlags::NOEXEC,
+        fail!(
+            EPERM,
+            "can_change_locked_flags()",
+            "noexec would be cleared, which is locked: the mount came from a more privileged mount namespace"
+        ),
+    ),
+];
+
 /// Which mounts are changed, and what may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
@@ -73,7 +113,7 @@ impl Linux {
         let known =
             AtFlags::AT_EMPTY_PATH | AtFlags::AT_RECURSIVE | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT;
         if !known.contains(flags) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "sys_mount_setattr()", "a flag is not one that the call knows"));
         }
         let change = Change { recurse: flags.contains(AtFlags::AT_RECURSIVE), may_replace_idmap: false };
         let mut lookup = LookupFlags::empty();
@@ -91,27 +131,25 @@ impl Linux {
         change: Change,
         find: impl FnOnce(&mut Self) -> Result<Path, Failure>,
     ) -> Result<(), Failure> {
-        if !self.may_mount(task) {
-            return Err(fail!(EPERM));
-        }
+        self.check_may_mount(task)?;
         if attr.attr_set.is_empty() && attr.attr_clr.is_empty() && attr.propagation.is_empty() {
             return Ok(());
         }
         let request = self.parse_mount_attr(task, attr, change)?;
         let path = find(self)?;
         if !self.is_root_of_mount(path) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "do_mount_setattr()", "the path is not the root of a mount"));
         }
         if let Some(IdMapChange::Set(namespace)) = request.idmap {
-            // `copy_mnt_idmap()`
-            let namespace = &self.user_namespaces[namespace];
-            if namespace.uid_map.is_empty() || namespace.gid_map.is_empty() {
-                return Err(fail!(EINVAL));
-            }
+            has_maps(&self.user_namespaces[namespace])?;
         }
         let mount = path.mount;
         if !self.is_detached_root(mount) && !self.is_in_namespace_of(task, mount) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "do_mount_setattr()",
+                "the mount is neither in the mount namespace of the process nor the root of a detached tree"
+            ));
         }
         let mounts = if change.recurse { self.mount_tree(mount) } else { vec![mount] };
         for &mount in &mounts {
@@ -128,22 +166,37 @@ impl Linux {
 
     /// `build_mount_kattr()`
     fn parse_mount_attr(&self, task: Id<Task>, attr: &MountAttr, change: Change) -> Result<Request, Failure> {
-        if !PROPAGATION.contains(attr.propagation) || attr.propagation.bits().count_ones() > 1 {
-            return Err(fail!(EINVAL));
+        if !PROPAGATION.contains(attr.propagation) {
+            return Err(fail!(
+                EINVAL,
+                "build_mount_kattr()",
+                "the propagation is not one of MS_SHARED, MS_PRIVATE, MS_SLAVE and MS_UNBINDABLE"
+            ));
+        }
+        if attr.propagation.bits().count_ones() > 1 {
+            return Err(fail!(EINVAL, "build_mount_kattr()", "more than one propagation type is given"));
         }
         if !PLAIN.union(MountAttrFlags::MOUNT_ATTR_IDMAP).contains(attr.attr_set | attr.attr_clr) {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "build_mount_kattr()", "an attribute is not one that the call knows"));
         }
         let (mut set, mut clear) = (mount_flags(attr.attr_set), mount_flags(attr.attr_clr));
         let kind = attr.attr_set & MountAttrFlags::MOUNT_ATTR__ATIME;
         if attr.attr_clr.intersects(MountAttrFlags::MOUNT_ATTR__ATIME) {
             if !attr.attr_clr.contains(MountAttrFlags::MOUNT_ATTR__ATIME) {
-                return Err(fail!(EINVAL));
+                return Err(fail!(
+                    EINVAL,
+                    "build_mount_kattr()",
+                    "attr_clr has a part of MOUNT_ATTR__ATIME: access times are changed by clearing all of it"
+                ));
             }
             clear |= MntFlags::RELATIME | MntFlags::NOATIME;
             set |= access_time_kind(kind)?;
         } else if !kind.is_empty() {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "build_mount_kattr()",
+                "attr_set says what access times do, and attr_clr lacks MOUNT_ATTR__ATIME"
+            ));
         }
         let idmap = self.parse_idmap(task, attr, change)?;
         Ok(Request { set, clear, propagation: attr.propagation, idmap })
@@ -154,7 +207,11 @@ impl Linux {
         let is_set = attr.attr_set.contains(MountAttrFlags::MOUNT_ATTR_IDMAP);
         if attr.attr_clr.contains(MountAttrFlags::MOUNT_ATTR_IDMAP) {
             if !change.may_replace_idmap {
-                return Err(fail!(EINVAL));
+                return Err(fail!(
+                    EINVAL,
+                    "build_mount_idmapped()",
+                    "attr_clr has MOUNT_ATTR_IDMAP: only open_tree_attr() with OPEN_TREE_CLONE takes away an id map"
+                ));
             }
             if !is_set {
                 return Ok(Some(IdMapChange::Clear));
@@ -165,12 +222,27 @@ impl Linux {
         }
         let fd = attr.userns_fd.unwrap_or(Fd(0));
         if fd.0 < 0 {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "build_mount_idmapped()", "the descriptor for MOUNT_ATTR_IDMAP is negative"));
         }
         let file = self.readable_file(task, fd)?;
-        let namespace = self.user_namespace_of_file(file).ok_or(fail!(EINVAL))?;
-        if namespace == self.initial_user_namespace || !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
-            return Err(fail!(EPERM));
+        let namespace = self.user_namespace_of_file(file).ok_or(fail!(
+            EINVAL,
+            "build_mount_idmapped()",
+            "the descriptor for MOUNT_ATTR_IDMAP is not one of a user namespace"
+        ))?;
+        if namespace == self.initial_user_namespace {
+            return Err(fail!(
+                EPERM,
+                "build_mount_idmapped()",
+                "the descriptor for MOUNT_ATTR_IDMAP is that of the initial user namespace"
+            ));
+        }
+        if !self.ns_capable(task, namespace, Capabilities::CAP_SYS_ADMIN) {
+            return Err(fail!(
+                EPERM,
+                "build_mount_idmapped()",
+                "the process has no CAP_SYS_ADMIN in the user namespace whose maps the mount would get"
+            ));
         }
         Ok(Some(IdMapChange::Set(namespace)))
     }
@@ -184,15 +256,13 @@ impl Linux {
         change: Change,
     ) -> Result<(), Failure> {
         let object = &self.mounts[mount];
-        if !self.can_change_locked_flags(mount, object.flags.difference(request.clear) | request.set) {
-            return Err(fail!(EPERM));
-        }
+        self.can_change_locked_flags(mount, object.flags.difference(request.clear) | request.set)?;
         if let Some(idmap) = request.idmap {
             self.can_idmap(task, mount, idmap, change)?;
         }
         let becomes_readonly = request.set.contains(MntFlags::READONLY) && !object.flags.contains(MntFlags::READONLY);
-        if (becomes_readonly || request.idmap.is_some()) && object.writers > 0 {
-            return Err(fail!(EBUSY));
+        if becomes_readonly || request.idmap.is_some() {
+            self.has_no_writers(mount)?;
         }
         Ok(())
     }
@@ -204,19 +274,37 @@ impl Linux {
         if let IdMapChange::Set(namespace) = idmap
             && namespace == superblock.user_namespace
         {
-            return Err(fail!(EINVAL));
+            return Err(fail!(
+                EINVAL,
+                "can_idmap_mount()",
+                "the user namespace whose maps the mount would get is the one that owns the filesystem"
+            ));
         }
         if !change.may_replace_idmap && object.idmap.is_some() {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "can_idmap_mount()",
+                "the mount has an id map: only open_tree_attr() with OPEN_TREE_CLONE replaces it"
+            ));
         }
         if !superblock.filesystem.allows_idmap() {
-            return Err(fail!(EINVAL));
+            return Err(fail!(EINVAL, "can_idmap_mount()", "filesystems of this type have no id-mapped mounts"));
         }
         if !self.may_administer_filesystem(task, mount) {
-            return Err(fail!(EPERM));
+            return Err(fail!(
+                EPERM,
+                "can_idmap_mount()",
+                "the process has no CAP_SYS_ADMIN in the user namespace that owns the filesystem"
+            ));
         }
-        let is_detached = object.namespace.is_some_and(|namespace| self.mount_namespaces[namespace].is_anonymous);
-        if is_detached { Ok(()) } else { Err(fail!(EINVAL)) }
+        if !object.namespace.is_some_and(|namespace| self.mount_namespaces[namespace].is_anonymous) {
+            return Err(fail!(
+                EINVAL,
+                "can_idmap_mount()",
+                "the mount is attached: only a detached one, such as OPEN_TREE_CLONE makes, gets an id map"
+            ));
+        }
+        Ok(())
     }
 
     fn commit_attributes(&mut self, mount: Id<Mount>, request: &Request) {
@@ -239,16 +327,35 @@ impl Linux {
         }
     }
 
-    /// Whether flags respect what a more privileged user namespace has locked (`can_change_locked_flags()`).
-    pub(crate) fn can_change_locked_flags(&self, mount: Id<Mount>, new: MntFlags) -> bool {
+    /// Whether flags respect what a more privileged user namespace has locked: `EPERM` if not
+    /// (`can_change_locked_flags()`).
+    pub(crate) fn can_change_locked_flags(&self, mount: Id<Mount>, new: MntFlags) -> Result<(), Failure> {
         let old = self.mounts[mount].flags;
-        let keeps = |lock, flag| !old.contains(lock) || new.contains(flag);
-        keeps(MntFlags::LOCK_READONLY, MntFlags::READONLY)
-            && keeps(MntFlags::LOCK_NODEV, MntFlags::NODEV)
-            && keeps(MntFlags::LOCK_NOSUID, MntFlags::NOSUID)
-            && keeps(MntFlags::LOCK_NOEXEC, MntFlags::NOEXEC)
-            && (!old.contains(MntFlags::LOCK_ATIME) || (old ^ new) & MntFlags::ATIME_MASK == MntFlags::empty())
+        for (lock, flag, rule) in LOCKED_FLAGS {
+            if old.contains(lock) && !new.contains(flag) {
+                return Err(rule);
+            }
+        }
+        if old.contains(MntFlags::LOCK_ATIME) && (old ^ new).intersects(MntFlags::ATIME_MASK) {
+            return Err(fail!(
+                EPERM,
+                "can_change_locked_flags()",
+                "the access time flags would change, which are locked: the mount came from a more privileged namespace"
+            ));
+        }
+        Ok(())
     }
+}
+
+/// Whether a user namespace has the maps for an id-mapped mount (`copy_mnt_idmap()`).
+fn has_maps(namespace: &UserNamespace) -> Result<(), Failure> {
+    if namespace.uid_map.is_empty() {
+        return Err(fail!(EINVAL, "copy_mnt_idmap()", "the user namespace for MOUNT_ATTR_IDMAP has no uid map"));
+    }
+    if namespace.gid_map.is_empty() {
+        return Err(fail!(EINVAL, "copy_mnt_idmap()", "the user namespace for MOUNT_ATTR_IDMAP has no gid map"));
+    }
+    Ok(())
 }
 
 /// The flags for an access time kind, `EINVAL` if there is no such kind.
@@ -257,6 +364,10 @@ pub(crate) fn access_time_kind(kind: MountAttrFlags) -> Result<MntFlags, Failure
         MountAttrFlags::MOUNT_ATTR_STRICTATIME => Ok(MntFlags::empty()),
         MountAttrFlags::MOUNT_ATTR_NOATIME => Ok(MntFlags::NOATIME),
         kind if kind.is_empty() => Ok(MntFlags::RELATIME),
-        _ => Err(fail!(EINVAL)),
+        _ => Err(fail!(
+            EINVAL,
+            "build_mount_kattr()",
+            "the access time attribute is none of relatime, noatime and strictatime"
+        )),
     }
 }

@@ -22,6 +22,9 @@ const STRINGS_SIZE: usize = (1 << 20) - 512;
 /// How many lines a map has for which the kernel keeps their order; more are sorted (`UID_GID_MAP_MAX_BASE_EXTENTS`).
 const UNSORTED_EXTENTS: usize = 5;
 
+const NO_MOUNT_ID: Failure =
+    fail!(EINVAL, "copy_mnt_id_req()", "the id is not that of a mount: unique ids of mounts begin above 1 << 31");
+
 impl Linux {
     /// statmount(2)
     pub(crate) fn statmount(
@@ -31,11 +34,21 @@ impl Linux {
         mask: StatMountMask,
     ) -> Result<StatMount, Failure> {
         if mount.0 <= UNIQUE_ID_OFFSET {
-            return Err(fail!(EINVAL));
+            return Err(NO_MOUNT_ID);
         }
         let (namespace, root) = self.seen_from(task);
-        let mount = self.mount_namespaces[namespace].mounts.get(&mount.0).copied().ok_or(fail!(ENOENT))?;
-        self.may_query(task, namespace, self.root_of(mount), root)?;
+        let mount = self.mount_namespaces[namespace].mounts.get(&mount.0).copied().ok_or(fail!(
+            ENOENT,
+            "do_statmount()",
+            "no mount in the mount namespace of the process has the id"
+        ))?;
+        if !self.may_query(task, namespace, self.root_of(mount), root) {
+            return Err(fail!(
+                EPERM,
+                "do_statmount()",
+                "the mount is outside of the root of the process, which has no CAP_SYS_ADMIN over the mount namespace"
+            ));
+        }
         let mut stat = StatMount::default();
         if mask.contains(StatMountMask::STATMOUNT_MNT_BASIC) {
             self.tell_mount(mount, &mut stat);
@@ -67,17 +80,34 @@ impl Linux {
         mount: UniqueMountId,
         last: u64,
     ) -> Result<Vec<UniqueMountId>, Failure> {
-        if mount.0 <= UNIQUE_ID_OFFSET || (last != 0 && last <= UNIQUE_ID_OFFSET) {
-            return Err(fail!(EINVAL));
+        if mount.0 <= UNIQUE_ID_OFFSET {
+            return Err(NO_MOUNT_ID);
+        }
+        if last != 0 && last <= UNIQUE_ID_OFFSET {
+            return Err(fail!(
+                EINVAL,
+                "sys_listmount()",
+                "the last id is not that of a mount: unique ids of mounts begin above 1 << 31"
+            ));
         }
         let (namespace, root) = self.seen_from(task);
         let mounts = &self.mount_namespaces[namespace].mounts;
         let above = if mount == UniqueMountId::ROOT {
             root
         } else {
-            self.root_of(mounts.get(&mount.0).copied().ok_or(fail!(ENOENT))?)
+            self.root_of(mounts.get(&mount.0).copied().ok_or(fail!(
+                ENOENT,
+                "do_listmount()",
+                "no mount in the mount namespace of the process has the id"
+            ))?)
         };
-        self.may_query(task, namespace, above, root)?;
+        if !self.may_query(task, namespace, above, root) {
+            return Err(fail!(
+                EPERM,
+                "do_listmount()",
+                "the mount is outside of the root of the process, which has no CAP_SYS_ADMIN over the mount namespace"
+            ));
+        }
         // Behind the last of all numbers comes the first.
         let first = last.wrapping_add(u64::from(last != 0));
         let below = |mount: &Id<Mount>| self.is_reachable(self.root_of(*mount), above);
@@ -92,13 +122,9 @@ impl Linux {
     }
 
     /// Whether a process is told of a place: one below its root, or any if it is privileged in the namespace.
-    fn may_query(&self, task: Id<Task>, namespace: Id<MountNamespace>, place: Path, root: Path) -> Result<(), Failure> {
+    fn may_query(&self, task: Id<Task>, namespace: Id<MountNamespace>, place: Path, root: Path) -> bool {
         let owner = self.mount_namespaces[namespace].user_namespace;
-        if self.is_reachable(place, root) || self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN) {
-            Ok(())
-        } else {
-            Err(fail!(EPERM))
-        }
+        self.is_reachable(place, root) || self.ns_capable(task, owner, Capabilities::CAP_SYS_ADMIN)
     }
 
     /// `statmount_mnt_basic()`
@@ -145,7 +171,7 @@ impl Linux {
                     stat.mask |= field;
                     size += string.0.len();
                     if size >= STRINGS_SIZE {
-                        return Err(fail!(EOVERFLOW));
+                        return Err(fail!(EOVERFLOW, "statmount_string()", "the texts do not fit into the buffer"));
                     }
                     size += 1;
                 }

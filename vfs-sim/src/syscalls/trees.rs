@@ -60,11 +60,14 @@ impl Linux {
             | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         let is_copy = flags.contains(OpenTreeFlags::OPEN_TREE_CLONE);
         let recurse = flags.contains(OpenTreeFlags::AT_RECURSIVE);
-        if !known.contains(flags) || recurse && !is_copy {
-            return Err(fail!(EINVAL));
+        if !known.contains(flags) {
+            return Err(fail!(EINVAL, "vfs_open_tree()", "a flag is not one that the call knows"));
         }
-        if is_copy && !self.may_mount(task) {
-            return Err(fail!(EPERM));
+        if recurse && !is_copy {
+            return Err(fail!(EINVAL, "vfs_open_tree()", "AT_RECURSIVE is given without OPEN_TREE_CLONE"));
+        }
+        if is_copy {
+            self.check_may_mount(task)?;
         }
         let mut lookup = LookupFlags::empty();
         lookup.set(LookupFlags::FOLLOW, !flags.contains(OpenTreeFlags::AT_SYMLINK_NOFOLLOW));
@@ -127,12 +130,16 @@ impl Linux {
         to_path: &[u8],
         flags: MoveMountFlags,
     ) -> Result<(), Failure> {
-        if !self.may_mount(task) {
-            return Err(fail!(EPERM));
+        self.check_may_mount(task)?;
+        if flags.bits() & !0x377 != 0 {
+            return Err(fail!(EINVAL, "sys_move_mount()", "a flag is not one that the call knows"));
         }
-        let beneath_a_group = MoveMountFlags::MOVE_MOUNT_BENEATH | MoveMountFlags::MOVE_MOUNT_SET_GROUP;
-        if flags.bits() & !0x377 != 0 || flags.contains(beneath_a_group) {
-            return Err(fail!(EINVAL));
+        if flags.contains(MoveMountFlags::MOVE_MOUNT_BENEATH | MoveMountFlags::MOVE_MOUNT_SET_GROUP) {
+            return Err(fail!(
+                EINVAL,
+                "sys_move_mount()",
+                "MOVE_MOUNT_BENEATH is given together with MOVE_MOUNT_SET_GROUP"
+            ));
         }
         let mut lookup = LookupFlags::empty();
         lookup.set(LookupFlags::FOLLOW, flags.contains(MoveMountFlags::MOVE_MOUNT_T_SYMLINKS));
@@ -143,7 +150,7 @@ impl Linux {
         lookup.set(LookupFlags::EMPTY, flags.contains(MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH));
         let from = self.place_of(task, from_dirfd, from_path, lookup)?;
         if flags.contains(MoveMountFlags::MOVE_MOUNT_SET_GROUP) {
-            self.set_group(task, from.mount, to.mount, self.is_root_of_mount(from) && self.is_root_of_mount(to))
+            self.set_group(task, from, to)
         } else {
             self.move_tree(task, from, to, flags.contains(MoveMountFlags::MOVE_MOUNT_BENEATH))
         }
@@ -161,20 +168,10 @@ impl Linux {
     }
 
     /// Lets a mount join the peer group of another one (`do_set_group()`).
-    fn set_group(&mut self, task: Id<Task>, from: Id<Mount>, to: Id<Mount>, are_roots: bool) -> Result<(), Failure> {
-        self.may_change_propagation(task, from)?;
-        self.may_change_propagation(task, to)?;
-        let (source, target) = (&self.mounts[from], &self.mounts[to]);
-        let is_possible = are_roots
-            && source.superblock == target.superblock
-            && self.is_subdirectory(target.root, source.root)
-            && !self.has_locked_children(from, target.root)
-            && !(target.is_shared || target.master.is_some())
-            && (source.is_shared || source.master.is_some());
-        if !is_possible {
-            return Err(fail!(EINVAL));
-        }
-        if source.master.is_some() {
+    fn set_group(&mut self, task: Id<Task>, from: Path, to: Path) -> Result<(), Failure> {
+        self.can_set_group(task, from, to)?;
+        let (from, to) = (from.mount, to.mount);
+        if self.mounts[from].master.is_some() {
             self.become_slave_behind(to, from);
         }
         if self.mounts[from].is_shared {
@@ -183,57 +180,6 @@ impl Linux {
             self.set_shared(to);
         }
         Ok(())
-    }
-
-    /// Moves a mount, or attaches a detached tree (`do_move_mount()`).
-    pub(crate) fn move_tree(&mut self, task: Id<Task>, from: Path, to: Path, beneath: bool) -> Result<(), Failure> {
-        if !self.is_root_of_mount(from) || self.is_directory(from.dentry) != self.is_directory(to.dentry) {
-            return Err(fail!(EINVAL));
-        }
-        let place = if beneath { self.lock_mount_beneath(to)? } else { self.lock_mount(to)? };
-        self.can_move(task, from.mount, place)?;
-        if beneath {
-            let is_below = self.mounts[to.mount].parent == place.mount;
-            let over = if is_below { Some(to.mount) } else { self.mounts[place.mount].overmount };
-            self.can_move_beneath(task, from.mount, over.unwrap_or(to.mount), place)?;
-        }
-        if self.mounts[place.mount].is_shared && self.has_unbindable(from.mount) {
-            return Err(fail!(EINVAL));
-        }
-        if !self.has_no_namespace_loop(task, from.mount) || self.is_mount_ancestor(from.mount, place.mount) {
-            return Err(fail!(ELOOP));
-        }
-        self.attach_tree(task, from.mount, place)
-    }
-
-    /// Whether a mount can leave its parent, or its detached tree, for another place.
-    fn can_move(&self, task: Id<Task>, mount: Id<Mount>, place: Path) -> Result<(), Failure> {
-        let may = if self.is_in_namespace_of(task, mount) {
-            self.has_parent(mount)
-                && !self.is_locked(mount)
-                && !self.mounts[self.mounts[mount].parent].is_shared
-                && self.is_in_namespace_of(task, place.mount)
-        } else {
-            self.is_detached_root(mount)
-                && self.mounts[mount].namespace != self.mounts[place.mount].namespace
-                && self.may_use_mount(task, place.mount)
-        };
-        if may { Ok(()) } else { Err(fail!(EINVAL)) }
-    }
-
-    /// `can_move_mount_beneath()`
-    fn can_move_beneath(&self, task: Id<Task>, mount: Id<Mount>, top: Id<Mount>, place: Path) -> Result<(), Failure> {
-        let own = self.tasks[task].mount_namespace;
-        let may = !self.is_locked(top)
-            && self.mounts[mount].overmount.is_none()
-            // Beneath a root makes sense only where pivot_root(".", ".") is meant.
-            && self.fs_states[self.tasks[task].fs].root.mount != top
-            && self.mount_namespaces[own].root != place.mount
-            && !self.is_mount_ancestor(top, mount)
-            && !self.propagation_would_overmount(place.mount, top, place.dentry)
-            && !(self.is_in_namespace_of(task, mount)
-                && self.propagation_would_overmount(place.mount, mount, place.dentry));
-        if may { Ok(()) } else { Err(fail!(EINVAL)) }
     }
 }
 
