@@ -91,8 +91,5 @@ macro_rules! fail {
             &$crate::failure::Rule::new(::cofferdam::kernel::Errno::$errno, $function, $sentence);
         $crate::failure::Failure::new(RULE)
     }};
-    ($errno:ident) => {
-        $crate::failure::fail!($errno, "unknown()", "TODO")
-    };
 }
 pub(crate) use fail;
