@@ -110,6 +110,7 @@ fn shell(directory: &Path) -> Command {
 #[case::graph("graph.md", Root::Simulated, 3)]
 #[case::run("run.md", Root::Real, 7)]
 #[case::life_cycle("life-cycle.md", Root::Real, 1)]
+#[case::plan("plan.md", Root::Real, 2)]
 #[case::replay("replay.md", Root::Real, 1)]
 #[case::sim("sim.md", Root::Real, 10)]
 fn what_is_shown_is_what_is_printed(#[case] page: &str, #[case] root: Root, #[case] fewest: usize) {

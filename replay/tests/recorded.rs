@@ -53,15 +53,16 @@ fn calls_about_mounts_are_all_replayed(#[case] recorded: Recorded) {
 }
 
 #[rstest]
-#[case::move_from_shared(recorded!("move-from-shared"), "EINVAL", "which is shared (peer group")]
-#[case::umount_busy(recorded!("umount-busy"), "EBUSY", "the working directory of process")]
-#[case::umount_locked(recorded!("umount-locked"), "EINVAL", "is locked to the one that it is on")]
-#[case::mount_without_privilege(recorded!("mount-without-privilege"), "EPERM", "in its own user namespace")]
-#[case::parameter(recorded!("new-calls"), "EINVAL", "the filesystem does not know the parameter")]
-fn failures_are_explained(#[case] recorded: Recorded, #[case] errno: &str, #[case] reason: &str) {
+#[case::move_from_shared(recorded!("move-from-shared"), "EINVAL", "do_move_mount()", "which is shared (peer group")]
+#[case::umount_busy(recorded!("umount-busy"), "EBUSY", "propagate_mount_busy()", "the working directory of process")]
+#[case::umount_locked(recorded!("umount-locked"), "EINVAL", "can_umount()", "is locked to the one that it is on")]
+#[case::mount_without_privilege(recorded!("mount-without-privilege"), "EPERM", "may_mount()", "in its own user namespace")]
+#[case::parameter(recorded!("new-calls"), "EINVAL", "the filesystem type has no such parameter", "")]
+fn failures_are_explained(#[case] recorded: Recorded, #[case] errno: &str, #[case] reason: &str, #[case] detail: &str) {
     let report = report(recorded);
     let failure = report.failures.iter().find(|failure| failure.call.contains(errno)).unwrap();
     assert!(failure.reason.as_ref().unwrap().contains(reason), "{failure}");
+    assert!(failure.detail.as_deref().unwrap_or_default().contains(detail), "{failure}");
 }
 
 /// Whatever result of a call about mounts is another one, that is found.

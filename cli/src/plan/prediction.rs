@@ -166,6 +166,8 @@ fn attempt(linux: Linux, knowledge: &dyn Knowledge, wanted: &Wanted, agent: &Age
         let text = checkpoint::read(&host, &layout.container_launching(wanted.id())).ok()?;
         serde_json::from_slice(&text).ok()
     });
+    // The host's first process has only waited for the others.
+    session.init().linux().take_failures(session.init().task());
     let mut told = output.errors();
     let error = match result {
         Err(failure) => {

@@ -50,6 +50,21 @@ struct Noted {
 impl Linux {
     /// The rule by which the last call failed; `None` if it succeeded, or none was made. A kernel that is loaded does not
     /// know.
+    ///
+    /// ```
+    /// use cofferdam::UnixPath;
+    /// use cofferdam::kernel::{Errno, Kernel, MountFlags};
+    /// use cofferdam_vfs_sim::{Process, sample};
+    ///
+    /// let process = Process::init(sample::host());
+    /// let root = UnixPath::new("/");
+    /// process.mount(None, root, None, MountFlags::MS_UNBINDABLE, None)?;
+    /// let copied = process.mount(Some(root), UnixPath::new("/mnt"), None, MountFlags::MS_BIND, None);
+    /// assert_eq!(copied, Err(Errno::EINVAL));
+    /// let rule = process.linux().why().expect("a rule was met");
+    /// assert_eq!(rule.to_string(), "the mount at the source is unbindable (__do_loopback())");
+    /// # Ok::<(), Errno>(())
+    /// ```
     pub fn why(&self) -> Option<&'static Rule> {
         self.failures.last.map(Failure::rule)
     }
