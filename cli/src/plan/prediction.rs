@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use cofferdam::UnixPathBuf;
 use cofferdam::checkpoint;
 use cofferdam::kernel::{Bytes, Errno};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::mountinfo::Table;
+use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_shell::{Console, Input, Stream};
-use cofferdam_vfs_sim::{Linux, Place, Process, Question};
+use cofferdam_vfs_sim::{FileKind, Linux, Place, Process, Question};
 use cofferdam_view::difference::Difference;
 
 use super::knowledge::{self, Answer, Knowledge};
@@ -114,6 +114,7 @@ pub(super) fn predict(
 fn answer(linux: &mut Linux, knowledge: &dyn Knowledge, known: &mut BTreeSet<Question>, question: &Question) {
     let directory = match question {
         Question::Name(place) => return tell(linux, knowledge, place),
+        Question::InProc(path) => return tell_of_proc(linux, knowledge, path),
         Question::Listing(directory) => directory,
     };
     let Some(known_place) = place_of(linux, directory) else { return };
@@ -140,6 +141,14 @@ fn tell(linux: &mut Linux, knowledge: &dyn Knowledge, place: &Place) {
         Answer::Nothing => linux.tell(place, None),
         Answer::Unknown => Ok(()),
     };
+}
+
+fn tell_of_proc(linux: &mut Linux, knowledge: &dyn Knowledge, path: &str) {
+    match knowledge.look_in_proc(UnixPath::new(path)) {
+        Answer::File(file) => linux.add_in_proc(path, file.kind == FileKind::Directory),
+        Answer::Nothing => linux.omit_in_proc([path]),
+        Answer::Unknown => {}
+    }
 }
 
 /// What has happened, and the machine on which it has.
