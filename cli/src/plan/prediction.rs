@@ -18,6 +18,7 @@ use super::life::{live, renew_launch_namespace};
 use super::wanted::Wanted;
 use crate::agent::Agent;
 use crate::mounts::tables::Text;
+use crate::progress::Progress;
 use crate::run::Failure;
 use crate::simulated::{Begun, Session};
 
@@ -91,11 +92,13 @@ pub(super) fn predict(
             linux.add_in_proc(name, *is_directory);
         }
     }
+    let progress = Progress::counting("files looked at");
     let mut known = BTreeSet::new();
     // What is in a directory is looked at before the directory itself may turn out not to be there.
     for place in linux.assumed_files().into_iter().rev() {
         tell(&mut linux, knowledge, &place);
         known.insert(Question::Name(place));
+        progress.advance();
     }
     for _ in 0..ATTEMPTS {
         let attempt = attempt(linux.clone(), knowledge, wanted, agent)?;
@@ -106,6 +109,7 @@ pub(super) fn predict(
         for question in asked {
             answer(&mut linux, knowledge, &mut known, &question);
             known.insert(question);
+            progress.advance();
         }
     }
     Err(PlanError::NoEnd.into())
