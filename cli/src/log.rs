@@ -8,12 +8,16 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::fmt;
 
+use crate::progress::StandardError;
+
 const VARIABLE: &str = "COFFERDAM_LOG";
 
 /// From now on, what is logged is written.
 pub(crate) fn begin() {
     let dispatch = match EnvFilter::try_from_env(VARIABLE) {
-        Ok(filter) => Dispatch::new(fmt().with_writer(std::io::stderr).without_time().with_env_filter(filter).finish()),
+        Ok(filter) => {
+            Dispatch::new(fmt().with_writer(|| StandardError).without_time().with_env_filter(filter).finish())
+        }
         Err(_) => Dispatch::new(Warnings::default()),
     };
     // It fails only where this was done before.
@@ -29,7 +33,7 @@ impl Warnings {
 
     fn written(&self) -> &Dispatch {
         self.0.get_or_init(|| {
-            Dispatch::new(fmt().with_writer(std::io::stderr).without_time().with_max_level(Self::LEVEL).finish())
+            Dispatch::new(fmt().with_writer(|| StandardError).without_time().with_max_level(Self::LEVEL).finish())
         })
     }
 }

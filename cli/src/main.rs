@@ -17,6 +17,7 @@ mod life_cycle;
 mod log;
 mod mounts;
 mod plan;
+mod progress;
 mod replay;
 mod run;
 mod schema;

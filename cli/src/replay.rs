@@ -8,6 +8,7 @@ use cofferdam_vfs_sim::{Linux, LoadError, sample};
 
 use crate::arguments::ReplayArguments;
 use crate::mounts::write;
+use crate::progress::Progress;
 use crate::run::Failure;
 
 /// The log can't be replayed.
@@ -36,7 +37,10 @@ pub(crate) fn replay(arguments: &ReplayArguments) -> Result<i32, Failure> {
     let text = read(path).map_err(|error| ReplayError::Log { path: path.clone(), error })?;
     let trace = Trace::parse(&text).map_err(|error| ReplayError::Parse { path: path.clone(), error })?;
     let beginning = Beginning { user: arguments.user, directory: arguments.directory.clone() };
-    let report = cofferdam_replay::replay(&trace, &machine, &beginning)?;
+    let report = {
+        let progress = Progress::of(trace.events.len(), "events");
+        cofferdam_replay::replay_with_progress(&trace, &machine, &beginning, &mut |done| progress.reach(done))?
+    };
     write(&if arguments.json { format!("{}\n", serde_json::to_string_pretty(&report)?) } else { report.to_string() })?;
     Ok(if report.difference.is_none() { 0 } else { DIFFERENT })
 }

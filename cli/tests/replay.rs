@@ -7,7 +7,6 @@ use std::process::{Command, Output, Stdio};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-const TRACES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../replay/tests/traces");
 const MOUNTINFO: &str = "29 1 8:2 / / rw shared:1 - ext4 /dev/sda2 rw\n30 29 0:31 / /srv rw - tmpfs tmpfs rw\n";
 
 fn cofferdam(arguments: &[&str]) -> Output {

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanCount;
 
 use crate::arguments::RunningArguments;
 use crate::coverage::{Coverage, Report};
+use crate::progress::Progress;
 use crate::worker::{Event, Found, Job};
 use crate::workers::{Workers, WorkersError};
 
@@ -39,7 +40,7 @@ pub(crate) enum CampaignError {
 /// Work for several workers.
 pub(crate) struct Campaign {
     pub(crate) jobs: Vec<Job>,
-    pub(crate) bar: ProgressBar,
+    pub(crate) progress: Progress,
     /// Where the sequences on which the kernels differ are saved.
     pub(crate) output: PathBuf,
     /// What their files are called after.
@@ -61,7 +62,7 @@ pub(crate) struct Summary {
 
 impl Campaign {
     /// Lets the workers work until they are done, or as many divergences are found as are wanted.
-    pub(crate) fn run(&mut self) -> Result<Summary, CampaignError> {
+    pub(crate) fn run(mut self) -> Result<Summary, CampaignError> {
         let workers = Workers::start(&self.jobs)?;
         let mut summary = Summary::default();
         let mut reported = HashSet::new();
@@ -70,13 +71,13 @@ impl Campaign {
                 Event::Progress { sequences, coverage } => {
                     summary.sequences += sequences;
                     summary.coverage.add(&coverage);
-                    self.bar.set_position(summary.coverage.total());
-                    self.bar.set_message(format!("{:.0} % succeed", summary.success_percentage()));
+                    let outcome = format!("{:.0} % succeed", summary.success_percentage());
+                    self.progress.reach_with(summary.coverage.total(), &outcome);
                 }
                 Event::Found(found) => {
                     // Another worker may have found the same.
                     if reported.insert(found.saved.signature.clone()) {
-                        self.bar.suspend(|| self.report(&found))?;
+                        self.progress.suspend(|| self.report(&found))?;
                         summary.found += 1;
                     }
                     if summary.found >= self.divergences {
@@ -88,7 +89,6 @@ impl Campaign {
                 Event::Done => {}
             }
         }
-        self.bar.finish_and_clear();
         Ok(summary)
     }
 
@@ -151,23 +151,4 @@ fn write_json(path: &Path, json: &serde_json::Value) -> Result<(), CampaignError
 pub(crate) fn job_count(arguments: &RunningArguments) -> u32 {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.jobs.unwrap_or_else(|| u32::try_from(2 * processors).unwrap_or(1))
-}
-
-/// A progress bar on standard error, if that is a terminal.
-pub(crate) fn progress_bar(length: u64) -> ProgressBar {
-    styled(Some(length), "{wide_bar} {human_pos}/{human_len} calls, {per_sec}, {msg}, {eta} left")
-}
-
-/// The same, where nobody knows how much there is to do.
-pub(crate) fn spinner() -> ProgressBar {
-    styled(None, "{spinner} {human_pos} calls, {per_sec}, {msg}, {elapsed}")
-}
-
-fn styled(length: Option<u64>, template: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(5));
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
 }

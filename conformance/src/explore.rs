@@ -12,9 +12,10 @@ use cofferdam_explorer::place::Bounds;
 use cofferdam_explorer::scenario::{Operation, Scenario};
 use cofferdam_explorer::scenarios::{self, InvalidScenario};
 use cofferdam_explorer::variant::Variant;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 
 use crate::arguments::ExploreArguments;
+use crate::progress::Progress;
 use crate::story::Found;
 
 /// How many calls of an operation there are for one that a bounded run begins with.
@@ -85,11 +86,14 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
         }
         return Ok(true);
     }
-    let explorations = scenarios.iter().map(|scenario| {
+    let mut undisturbed = Progress::of(scenarios.len() as u64, "scenarios prepared");
+    let explorations = scenarios.iter().zip(0..).map(|(scenario, number)| {
+        undisturbed.reach(number);
         let failed = |error| ExplorationError::Explore { name: scenario.name.clone(), error };
         Exploration::new(scenario).map_err(failed)
     });
     let explorations = explorations.collect::<Result<Vec<_>, _>>()?;
+    drop(undisturbed);
     let step = arguments.every.map_or(if arguments.bounded { BOUNDED_STEP } else { 1 }, usize::from);
     let usual = if arguments.bounded { BOUNDED } else { WHOLE };
     let bounds = Bounds {
@@ -99,7 +103,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
     };
     let started = Instant::now();
     let places = places(&explorations, step);
-    let mut tally = Tally::new(&scenarios, &places);
+    let mut tally = Tally { scenarios: &scenarios, tried: 0, found: BTreeMap::new() };
     let next = AtomicUsize::new(0);
     let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -110,7 +114,7 @@ pub(crate) fn explore(arguments: &ExploreArguments) -> Result<bool, ExplorationE
             scope.spawn(move || work(explorations, places, (next, enough), bounds, &sender));
         }
         drop(sender);
-        tally.listen(&receiver, arguments.violations, enough);
+        tally.listen(&receiver, arguments.violations, enough, Progress::of(places.len() as u64, "places"));
     });
     tally.conclude(arguments, &explorations, started)
 }
@@ -174,27 +178,26 @@ type Kind = (usize, usize, &'static str);
 /// What was found so far.
 struct Tally<'a> {
     scenarios: &'a [Scenario],
-    bar: ProgressBar,
     tried: u64,
     found: BTreeMap<Kind, Vec<(Variant, Violation)>>,
 }
 
-impl<'a> Tally<'a> {
-    fn new(scenarios: &'a [Scenario], places: &[Place]) -> Self {
-        let bar = ProgressBar::new(places.len() as u64);
-        let style = ProgressStyle::with_template("{bar:30} {percent} %  {elapsed}, {eta} left  {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { scenarios, bar, tried: 0, found: BTreeMap::new() }
-    }
-
-    fn listen(&mut self, receiver: &Receiver<Event>, limit: Option<usize>, enough: &AtomicBool) {
+impl Tally<'_> {
+    fn listen(
+        &mut self,
+        receiver: &Receiver<Event>,
+        limit: Option<usize>,
+        enough: &AtomicBool,
+        mut progress: Progress,
+    ) {
+        let mut places = 0;
         for event in receiver {
             match event {
                 Event::Tried(tried) => {
                     self.tried += tried;
-                    self.bar.inc(1);
-                    let violations = self.violations();
-                    self.bar.set_message(format!("{} runs, {violations} violations", HumanCount(self.tried)));
+                    places += 1;
+                    let (runs, violations) = (HumanCount(self.tried), self.violations());
+                    progress.reach_with(places, &format!("{runs} runs, {violations} violations"));
                 }
                 Event::Found(scenario, variant, violation) => {
                     let kind = (scenario, variant.operation, violation.invariant);
@@ -205,7 +208,6 @@ impl<'a> Tally<'a> {
                 }
             }
         }
-        self.bar.finish_and_clear();
     }
 
     fn violations(&self) -> usize {

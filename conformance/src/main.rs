@@ -8,6 +8,7 @@ mod coverage;
 mod exhaustive;
 mod explore;
 mod generate;
+mod progress;
 mod random;
 mod real;
 mod replay;

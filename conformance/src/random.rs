@@ -6,9 +6,10 @@ use clap::ValueEnum;
 use rand::TryRng;
 
 use crate::arguments::{CoverageArguments, RandomArguments, RunningArguments, SequenceArguments};
-use crate::campaign::{Campaign, CampaignError, job_count, progress_bar};
+use crate::campaign::{Campaign, CampaignError, job_count};
 use crate::coverage::Report;
 use crate::generate::Profile;
+use crate::progress::Progress;
 use crate::worker::{Job, RandomWork, Work};
 
 /// Tries random sequences; true if the kernels did the same.
@@ -28,9 +29,9 @@ pub(crate) fn random(arguments: &RandomArguments) -> Result<bool, CampaignError>
         real_only: arguments.real_only,
     }
     .jobs();
-    let mut campaign = Campaign {
+    let campaign = Campaign {
         jobs,
-        bar: progress_bar(arguments.ops),
+        progress: Progress::of(arguments.ops, "calls"),
         output: arguments.output.clone(),
         name: seed.to_string(),
         divergences: arguments.divergences,
@@ -57,9 +58,9 @@ pub(crate) fn coverage(arguments: &CoverageArguments) -> Result<bool, CampaignEr
         real_only: false,
     }
     .jobs();
-    let mut campaign = Campaign {
+    let campaign = Campaign {
         jobs,
-        bar: progress_bar(arguments.ops),
+        progress: Progress::of(arguments.ops, "calls"),
         output: arguments.output.clone(),
         name: arguments.seed.to_string(),
         divergences: usize::MAX,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::arguments::ReplayArguments;
 use crate::explore::ExplorationError;
+use crate::progress::Progress;
 use crate::report::{self, script};
 use crate::saved::Saved;
 use crate::sequence::Looks;
@@ -67,13 +68,16 @@ fn try_all(sequences: &[(&PathBuf, Saved)], arguments: &ReplayArguments) -> Resu
     std::panic::set_hook(Box::new(|_| {}));
     let machines = Machines::new(arguments.privileges)?;
     let (mut same, mut different) = (0, 0);
+    let mut progress = Progress::of(sequences.len() as u64, "sequences");
     for (path, saved) in sequences {
-        if try_saved(&machines, path, saved, arguments)? {
+        if try_saved(&machines, path, saved, arguments, &progress)? {
             same += 1;
         } else {
             different += 1;
         }
+        progress.reach(same + different);
     }
+    drop(progress);
     println!("{same} the same, {different} different");
     Ok(different == 0)
 }
@@ -92,12 +96,12 @@ fn try_saved(
     path: &Path,
     saved: &Saved,
     arguments: &ReplayArguments,
+    progress: &Progress,
 ) -> Result<bool, ReplayError> {
     let looks = if arguments.check_every_call { Looks::AfterEveryCall } else { saved.looks() };
     let outcome = machines.try_sequence(&saved.sequence, looks)?;
     if arguments.verbose || outcome.divergence.is_some() {
-        println!("{}:", path.display());
-        print!("{}", script(&saved.sequence, &outcome));
+        progress.suspend(|| print!("{}:\n{}", path.display(), script(&saved.sequence, &outcome)));
     }
     let Some(divergence) = outcome.divergence else { return Ok(true) };
     if arguments.shrink {

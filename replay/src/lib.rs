@@ -41,7 +41,7 @@ pub mod trace;
 mod uses;
 mod world;
 
-pub use replay::{ReplayError, replay};
+pub use replay::{ReplayError, replay, replay_with_progress};
 pub use report::{Difference, Failure, Replaced, Report, Skipped};
 pub use trace::{Trace, TraceError};
 pub use world::Beginning;

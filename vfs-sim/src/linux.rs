@@ -91,10 +91,10 @@ pub struct Linux {
     pub(crate) mount_max: u32,
     /// The memory of the machine in pages (`totalram_pages()`): half of it is what a tmpfs may take.
     pub(crate) memory_pages: u64,
-    /// Names that are not in the root of proc.
+    /// Paths, from the root of proc on, at which there is nothing.
     #[serde(default)]
     pub(crate) missing_in_proc: OrdSet<String>,
-    /// Names in the root of proc that this kernel has besides those of the simulation, and whether they are directories.
+    /// Such paths that this kernel has besides those of the simulation, and whether they are directories.
     #[serde(default)]
     pub(crate) further_in_proc: OrdMap<String, bool>,
     /// The superblocks of the types that are looked for (`fs_supers`).

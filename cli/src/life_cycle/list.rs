@@ -7,12 +7,14 @@ use cofferdam::isolator::{Isolator, IsolatorError, Unreadable};
 use cofferdam::kernel::{AtFlags, Bytes, Errno, Fd, Kernel};
 use cofferdam::locks::RunningLock;
 use cofferdam::messages::ContainerId;
-use cofferdam::{UnixPath, checkpoint, mountinfo};
+use cofferdam::mountinfo::Table;
+use cofferdam::{UnixPath, checkpoint};
 use serde::Serialize;
 
 use super::{LifeCycleError, input};
 use crate::agent::Agent;
 use crate::host::Host;
+use crate::progress::counted;
 use crate::run::Failure;
 
 /// How far a container has come.
@@ -67,19 +69,11 @@ struct VolumeState {
 
 /// Tells of every container.
 pub(super) fn list(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, json: bool) -> Result<(), Failure> {
-    let Some(Found { isolator, unfinished }) = open(kernel, host, agent)? else {
-        return if json { input::write(&Vec::<State>::new()) } else { Ok(()) };
-    };
-    let table = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
-    let mut ids: Vec<_> = isolator.containers().chain(&unfinished).collect();
-    ids.sort_by_key(|id| names(id));
-    let mut states = Vec::new();
-    for id in ids {
-        states.extend(state_of(kernel, &isolator, id, &table)?);
-    }
+    let states = counted(kernel, |kernel| states(kernel, host, agent))?;
     if json {
-        return input::write(&states);
+        return input::write(&states.unwrap_or_default());
     }
+    let Some(states) = states else { return Ok(()) };
     let width = states.iter().map(|state| state.id.len()).max().unwrap_or(0).max(2);
     let mut lines = format!("{:width$}  STATUS      PID      SANDBOX\n", "ID");
     for state in &states {
@@ -88,6 +82,20 @@ pub(super) fn list(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent, json: bo
         writeln!(lines, "{:width$}  {:10}  {pid:7}  {sandbox}", state.id, state.status.text())?;
     }
     Ok(input::print(lines.as_bytes())?)
+}
+
+/// The states of all containers; `None` if the directories are not there.
+fn states(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Result<Option<Vec<State>>, Failure> {
+    let Some(Found { isolator, unfinished }) = open(kernel, host, agent)? else { return Ok(None) };
+    let text = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
+    let table = Table::parse(&text)?;
+    let mut ids: Vec<_> = isolator.containers().chain(&unfinished).collect();
+    ids.sort_by_key(|id| names(id));
+    let mut states = Vec::new();
+    for id in ids {
+        states.extend(state_of(kernel, &isolator, id, &table)?);
+    }
+    Ok(Some(states))
 }
 
 /// Tells of one container.
@@ -104,7 +112,7 @@ pub(super) fn state(
         return Err(unknown().into());
     }
     let table = checkpoint::read(kernel, UnixPath::new("/proc/thread-self/mountinfo"))?;
-    let state = state_of(kernel, &isolator, id, &table)?.ok_or_else(unknown)?;
+    let state = state_of(kernel, &isolator, id, &Table::parse(&table)?)?.ok_or_else(unknown)?;
     if json {
         return input::write(&state);
     }
@@ -177,7 +185,7 @@ fn state_of(
     kernel: &dyn Kernel,
     isolator: &Isolator<&dyn Kernel>,
     id: &ContainerId,
-    table: &[u8],
+    table: &Table<'_>,
 ) -> Result<Option<State>, Failure> {
     let layout = &isolator.config().layout;
     if !exists(kernel, &layout.container_runtime(id))? {
@@ -198,7 +206,6 @@ fn state_of(
     let pid = if status == Status::Running { super::launch::read_pid(kernel, layout, id)? } else { None };
     let mut mounts = Vec::new();
     if let Some(known) = known {
-        let table = mountinfo::Table::parse(table)?;
         mounts.extend(table.at_or_below(known.sandbox()).map(|mount| Bytes::from(mount.mountpoint().into_owned())));
     }
     let volumes = known.iter().flat_map(cofferdam::isolator::ContainerView::volumes).map(|volume| VolumeState {

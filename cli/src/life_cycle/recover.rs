@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{LifeCycleError, Session, Sharing, cleanup, input};
 use crate::agent::Agent;
 use crate::host::Host;
+use crate::progress::counted;
 use crate::run::{self, Failure};
 
 /// What is told of a recovery.
@@ -30,7 +31,22 @@ struct Told {
 /// Cleans up what commands that have died have left, and remembers the containers that standard input names.
 pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Result<(), Failure> {
     let request: Option<RecoverRequest> = input::read_if_there("list of states (see `cofferdam schema states`)")?;
-    let request = request.unwrap_or_default();
+    let (told, mut problems) = counted(kernel, |kernel| carry_out(kernel, host, agent, &request.unwrap_or_default()))?;
+    let told = input::write(&told);
+    if problems.is_empty() {
+        return told;
+    }
+    problems.extend(told.err());
+    Err(LifeCycleError::NotRecovered(problems).into())
+}
+
+/// Gives what is to be told, and what did not work.
+fn carry_out(
+    kernel: &dyn Kernel,
+    host: &dyn Host,
+    agent: &Agent,
+    request: &RecoverRequest,
+) -> Result<(Told, Vec<Failure>), Failure> {
     let mut session = Session::begin(kernel, host, agent, Sharing::Alone)?;
     let isolator = &mut session.isolator;
     let mut told = Told::default();
@@ -60,12 +76,7 @@ pub(super) fn recover(kernel: &dyn Kernel, host: &dyn Host, agent: &Agent) -> Re
     told.foreign = recovery.foreign;
     told.known = isolator.containers().cloned().collect();
     forget_locks(kernel, &isolator.config().layout)?;
-    let told = input::write(&told);
-    if problems.is_empty() {
-        return told;
-    }
-    problems.extend(told.err());
-    Err(LifeCycleError::NotRecovered(problems).into())
+    Ok((told, problems))
 }
 
 /// Removes the lock files of containers that are gone.

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::progress::Progress;
 use crate::run::Failure;
 
 /// The text of a mount table.
@@ -100,10 +101,12 @@ impl<'a> Source<'a> {
             .collect();
         processes.sort_unstable();
         let mut tables = Vec::new();
+        let progress = Progress::of(processes.len(), "processes");
         for pid in processes {
             if namespace(&pid.to_string()).is_some_and(|namespace| seen.insert(namespace)) {
                 tables.extend(of_process(pid));
             }
+            progress.advance();
         }
         tables
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use cofferdam::kernel::{
-    AtFlags, Bytes, Descriptor, Errno, Fd, FileType, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags,
+    AtFlags, Bytes, Descriptor, Errno, Fd, FileType, Kernel, Mode, OpenFlags, OpenHow, ResolveFlags, Stat,
 };
 use cofferdam::mountinfo::Table;
 use cofferdam::{UnixPath, UnixPathBuf, checkpoint};
@@ -16,6 +16,9 @@ use crate::simulated::KnownUsers;
 
 /// So much of a file is read, in bytes: more than a record of ours has, or the beginning of a program that the kernel looks at.
 const LONGEST: usize = 1 << 20;
+
+/// Where proc is.
+const PROC: &str = "/proc";
 
 /// So much is read at a time.
 const CHUNK: usize = 1 << 16;
@@ -123,6 +126,19 @@ impl<'k> Disks<'k> {
         content
     }
 
+    /// What is at a path of proc; `EXDEV` if something is mounted on the way to it, or there is no proc.
+    fn stat_in_proc(&self, path: &UnixPath) -> Result<Stat, Errno> {
+        let flags = OpenFlags::O_PATH | OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC;
+        let how = OpenHow { flags, ..OpenHow::default() };
+        let proc = Descriptor::new(self.kernel, self.kernel.openat2(Fd::CWD, UnixPath::new(PROC), how)?);
+        let stat = |directory: &Descriptor<'_>, name: &[u8]| {
+            self.kernel.statx(directory.fd(), UnixPath::new(name), AtFlags::AT_SYMLINK_NOFOLLOW)
+        };
+        stat(&proc, b"thread-self").map_err(|_| Errno::EXDEV)?;
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::EXDEV) };
+        stat(&self.open_below(proc.fd(), above, OpenFlags::O_PATH)?, name)
+    }
+
     fn names(&self, opened: &Descriptor<'_>) -> Result<Vec<Bytes>, Errno> {
         let mut names = Vec::new();
         loop {
@@ -171,7 +187,7 @@ impl Knowledge for Disks<'_> {
     }
 
     fn names_in_proc(&self) -> Option<BTreeMap<String, bool>> {
-        let proc = UnixPath::new("/proc");
+        let proc = UnixPath::new(PROC);
         // Where no proc is mounted there is nothing to learn.
         self.kernel.statx(Fd::CWD, &proc.join("thread-self"), AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
         let entries = checkpoint::list(self.kernel, proc).ok()?;
@@ -182,6 +198,22 @@ impl Knowledge for Disks<'_> {
             (!is_known).then_some((name, entry.file_type == Some(FileType::Directory)))
         });
         Some(names.collect())
+    }
+
+    fn look_in_proc(&self, path: &UnixPath) -> Answer {
+        match self.stat_in_proc(path) {
+            Ok(stat) => {
+                let is_directory = stat.file_type == FileType::Directory;
+                let kind = if is_directory { FileKind::Directory } else { FileKind::Regular(Bytes::default()) };
+                Answer::File(File { kind, mode: stat.mode, uid: stat.uid, gid: stat.gid })
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Answer::Nothing,
+            Err(Errno::EXDEV) => Answer::Unknown,
+            Err(errno) => {
+                self.unseen.borrow_mut().insert(UnixPath::new(PROC).join(path), errno);
+                Answer::Unknown
+            }
+        }
     }
 
     fn users(&self) -> Rc<dyn KnownUsers> {

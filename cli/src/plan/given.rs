@@ -126,6 +126,10 @@ impl Knowledge for Given {
         None
     }
 
+    fn look_in_proc(&self, _: &UnixPath) -> Answer {
+        Answer::Unknown
+    }
+
     fn users(&self) -> Rc<dyn KnownUsers> {
         Rc::new(Nobody)
     }

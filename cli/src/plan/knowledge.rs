@@ -42,6 +42,9 @@ pub(super) trait Knowledge {
     /// not known.
     fn names_in_proc(&self) -> Option<BTreeMap<String, bool>>;
 
+    /// What is at a path from the root of its proc on, below an entry of that: a directory, or something else.
+    fn look_in_proc(&self, path: &UnixPath) -> Answer;
+
     /// Its users.
     fn users(&self) -> Rc<dyn KnownUsers>;
 

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use cofferdam::UnixPathBuf;
 use cofferdam::checkpoint;
 use cofferdam::kernel::{Bytes, Errno};
 use cofferdam::messages::ContainerLaunchInfo;
 use cofferdam::mountinfo::Table;
+use cofferdam::{UnixPath, UnixPathBuf};
 use cofferdam_shell::{Console, Input, Stream};
-use cofferdam_vfs_sim::{FailedCall, Linux, Place, Process, Question};
+use cofferdam_vfs_sim::{FailedCall, FileKind, Linux, Place, Process, Question};
 use cofferdam_view::difference::Difference;
 
 use super::knowledge::{self, Answer, Knowledge};
@@ -18,6 +18,7 @@ use super::life::{live, renew_launch_namespace};
 use super::wanted::Wanted;
 use crate::agent::Agent;
 use crate::mounts::tables::Text;
+use crate::progress::Progress;
 use crate::run::Failure;
 use crate::simulated::{Begun, Session};
 
@@ -94,11 +95,13 @@ pub(super) fn predict(
             linux.add_in_proc(name, *is_directory);
         }
     }
+    let progress = Progress::counting("files looked at");
     let mut known = BTreeSet::new();
     // What is in a directory is looked at before the directory itself may turn out not to be there.
     for place in linux.assumed_files().into_iter().rev() {
         tell(&mut linux, knowledge, &place);
         known.insert(Question::Name(place));
+        progress.advance();
     }
     for _ in 0..ATTEMPTS {
         let attempt = attempt(linux.clone(), knowledge, wanted, agent)?;
@@ -109,6 +112,7 @@ pub(super) fn predict(
         for question in asked {
             answer(&mut linux, knowledge, &mut known, &question);
             known.insert(question);
+            progress.advance();
         }
     }
     Err(PlanError::NoEnd.into())
@@ -117,6 +121,7 @@ pub(super) fn predict(
 fn answer(linux: &mut Linux, knowledge: &dyn Knowledge, known: &mut BTreeSet<Question>, question: &Question) {
     let directory = match question {
         Question::Name(place) => return tell(linux, knowledge, place),
+        Question::InProc(path) => return tell_of_proc(linux, knowledge, path),
         Question::Listing(directory) => directory,
     };
     let Some(known_place) = place_of(linux, directory) else { return };
@@ -143,6 +148,14 @@ fn tell(linux: &mut Linux, knowledge: &dyn Knowledge, place: &Place) {
         Answer::Nothing => linux.tell(place, None),
         Answer::Unknown => Ok(()),
     };
+}
+
+fn tell_of_proc(linux: &mut Linux, knowledge: &dyn Knowledge, path: &str) {
+    match knowledge.look_in_proc(UnixPath::new(path)) {
+        Answer::File(file) => linux.add_in_proc(path, file.kind == FileKind::Directory),
+        Answer::Nothing => linux.omit_in_proc([path]),
+        Answer::Unknown => {}
+    }
 }
 
 /// What has happened, and the machine on which it has.

@@ -4,4 +4,5 @@
 
 mod editing;
 mod interrupts;
+mod progress;
 mod support;

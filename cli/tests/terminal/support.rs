@@ -18,7 +18,7 @@ pub(crate) const UP: &str = "\x1b[A";
 /// What ends a prompt.
 pub(crate) const PROMPT: &str = "# ";
 
-/// `cofferdam sim` at a terminal. Dropped, it is killed.
+/// `cofferdam` at a terminal. Dropped, it is killed.
 pub(crate) struct Terminal {
     master: PtyMaster,
     child: Child,
@@ -28,16 +28,23 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts it with these arguments for somebody with this home directory, and waits for its prompt.
+    /// Starts `cofferdam sim` with these arguments for somebody with this home directory, and waits for its prompt.
     #[track_caller]
     pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
+        let mut terminal = Self::start_command("sim", home, arguments);
+        terminal.wait_for(PROMPT);
+        terminal
+    }
+
+    /// Starts any command.
+    pub(crate) fn start_command(command: &str, home: &Path, arguments: &[&str]) -> Self {
         let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let slave = fs::OpenOptions::new().read(true).write(true).open(ptsname_r(&master).unwrap()).unwrap();
         let stream = || Stdio::from(OwnedFd::from(slave.try_clone().unwrap()));
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_cofferdam"), "sim"])
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_cofferdam"), command])
             .args(arguments)
             .env("HOME", home)
             .env("TERM", "xterm")
@@ -47,9 +54,7 @@ impl Terminal {
             .stderr(stream())
             .spawn()
             .unwrap();
-        let mut terminal = Self { master, child, shown: String::new(), seen: 0 };
-        terminal.wait_for(PROMPT);
-        terminal
+        Self { master, child, shown: String::new(), seen: 0 }
     }
 
     /// Presses keys. Those of the line editor, but for whole lines, mean nothing before there is a prompt.
@@ -90,9 +95,15 @@ impl Terminal {
 
     /// Waits for the end.
     #[track_caller]
-    pub(crate) fn end(mut self) -> ExitStatus {
+    pub(crate) fn end(self) -> ExitStatus {
+        self.end_with_all().0
+    }
+
+    /// The same, with all that was shown.
+    #[track_caller]
+    pub(crate) fn end_with_all(mut self) -> (ExitStatus, String) {
         while self.read_more() {}
-        self.child.wait().unwrap()
+        (self.child.wait().unwrap(), std::mem::take(&mut self.shown))
     }
 
     /// Reads what is shown. False at the end.

@@ -8,7 +8,8 @@ use std::time::Instant;
 use indicatif::HumanCount;
 
 use crate::arguments::ExhaustiveArguments;
-use crate::campaign::{Campaign, CampaignError, job_count, spinner};
+use crate::campaign::{Campaign, CampaignError, job_count};
+use crate::progress::Progress;
 use crate::worker::{ExhaustiveWork, Job, Work};
 
 /// Tries every sequence; true if the kernels did the same.
@@ -27,9 +28,9 @@ pub(crate) fn exhaustive(arguments: &ExhaustiveArguments) -> Result<bool, Campai
             }),
         })
         .collect();
-    let mut campaign = Campaign {
+    let campaign = Campaign {
         jobs,
-        bar: spinner(),
+        progress: Progress::counting("calls"),
         output: arguments.output.clone(),
         name: format!("{:?}", arguments.universe).to_lowercase(),
         divergences: arguments.divergences,

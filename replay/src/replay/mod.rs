@@ -46,11 +46,26 @@ pub enum ReplayError {
 ///
 /// If the first process can't be made as it began.
 pub fn replay(trace: &Trace, machine: &Linux, beginning: &Beginning) -> Result<Report, ReplayError> {
+    replay_with_progress(trace, machine, beginning, &mut |_| {})
+}
+
+/// The same, which tells on the way how many [events](Trace::events) are replayed. They are fewer again when something was learned of
+/// the traced machine, and all is replayed from the start.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_with_progress(
+    trace: &Trace,
+    machine: &Linux,
+    beginning: &Beginning,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Report, ReplayError> {
     let mut facts = Facts::default();
     for _ in 0..MOST_ATTEMPTS {
         let world = World::new(machine, trace.first, beginning, &facts).map_err(ReplayError::Begin)?;
         let mut replay = Replay { trace, world, report: Report::default(), done: BTreeSet::new(), may_learn: true };
-        if replay.run() == End::Over {
+        if replay.run(progress) == End::Over {
             replay.report.files = replay.world.facts.count();
             return Ok(replay.report);
         }
@@ -87,9 +102,10 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn run(&mut self) -> End {
+    fn run(&mut self, progress: &mut dyn FnMut(usize)) -> End {
         let trace = self.trace;
         for (index, event) in trace.events.iter().enumerate() {
+            progress(index);
             if self.done.contains(&index) {
                 continue;
             }

@@ -15,6 +15,8 @@ pub enum Question {
     Name(Place),
     /// What is in the directory: it was listed, or would have had to be empty.
     Listing(Place),
+    /// What proc has at this path, which begins at its root: kernels differ. What is in the root itself is not asked for.
+    InProc(String),
 }
 
 /// What is asked, as a kernel notes it.
@@ -26,7 +28,7 @@ pub(crate) struct Questions {
 
 impl Linux {
     /// Begins to note what is asked about the files of those filesystems that there are now. To be called before a process does
-    /// anything. What the simulation makes itself, in proc, is known.
+    /// anything. Of proc only [what is below its root's entries](Question::InProc) is asked for, wherever it is mounted.
     pub fn note_questions(&mut self) {
         let is_told = |superblock: &SuperBlock| {
             !superblock.is_internal && !matches!(superblock.filesystem, FilesystemType::Proc | FilesystemType::Devpts)
@@ -144,7 +146,7 @@ impl Linux {
         }
     }
 
-    fn ask(&mut self, question: Question) {
+    pub(crate) fn ask(&mut self, question: Question) {
         if let Some(questions) = &mut self.questions {
             questions.asked.insert(question);
         }

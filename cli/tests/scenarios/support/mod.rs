@@ -7,6 +7,7 @@ mod outcome;
 mod running;
 mod snapshot;
 mod started;
+mod stopped;
 pub(crate) mod table;
 
 use std::ffi::{OsStr, OsString};
@@ -25,6 +26,7 @@ pub(crate) use oldest::unshare_as_the_oldest;
 pub(crate) use outcome::Outcome;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use started::{Started, content, wait_until};
+pub(crate) use stopped::stop_when;
 use tempfile::TempDir;
 
 /// The binary under test.

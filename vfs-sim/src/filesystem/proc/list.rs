@@ -47,13 +47,14 @@ impl Linux {
     fn generic_names(&self, task: Id<Task>, directory: Id<Dentry>, generic: super::Directory) -> Vec<(u64, String)> {
         let superblock = self.dentries[directory].superblock;
         let is_root = generic == super::Directory::Root;
-        let nodes = if is_root && self.has_processes_only(superblock) { &[] } else { generic.nodes() };
-        let mut names: Vec<(u64, String)> = (2..).zip(nodes.iter().map(|node| node.name.to_owned())).collect();
+        let mut names: Vec<(u64, String)> = Vec::new();
+        if !(is_root && self.has_processes_only(superblock)) {
+            names.extend((2..).zip(generic.nodes().iter().map(|node| node.name.to_owned())));
+            names.retain(|(_, name)| !self.misses_in_proc(directory, name.as_bytes()));
+            let first = 2 + generic.nodes().len() as u64;
+            names.extend((first..FIRST_PROCESS - 2).zip(self.further_names_in_proc(directory)));
+        }
         if is_root {
-            names.retain(|(_, name)| !self.missing_in_proc.contains(name));
-            let first = 2 + super::Directory::Root.nodes().len() as u64;
-            let further = if self.has_processes_only(superblock) { 0 } else { self.further_in_proc.len() };
-            names.extend((first..FIRST_PROCESS - 2).zip(self.further_in_proc.keys().take(further).cloned()));
             names.push((FIRST_PROCESS - 2, "self".into()));
             names.push((FIRST_PROCESS - 1, "thread-self".into()));
             let namespace = self.superblocks[superblock].pid_namespace;

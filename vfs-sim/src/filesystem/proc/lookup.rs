@@ -59,25 +59,24 @@ impl Linux {
         super::Directory::Root.nodes().iter().any(|node| node.name.as_bytes() == name && is_file(node.what))
     }
 
-    /// Takes names out of the root of proc, as a kernel has it that was configured without what they stand for.
-    /// To be called before a process has looked there.
-    pub fn omit_in_proc<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        self.missing_in_proc.extend(names.into_iter().map(str::to_owned));
+    /// Takes what is at these paths, which begin at the root of proc, out of it, as a kernel has it that was configured without
+    /// what they stand for. To be called before a process has looked there.
+    pub fn omit_in_proc<'a>(&mut self, paths: impl IntoIterator<Item = &'a str>) {
+        self.missing_in_proc.extend(paths.into_iter().map(str::to_owned));
     }
 
-    /// Adds a name to the root of proc, as a kernel has it that can more: a file of which nothing is told, or an empty directory.
-    /// To be called before a process has looked there. What is there already stays.
-    pub fn add_in_proc(&mut self, name: &str, is_directory: bool) {
-        if !Self::names_in_proc().any(|known| known == name) {
-            self.further_in_proc.insert(name.to_owned(), is_directory);
+    /// Adds a path, which begins at the root of proc, to it, as a kernel has it that can more: a file of which nothing is told, or
+    /// an empty directory. To be called before a process has looked there. What is there already stays.
+    pub fn add_in_proc(&mut self, path: &str, is_directory: bool) {
+        if !super::Directory::has(path) {
+            self.further_in_proc.insert(path.to_owned(), is_directory);
         }
     }
 
-    /// What such a name stands for.
-    fn further_entry(&self, name: &[u8]) -> Option<Made> {
-        let is_directory = *self.further_in_proc.get(std::str::from_utf8(name).ok()?)?;
-        let (kind, mode, links, entry) = if is_directory {
-            let empty = super::Directory::Empty;
+    /// What such a path stands for.
+    fn further_entry(&self, parent: super::Directory, directory: Id<Dentry>, name: &[u8]) -> Option<Made> {
+        let (kind, mode, links, entry) = if self.is_further_directory(directory, name)? {
+            let empty = if parent.is_sysctl() { super::Directory::SysEmpty } else { super::Directory::Empty };
             (InodeKind::Directory, 0o555, empty.links(), ProcEntry::Directory(empty))
         } else {
             // It says no more than any other of which nothing is told.
@@ -87,10 +86,6 @@ impl Linux {
             (InodeKind::Regular(std::sync::Arc::default()), 0o400, 1, entry)
         };
         Some(Made { name: Name::from(name), kind, mode, links, entry: Entry::Proc(entry) })
-    }
-
-    fn misses_in_proc(&self, name: &[u8]) -> bool {
-        std::str::from_utf8(name).is_ok_and(|name| self.missing_in_proc.contains(name))
     }
 
     /// A name in a directory of proc: found among those that are known, if it still is right, or made; none for a directory
@@ -126,8 +121,11 @@ impl Linux {
             ProcEntry::Directory(super::Directory::Root) => self
                 .process_by_name(task, superblock, name)
                 .map(|process| self.task_entry(process, name, 0o555, TaskEntry::Process))
-                .or_else(|| self.generic_entry(task, superblock, super::Directory::Root, name)),
-            ProcEntry::Directory(generic) => self.generic_entry(task, superblock, generic, name),
+                .or_else(|| self.generic_entry(task, directory, super::Directory::Root, name)),
+            ProcEntry::Directory(generic) => {
+                self.ask_in_proc(directory, name);
+                self.generic_entry(task, directory, generic, name)
+            }
             ProcEntry::Task { task, pid, entry } => {
                 let process = self.proc_task(task, pid)?;
                 let (mode, entry) = self.entry_of_task(superblock, process, entry, name)?;
@@ -142,11 +140,9 @@ impl Linux {
     pub(crate) fn find_directory_in_proc(&mut self, directory: Id<Dentry>, name: &[u8]) -> Option<Id<Dentry>> {
         let ProcEntry::Directory(generic) = self.proc_entry(self.dentries[directory].inode)? else { return None };
         let is_directory = |what: What| matches!(what, What::Directory(_) | What::MountPoint);
-        let is_further = generic == super::Directory::Root
-            && std::str::from_utf8(name).is_ok_and(|name| self.further_in_proc.get(name) == Some(&true));
-        let is_there = is_further
+        let is_there = self.is_further_directory(directory, name) == Some(true)
             || generic.nodes().iter().any(|node| node.name.as_bytes() == name && is_directory(node.what))
-                && !(generic == super::Directory::Root && self.misses_in_proc(name));
+                && !self.misses_in_proc(directory, name);
         let init = self.init;
         if is_there { self.find_in_proc(init, directory, name)?.ok() } else { None }
     }
@@ -217,15 +213,17 @@ impl Linux {
     fn generic_entry(
         &self,
         task: Id<Task>,
-        superblock: Id<SuperBlock>,
+        parent: Id<Dentry>,
         directory: super::Directory,
         name: &[u8],
     ) -> Option<Made> {
-        if directory == super::Directory::Root && (self.has_processes_only(superblock) || self.misses_in_proc(name)) {
+        let is_left_out =
+            directory == super::Directory::Root && self.has_processes_only(self.dentries[parent].superblock);
+        if is_left_out || self.misses_in_proc(parent, name) {
             return None;
         }
         let Some(position) = directory.nodes().iter().position(|node| node.name.as_bytes() == name) else {
-            return if directory == super::Directory::Root { self.further_entry(name) } else { None };
+            return self.further_entry(directory, parent, name);
         };
         let node = &directory.nodes()[position];
         let (kind, links, entry) = match node.what {

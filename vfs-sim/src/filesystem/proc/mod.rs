@@ -4,6 +4,7 @@
 
 mod access;
 mod attributes;
+mod configured;
 #[cfg(test)]
 mod entry_tests;
 mod links;

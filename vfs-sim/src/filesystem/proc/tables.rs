@@ -228,6 +228,19 @@ impl Directory {
         }
     }
 
+    /// Whether there is something at a path that begins at the root.
+    pub(super) fn has(path: &str) -> bool {
+        let mut directory = Some(Self::Root);
+        path.split('/').all(|name| {
+            let found = directory.and_then(|above| above.nodes().iter().find(|node| node.name == name));
+            directory = found.and_then(|node| match node.what {
+                What::Directory(inner) => Some(inner),
+                _ => None,
+            });
+            found.is_some()
+        })
+    }
+
     /// Whether it is one of sysctl(5), which have rules of their own.
     pub(super) fn is_sysctl(self) -> bool {
         matches!(self, Self::Sys | Self::SysEmpty | Self::SysFs | Self::SysKernel | Self::SysNet | Self::SysUser)

@@ -4,6 +4,7 @@ use cofferdam::kernel::{
     AtFlags, Bytes, CloneFlags, Errno, Fd, Mode, MountFlags, OpenFlags, OpenHow, ResolveFlags, StatFs, Whence,
 };
 
+use crate::Question;
 use crate::arena::Id;
 use crate::failure::Failure;
 use crate::linux::Linux;
@@ -318,4 +319,38 @@ fn a_kernel_may_have_more() {
     let fd = open(&mut linux, "/proc/kcore", OpenFlags::empty()).unwrap();
     assert_eq!(linux.read(task, fd, 9), Ok("".into()));
     linux.check().unwrap();
+}
+
+#[test]
+fn kernels_differ_in_what_is_deep_in_proc() {
+    let (mut linux, task) = machine();
+    linux.note_questions();
+    let paths = ["fs/jbd2/sda2", "fs/jbd2/sda2/info", "sys/kernel/random", "sys/kernel/random/boot_id"];
+    for (path, is_directory) in paths.into_iter().zip([true, false, true, false]) {
+        linux.add_in_proc(path, is_directory);
+    }
+    linux.add_in_proc("sys/kernel/hostname", true);
+    linux.omit_in_proc(["fs/xfs", "sys/user/max_mnt_namespaces"]);
+    assert_eq!(names(&mut linux, "/proc/fs").join(" "), ". .. ext4 jbd2 nfsd");
+    assert_eq!(names(&mut linux, "/proc/fs/jbd2").join(" "), ". .. sda2");
+    let listed = names(&mut linux, "/proc/sys/kernel");
+    assert_eq!(listed.iter().filter(|name| *name == "random" || *name == "hostname").count(), 2);
+    // Whatever instance it is.
+    linux.mount(task, None, b"/m", Some(b"proc"), MountFlags::empty(), None).unwrap();
+    for proc in ["/proc", "/m"] {
+        for path in paths {
+            assert!(open(&mut linux, &format!("{proc}/{path}"), OpenFlags::O_PATH).is_ok(), "{path}");
+        }
+        for path in ["fs/xfs", "sys/user/max_mnt_namespaces", "fs/sda2", "sda2", "sys/kernel/boot_id"] {
+            assert_eq!(open(&mut linux, &format!("{proc}/{path}"), OpenFlags::O_PATH), Err(Errno::ENOENT), "{path}");
+        }
+    }
+    assert!(open(&mut linux, "/m/sys/kernel/random", OpenFlags::O_DIRECTORY).is_ok());
+    linux.check().unwrap();
+    let is_asked = |path: &str| linux.questions().any(|question| *question == Question::InProc(path.to_owned()));
+    for path in ["fs/xfs", "fs/sda2", "fs/jbd2/sda2", "sys/kernel/random/boot_id"] {
+        assert!(is_asked(path), "{path}");
+    }
+    // It is known what is in the root.
+    assert!(!is_asked("fs") && !is_asked("sda2"));
 }
