@@ -115,6 +115,31 @@ fn what_would_fail(#[case] arguments: &[&str], #[case] expected: &str) {
 }
 
 #[rstest]
+#[case(&["--rootfs", "/opt/image", "--work-dir", "/opt/work"], "EROFS", "(mnt_get_write_access())")]
+#[case(&["--rootfs", "/etc/image", "--runtime-dir", "/proc/run"], "ENOENT", "(proc_root_lookup())")]
+fn why_it_would_fail(#[case] arguments: &[&str], #[case] errno: &str, #[case] rule: &str) {
+    let (_, explained) = report("slaves-and-unbindable", &[&["--explain"], arguments].concat(), "");
+    let calls = explained["failed_calls"].as_array().unwrap();
+    assert!(!calls.is_empty() && calls.iter().all(|call| call["errno"] == errno), "{explained:#}");
+    let file = table("slaves-and-unbindable");
+    let (_, text, _) = plan(&[&["--explain", "--mountinfo", &file], arguments].concat(), "");
+    assert!(text.contains("\nSystem calls that fail, and why\n") && text.contains(rule), "{text}");
+    let (_, plain) = report("slaves-and-unbindable", arguments, "");
+    assert_eq!(plain.get("failed_calls"), None);
+}
+
+#[test]
+fn what_does_not_succeed_at_once_is_explained() {
+    let options = ["--explain", "--rootfs", "/srv/loop/image"];
+    let (status, report) = report("slaves-and-unbindable", &options, "");
+    assert_eq!(status, 1);
+    let calls = report["failed_calls"].as_array().unwrap();
+    let copies: Vec<_> = calls.iter().filter(|call| call["call"].as_str().unwrap().starts_with("open_tree")).collect();
+    assert!(!copies.is_empty() && copies.iter().all(|call| call["function"] == "__do_loopback()"), "{report:#}");
+    assert!(calls.iter().all(|call| call["errno"] != "ENOENT" && call["errno"] != "EBADF"), "{report:#}");
+}
+
+#[rstest]
 #[case(&[], "", "there is nothing to plan")]
 #[case(&[], "{\"directory\":\"/s\"}", "give --id")]
 #[case(&["--id", "web"], "{\"directory\":7}", "standard input is no container configuration")]

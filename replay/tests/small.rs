@@ -200,7 +200,11 @@ fn everything_is_as_it_was_recorded(#[case] log: &str) {
     "-1 EINVAL (Invalid argument)",
     Some("make-private \"/\"")
 )]
-#[case(r#"9 mount("none", "/srv", "tmpfs", 0, "colour=red") = 0"#, "-1 EINVAL (Invalid argument)", Some("no such parameter"))]
+#[case(
+    r#"9 mount("none", "/srv", "tmpfs", 0, "colour=red") = 0"#,
+    "-1 EINVAL (Invalid argument)",
+    Some("no such parameter")
+)]
 #[case(
     r#"9 mount(NULL, "/mnt", NULL, MS_PRIVATE, NULL) = 0"#,
     "-1 EINVAL (Invalid argument)",

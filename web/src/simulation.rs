@@ -48,6 +48,7 @@ impl Simulation {
     pub(crate) fn start(linux: &Linux) -> Result<Self, Errno> {
         let terminal = Terminal::default();
         let machine = Machine::new(linux.clone(), Box::new(terminal.clone()))?;
+        machine.explain();
         let mut session = Session::new(&machine, b"sh", &[])?;
         session.set_interactive();
         if cfg!(target_family = "wasm") {

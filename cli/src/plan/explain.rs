@@ -1,5 +1,7 @@
 //! Which of the system calls that fail in a plan explain something to somebody.
 
+use std::collections::HashSet;
+
 use cofferdam::kernel::{Call, Errno};
 use cofferdam_vfs_sim::FailedCall;
 
@@ -16,11 +18,16 @@ pub(super) fn explaining<'p>(planned: &Planned<'p>) -> Vec<&'p FailedCall> {
     };
     let all: Vec<_> = calls.collect();
     let same_error = narrowed(all, |failed| message.contains(failed.rule.errno().description()));
-    narrowed(same_error, |failed| names(failed).iter().any(|name| message.contains(&**name)))
+    let named = narrowed(same_error, |failed| names(failed).iter().any(|name| message.contains(&**name)));
+    let mut acts = narrowed(named, |failed| !failed.only_looks());
+    // What is tried again fails again.
+    let mut seen = HashSet::new();
+    acts.retain(|failed| seen.insert(failed.to_string()));
+    acts
 }
 
 /// Those of which something is so; all of them, if it is so of none.
-fn narrowed<'p>(calls: Vec<&'p FailedCall>, is_so: impl Fn(&FailedCall) -> bool) -> Vec<&'p FailedCall> {
+fn narrowed(calls: Vec<&FailedCall>, is_so: impl Fn(&FailedCall) -> bool) -> Vec<&FailedCall> {
     let narrowed: Vec<_> = calls.iter().copied().filter(|failed| is_so(failed)).collect();
     if narrowed.is_empty() { calls } else { narrowed }
 }

@@ -25,6 +25,20 @@ pub struct FailedCall {
     pub rule: &'static Rule,
 }
 
+impl FailedCall {
+    /// Whether the call is one by which programs find out what there is: that it failed can have been an answer.
+    pub fn only_looks(&self) -> bool {
+        matches!(
+            self.call,
+            Call::Statx { .. }
+                | Call::Readlinkat { .. }
+                | Call::Statfs { .. }
+                | Call::Fstatfs { .. }
+                | Call::Lseek { .. }
+        )
+    }
+}
+
 impl fmt::Display for FailedCall {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} = -1 {}: {}", self.call, self.rule.errno().name().unwrap_or("?"), self.rule)

@@ -200,7 +200,7 @@ fn why_layers_overlap(#[case] data: &str, #[case] function: &str, #[case] senten
     |process: &Process| process.chdir(path("/proc/4000000")),
     Errno::ENOENT,
     "proc_root_lookup()",
-    "the PID namespace of the proc has no such process, and the proc no other such entry"
+    "proc has no entry of this name, and its PID namespace no process with this number"
 )]
 #[case::no_descriptor(
     |process: &Process| process.readlinkat(Fd::CWD, path("/proc/1/fd/1000")).map(drop),

@@ -29,7 +29,7 @@ fn no_such_name(directory: ProcEntry) -> Failure {
         ProcEntry::Directory(super::Directory::Root) => fail!(
             ENOENT,
             "proc_root_lookup()",
-            "the PID namespace of the proc has no such process, and the proc no other such entry"
+            "proc has no entry of this name, and its PID namespace no process with this number"
         ),
         ProcEntry::Directory(directory) if directory.is_sysctl() => {
             fail!(ENOENT, "proc_sys_lookup()", "there is no such setting of sysctl(5)")
