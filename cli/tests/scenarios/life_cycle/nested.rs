@@ -159,7 +159,7 @@ fn a_container_with_nested_ones_is_verified() {
         agent.prepared("c1.n1.n2", &[]);
         let outcome = agent.of("verify", "c1").outcome();
         assert_eq!(outcome.success(), "Container c1 and the host's mounts are as they were made.\n");
-        host.umount(&agent.sandbox("c1").join("db"));
+        host.umount(agent.sandbox("c1").join("db"));
         let outcome = agent.of("verify", "c1").outcome();
         assert_eq!(outcome.status, 1, "{outcome:?}");
         for started in [&mut nested, &mut running] {
