@@ -15,8 +15,10 @@
 //! "#)?;
 //! let report = replay(&trace, &machine, &Beginning::default())?;
 //! assert_eq!(report.difference, None);
-//! let reason = report.failures[0].reason.as_deref().expect("it is known");
-//! assert!(reason.contains("which is shared (peer group 1)"), "{reason}");
+//! let failure = &report.failures[0];
+//! let rule = "the mount that the source is mounted on, its parent, is shared (do_move_mount())";
+//! assert_eq!(failure.reason.as_deref(), Some(rule));
+//! assert!(failure.detail.as_deref().expect("it is known").contains("which is shared (peer group 1)"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
