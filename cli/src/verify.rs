@@ -174,7 +174,7 @@ struct Report {
 /// The paths, or their ends, at which something may be mounted that is not the container's: the sandboxes of those that are
 /// nested in it, and what the agent keeps for launches, which depends on the order in which mount namespaces were made.
 fn not_its_own(kernel: &dyn Kernel, agent: &Agent, id: &ContainerId) -> Result<Vec<UnixPathBuf>, Failure> {
-    let others = recorded(kernel, agent)?.into_iter().filter(|other| other != id && other.top_level() == id);
+    let others = recorded(kernel, agent)?.into_iter().filter(|other| other.is_nested_in(id));
     let mut paths: Vec<_> = others.map(|other| UnixPath::new("containers").join(other.value())).collect();
     paths.push(real_path(kernel, &agent.config.layout.launch_directory())?);
     Ok(paths)

@@ -115,7 +115,7 @@ fn nested_in(
 ) -> Result<Vec<ContainerId>, Failure> {
     let isolator = Isolator::open(kernel, agent.config.clone(), session.users())?;
     let all = isolator.recorded_containers()?;
-    Ok(all.into_iter().filter(|other| other != id && other.top_level() == id).collect())
+    Ok(all.into_iter().filter(|other| other.is_nested_in(id)).collect())
 }
 
 /// What an agent keeps in a mount namespace of its own no table tells: it makes that anew.

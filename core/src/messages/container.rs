@@ -73,6 +73,21 @@ impl ContainerId {
         id
     }
 
+    /// Whether this container is nested in another one, however deep.
+    ///
+    /// ```
+    /// use cofferdam::messages::ContainerId;
+    ///
+    /// let outer = ContainerId::new("c1")?;
+    /// let inner = outer.child("n1")?.child("n2")?;
+    /// assert!(inner.is_nested_in(&outer));
+    /// assert!(!outer.is_nested_in(&outer) && !outer.is_nested_in(&inner));
+    /// # Ok::<(), cofferdam::messages::InvalidContainerId>(())
+    /// ```
+    pub fn is_nested_in(&self, other: &Self) -> bool {
+        std::iter::successors(self.parent(), |id| id.parent()).any(|id| id == other)
+    }
+
     /// In how many containers this one is nested.
     pub fn depth(&self) -> usize {
         std::iter::successors(self.parent(), |id| id.parent()).count()

@@ -16,7 +16,7 @@ const KEPT: usize = 1000;
 /// A call that failed, and by which rule.
 ///
 /// It is displayed as by strace(1), with the rule in the place of the error's description:
-/// `mount(NULL, "/srv", NULL, MS_SHARED, NULL) = -1 EINVAL: the path is not the root of a mount (do_change_type())`.
+/// `mount(NULL, "/srv", NULL, MS_SHARED, NULL) = -1 EINVAL: the target is not the root of a mount (do_change_type())`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedCall {
     /// The call.
@@ -117,16 +117,22 @@ impl Linux {
         result: Result<R, Failure>,
     ) -> Result<R, Errno> {
         self.failures.last = result.as_ref().err().copied();
-        let process = self.serial_of(task);
-        if let (Err(failure), Some(noted)) = (&result, &mut self.failures.noted)
-            && *failure != WOULD_WAIT
-        {
-            if noted.len() == KEPT {
-                noted.pop_front();
-            }
-            noted.push_back(Noted { process, failed: FailedCall { call: call(), rule: failure.rule() } });
+        if let Err(failure) = &result {
+            self.note_failure(task, call, *failure);
         }
         result.map_err(Failure::errno)
+    }
+
+    fn note_failure(&mut self, task: Id<Task>, call: impl FnOnce() -> Call, failure: Failure) {
+        if failure == WOULD_WAIT {
+            return;
+        }
+        let process = self.serial_of(task);
+        let Some(noted) = &mut self.failures.noted else { return };
+        if noted.len() == KEPT {
+            noted.pop_front();
+        }
+        noted.push_back(Noted { process, failed: FailedCall { call: call(), rule: failure.rule() } });
     }
 
     /// Another call than the last one is what is asked about, and it did not fail.

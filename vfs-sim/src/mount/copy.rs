@@ -1,11 +1,12 @@
 //! Copies of mounts and of trees of them (`clone_mnt()`, `copy_tree()` in `fs/namespace.c`).
 
+use bitflags::bitflags;
+
 use super::{MntFlags, Mount, Path, UmountTree};
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::Dentry;
 use crate::linux::Linux;
-use bitflags::bitflags;
 
 bitflags! {
     /// How a copy relates to its original (`CL_*` in `fs/pnode.h`).

@@ -1,9 +1,9 @@
 //! What openat2(2) is asked for (`build_open_flags()`).
 
-use crate::failure::{Failure, fail};
 use cofferdam::kernel::{OpenFlags, OpenHow, ResolveFlags};
 
 use super::{Access, LookupFlags};
+use crate::failure::{Failure, fail};
 
 /// The bit that makes `O_DIRECTORY` an `O_TMPFILE`.
 const TMPFILE: u32 = 0o20_000_000;

@@ -1,12 +1,12 @@
 //! Looking names up in the layers (`fs/overlayfs/namei.c`).
 
+use cofferdam::kernel::Errno;
+
 use super::LowerEntry;
 use super::inode::Behind;
 use super::marks::{Noted, Origin};
 use super::options::Redirect;
 use super::state::{InodeFlags, NameFlags, UPPER};
-use cofferdam::kernel::Errno;
-
 use crate::arena::Id;
 use crate::failure::{Failure, fail};
 use crate::filesystem::{Dentry, Inode, Name, SuperBlock};
